@@ -1,0 +1,721 @@
+/*
+ * ariws: ARI outbound WebSockets for any PBX.
+ *
+ * Generated from the Rust sources by cbindgen; `make header` writes it anew.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Rules that hold for every function:
+ *  - It may be called from any thread at any time after `ariws_load` returned, also from inside any callback; only
+ *    `ariws_load` and `ariws_unload` may not be called from inside one.
+ *  - Strings are NUL-terminated UTF-8, lengths are in bytes, times in milliseconds. A length of 0 ignores its pointer.
+ *  - A NULL where none is allowed, bytes that are not UTF-8 and a dead handle give an error code, nothing worse.
+ *  - Results are ARIWS_OK or a negative ARIWS_ERROR_ code; outputs are written on success only, `message` on failure.
+ *  - Structures begin with `struct_size` and grow only at their end. A host compiled with an older or a newer header
+ *    works with the library: fields that one side does not know count as absent.
+ *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
+ *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
+ *    threads block all signals and are named `ariws-...`.
+ */
+
+#ifndef ARIWS_H
+#define ARIWS_H
+
+
+
+#include <stddef.h>
+#include <stdint.h>
+#define ARIWS_VERSION "0.1.0"
+
+/* Initializers: everything absent but the size. */
+#define ARIWS_HOST_INIT \
+    {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0}
+#define ARIWS_INBOUND_INIT {sizeof(ariws_inbound), NULL, NULL, NULL}
+#define ARIWS_CLI_COMMAND_INIT {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
+
+// Success.
+#define ARIWS_OK 0
+
+// A pointer that must not be NULL is NULL.
+#define ARIWS_ERROR_NULL -1
+
+// A string is not UTF-8.
+#define ARIWS_ERROR_UTF8 -2
+
+// A text that must be JSON is not, or is not a JSON object where one is needed.
+#define ARIWS_ERROR_JSON -3
+
+// A value is out of range, a required callback is missing, or a `struct_size` is too small.
+#define ARIWS_ERROR_ARGUMENT -4
+
+// The caller's buffer is too small; nothing was done.
+#define ARIWS_ERROR_BUFFER -5
+
+// The configuration could not be read; what was in effect stays so.
+#define ARIWS_ERROR_CONFIG -6
+
+// No such application, connection, session, request or command.
+#define ARIWS_ERROR_NOT_FOUND -7
+
+// The connection is marked invalid: an application in two connections, or a fault of its local user.
+#define ARIWS_ERROR_INVALID_CONNECTION -8
+
+// Every attempt to connect failed.
+#define ARIWS_ERROR_CONNECT -9
+
+// `ariws_stasis_cancel` ended the start.
+#define ARIWS_ERROR_CANCELLED -10
+
+// It was done before: a request answered twice, a start for a channel that is being started.
+#define ARIWS_ERROR_DUPLICATE -11
+
+// The queue is full and `queue_overflow = drop_newest`: the event was dropped and counted.
+#define ARIWS_ERROR_FULL -12
+
+// The instance is being unloaded, was unloaded, or never was.
+#define ARIWS_ERROR_UNLOADED -13
+
+// Not allowed from inside a callback.
+#define ARIWS_ERROR_FROM_CALLBACK -14
+
+// A load or reload is running, and waiting for it from inside a callback could never end.
+#define ARIWS_ERROR_BUSY -15
+
+// A callback of the host reported a failure.
+#define ARIWS_ERROR_HOST -16
+
+// The system refused a thread or another resource.
+#define ARIWS_ERROR_SYSTEM -17
+
+// The words are no command, or too few or too many for one; its usage was written.
+#define ARIWS_ERROR_USAGE -18
+
+// The command ran and failed; what it wrote says why.
+#define ARIWS_ERROR_COMMAND -19
+
+// A fault of the library itself, caught before it could reach the host. Please report it.
+#define ARIWS_ERROR_INTERNAL -20
+
+// Log level: something does not work.
+#define ARIWS_LOG_ERROR 1
+
+// Log level: something may not work as the operator expects.
+#define ARIWS_LOG_WARNING 2
+
+// Log level: a change that operators want to see.
+#define ARIWS_LOG_NOTICE 3
+
+// Log level: the ordinary course of things.
+#define ARIWS_LOG_INFO 4
+
+// Log level: for finding faults.
+#define ARIWS_LOG_DEBUG 5
+
+// What `app_register` returns when the application was not registered before.
+#define ARIWS_APP_REGISTERED 0
+
+// What `app_register` returns when an existing registration was replaced.
+#define ARIWS_APP_REPLACED 1
+
+// What `context_create` returns when it created the dialplan context.
+#define ARIWS_CONTEXT_CREATED 0
+
+// What `context_create` returns when the context was there already; the library will not destroy it.
+#define ARIWS_CONTEXT_EXISTS 1
+
+// What a callback returns when it failed; it logs the reason itself.
+#define ARIWS_HOST_FAILED -1
+
+// A report entry: an object was added by a load or reload.
+#define ARIWS_REPORT_ADDED 1
+
+// A report entry: an object was changed.
+#define ARIWS_REPORT_CHANGED 2
+
+// A report entry: an object was removed.
+#define ARIWS_REPORT_REMOVED 3
+
+// A report entry: an object was refused, or is invalid; `message` says why.
+#define ARIWS_REPORT_REFUSED 4
+
+// A report entry: something was accepted that the operator should look at.
+#define ARIWS_REPORT_WARNING 5
+
+// The version of the C ABI; part of the name `libariws.so.0`. It changes only when a host that was compiled before
+// would no longer work.
+#define ARIWS_ABI_VERSION 0
+
+// The library's version: major.
+#define ARIWS_VERSION_MAJOR 0
+
+// The library's version: minor.
+#define ARIWS_VERSION_MINOR 1
+
+// The library's version: patch.
+#define ARIWS_VERSION_PATCH 0
+
+// One loaded library: its configuration, its connections, its threads.
+//
+// A handle, never dereferenced: a call with a handle that was unloaded, or that never was one, returns
+// ARIWS_ERROR_UNLOADED and does nothing.
+typedef struct ariws_instance ariws_instance;
+
+// One command of the library's command line. Filled by the library; the strings are static.
+typedef struct ariws_cli_command {
+    // `sizeof(ariws_cli_command)` of the caller on the way in (ARIWS_CLI_COMMAND_INIT sets it); nothing beyond it
+    // is written.
+    size_t struct_size;
+    // The fixed words, separated by blanks: "ari show outbound-websocket".
+    const char *words;
+    // What stands after them, "" or "<connection id>".
+    const char *arguments;
+    // One line for lists of commands.
+    const char *summary;
+    // The usage, several lines, each ended by a line feed.
+    const char *usage;
+} ariws_cli_command;
+
+// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
+// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
+// function of the library but `ariws_unload`.
+typedef void (*ariws_write_callback)(void *data,
+                                     const char *text,
+                                     size_t length);
+
+// A websocket that an application opened to the host. Copied at the call.
+typedef struct ariws_inbound {
+    // `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
+    size_t struct_size;
+    // The host's id of the session, unique among its open ones. Required.
+    const char *session_id;
+    // The peer, "address:port". NULL if unknown.
+    const char *remote_address;
+    // Its applications, comma-separated. NULL for none.
+    const char *apps;
+} ariws_inbound;
+
+// Receives a message for the log.
+//
+// `level` is one of the ARIWS_LOG_ constants. `subject` is the connection, session or channel that the
+// message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
+// callback returns.
+//
+// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while
+// it does, messages queue up, and when the queue is full they are dropped and the next message says
+// how many.
+typedef void (*ariws_log_callback)(void *userdata,
+                                   int32_t level,
+                                   const char *subject,
+                                   const char *message);
+
+// One parameter of a request, decoded. Both strings are NUL-terminated; a value that holds NUL bytes
+// (`%00`) is longer than `strlen` says.
+typedef struct ariws_parameter {
+    // The name.
+    const char *name;
+    // Its length in bytes.
+    size_t name_length;
+    // The value, "" if none was given.
+    const char *value;
+    // Its length in bytes.
+    size_t value_length;
+} ariws_parameter;
+
+// An ARI request that an application sent over its websocket. Filled by the library; everything it
+// points to lives until the callback returns.
+typedef struct ariws_request {
+    // `sizeof(ariws_request)` of the library; fields beyond it do not exist.
+    size_t struct_size;
+    // The number to give to `ariws_request_complete`.
+    uint64_t id;
+    // The first application of the connection.
+    const char *application;
+    // The session that the request came over: a connection id, or `connection:channel`.
+    const char *session_id;
+    // "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
+    const char *method;
+    // The path as it was sent, without the query: still percent-encoded, no leading `/ari/`.
+    const char *path;
+    // The parameters in the order query string, `query_strings`, form body. Where a name occurs more
+    // than once the last one counts (as Asterisk does); members of a JSON body override them all.
+    const struct ariws_parameter *parameters;
+    // How many.
+    size_t parameters_count;
+    // The content type of the body as the application wrote it, NULL if there is no body.
+    const char *content_type;
+    // The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
+    const char *body;
+    // Its length in bytes without the NUL.
+    size_t body_length;
+    // The local ARI user that the request runs as.
+    const char *user;
+    // That user's password in plain text, for hosts that authenticate every request.
+    const char *password;
+    // 1 if that user is read-only, else 0. The library has refused what such a user may not do.
+    int32_t read_only;
+} ariws_request;
+
+// Runs one ARI request. The host answers with `ariws_request_complete`, from inside this callback or later
+// from any thread, exactly once.
+//
+// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
+// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before.
+typedef void (*ariws_ari_request_callback)(void *userdata,
+                                           const struct ariws_request *request);
+
+// Registers a Stasis application whose events the host will give to `ariws_event`.
+//
+// `subscribe_all` is 1 if the application wants the events of every resource, else 0. Registering an
+// application anew that is registered already replaces its handler; a host that sends ApplicationReplaced to
+// the one before may do so from inside this callback.
+//
+// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
+//
+// Thread: a pool of the library's for host calls. It may block.
+typedef int32_t (*ariws_app_register_callback)(void *userdata,
+                                               const char *app,
+                                               int32_t subscribe_all);
+
+// Ends the registration of a Stasis application. Thread and rules as for `ariws_app_register_callback`.
+typedef void (*ariws_app_unregister_callback)(void *userdata,
+                                              const char *app);
+
+// Tells whether anybody has registered the Stasis application: 1 or 0.
+//
+// Thread: the one that called `ariws_stasis_start`, or the pool for host calls.
+typedef int32_t (*ariws_app_is_registered_callback)(void *userdata,
+                                                    const char *app);
+
+// Creates the dialplan context `context` with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
+// priority 1 `NoOp`.
+//
+// Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
+//
+// Thread: a pool of the library's for host calls. It may block.
+typedef int32_t (*ariws_context_create_callback)(void *userdata,
+                                                 const char *context,
+                                                 const char *app);
+
+// Destroys a context that `context_create` created. Thread as there.
+typedef void (*ariws_context_destroy_callback)(void *userdata,
+                                               const char *context);
+
+// The per-call connection of a channel is lost for good: the host ends Stasis for the channel with
+// STASISSTATUS=FAILED and goes on in the dialplan. Thread: the pool for host calls.
+typedef void (*ariws_stasis_failed_callback)(void *userdata,
+                                             const char *channel_id);
+
+// The operator shut down a websocket that an application had opened to the host. Thread: the pool for host
+// calls.
+typedef void (*ariws_inbound_shutdown_callback)(void *userdata,
+                                                const char *session_id);
+
+// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
+// failed after it had accepted the table, on the thread that called it.
+typedef void (*ariws_finalize_callback)(void *userdata);
+
+// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
+// live until the callback returns. Every callback may call every function of the library but `ariws_unload`;
+// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
+// inside a callback, nor leave one by longjmp or a C++ exception.
+typedef struct ariws_host {
+    // `sizeof(ariws_host)`; ARIWS_HOST_INIT sets it.
+    size_t struct_size;
+    // Given to every callback; the library does not look at it. It must stay valid until `finalize`, and may
+    // be used from several threads at a time.
+    void *userdata;
+    // Required.
+    ariws_log_callback log;
+    // Required.
+    ariws_ari_request_callback ari_request;
+    // Required.
+    ariws_app_register_callback app_register;
+    // Required.
+    ariws_app_unregister_callback app_unregister;
+    // Required.
+    ariws_app_is_registered_callback app_is_registered;
+    // Required.
+    ariws_context_create_callback context_create;
+    // Required.
+    ariws_context_destroy_callback context_destroy;
+    // Required.
+    ariws_stasis_failed_callback stasis_failed;
+    // Optional: without it, inbound websockets are shown but not shut down.
+    ariws_inbound_shutdown_callback inbound_shutdown;
+    // Optional.
+    ariws_finalize_callback finalize;
+} ariws_host;
+
+// How to load. Copied by `ariws_load`.
+typedef struct ariws_options {
+    // `sizeof(ariws_options)`; ARIWS_OPTIONS_INIT sets it.
+    size_t struct_size;
+    // The folder with `ari.conf`, `websocket_client.conf` and, optionally, `ari_outbound.conf`. Required.
+    const char *config_directory;
+    // The host's entity id, added to events as `asterisk_id` where it is missing. Required.
+    const char *asterisk_id;
+    // The host's product token, e.g. "Asterisk/16.28.0", for the User-Agent (RFC 9110 section 10.1.5). NULL or "" for
+    // none.
+    const char *product;
+    // Threads for input and output; 0 for the default: one per core, at most 4. At most 64.
+    uint32_t io_threads;
+    // Requests that the host runs at a time, over all connections; 0 for the default, 16. At most 256.
+    uint32_t request_threads;
+} ariws_options;
+
+// One line of what a load or reload did. Filled by the library; everything it points to lives until the
+// callback returns.
+typedef struct ariws_report_entry {
+    // `sizeof(ariws_report_entry)` of the library; fields beyond it do not exist.
+    size_t struct_size;
+    // One of the ARIWS_REPORT_ constants.
+    int32_t kind;
+    // The object's name: the section. "" where the whole file is concerned.
+    const char *object;
+    // What happened and why, in words for the operator.
+    const char *message;
+    // The file, "" for entries that concern none.
+    const char *file;
+    // The line in that file; 0 if none.
+    uint32_t line;
+} ariws_report_entry;
+
+// Receives the entries of a report, on the thread that called, before the call returns. `data` is the
+// caller's. It may call every function of the library but `ariws_load`, `ariws_reload` and `ariws_unload`.
+typedef void (*ariws_report_callback)(void *data,
+                                      const struct ariws_report_entry *entry);
+
+// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`
+// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
+// success). The strings live until the callback returns.
+//
+// Thread: the pool for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+typedef void (*ariws_stasis_start_callback)(void *data,
+                                            int32_t result,
+                                            const char *application,
+                                            const char *message);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The commands, one by one, for the host to register.
+//
+// @param index    from 0 up, until ARIWS_ERROR_NOT_FOUND
+// @param command  receives the command; `struct_size` must be set (ARIWS_CLI_COMMAND_INIT)
+// @return ARIWS_OK, or ARIWS_ERROR_NOT_FOUND past the last command
+//
+// Thread: any. Never blocks. Needs no instance.
+//
+// # Safety
+// `command` is NULL or points to as many bytes as its `struct_size` says.
+int32_t ariws_cli_commands(size_t index,
+                           struct ariws_cli_command *command);
+
+// Runs a command.
+//
+// @param instance    the instance
+// @param words       the words of the line as the operator typed them; the command's own words in any case
+// @param count       how many
+// @param write       receives the output
+// @param write_data  given to `write`
+// @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
+//         command or do not fit it (the output is its usage, if it is one)
+//
+// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+int32_t ariws_cli_execute(const struct ariws_instance *instance,
+                          const char *const *words,
+                          size_t count,
+                          ariws_write_callback write,
+                          void *write_data);
+
+// Completes a word of a command.
+//
+// @param instance    the instance
+// @param words       the complete words before the one to complete
+// @param count       how many
+// @param prefix      what was typed of the word to complete, "" if nothing; compared without regard to case
+// @param write       receives each candidate in a call of its own, in order
+// @param write_data  given to `write`
+// @return ARIWS_OK, also if there is no candidate
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+int32_t ariws_cli_complete(const struct ariws_instance *instance,
+                           const char *const *words,
+                           size_t count,
+                           const char *prefix,
+                           ariws_write_callback write,
+                           void *write_data);
+
+// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
+//
+// @param instance    the instance
+// @param write       receives the text
+// @param write_data  given to `write`
+// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_metrics(const struct ariws_instance *instance,
+                      ariws_write_callback write,
+                      void *write_data);
+
+// Sends one ARI event to an application.
+//
+// `json` is a JSON object; `application`, `timestamp` and `asterisk_id` are added where they are missing. It is copied
+// and queued; the queue is sent in order, across reconnects too, and bounded by `queue_max_bytes` and
+// `queue_max_messages` of the connection.
+//
+// @param instance     the instance
+// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
+// @param json         the event, UTF-8, need not be NUL-terminated
+// @param json_length  its length in bytes
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application, ARIWS_ERROR_JSON if it is not a JSON
+//         object, ARIWS_ERROR_FULL if it was dropped
+//
+// Thread: any. Never blocks; takes no lock that input or output can hold.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_event(const struct ariws_instance *instance,
+                    const char *application,
+                    const char *json,
+                    size_t json_length);
+
+// Answers a request that `ari_request` delivered.
+//
+// @param instance     the instance
+// @param request_id   `id` of the request
+// @param status       the HTTP status code, 100 to 599; 406 for a resource that is not JSON
+// @param reason       the reason phrase; NULL for the usual one of the status (RFC 9110 section 15)
+// @param body         the JSON body, need not be NUL-terminated; NULL for none
+// @param body_length  its length in bytes
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if the request was answered before, or never was: an answer counts once;
+//         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, and the request still waits for one
+//
+// Thread: any, also from inside the callback. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_request_complete(const struct ariws_instance *instance,
+                               uint64_t request_id,
+                               int32_t status,
+                               const char *reason,
+                               const char *body,
+                               size_t body_length);
+
+// An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
+// reaches it through the host's `inbound_shutdown`.
+//
+// @param instance  the instance
+// @param inbound   the session; copied
+// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, ARIWS_ERROR_NULL, _UTF8, _ARGUMENT
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for; `inbound` begins with its `struct_size`.
+int32_t ariws_inbound_opened(const struct ariws_instance *instance,
+                             const struct ariws_inbound *inbound);
+
+// A websocket that `ariws_inbound_opened` reported is closed. Applications of persistent connections that it had taken
+// over, and that nobody has registered now, are registered again.
+//
+// @param instance    the instance
+// @param session_id  the host's id of the session
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no such session was open
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_inbound_closed(const struct ariws_instance *instance,
+                             const char *session_id);
+
+// Loads the library: checks the host's table and the options, reads the configuration, starts the threads,
+// registers the applications and contexts of persistent connections, and begins to connect. It does not wait for a
+// connection. Each call gives an instance of its own; several may live in one process.
+//
+// A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
+// for each object and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
+// `ari.conf` or `websocket_client.conf` is missing or cannot be parsed.
+//
+// @param host           the host's callbacks; copied
+// @param options        copied
+// @param report         receives what was read; may be NULL
+// @param report_data    given to `report`
+// @param instance       receives the handle; written before the first callback runs, so that callbacks can use it;
+//                       NULL after a failure
+// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+// @param message_size   its size in bytes
+// @return ARIWS_OK, or ARIWS_ERROR_NULL, _UTF8, _ARGUMENT, _CONFIG, _SYSTEM, _FROM_CALLBACK
+//
+// Thread: any that is not inside a callback. Blocks for the reading of files and for the callbacks
+// `app_register` and `context_create`, which run on other threads: hold no lock here that they need.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for; `host` and `options` begin with their `struct_size`.
+int32_t ariws_load(const struct ariws_host *host,
+                   const struct ariws_options *options,
+                   ariws_report_callback report,
+                   void *report_data,
+                   struct ariws_instance **instance,
+                   char *message,
+                   size_t message_size);
+
+// Reads the configuration again and applies what is different, object by object: a bad object leaves the one
+// before in effect. If a file is missing or cannot be parsed, nothing changes.
+//
+// @param instance       the instance
+// @param report         receives what was added, changed, removed and refused; may be NULL
+// @param report_data    given to `report`
+// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+// @param message_size   its size in bytes
+// @return ARIWS_OK also when objects were refused; ARIWS_ERROR_CONFIG if nothing was changed; ARIWS_ERROR_BUSY from
+//         inside a callback while another load or reload runs
+//
+// Thread: any. Blocks for the reading of files and for `app_register`, `app_unregister`, `context_create` and
+// `context_destroy`, never for a connection. Concurrent reloads run one after the other.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_reload(const struct ariws_instance *instance,
+                     ariws_report_callback report,
+                     void *report_data,
+                     char *message,
+                     size_t message_size);
+
+// Unloads: takes no new work, ends starts that are under way (ARIWS_ERROR_CANCELLED), sends what is queued and the
+// Close (1000) on every connection, unregisters applications and contexts, waits for callbacks that run, joins the
+// threads, and calls `finalize`. Afterwards the handle is dead and no callback runs; the library itself stays mapped, so
+// dlclose is safe.
+//
+// @param instance       the instance
+// @param grace_ms       how long queued events and Close handshakes may take, in milliseconds
+// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED, or ARIWS_ERROR_FROM_CALLBACK
+//
+// Thread: any that is not inside a callback. Blocks up to `grace_ms`, and beyond it for as long as a callback of the
+// host that has begun takes to return. Requests that the host has not answered are given up.
+//
+// # Safety
+// `instance` is a handle from `ariws_load`, live or not.
+int32_t ariws_unload(struct ariws_instance *instance,
+                     uint32_t grace_ms);
+
+// A channel enters `Stasis(app)`.
+//
+// If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
+// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
+// that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
+// when the channel leaves.
+//
+// @param instance          the instance
+// @param app               the application's name as the dialplan gives it
+// @param channel_id        the channel's unique id, as in events
+// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
+// @param application       receives the application to use, NUL-terminated
+// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
+// @param message           receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+// @param message_size      its size in bytes
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
+//         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
+//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+//
+// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
+// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. A host that must serve the channel meanwhile uses
+// `ariws_stasis_start_async`.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_stasis_start(const struct ariws_instance *instance,
+                           const char *app,
+                           const char *channel_id,
+                           const char *channel_name,
+                           char *application,
+                           size_t application_size,
+                           char *message,
+                           size_t message_size);
+
+// As `ariws_stasis_start`, without blocking: `done` is called when it is over.
+//
+// @param instance       the instance
+// @param app            the application's name as the dialplan gives it
+// @param channel_id     the channel's unique id, as in events
+// @param channel_name   the channel's name
+// @param done           called exactly once if this function returns ARIWS_OK, else never
+// @param data           given to `done`
+// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+// @param message_size   its size in bytes
+// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
+//
+// Thread: any. Never blocks, but for the host's own `app_is_registered`.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.
+int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
+                                 const char *app,
+                                 const char *channel_id,
+                                 const char *channel_name,
+                                 ariws_stasis_start_callback done,
+                                 void *data,
+                                 char *message,
+                                 size_t message_size);
+
+// The channel left while its start was under way: the start ends at once with ARIWS_ERROR_CANCELLED.
+//
+// @param instance    the instance
+// @param channel_id  the channel's unique id
+// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never begun:
+//         harmless
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
+                            const char *channel_id);
+
+// Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
+// channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
+//
+// @param instance     the instance
+// @param application  the name that `ariws_stasis_start` gave
+// @param channel_id   the channel's unique id
+// @return ARIWS_OK, also if the application has no connection (any more)
+//
+// Thread: any. Never blocks.
+//
+// # Safety
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_stasis_end(const struct ariws_instance *instance,
+                         const char *application,
+                         const char *channel_id);
+
+// ARIWS_ABI_VERSION of the library that is loaded. A host that was compiled with another one must not use it.
+//
+// Thread: any. Never blocks.
+uint32_t ariws_abi_version(void);
+
+// The version of the library that is loaded, "major.minor.patch". Static.
+//
+// Thread: any. Never blocks.
+const char *ariws_version(void);
+
+// A result code in words, for logs. Static; never NULL.
+//
+// Thread: any. Never blocks.
+const char *ariws_result_text(int32_t result);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ARIWS_H */

@@ -1,0 +1,293 @@
+//! What a configuration holds once it has been read: immutable values, shared by reference.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that `ari.conf`, `ari_outbound.conf` and `websocket_client.conf` say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `[general]` of `ari.conf`.
+    pub general: General,
+    /// Objects with `type = user`, by name.
+    pub users: BTreeMap<String, Arc<User>>,
+    /// Objects with `type = outbound_websocket`, by name, each with its websocket client.
+    pub connections: BTreeMap<String, Arc<Connection>>,
+    /// Objects with `type = websocket_client`, by name; also those that no connection uses.
+    pub clients: BTreeMap<String, Arc<Client>>,
+}
+
+/// `[general]` of `ari.conf`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct General {
+    /// `enabled`: concerns the host's REST and inbound websockets only.
+    pub enabled: bool,
+    /// `pretty`: indent what goes to applications.
+    pub pretty: bool,
+    /// `websocket_write_timeout`, if it was given.
+    pub websocket_write_timeout: Option<Duration>,
+}
+
+impl Default for General {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            pretty: false,
+            websocket_write_timeout: None,
+        }
+    }
+}
+
+/// An object with `type = user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The section's name.
+    pub name: String,
+    /// `password`.
+    pub password: Secret,
+    /// `read_only`: the connection may only send GET and OPTIONS.
+    pub read_only: bool,
+    /// `password_format`.
+    pub password_format: PasswordFormat,
+}
+
+/// How a user's password is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PasswordFormat {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As crypt(3) hashed it; unusable for an outbound connection.
+    Crypt,
+}
+
+/// An object with `type = outbound_websocket`, together with its websocket client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The section's name: the connection id.
+    pub name: String,
+    /// `websocket_client_id`.
+    pub websocket_client_id: String,
+    /// `apps`: without blanks, quotes and repetitions, in configured order.
+    pub apps: Vec<String>,
+    /// `apps` as it was written, for display.
+    pub apps_as_written: String,
+    /// `subscribe_all`.
+    pub subscribe_all: bool,
+    /// `local_ari_user`.
+    pub local_ari_user: String,
+    /// The websocket client that `websocket_client_id` names.
+    pub client: Arc<Client>,
+    /// Why the applications are invalid: another connection has one of them.
+    pub apps_fault: Option<String>,
+    /// Why the user is invalid: it does not exist, or its password is crypted.
+    pub user_fault: Option<String>,
+}
+
+impl Connection {
+    /// Whether new sessions may be made with this connection.
+    pub fn is_valid(&self) -> bool {
+        self.apps_fault.is_none() && self.user_fault.is_none()
+    }
+}
+
+/// When a connection is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConnectionType {
+    /// One connection, as long as the host runs.
+    #[default]
+    Persistent,
+    /// A connection for each channel that enters `Stasis(app)`.
+    PerCallConfig,
+}
+
+impl ConnectionType {
+    /// The word that stands for it in the configuration and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::PerCallConfig => "per_call_config",
+        }
+    }
+}
+
+/// An object with `type = websocket_client`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The section's name.
+    pub name: String,
+    /// `uri`, taken apart.
+    pub uri: Uri,
+    /// `protocols`, verbatim; empty if none are asked for.
+    pub protocols: String,
+    /// `username`; empty if not given.
+    pub username: String,
+    /// `password`, or what `password_file` or `password_env` yielded.
+    pub password: Option<Secret>,
+    /// `connection_type`.
+    pub connection_type: ConnectionType,
+    /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
+    pub connection_timeout: Duration,
+    /// `reconnect_interval`.
+    pub reconnect_interval: Duration,
+    /// `max_reconnect_interval`, if backoff is to be exponential.
+    pub max_reconnect_interval: Option<Duration>,
+    /// `reconnect_attempts`: tries of a per-call connection; at least 1.
+    pub reconnect_attempts: u32,
+    /// `tls_enabled` as configured; [`Client::uses_tls`] tells what is done.
+    pub tls_enabled: bool,
+    /// `ca_list_file`.
+    pub ca_list_file: Option<PathBuf>,
+    /// `ca_list_path`.
+    pub ca_list_path: Option<PathBuf>,
+    /// `cert_file`.
+    pub cert_file: Option<PathBuf>,
+    /// `priv_key_file`.
+    pub priv_key_file: Option<PathBuf>,
+    /// `verify_server_cert`.
+    pub verify_server_cert: bool,
+    /// `verify_server_hostname`.
+    pub verify_server_hostname: bool,
+    /// `tls_min_version`.
+    pub tls_min_version: TlsVersion,
+    /// `proxy_host`, with `proxy_username` and `proxy_password`.
+    pub proxy: Option<Proxy>,
+    /// `enable_tcp_keepalives` with its times.
+    pub tcp_keepalive: Option<Keepalive>,
+    /// `enable_pingpongs` with its times.
+    pub pingpong: Option<Keepalive>,
+    /// `write_timeout`, if it was given.
+    pub write_timeout: Option<Duration>,
+    /// `header = Name: value`, in configured order.
+    pub headers: Vec<(String, Secret)>,
+    /// Bounds of the queue of events, and what happens at them.
+    pub queue: QueueLimits,
+    /// `request_concurrency`: how many requests of one connection the host runs at a time.
+    pub request_concurrency: u32,
+    /// `max_message_size`: of a message from the application, in bytes.
+    pub max_message_size: u32,
+}
+
+impl Client {
+    /// Whether the connection uses TLS: `wss://` or `tls_enabled = yes`.
+    pub fn uses_tls(&self) -> bool {
+        self.uri.tls || self.tls_enabled
+    }
+
+    /// The port to connect to: the URI's, else 443 with TLS and 80 without (RFC 6455 section 3).
+    pub fn port(&self) -> u16 {
+        self.uri
+            .port
+            .unwrap_or(if self.uses_tls() { 443 } else { 80 })
+    }
+}
+
+/// A `ws://` or `wss://` URI (RFC 6455 section 3) that can be connected to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Uri {
+    /// As it was written, user information masked with stars: for display, logs and commands.
+    pub display: String,
+    /// Whether the scheme is `wss`.
+    pub tls: bool,
+    /// The name or the address, an IPv6 address without its brackets.
+    pub host: String,
+    /// The port, if one was written.
+    pub port: Option<u16>,
+    /// Path and query for the request line, verbatim; at least `/`.
+    pub path_and_query: String,
+    /// `user:password@`, percent-decoded; wins over `username` and `password`.
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl fmt::Debug for Uri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.display)
+    }
+}
+
+/// The oldest TLS version that is accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2 or newer.
+    #[default]
+    Tls12,
+    /// TLS 1.3 or newer.
+    Tls13,
+}
+
+/// An HTTP proxy to CONNECT through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The name or address of `proxy_host`.
+    pub host: String,
+    /// The port of `proxy_host`.
+    pub port: u16,
+    /// `proxy_username` and `proxy_password`.
+    pub credentials: Option<(String, Secret)>,
+}
+
+/// How a silent peer is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe (`tcp_keepalive_time`; for pings, the interval).
+    pub time: Duration,
+    /// Between probes.
+    pub interval: Duration,
+    /// Unanswered probes until the connection is given up.
+    pub probes: u32,
+}
+
+/// Bounds of the queue of events for one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// `queue_max_bytes`.
+    pub max_bytes: usize,
+    /// `queue_max_messages`.
+    pub max_messages: usize,
+    /// `queue_overflow`.
+    pub overflow: Overflow,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 << 20,
+            max_messages: 100_000,
+            overflow: Overflow::default(),
+        }
+    }
+}
+
+/// Which event goes when the queue is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The one that has waited longest, so that the application sees the present.
+    #[default]
+    DropOldest,
+    /// The new one, so that the application sees everything up to the gap.
+    DropNewest,
+}
+
+/// Text that must not be shown: its `Debug` prints stars.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text into custody.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that has to send it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("********")
+    }
+}

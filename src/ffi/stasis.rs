@@ -1,0 +1,187 @@
+//! Channels that enter and leave Stasis applications.
+
+use std::ffi::{CString, c_char, c_void};
+use std::ptr;
+
+use super::guard::{calling_host, guard};
+use super::instance::engine;
+use super::strings::{required_text, write_text};
+use super::types::{ariws_instance, ariws_stasis_start_callback};
+use super::{SendPointer, result::ARIWS_OK};
+use crate::error::{Error, Result};
+
+/// A channel enters `Stasis(app)`.
+///
+/// If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
+/// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
+/// that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
+/// when the channel leaves.
+///
+/// @param instance          the instance
+/// @param app               the application's name as the dialplan gives it
+/// @param channel_id        the channel's unique id, as in events
+/// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
+/// @param application       receives the application to use, NUL-terminated
+/// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
+/// @param message           receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+/// @param message_size      its size in bytes
+/// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
+///         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
+///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+///
+/// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
+/// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. A host that must serve the channel meanwhile uses
+/// `ariws_stasis_start_async`.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they stand for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ariws_stasis_start(
+    instance: *const ariws_instance,
+    app: *const c_char,
+    channel_id: *const c_char,
+    channel_name: *const c_char,
+    application: *mut c_char,
+    application_size: usize,
+    message: *mut c_char,
+    message_size: usize,
+) -> i32 {
+    guard(message, message_size, || {
+        let engine = engine(instance)?;
+        if application.is_null() {
+            return Err(Error::Null("application"));
+        }
+        // SAFETY: the caller vouches for the strings.
+        let (app, id, name) = unsafe { channel(app, channel_id, channel_name)? };
+        let needed = app.len() + name.len() + 2;
+        if application_size < needed {
+            return Err(Error::Buffer {
+                given: application_size,
+                needed,
+            });
+        }
+        let granted = engine.stasis_start(app, id, name)?;
+        // SAFETY: not NULL, and the caller vouches for its size.
+        unsafe { write_text(application, application_size, &granted) };
+        Ok(())
+    })
+}
+
+/// As `ariws_stasis_start`, without blocking: `done` is called when it is over.
+///
+/// @param instance       the instance
+/// @param app            the application's name as the dialplan gives it
+/// @param channel_id     the channel's unique id, as in events
+/// @param channel_name   the channel's name
+/// @param done           called exactly once if this function returns ARIWS_OK, else never
+/// @param data           given to `done`
+/// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
+/// @param message_size   its size in bytes
+/// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
+///
+/// Thread: any. Never blocks, but for the host's own `app_is_registered`.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ariws_stasis_start_async(
+    instance: *const ariws_instance,
+    app: *const c_char,
+    channel_id: *const c_char,
+    channel_name: *const c_char,
+    done: ariws_stasis_start_callback,
+    data: *mut c_void,
+    message: *mut c_char,
+    message_size: usize,
+) -> i32 {
+    guard(message, message_size, || {
+        let engine = engine(instance)?;
+        let done = done.ok_or(Error::Null("done"))?;
+        // SAFETY: the caller vouches for the strings.
+        let (app, id, name) = unsafe { channel(app, channel_id, channel_name)? };
+        let data = SendPointer(data);
+        engine.stasis_start_async(app, id, name, move |outcome| {
+            let (result, application, reason) = match outcome {
+                Ok(name) => (ARIWS_OK, CString::new(name).ok(), String::new()),
+                Err(error) => (i32::from(&error), None, error.to_string()),
+            };
+            let reason = CString::new(reason.replace('\0', "\u{fffd}")).unwrap_or_default();
+            let application = application.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+            calling_host(|| {
+                // SAFETY: the host gave the pair of callback and data; the strings live until the callback returns.
+                unsafe { done(data.get(), result, application, reason.as_ptr()) };
+            });
+        })
+    })
+}
+
+/// The channel left while its start was under way: the start ends at once with ARIWS_ERROR_CANCELLED.
+///
+/// @param instance    the instance
+/// @param channel_id  the channel's unique id
+/// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never begun:
+///         harmless
+///
+/// Thread: any. Never blocks.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they stand for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ariws_stasis_cancel(
+    instance: *const ariws_instance,
+    channel_id: *const c_char,
+) -> i32 {
+    guard(ptr::null_mut(), 0, || {
+        // SAFETY: the caller vouches for the string.
+        let id = unsafe { required_text(channel_id, "channel_id")? };
+        engine(instance)?.stasis_cancel(id)
+    })
+}
+
+/// Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
+/// channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
+///
+/// @param instance     the instance
+/// @param application  the name that `ariws_stasis_start` gave
+/// @param channel_id   the channel's unique id
+/// @return ARIWS_OK, also if the application has no connection (any more)
+///
+/// Thread: any. Never blocks.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they stand for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ariws_stasis_end(
+    instance: *const ariws_instance,
+    application: *const c_char,
+    channel_id: *const c_char,
+) -> i32 {
+    guard(ptr::null_mut(), 0, || {
+        // SAFETY: the caller vouches for the strings.
+        let (application, id) = unsafe {
+            (
+                required_text(application, "application")?,
+                required_text(channel_id, "channel_id")?,
+            )
+        };
+        engine(instance)?.stasis_end(application, id);
+        Ok(())
+    })
+}
+
+/// # Safety
+/// The pointers are NULL or NUL-terminated strings that outlive the result.
+unsafe fn channel<'a>(
+    app: *const c_char,
+    id: *const c_char,
+    name: *const c_char,
+) -> Result<(&'a str, &'a str, &'a str)> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        Ok((
+            required_text(app, "app")?,
+            required_text(id, "channel_id")?,
+            required_text(name, "channel_name")?,
+        ))
+    }
+}

@@ -1,0 +1,306 @@
+//! The structures and callback types that a host and the library share.
+//!
+//! Every structure begins with `struct_size` and grows only at its end.
+
+use std::ffi::{c_char, c_void};
+
+/// One loaded library: its configuration, its connections, its threads.
+///
+/// A handle, never dereferenced: a call with a handle that was unloaded, or that never was one, returns
+/// ARIWS_ERROR_UNLOADED and does nothing.
+pub struct ariws_instance {
+    _private: [u8; 0],
+}
+
+/// Log level: something does not work.
+pub const ARIWS_LOG_ERROR: i32 = 1;
+/// Log level: something may not work as the operator expects.
+pub const ARIWS_LOG_WARNING: i32 = 2;
+/// Log level: a change that operators want to see.
+pub const ARIWS_LOG_NOTICE: i32 = 3;
+/// Log level: the ordinary course of things.
+pub const ARIWS_LOG_INFO: i32 = 4;
+/// Log level: for finding faults.
+pub const ARIWS_LOG_DEBUG: i32 = 5;
+
+/// What `app_register` returns when the application was not registered before.
+pub const ARIWS_APP_REGISTERED: i32 = 0;
+/// What `app_register` returns when an existing registration was replaced.
+pub const ARIWS_APP_REPLACED: i32 = 1;
+/// What `context_create` returns when it created the dialplan context.
+pub const ARIWS_CONTEXT_CREATED: i32 = 0;
+/// What `context_create` returns when the context was there already; the library will not destroy it.
+pub const ARIWS_CONTEXT_EXISTS: i32 = 1;
+/// What a callback returns when it failed; it logs the reason itself.
+pub const ARIWS_HOST_FAILED: i32 = -1;
+
+/// Receives a message for the log.
+///
+/// `level` is one of the ARIWS_LOG_ constants. `subject` is the connection, session or channel that the
+/// message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
+/// callback returns.
+///
+/// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while
+/// it does, messages queue up, and when the queue is full they are dropped and the next message says
+/// how many.
+pub type ariws_log_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        level: i32,
+        subject: *const c_char,
+        message: *const c_char,
+    ),
+>;
+
+/// One parameter of a request, decoded. Both strings are NUL-terminated; a value that holds NUL bytes
+/// (`%00`) is longer than `strlen` says.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_parameter {
+    /// The name.
+    pub name: *const c_char,
+    /// Its length in bytes.
+    pub name_length: usize,
+    /// The value, "" if none was given.
+    pub value: *const c_char,
+    /// Its length in bytes.
+    pub value_length: usize,
+}
+
+/// An ARI request that an application sent over its websocket. Filled by the library; everything it
+/// points to lives until the callback returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_request {
+    /// `sizeof(ariws_request)` of the library; fields beyond it do not exist.
+    pub struct_size: usize,
+    /// The number to give to `ariws_request_complete`.
+    pub id: u64,
+    /// The first application of the connection.
+    pub application: *const c_char,
+    /// The session that the request came over: a connection id, or `connection:channel`.
+    pub session_id: *const c_char,
+    /// "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
+    pub method: *const c_char,
+    /// The path as it was sent, without the query: still percent-encoded, no leading `/ari/`.
+    pub path: *const c_char,
+    /// The parameters in the order query string, `query_strings`, form body. Where a name occurs more
+    /// than once the last one counts (as Asterisk does); members of a JSON body override them all.
+    pub parameters: *const ariws_parameter,
+    /// How many.
+    pub parameters_count: usize,
+    /// The content type of the body as the application wrote it, NULL if there is no body.
+    pub content_type: *const c_char,
+    /// The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
+    pub body: *const c_char,
+    /// Its length in bytes without the NUL.
+    pub body_length: usize,
+    /// The local ARI user that the request runs as.
+    pub user: *const c_char,
+    /// That user's password in plain text, for hosts that authenticate every request.
+    pub password: *const c_char,
+    /// 1 if that user is read-only, else 0. The library has refused what such a user may not do.
+    pub read_only: i32,
+}
+
+/// Runs one ARI request. The host answers with `ariws_request_complete`, from inside this callback or later
+/// from any thread, exactly once.
+///
+/// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
+/// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before.
+pub type ariws_ari_request_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
+
+/// Registers a Stasis application whose events the host will give to `ariws_event`.
+///
+/// `subscribe_all` is 1 if the application wants the events of every resource, else 0. Registering an
+/// application anew that is registered already replaces its handler; a host that sends ApplicationReplaced to
+/// the one before may do so from inside this callback.
+///
+/// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_app_register_callback = Option<
+    unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32,
+>;
+
+/// Ends the registration of a Stasis application. Thread and rules as for `ariws_app_register_callback`.
+pub type ariws_app_unregister_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char)>;
+
+/// Tells whether anybody has registered the Stasis application: 1 or 0.
+///
+/// Thread: the one that called `ariws_stasis_start`, or the pool for host calls.
+pub type ariws_app_is_registered_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
+
+/// Creates the dialplan context `context` with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
+/// priority 1 `NoOp`.
+///
+/// Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_context_create_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        context: *const c_char,
+        app: *const c_char,
+    ) -> i32,
+>;
+
+/// Destroys a context that `context_create` created. Thread as there.
+pub type ariws_context_destroy_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
+
+/// The per-call connection of a channel is lost for good: the host ends Stasis for the channel with
+/// STASISSTATUS=FAILED and goes on in the dialplan. Thread: the pool for host calls.
+pub type ariws_stasis_failed_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, channel_id: *const c_char)>;
+
+/// The operator shut down a websocket that an application had opened to the host. Thread: the pool for host
+/// calls.
+pub type ariws_inbound_shutdown_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, session_id: *const c_char)>;
+
+/// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
+/// failed after it had accepted the table, on the thread that called it.
+pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
+
+/// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
+/// live until the callback returns. Every callback may call every function of the library but `ariws_unload`;
+/// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
+/// inside a callback, nor leave one by longjmp or a C++ exception.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_host {
+    /// `sizeof(ariws_host)`; ARIWS_HOST_INIT sets it.
+    pub struct_size: usize,
+    /// Given to every callback; the library does not look at it. It must stay valid until `finalize`, and may
+    /// be used from several threads at a time.
+    pub userdata: *mut c_void,
+    /// Required.
+    pub log: ariws_log_callback,
+    /// Required.
+    pub ari_request: ariws_ari_request_callback,
+    /// Required.
+    pub app_register: ariws_app_register_callback,
+    /// Required.
+    pub app_unregister: ariws_app_unregister_callback,
+    /// Required.
+    pub app_is_registered: ariws_app_is_registered_callback,
+    /// Required.
+    pub context_create: ariws_context_create_callback,
+    /// Required.
+    pub context_destroy: ariws_context_destroy_callback,
+    /// Required.
+    pub stasis_failed: ariws_stasis_failed_callback,
+    /// Optional: without it, inbound websockets are shown but not shut down.
+    pub inbound_shutdown: ariws_inbound_shutdown_callback,
+    /// Optional.
+    pub finalize: ariws_finalize_callback,
+}
+
+/// How to load. Copied by `ariws_load`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_options {
+    /// `sizeof(ariws_options)`; ARIWS_OPTIONS_INIT sets it.
+    pub struct_size: usize,
+    /// The folder with `ari.conf`, `websocket_client.conf` and, optionally, `ari_outbound.conf`. Required.
+    pub config_directory: *const c_char,
+    /// The host's entity id, added to events as `asterisk_id` where it is missing. Required.
+    pub asterisk_id: *const c_char,
+    /// The host's product token, e.g. "Asterisk/16.28.0", for the User-Agent (RFC 9110 section 10.1.5). NULL or "" for
+    /// none.
+    pub product: *const c_char,
+    /// Threads for input and output; 0 for the default: one per core, at most 4. At most 64.
+    pub io_threads: u32,
+    /// Requests that the host runs at a time, over all connections; 0 for the default, 16. At most 256.
+    pub request_threads: u32,
+}
+
+/// A report entry: an object was added by a load or reload.
+pub const ARIWS_REPORT_ADDED: i32 = 1;
+/// A report entry: an object was changed.
+pub const ARIWS_REPORT_CHANGED: i32 = 2;
+/// A report entry: an object was removed.
+pub const ARIWS_REPORT_REMOVED: i32 = 3;
+/// A report entry: an object was refused, or is invalid; `message` says why.
+pub const ARIWS_REPORT_REFUSED: i32 = 4;
+/// A report entry: something was accepted that the operator should look at.
+pub const ARIWS_REPORT_WARNING: i32 = 5;
+
+/// One line of what a load or reload did. Filled by the library; everything it points to lives until the
+/// callback returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_report_entry {
+    /// `sizeof(ariws_report_entry)` of the library; fields beyond it do not exist.
+    pub struct_size: usize,
+    /// One of the ARIWS_REPORT_ constants.
+    pub kind: i32,
+    /// The object's name: the section. "" where the whole file is concerned.
+    pub object: *const c_char,
+    /// What happened and why, in words for the operator.
+    pub message: *const c_char,
+    /// The file, "" for entries that concern none.
+    pub file: *const c_char,
+    /// The line in that file; 0 if none.
+    pub line: u32,
+}
+
+/// Receives the entries of a report, on the thread that called, before the call returns. `data` is the
+/// caller's. It may call every function of the library but `ariws_load`, `ariws_reload` and `ariws_unload`.
+pub type ariws_report_callback =
+    Option<unsafe extern "C" fn(data: *mut c_void, entry: *const ariws_report_entry)>;
+
+/// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
+/// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
+/// function of the library but `ariws_unload`.
+pub type ariws_write_callback =
+    Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
+
+/// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`
+/// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
+/// success). The strings live until the callback returns.
+///
+/// Thread: the pool for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+pub type ariws_stasis_start_callback = Option<
+    unsafe extern "C" fn(
+        data: *mut c_void,
+        result: i32,
+        application: *const c_char,
+        message: *const c_char,
+    ),
+>;
+
+/// A websocket that an application opened to the host. Copied at the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_inbound {
+    /// `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
+    pub struct_size: usize,
+    /// The host's id of the session, unique among its open ones. Required.
+    pub session_id: *const c_char,
+    /// The peer, "address:port". NULL if unknown.
+    pub remote_address: *const c_char,
+    /// Its applications, comma-separated. NULL for none.
+    pub apps: *const c_char,
+}
+
+/// One command of the library's command line. Filled by the library; the strings are static.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_cli_command {
+    /// `sizeof(ariws_cli_command)` of the caller on the way in (ARIWS_CLI_COMMAND_INIT sets it); nothing beyond it
+    /// is written.
+    pub struct_size: usize,
+    /// The fixed words, separated by blanks: "ari show outbound-websocket".
+    pub words: *const c_char,
+    /// What stands after them, "" or "<connection id>".
+    pub arguments: *const c_char,
+    /// One line for lists of commands.
+    pub summary: *const c_char,
+    /// The usage, several lines, each ended by a line feed.
+    pub usage: *const c_char,
+}

@@ -1,0 +1,2 @@
+//! ariws
+pub mod config;
