@@ -1,2 +1,29 @@
-//! ariws
+//! ARI outbound WebSockets for any PBX.
+//!
+//! A PBX loads `libariws.so`, hands it a table of callbacks and a folder with `ari.conf` and `websocket_client.conf`, and from
+//! then on its channels are controlled by the applications that the library connects to. C programs use `include/ariws.h`,
+//! which is generated from [`ffi`]; Rust programs may implement [`host::Host`] and use [`engine::Engine`].
+//!
+//! The rooms, each of which knows only those below it:
+//!
+//! - [`ffi`]: the C ABI, and all the unsafe code.
+//! - [`cli`], [`metrics`]: what operators see, rendered from snapshots.
+//! - [`engine`]: the runtime, the registry of sessions, load and reload, the start and end of calls.
+//! - [`session`]: one connection's life: attempts, queue, requests, end.
+//! - [`net`]: one attempt to connect, stage by stage.
+//! - [`protocol`]: bytes to messages and back, without input or output.
+//! - [`config`]: text to a validated configuration.
+//! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
+
+#![deny(unsafe_code)]
+
+pub mod cli;
 pub mod config;
+pub mod engine;
+pub mod error;
+pub mod ffi;
+pub mod host;
+pub mod metrics;
+pub mod net;
+pub mod protocol;
+pub mod session;

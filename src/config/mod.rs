@@ -1,5 +1,99 @@
 //! Text to a validated, immutable [`Config`]: no input or output but reading files.
+//!
+//! [`read`] takes the files of a directory apart and puts a [`Config`] together, with a list of
+//! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning:
+//! `lines` (comments), `include` (directives), `dialect` and `template` (sections, over rust-ini),
+//! `values` and `object` (the parameters of a section), `ari`, `client` and `credentials` (the
+//! objects), `validate` (what takes the whole configuration to see).
 
+mod ari;
+mod client;
+mod credentials;
+mod dialect;
+mod diff;
+mod include;
+mod lines;
 mod model;
+mod object;
+mod problem;
+mod template;
+mod uri;
+mod validate;
+mod values;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use diff::{AppChanges, ConnectionChange, Diff, Effect, change, diff};
 pub use model::*;
+pub use problem::{Problem, Severity};
+
+use dialect::sections;
+use problem::Problems;
+use validate::validate;
+
+/// What [`read`] found.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What is in effect from now on.
+    pub config: Config,
+    /// Every problem of every file, errors and warnings.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads `ari.conf`, an optional `ari_outbound.conf` as if appended to it, and
+/// `websocket_client.conf` in `directory`.
+///
+/// `previous` is what was in effect: an object that fails alone keeps the one of the same name.
+///
+/// # Errors
+/// A file is missing or cannot be parsed: nothing may change. The list has the problems of every
+/// file.
+pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
+    let ari_file = directory.join("ari.conf");
+    let client_file = directory.join("websocket_client.conf");
+    let mut ari_problems = Problems::default();
+    let mut client_problems = Problems::default();
+
+    let outbound_file = directory.join("ari_outbound.conf");
+    let ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
+    let client_sections = sections(&client_file, None, &mut client_problems);
+
+    let clients = client::read(&client_sections, directory, previous, &mut client_problems);
+    // If the clients are unknown for a fault of their file, that is no fault of a connection.
+    let known = (!client_problems.fatal).then_some(&clients);
+    let mut ari = ari::read(&ari_sections, known, previous, &mut ari_problems);
+    let refused = ari_problems.fatal || client_problems.fatal;
+    if !refused {
+        validate(&mut ari, &ari_file, &mut ari_problems);
+    }
+    let mut problems = ari_problems.into_list(&ari_file);
+    problems.extend(client_problems.into_list(&client_file));
+    if refused {
+        for problem in &mut problems {
+            problem.kept = previous.is_some() && problem.severity == Severity::Error;
+        }
+        return Err(problems);
+    }
+    let mut config = Config {
+        general: ari.general,
+        users: ari.users,
+        connections: ari.connections,
+        clients,
+    };
+    if let Some(previous) = previous {
+        share(&mut config.users, &previous.users);
+        share(&mut config.connections, &previous.connections);
+    }
+    Ok(Reading { config, problems })
+}
+
+/// Keeps the object from before where the new one is equal.
+fn share<T: PartialEq>(new: &mut BTreeMap<String, Arc<T>>, previous: &BTreeMap<String, Arc<T>>) {
+    for (name, object) in new {
+        if let Some(before) = previous.get(name).filter(|before| *before == object) {
+            *object = Arc::clone(before);
+        }
+    }
+}

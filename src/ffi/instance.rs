@@ -12,13 +12,13 @@ use once_cell::sync::Lazy;
 
 use super::guard::{guard, inside_callback};
 use super::host_table::HostTable;
-use super::strings::{optional_text, required_text, write_text};
+use super::strings::{optional_text, required_text};
 use super::types::{
     ARIWS_REPORT_ADDED, ARIWS_REPORT_CHANGED, ARIWS_REPORT_REFUSED, ARIWS_REPORT_REMOVED,
     ARIWS_REPORT_WARNING, ariws_host, ariws_instance, ariws_options, ariws_report_callback,
     ariws_report_entry,
 };
-use super::{sized, threads};
+use super::{panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
 use crate::error::{Error, Result};
 
@@ -85,6 +85,7 @@ pub unsafe extern "C" fn ariws_load(
         // SAFETY: the caller vouches for both structures.
         let (table, options) = unsafe { (HostTable::copy(host)?, copy_options(options)?) };
 
+        panics::install();
         let handle = NEXT_HANDLE.fetch_add(1, Ordering::Relaxed);
         let engine = threads::with_signals_blocked(|| Engine::start(Arc::new(table), options))?;
         INSTANCES
@@ -229,6 +230,7 @@ fn deliver(report: ariws_report_callback, data: *mut c_void, entry: &ReportEntry
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffi::strings::write_text;
 
     #[test]
     fn a_handle_that_never_was_is_unloaded() {

@@ -1,11 +1,46 @@
-//! The C ABI, and all the unsafe code.
-#![allow(non_camel_case_types)]
+//! The C ABI, and all the unsafe code of the library.
+//!
+//! One file per group of functions. Every exported function is written plainly, so that cbindgen and a reader see its
+//! signature, and runs inside [`guard`]. `include/ariws.h` is generated from here.
+#![allow(unsafe_code, non_camel_case_types)]
 
 mod command_line;
 mod event;
+mod guard;
+mod host_table;
 mod inbound;
 mod instance;
+mod panics;
 mod result;
+mod sized;
 mod stasis;
+mod strings;
+mod threads;
 mod types;
 mod version;
+
+pub use command_line::*;
+pub use event::*;
+pub use inbound::*;
+pub use instance::*;
+pub use result::*;
+pub use stasis::*;
+pub use types::*;
+pub use version::*;
+
+use std::ffi::c_void;
+
+/// The host's pointer, carried from thread to thread and given back as it came.
+#[derive(Clone, Copy)]
+struct SendPointer(*mut c_void);
+
+impl SendPointer {
+    fn get(self) -> *mut c_void {
+        self.0
+    }
+}
+
+// SAFETY: the library never looks at what it points to; the host promised that its userdata may be used from any thread.
+unsafe impl Send for SendPointer {}
+// SAFETY: as above.
+unsafe impl Sync for SendPointer {}

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# `make help` lists the targets. Each of them builds what it needs, in target/ only. Tools that are missing are
+# installed from Debian's packages when make runs as root, else named.
+#
+#   CARGO_FLAGS       options for every cargo command, such as --locked
+#   CARGO_TARGET_DIR  where everything is built (target)
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+CARGO ?= cargo
+CARGO_FLAGS ?=
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+LIBRARY := $(TARGET)/release/libariws.so
+MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
+
+# The scripts look for what was built in the same folder, with the same options.
+export CARGO_TARGET_DIR := $(TARGET)
+export CARGO_FLAGS
+
+# Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+.PHONY: build
+build: ## the library and the sample application, optimized
+	@scripts/require.sh cargo cc
+	$(CARGO) build --release --example application $(CARGO_FLAGS)
+	$(CARGO) build --release $(CARGO_FLAGS)
+
+.PHONY: demo
+demo: build minipbx ## two calls at once through the library, shown from both sides
+	@scripts/demo.sh
+
+.PHONY: test
+test: build minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
+	@scripts/require.sh valgrind openssl binutils c++
+	@scripts/test.sh
+
+.PHONY: lint
+lint: lint-format lint-clippy lint-documentation lint-scripts ## format, clippy, rustdoc, shellcheck: no warning passes
+
+.PHONY: lint-format
+lint-format:
+	@scripts/require.sh cargo rustfmt
+	$(CARGO) fmt --all --check
+
+.PHONY: lint-clippy
+lint-clippy:
+	@scripts/require.sh cargo clippy cc
+	$(CARGO) clippy --all-targets --all-features $(CARGO_FLAGS) -- -D warnings
+
+.PHONY: lint-documentation
+lint-documentation:
+	@scripts/require.sh cargo cc
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --all-features $(CARGO_FLAGS)
+
+.PHONY: lint-scripts
+lint-scripts:
+	@scripts/require.sh shellcheck
+	shellcheck --external-sources scripts/*.sh .ci/run
+
+.PHONY: header
+header: ## writes include/ariws.h anew from the Rust sources
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_HEADER=1 $(CARGO) test --test header $(CARGO_FLAGS)
+
+.PHONY: check-header
+check-header: ## the header alone as C99 and C++17
+	@scripts/require.sh cc c++
+	@scripts/check-header.sh
+
+.PHONY: check-exports
+check-exports: build ## what the built library exports, its SONAME, and that it stays mapped
+	@scripts/require.sh binutils
+	@scripts/check-exports.sh $(LIBRARY)
+
+.PHONY: sample
+sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50 at a time
+	@scripts/require.sh openssl
+	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
+	    --calls '1000 50 s@stasis-app1 1#' -- $(TARGET)/minipbx/minipbx
+
+.PHONY: valgrind
+valgrind: build minipbx venv ## 20 calls under valgrind
+	@scripts/require.sh valgrind
+	@scripts/memory.sh valgrind
+
+.PHONY: sanitize
+sanitize: build minipbx-address venv ## 20 calls under AddressSanitizer
+	@scripts/memory.sh address
+
+.PHONY: clean
+clean: ## removes target/
+	rm -rf $(TARGET)
+
+.PHONY: minipbx
+minipbx:
+	@scripts/require.sh cc
+	@$(MINIPBX) BUILD=$(TARGET)/minipbx
+
+.PHONY: minipbx-address
+minipbx-address:
+	@scripts/require.sh address-sanitizer
+	@$(MINIPBX) BUILD=$(TARGET)/minipbx-address SANITIZE=address
+
+.PHONY: venv
+venv:
+	@scripts/require.sh python
+	@scripts/venv.sh $(TARGET)/venv

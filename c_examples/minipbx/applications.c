@@ -1,0 +1,170 @@
+/*
+ * The registry of Stasis applications.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#include "applications.h"
+
+#include "channel.h"
+#include "pbx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct application *application_find(const struct pbx *pbx, const char *name)
+{
+    struct application *application = pbx->applications.first;
+    while (application != NULL && strcmp(application->name, name) != 0) {
+        application = application->next;
+    }
+    return application;
+}
+
+static bool is_subscribed(const struct application *application, const char *channel_id)
+{
+    for (const struct subscription *at = application->subscriptions; at != NULL; at = at->next) {
+        if (strcmp(at->channel_id, channel_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_inside(const struct application *application, const struct channel *channel)
+{
+    return channel->application != NULL && strcmp(channel->application, application->name) == 0;
+}
+
+bool application_wants(const struct application *application, const struct channel *channel)
+{
+    return application->subscribe_all || is_inside(application, channel) || is_subscribed(application, channel->id);
+}
+
+struct application *application_register(struct pbx *pbx, const char *name, bool subscribe_all, const char *owner,
+                                         outbox_deliver deliver, outbox_deliver *replaced)
+{
+    struct application *application = application_find(pbx, name);
+    *replaced = application == NULL ? NULL : application->deliver;
+    if (application == NULL) {
+        application = memory_get(1, sizeof *application);
+        application->name = copy_string(name);
+        /* In the order of names, as the lists of ARI and of the console have them. */
+        struct application **at = &pbx->applications.first;
+        while (*at != NULL && strcmp((*at)->name, name) < 0) {
+            at = &(*at)->next;
+        }
+        application->next = *at;
+        *at = application;
+    }
+    /* Subscriptions stay: they belong to the application, whoever has it. */
+    application->subscribe_all = subscribe_all;
+    application->deliver = deliver;
+    replace_string(&application->owner, owner);
+    pthread_cond_broadcast(&pbx->changed);
+    return application;
+}
+
+static void application_free(struct application *application)
+{
+    while (application->subscriptions != NULL) {
+        struct subscription *subscription = application->subscriptions;
+        application->subscriptions = subscription->next;
+        free(subscription->channel_id);
+        free(subscription);
+    }
+    free(application->name);
+    free(application->owner);
+    free(application);
+}
+
+bool application_unregister(struct pbx *pbx, const char *name, const char *owner)
+{
+    struct application **at = &pbx->applications.first;
+    while (*at != NULL && strcmp((*at)->name, name) != 0) {
+        at = &(*at)->next;
+    }
+    struct application *application = *at;
+    if (application == NULL) {
+        return false;
+    }
+    /* Somebody may have taken it over; then it is not this owner's any more to end. */
+    bool same = owner == NULL || application->owner == NULL ? owner == application->owner
+                                                            : strcmp(owner, application->owner) == 0;
+    if (!same) {
+        return false;
+    }
+    *at = application->next;
+    application_free(application);
+    pthread_cond_broadcast(&pbx->changed);
+    return true;
+}
+
+void application_subscribe(struct application *application, const char *channel_id)
+{
+    if (is_subscribed(application, channel_id)) {
+        return;
+    }
+    struct subscription *subscription = memory_get(1, sizeof *subscription);
+    subscription->channel_id = copy_string(channel_id);
+    subscription->next = application->subscriptions;
+    application->subscriptions = subscription;
+}
+
+bool application_unsubscribe(struct application *application, const char *channel_id)
+{
+    struct subscription **at = &application->subscriptions;
+    while (*at != NULL && strcmp((*at)->channel_id, channel_id) != 0) {
+        at = &(*at)->next;
+    }
+    struct subscription *subscription = *at;
+    if (subscription == NULL) {
+        return false;
+    }
+    *at = subscription->next;
+    free(subscription->channel_id);
+    free(subscription);
+    return true;
+}
+
+void applications_forget_channel(struct pbx *pbx, const char *channel_id)
+{
+    for (struct application *application = pbx->applications.first; application != NULL;
+         application = application->next) {
+        application_unsubscribe(application, channel_id);
+    }
+}
+
+void application_json(const struct pbx *pbx, const struct application *application, struct json *json, const char *key)
+{
+    const char *lists[] = {"bridge_ids", "endpoint_ids", "device_names", "events_allowed", "events_disallowed"};
+    const char *all[] = {"__AST_BRIDGE_ALL_TOPIC", "__AST_ENDPOINT_ALL_TOPIC", NULL, NULL, NULL};
+    json_open(json, key, '{');
+    json_string(json, "name", application->name);
+    json_open(json, "channel_ids", '[');
+    if (application->subscribe_all) {
+        json_string(json, NULL, "__AST_CHANNEL_ALL_TOPIC");
+    } else {
+        for (const struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
+            if (application_wants(application, channel)) {
+                json_string(json, NULL, channel->id);
+            }
+        }
+    }
+    json_close(json, ']');
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        json_open(json, lists[i], '[');
+        if (application->subscribe_all && all[i] != NULL) {
+            json_string(json, NULL, all[i]);
+        }
+        json_close(json, ']');
+    }
+    json_close(json, '}');
+}
+
+void applications_free(struct applications *applications)
+{
+    while (applications->first != NULL) {
+        struct application *application = applications->first;
+        applications->first = application->next;
+        application_free(application);
+    }
+}

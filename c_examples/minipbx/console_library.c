@@ -1,0 +1,132 @@
+/*
+ * Console: what is the library's.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A PBX with a command line of its own registers the library's commands there once, from ariws_cli_commands; the
+ * three functions below are all it needs for them.
+ */
+#include "console.h"
+
+#include "callbacks.h"
+#include "pbx.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ariws_write_callback */
+static void write_to_stdout(void *data, const char *text, size_t length)
+{
+    (void)data;
+    fwrite(text, 1, length, stdout);
+}
+
+static void write_to_text(void *data, const char *text, size_t length)
+{
+    text_append(data, text, length);
+}
+
+/* Each candidate in a call of its own. */
+static void write_candidate(void *data, const char *text, size_t length)
+{
+    text_append(data, text, length);
+    text_add(data, "\n");
+}
+
+/* Each entry goes to standard output as the answer of the command. */
+static void report_to_stdout(void *data, const ariws_report_entry *entry)
+{
+    static const char *const kinds[] = {"?", "added", "changed", "removed", "refused", "warning"};
+    const char *kind = entry->kind > 0 && entry->kind <= ARIWS_REPORT_WARNING ? kinds[entry->kind] : kinds[0];
+    size_t *entries = data;
+    ++*entries;
+    printf("%-8s %-20s %s", kind, entry->object, entry->message);
+    if (entry->line > 0) {
+        printf(" (%s:%u)", entry->file, (unsigned int)entry->line);
+    }
+    printf("\n");
+}
+
+bool console_reload(struct pbx *pbx, char **words, size_t count)
+{
+    char message[512] = "";
+    size_t entries = 0;
+    (void)words;
+    (void)count;
+    int32_t result = pbx->library.reload(pbx->instance, report_to_stdout, &entries, message, sizeof message);
+    if (result != ARIWS_OK) {
+        return console_fail("%s: %s", pbx->library.result_text(result), message);
+    }
+    printf("%zu entries\n", entries);
+    return true;
+}
+
+bool console_metrics(struct pbx *pbx, char **words, size_t count)
+{
+    (void)words;
+    (void)count;
+    int32_t result = pbx->library.metrics(pbx->instance, write_to_stdout, NULL);
+    return result == ARIWS_OK || console_fail("%s", pbx->library.result_text(result));
+}
+
+bool console_inbound_open(struct pbx *pbx, char **words, size_t count)
+{
+    (void)count;
+    return inbound_open(pbx, words[0], words[1], words[2]) || console_fail("the library refused the session");
+}
+
+bool console_inbound_close(struct pbx *pbx, char **words, size_t count)
+{
+    (void)count;
+    return inbound_close(pbx, words[0]) || console_fail("no inbound session %s", words[0]);
+}
+
+static bool next_command(struct pbx *pbx, size_t index, ariws_cli_command *command)
+{
+    const ariws_cli_command empty = ARIWS_CLI_COMMAND_INIT;
+    *command = empty;
+    return pbx->library.cli_commands(index, command) == ARIWS_OK;
+}
+
+bool console_library_has(struct pbx *pbx, const char *first_word)
+{
+    ariws_cli_command command;
+    for (size_t i = 0; next_command(pbx, i, &command); i++) {
+        size_t length = strcspn(command.words, " ");
+        if (strlen(first_word) == length && starts_ignoring_case(command.words, first_word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool console_library_execute(struct pbx *pbx, char **words, size_t count)
+{
+    int32_t result =
+        pbx->library.cli_execute(pbx->instance, (const char *const *)words, count, write_to_stdout, NULL);
+    /* For these two the output has said why. */
+    if (result == ARIWS_ERROR_COMMAND || result == ARIWS_ERROR_USAGE) {
+        return console_fail("%s", pbx->library.result_text(result));
+    }
+    return result == ARIWS_OK || console_fail("%s", pbx->library.result_text(result));
+}
+
+void console_library_help(struct pbx *pbx)
+{
+    ariws_cli_command command;
+    for (size_t i = 0; next_command(pbx, i, &command); i++) {
+        struct text text = TEXT_INIT;
+        text_format(&text, "%s %s", command.words, command.arguments);
+        printf("%-52s %s\n", text_string(&text), command.summary);
+        text_free(&text);
+    }
+}
+
+void console_library_complete(struct pbx *pbx, char **words, size_t count, const char *prefix, struct text *completions)
+{
+    pbx->library.cli_complete(pbx->instance, (const char *const *)words, count, prefix, write_candidate, completions);
+}
+
+int32_t console_library_output(struct pbx *pbx, const char *const *words, size_t count, struct text *output)
+{
+    return pbx->library.cli_execute(pbx->instance, words, count, write_to_text, output);
+}

@@ -1,0 +1,156 @@
+/*
+ * Console: `calls`, many calls at a time, and how they went.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#include "console.h"
+
+#include "channel.h"
+#include "originate.h"
+#include "pbx.h"
+#include "phone.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* If for so long no call ends, they never will. */
+#define STUCK_MS 60000
+
+static size_t count_ended(const struct call_record *records, size_t count)
+{
+    size_t ended = 0;
+    for (size_t i = 0; i < count; i++) {
+        ended += records[i].ended ? 1 : 0;
+    }
+    return ended;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+    return left < right ? -1 : left > right ? 1 : 0;
+}
+
+static void print_percentiles(const char *what, int64_t *times, size_t count)
+{
+    static const int percents[] = {50, 90, 99, 100};
+    printf("%s ms:", what);
+    if (count == 0) {
+        printf(" none\n");
+        return;
+    }
+    qsort(times, count, sizeof *times, compare_times);
+    for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
+        size_t rank = (count * (size_t)percents[i] + 99) / 100;
+        printf(" p%d %.1f", percents[i], (double)times[rank - 1] / 1000.0);
+    }
+    printf("\n");
+}
+
+static bool print_result(const struct call_record *records, size_t count, int64_t began_us)
+{
+    int64_t *durations = memory_get(count, sizeof *durations);
+    int64_t *starts = memory_get(count, sizeof *starts);
+    size_t placed = 0;
+    size_t ended = 0;
+    size_t started = 0;
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        placed += records[i].used ? 1 : 0;
+        failed += records[i].success ? 0 : 1;
+        if (records[i].ended) {
+            durations[ended++] = records[i].ended_us - records[i].began_us;
+        }
+        if (records[i].stasis_us >= 0) {
+            starts[started++] = records[i].stasis_us;
+        }
+    }
+    double seconds = (double)(clock_now_us() - began_us) / 1e6;
+    printf("calls: %zu placed, %zu ended, %zu failed, %.3f s, %.1f calls/s\n", placed, ended, failed, seconds,
+           seconds > 0 ? (double)ended / seconds : 0);
+    print_percentiles("duration", durations, ended);
+    print_percentiles("stasis start", starts, started);
+    free(durations);
+    free(starts);
+    return failed == 0 || console_fail("%zu of %zu calls without STASISSTATUS=SUCCESS", failed, count);
+}
+
+/* Hangs up what is left of them, and waits until their channels have let go of the records. */
+static void abandon(struct pbx *pbx, struct call_record *records, size_t placed)
+{
+    for (struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
+        if (channel->record != NULL) {
+            channel_hangup(channel, CAUSE_NORMAL, CAUSE_NORMAL);
+        }
+    }
+    while (count_ended(records, placed) < placed) {
+        clock_wait(&pbx->changed, &pbx->lock, CLOCK_NEVER);
+    }
+}
+
+/* Under the lock. False if they got stuck, or one could not be placed. */
+static bool place_calls(struct pbx *pbx, struct call_record *records, size_t count, size_t at_once, char *extension,
+                        char *context, const char *digits)
+{
+    size_t placed = 0;
+    size_t ended = 0;
+    int64_t last_end = clock_now();
+    bool good = true;
+    while (ended < count && good) {
+        while (good && placed < count && placed - ended < at_once) {
+            struct call_record *record = &records[placed];
+            record->used = true;
+            record->stasis_us = -1;
+            record->began_us = clock_now_us();
+            good = call_in(pbx, extension, context, digits, record) != NULL;
+            record->used = good;
+            placed += good ? 1 : 0;
+        }
+        if (!good) {
+            break;
+        }
+        clock_wait(&pbx->changed, &pbx->lock, last_end + STUCK_MS);
+        size_t now_ended = count_ended(records, placed);
+        last_end = now_ended > ended ? clock_now() : last_end;
+        ended = now_ended;
+        good = !pbx->stopping && clock_now() < last_end + STUCK_MS;
+    }
+    if (!good) {
+        abandon(pbx, records, placed);
+    }
+    return good;
+}
+
+bool console_load(struct pbx *pbx, char **words, size_t count)
+{
+    long calls;
+    long at_once;
+    char *extension;
+    char *context;
+    const char *digits = count > 3 ? words[3] : NULL;
+    if (!parse_number(words[0], 1, 10000000, &calls) || !parse_number(words[1], 1, 100000, &at_once)) {
+        return console_fail("calls <count> <at once>: two numbers");
+    }
+    if (digits != NULL && !phone_digits_valid(digits)) {
+        return console_fail("a phone has no \"%s\"", digits);
+    }
+    if (!console_place(words[2], &extension, &context)) {
+        return false;
+    }
+    struct call_record *records = memory_get((size_t)calls, sizeof *records);
+    for (long i = 0; i < calls; i++) {
+        records[i].stasis_us = -1;
+    }
+    int64_t began_us = clock_now_us();
+    pthread_mutex_lock(&pbx->lock);
+    bool good = place_calls(pbx, records, (size_t)calls, (size_t)at_once, extension, context, digits);
+    pthread_mutex_unlock(&pbx->lock);
+    if (!good) {
+        console_fail("the calls got stuck or could not be placed; what was left of them is hung up");
+    }
+    good = print_result(records, (size_t)calls, began_us) && good;
+    free(records);
+    free(extension);
+    free(context);
+    return good;
+}

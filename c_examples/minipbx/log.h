@@ -1,0 +1,16 @@
+/*
+ * What minipbx tells: the log on standard error, calls and the answers of commands on standard output.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#ifndef MINIPBX_LOG_H
+#define MINIPBX_LOG_H
+
+/* Levels are those of the library, ARIWS_LOG_. */
+void log_start(int highest_level);
+void log_line(int level, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Lines about calls and events; not written with --quiet. */
+void show_calls(int yes);
+void call_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the application says to the PBX: messages in, messages out, no socket.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::log::Log;
+
+/// What a call hears.
+const MEDIA: &str = "sound:hello-world";
+
+/// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A call that is in the application.
+struct Call {
+    start: Instant,
+    state: CallState,
+}
+
+#[derive(Clone, Copy)]
+enum CallState {
+    /// So many playbacks were asked for and have not finished; none as long as the call is not answered.
+    Playing(usize),
+    /// Waiting for a digit until then.
+    Waiting(Instant),
+    HangingUp,
+}
+
+/// What a request was for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Answer,
+    Play,
+    HangUp,
+}
+
+/// A request that waits for its response.
+struct Pending {
+    purpose: Purpose,
+    channel: String,
+    /// `POST channels/…`, for the log.
+    line: String,
+}
+
+/// What is said on one connection: texts come in by `receive`, go out by `outgoing`.
+pub(crate) struct Conversation {
+    number: usize,
+    digit_timeout: Duration,
+    log: Log,
+    registered: HashSet<String>,
+    /// By the channel's id.
+    calls: HashMap<String, Call>,
+    /// By the request's id.
+    pending: HashMap<String, Pending>,
+    requests: usize,
+    pub(crate) outgoing: Vec<String>,
+    pub(crate) finished: usize,
+    pub(crate) errors: usize,
+}
+
+impl Conversation {
+    pub(crate) fn new(number: usize, digit_timeout: Duration, log: Log) -> Self {
+        Self {
+            number,
+            digit_timeout,
+            log,
+            registered: HashSet::new(),
+            calls: HashMap::new(),
+            pending: HashMap::new(),
+            requests: 0,
+            outgoing: Vec::new(),
+            finished: 0,
+            errors: 0,
+        }
+    }
+
+    fn say(&self, text: impl fmt::Display) {
+        self.log.line(self.number, text);
+    }
+
+    fn error(&mut self, text: impl fmt::Display) {
+        self.errors += 1;
+        self.log
+            .always(format_args!("#{} ERROR {text}", self.number));
+    }
+
+    /// The connection was closed with this code.
+    pub(crate) fn closed(&mut self, code: u16) {
+        if code == 1000 && self.calls.is_empty() {
+            self.say("closed with 1000");
+        } else {
+            let calls = self.calls.len();
+            self.lost(format_args!("closed with {code} during {calls} calls"));
+        }
+    }
+
+    /// The connection did not end as it should: its calls do not count.
+    pub(crate) fn lost(&mut self, reason: impl fmt::Display) {
+        self.error(reason);
+        self.finished = 0;
+    }
+
+    pub(crate) fn receive(&mut self, text: &str) {
+        let Some(message) = serde_json::from_str::<Value>(text)
+            .ok()
+            .filter(Value::is_object)
+        else {
+            self.error(format_args!("not a JSON object: {text}"));
+            return;
+        };
+        let kind = text_at(&message, "/type");
+        let channel = text_at(&message, "/channel/id");
+        match kind {
+            "RESTResponse" => self.response(&message),
+            "ApplicationRegistered" | "ApplicationReplaced" => {
+                let application = text_at(&message, "/application");
+                self.say(format_args!("<- {kind} {application}"));
+                self.registered.insert(application.to_owned());
+            }
+            "ApplicationUnregistered" => {
+                let application = text_at(&message, "/application");
+                self.say(format_args!("<- {kind} {application}"));
+                self.registered.remove(application);
+            }
+            "StasisStart" => self.stasis_start(&message, channel),
+            "ChannelDtmfReceived" => self.digit(channel, text_at(&message, "/digit")),
+            "PlaybackFinished" => self.playback_finished(&message),
+            "StasisEnd" => self.stasis_end(channel),
+            _ if channel.is_empty() => self.say(format_args!("<- {kind}")),
+            _ => self.say(format_args!("<- {kind} {channel}")),
+        }
+    }
+
+    fn stasis_start(&mut self, event: &Value, channel: &str) {
+        let name = text_at(event, "/channel/name");
+        let arguments = event.pointer("/args").unwrap_or(&Value::Null);
+        self.say(format_args!("<- StasisStart {channel} {name} {arguments}"));
+        let application = text_at(event, "/application");
+        if !self.registered.contains(application) {
+            self.error(format_args!(
+                "StasisStart of {application} before its ApplicationRegistered"
+            ));
+            return;
+        }
+        let call = Call {
+            start: Instant::now(),
+            state: CallState::Playing(0),
+        };
+        self.calls.insert(channel.to_owned(), call);
+        self.request(Purpose::Answer, channel);
+    }
+
+    fn digit(&mut self, channel: &str, digit: &str) {
+        self.say(format_args!(
+            "<- ChannelDtmfReceived {channel} digit {digit}"
+        ));
+        match digit {
+            "1" => self.play(channel),
+            "#" => self.hang_up(channel),
+            _ => {
+                if let Some(call) = self.calls.get_mut(channel)
+                    && let CallState::Waiting(until) = &mut call.state
+                {
+                    *until = Instant::now() + self.digit_timeout;
+                }
+            }
+        }
+    }
+
+    fn playback_finished(&mut self, event: &Value) {
+        let target = text_at(event, "/playback/target_uri");
+        self.say(format_args!("<- PlaybackFinished {target}"));
+        if let Some(channel) = target.strip_prefix("channel:") {
+            self.played(channel);
+        }
+    }
+
+    /// A playback is over, well or not: after the last one, the caller has the digit timeout to go on.
+    fn played(&mut self, channel: &str) {
+        if let Some(call) = self.calls.get_mut(channel)
+            && let CallState::Playing(count) = call.state
+        {
+            call.state = match count {
+                0 | 1 => CallState::Waiting(Instant::now() + self.digit_timeout),
+                _ => CallState::Playing(count - 1),
+            };
+        }
+    }
+
+    fn stasis_end(&mut self, channel: &str) {
+        match self.calls.remove(channel) {
+            Some(call) => {
+                self.finished += 1;
+                let time = call.start.elapsed().as_millis();
+                self.say(format_args!(
+                    "<- StasisEnd {channel}: the call took {time} ms"
+                ));
+            }
+            None => self.error(format_args!("StasisEnd {channel}: no such call")),
+        }
+    }
+
+    fn response(&mut self, response: &Value) {
+        let status = response
+            .pointer("/status_code")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        let reason = text_at(response, "/reason_phrase");
+        let Some(request) = self.pending.remove(text_at(response, "/request_id")) else {
+            self.error(format_args!("a response to no request: {response}"));
+            return;
+        };
+        let channel = request.channel.as_str();
+        self.say(format_args!("<- {status} {reason} ({})", request.line));
+        if (200..300).contains(&status) {
+            if request.purpose == Purpose::Answer {
+                self.play(channel);
+            }
+            return;
+        }
+        // The caller may hang up at any time: then the channel is gone (404) or about to go (409).
+        if !matches!(status, 404 | 409) {
+            self.error(format_args!("{}: {status} {reason}", request.line));
+        }
+        match request.purpose {
+            Purpose::Answer => self.hang_up(channel),
+            Purpose::Play => self.played(channel),
+            Purpose::HangUp => {}
+        }
+    }
+
+    fn play(&mut self, channel: &str) {
+        let Some(call) = self.calls.get_mut(channel) else {
+            return;
+        };
+        call.state = match call.state {
+            CallState::Playing(count) => CallState::Playing(count + 1),
+            CallState::Waiting(_) => CallState::Playing(1),
+            CallState::HangingUp => return,
+        };
+        self.request(Purpose::Play, channel);
+    }
+
+    fn hang_up(&mut self, channel: &str) {
+        let Some(call) = self.calls.get_mut(channel) else {
+            return;
+        };
+        if !matches!(call.state, CallState::HangingUp) {
+            call.state = CallState::HangingUp;
+            self.request(Purpose::HangUp, channel);
+        }
+    }
+
+    fn request(&mut self, purpose: Purpose, channel: &str) {
+        let id = utf8_percent_encode(channel, SEGMENT);
+        let (method, uri, parameters) = match purpose {
+            Purpose::Answer => ("POST", format!("channels/{id}/answer"), json!([])),
+            Purpose::Play => (
+                "POST",
+                format!("channels/{id}/play"),
+                json!([{"name": "media", "value": MEDIA}]),
+            ),
+            Purpose::HangUp => ("DELETE", format!("channels/{id}"), json!([])),
+        };
+        self.requests += 1;
+        let request_id = format!("request-{}", self.requests);
+        let line = format!("{method} {uri}");
+        self.say(format_args!("-> {line}"));
+        let message = json!({
+            "type": "RESTRequest",
+            "transaction_id": channel,
+            "request_id": request_id,
+            "method": method,
+            "uri": uri,
+            "query_strings": parameters,
+        });
+        self.outgoing.push(message.to_string());
+        self.pending.insert(
+            request_id,
+            Pending {
+                purpose,
+                channel: channel.to_owned(),
+                line,
+            },
+        );
+    }
+
+    /// The next time at which a call has waited long enough.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.calls.values().filter_map(Call::deadline).min()
+    }
+
+    pub(crate) fn time_is_up(&mut self) {
+        let now = Instant::now();
+        let late = |call: &Call| call.deadline().is_some_and(|until| until <= now);
+        let silent: Vec<String> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| late(call))
+            .map(|(channel, _)| channel.clone())
+            .collect();
+        for channel in silent {
+            self.say(format_args!("no digit from {channel}"));
+            self.hang_up(&channel);
+        }
+    }
+}
+
+impl Call {
+    fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            CallState::Waiting(until) => Some(until),
+            CallState::Playing(_) | CallState::HangingUp => None,
+        }
+    }
+}
+
+/// The text at a JSON pointer, or nothing.
+fn text_at<'a>(message: &'a Value, pointer: &str) -> &'a str {
+    message
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}

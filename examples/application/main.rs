@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A sample ARI application for PBXs that connect out: it listens, the PBX comes to it.
+//!
+//! Every call is answered, hears `hello-world`, and is hung up when no digit comes for a while after the playback.
+//! Digit 1 plays again, # hangs up, others are printed. What happens is printed line by line, with the time in
+//! milliseconds since the start.
+//!
+//! ```text
+//! cargo run --example application -- --listen 127.0.0.1:8765
+//! ```
+//!
+//! `examples/python/application.py` is the same in Python, with TLS.
+
+mod conversation;
+mod log;
+mod options;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+use conversation::Conversation;
+use log::Log;
+use options::{Options, USAGE};
+
+/// The subprotocol of ARI.
+const SUBPROTOCOL: &str = "ari";
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let start = Instant::now();
+    let result = match Options::parse() {
+        Ok(Some(options)) => serve(options, start).await,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => Err(format!("{error}\n{USAGE}").into()),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("application: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// What a connection leaves behind.
+struct Outcome {
+    /// Calls that ran from ApplicationRegistered to StasisEnd, on a connection closed with 1000.
+    calls: usize,
+    errors: usize,
+}
+
+async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
+    let log = Log {
+        start,
+        quiet: options.quiet,
+    };
+    let listener = TcpListener::bind(&options.listen).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let (outcome, mut outcomes) = unbounded_channel();
+    let deadline = options.deadline.map(|after| start + after);
+    let mut connections = 0;
+    let mut total = Outcome {
+        calls: 0,
+        errors: 0,
+    };
+    let in_time = loop {
+        if options.calls.is_some_and(|wanted| total.calls >= wanted) {
+            break true;
+        }
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, address) = accepted?;
+                connections += 1;
+                tokio::spawn(connection(stream, address, connections, options.clone(), log, outcome.clone()));
+            }
+            Some(one) = outcomes.recv() => {
+                total.calls += one.calls;
+                total.errors += one.errors;
+            }
+            () = until(deadline) => break false,
+        }
+    };
+    log.always(format_args!(
+        "{}{} calls ran from ApplicationRegistered to StasisEnd and were closed with 1000; {} errors",
+        if in_time { "" } else { "deadline: " },
+        total.calls,
+        total.errors
+    ));
+    Ok(if in_time && total.errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Sleeps until then, or for ever.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One connection, from the upgrade to its end.
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    number: usize,
+    options: Options,
+    log: Log,
+    outcome: UnboundedSender<Outcome>,
+) {
+    let mut conversation = Conversation::new(number, options.digit_timeout, log);
+    let authorization = options.authorization();
+    match upgrade(stream, authorization.as_deref()).await {
+        Ok(socket) => {
+            log.line(number, format_args!("connected from {address}"));
+            match converse(socket, &mut conversation).await {
+                Ok(code) => conversation.closed(code.into()),
+                Err(error) => conversation.lost(error),
+            }
+        }
+        Err(error) => conversation.lost(format_args!("refused {address}: {error}")),
+    }
+    let _ = outcome.send(Outcome {
+        calls: conversation.finished,
+        errors: conversation.errors,
+    });
+}
+
+/// Answers the upgrade request.
+async fn upgrade(
+    stream: TcpStream,
+    authorization: Option<&str>,
+) -> Result<WebSocketStream<TcpStream>, Failure> {
+    stream.set_nodelay(true)?;
+    // The size of the error is tungstenite's choice.
+    #[allow(clippy::result_large_err)]
+    let check = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        let headers = request.headers();
+        if authorization.is_some_and(|wanted| !header_is(headers, wanted)) {
+            let mut refusal = ErrorResponse::new(None);
+            *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+            let challenge = HeaderValue::from_static("Basic realm=\"application\"");
+            refusal
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+            return Err(refusal);
+        }
+        if !offers_subprotocol(headers) {
+            let mut refusal =
+                ErrorResponse::new(Some(format!("the subprotocol must be {SUBPROTOCOL}\n")));
+            *refusal.status_mut() = StatusCode::BAD_REQUEST;
+            return Err(refusal);
+        }
+        response.headers_mut().insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(SUBPROTOCOL),
+        );
+        Ok(response)
+    };
+    Ok(accept_hdr_async(stream, check).await?)
+}
+
+fn header_is(headers: &HeaderMap, authorization: &str) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .is_some_and(|value| value.as_bytes() == authorization.as_bytes())
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|offered| offered.trim() == SUBPROTOCOL)
+}
+
+/// Carries messages between the socket and the conversation until the socket is closed; returns the code of the Close.
+async fn converse(
+    mut socket: WebSocketStream<TcpStream>,
+    conversation: &mut Conversation,
+) -> Result<CloseCode, Failure> {
+    let mut closed = None;
+    loop {
+        for text in conversation.outgoing.drain(..) {
+            if closed.is_none() {
+                socket.send(Message::text(text)).await?;
+            }
+        }
+        tokio::select! {
+            // Reading on after a Close sends the Close that answers it.
+            message = socket.next() => match message.transpose()? {
+                Some(Message::Text(text)) => conversation.receive(&text),
+                Some(Message::Close(frame)) => closed = Some(frame.map_or(CloseCode::Status, |frame| frame.code)),
+                Some(_) => {}
+                None => return closed.ok_or_else(|| "the connection ended without a Close".into()),
+            },
+            () = until(conversation.deadline()) => conversation.time_is_up(),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+pub(crate) const USAGE: &str = "\
+usage: application [options]
+  --listen ADDRESS:PORT  where to listen; port 0 takes a free one (127.0.0.1:0)
+  --username NAME        with --password: what the PBX must present (nothing)
+  --password WORD
+  --digit-timeout MS     how long a call waits for a digit after the playback (3000)
+  --calls N              end with status 0 after N calls ran from ApplicationRegistered to StasisEnd
+                         without an error and their connections were closed with 1000
+  --deadline MS          end with status 1 after this time
+  --quiet                print the port, errors and the summary only
+";
+
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) listen: String,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) digit_timeout: Duration,
+    pub(crate) calls: Option<usize>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) quiet: bool,
+}
+
+impl Options {
+    /// The options of the command line; none if it asks for help.
+    pub(crate) fn parse() -> Result<Option<Self>, lexopt::Error> {
+        use lexopt::prelude::*;
+        let mut options = Self {
+            listen: "127.0.0.1:0".to_owned(),
+            username: None,
+            password: None,
+            digit_timeout: Duration::from_millis(3000),
+            calls: None,
+            deadline: None,
+            quiet: false,
+        };
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("listen") => options.listen = arguments.value()?.string()?,
+                Long("username") => options.username = Some(arguments.value()?.string()?),
+                Long("password") => options.password = Some(arguments.value()?.string()?),
+                Long("digit-timeout") => {
+                    options.digit_timeout = Duration::from_millis(arguments.value()?.parse()?);
+                }
+                Long("calls") => options.calls = Some(arguments.value()?.parse()?),
+                Long("deadline") => {
+                    options.deadline = Some(Duration::from_millis(arguments.value()?.parse()?))
+                }
+                Long("quiet") => options.quiet = true,
+                Long("help") | Short('h') => return Ok(None),
+                other => return Err(other.unexpected()),
+            }
+        }
+        if options.username.is_some() != options.password.is_some() {
+            return Err("--username and --password belong together".into());
+        }
+        Ok(Some(options))
+    }
+
+    /// The value of the Authorization header that the PBX must send.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        let (username, password) = (self.username.as_ref()?, self.password.as_ref()?);
+        Some(format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("{username}:{password}"))
+        ))
+    }
+}

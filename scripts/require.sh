@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# Makes sure that tools are there: what is missing is installed from Debian's packages when run as root, else named.
+#
+# usage: scripts/require.sh TOOL...
+#   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl python shellcheck
+
+set -euo pipefail
+
+# Whether the tool works, not only whether a file of its name exists.
+works() {
+    case $1 in
+    cargo) cargo --version ;;
+    rustfmt) cargo fmt --version ;;
+    clippy) cargo clippy --version ;;
+    cc) compiles c '#include <pthread.h>' "${CC:-cc}" ;;
+    c++) compiles c++ '#include <cstddef>' "${CXX:-c++}" ;;
+    address-sanitizer) compiles c '#include <pthread.h>' "${CC:-cc}" -fsanitize=address,undefined ;;
+    valgrind) valgrind -q true ;;
+    binutils) nm --version && readelf --version ;;
+    python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
+    make | openssl | shellcheck) command -v "$1" ;;
+    *)
+        echo "require.sh: unknown tool: $1" >&2
+        exit 2
+        ;;
+    esac >/dev/null 2>&1
+}
+
+# usage: compiles LANGUAGE INCLUDE COMPILER [OPTION]...
+compiles() {
+    local language=$1 include=$2
+    shift 2
+    printf '%s\nint main(void) { return 0; }\n' "$include" | "$@" -x "$language" -o /dev/null -
+}
+
+# Debian's packages with the tool; none for what Rust's installer brings.
+packages() {
+    case $1 in
+    cc | address-sanitizer) echo gcc libc6-dev ;;
+    c++) echo g++ libc6-dev ;;
+    valgrind) echo valgrind libc6-dbg ;;
+    python) echo python3-venv ;;
+    binutils | make | openssl | shellcheck) echo "$1" ;;
+    esac
+}
+
+# What to call the tool where its own name does not say enough.
+describe() {
+    case $1 in
+    cargo | rustfmt | clippy) echo "$1 (comes with Rust)" ;;
+    cc | c++) echo "$1 with its headers" ;;
+    python) echo "Python 3.11 or newer with venv" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+missing() {
+    local tool
+    for tool in "$@"; do
+        works "$tool" || echo "$tool"
+    done
+}
+
+install() {
+    local log
+    log=$(mktemp)
+    echo "installing: $*"
+    if ! {
+        apt-get -o DPkg::Lock::Timeout=300 update -q &&
+            DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$@"
+    } >"$log" 2>&1 </dev/null; then
+        tail -n 20 "$log" >&2
+    fi
+    rm -f "$log"
+}
+
+wanted=()
+mapfile -t lacking < <(missing "$@")
+for tool in ${lacking[@]+"${lacking[@]}"}; do
+    read -r -a names <<<"$(packages "$tool")"
+    wanted+=(${names[@]+"${names[@]}"})
+done
+if ((${#wanted[@]})) && ((EUID == 0)) && command -v apt-get >/dev/null; then
+    install "${wanted[@]}"
+    mapfile -t lacking < <(missing "$@")
+fi
+if ((${#lacking[@]})); then
+    hint=
+    if ((${#wanted[@]})); then
+        hint="; on Debian, as root: apt-get install ${wanted[*]}"
+    fi
+    list=
+    for tool in "${lacking[@]}"; do
+        list+=${list:+, }$(describe "$tool")
+    done
+    echo "missing: $list$hint" >&2
+    exit 1
+fi

@@ -1,0 +1,115 @@
+//! The part of `ari show outbound-websocket <connection id> detail` that Asterisk has nothing like.
+
+use std::time::Duration;
+
+use super::text::push_setting;
+use crate::config::{Connection, ConnectionType};
+use crate::engine::snapshot::{SessionKind, Snapshot};
+use crate::session::{Phase, View};
+
+/// How a connection is doing: its session, or for a per-call configuration the session of each call.
+pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
+    let mut page = String::new();
+    if let Some(fault) = &connection.apps_fault {
+        push_setting(&mut page, "apps_fault", fault);
+    }
+    if let Some(fault) = &connection.user_fault {
+        push_setting(&mut page, "local_ari_user_fault", fault);
+    }
+    if connection.client.connection_type == ConnectionType::PerCallConfig {
+        push_calls(&mut page, snapshot, connection);
+        return page;
+    }
+    let view = snapshot
+        .sessions
+        .iter()
+        .find_map(|session| match &session.kind {
+            SessionKind::Persistent(view) if session.id == connection.name => Some(view),
+            _ => None,
+        });
+    match view {
+        Some(view) => push_view(&mut page, view),
+        None => push_setting(&mut page, "state", "not running"),
+    }
+    page
+}
+
+fn push_calls(page: &mut String, snapshot: &Snapshot, connection: &Connection) {
+    let calls = snapshot
+        .sessions
+        .iter()
+        .filter_map(|session| match &session.kind {
+            SessionKind::PerCall(view) => {
+                let channel = session.id.strip_prefix(connection.name.as_str())?;
+                channel.starts_with(':').then_some((session, view))
+            }
+            _ => None,
+        });
+    let mut count = 0_usize;
+    let mut pages = String::new();
+    for (session, view) in calls {
+        count += 1;
+        push_setting(&mut pages, "session", &session.id);
+        push_view(&mut pages, view);
+    }
+    push_setting(page, "sessions", &count.to_string());
+    page.push_str(&pages);
+}
+
+fn push_view(page: &mut String, view: &View) {
+    let mut add = |label: &str, value: &str| push_setting(page, label, value);
+    let age = duration(view.phase_age);
+    add("state", &format!("{} for {age}", view.phase.as_str()));
+    add(
+        "remote_address",
+        view.remote_address.as_deref().unwrap_or("N/A"),
+    );
+    add("last_error", view.last_error.as_deref().unwrap_or("none"));
+    add("failed_attempts", &view.failed_attempts.to_string());
+    let next_attempt = match (&view.phase, view.next_attempt) {
+        (Phase::Waiting, Some(wait)) => format!("in {}", duration(wait)),
+        _ => "none".to_owned(),
+    };
+    add("next_attempt", &next_attempt);
+    add("queued_messages", &view.queued_messages.to_string());
+    add("queued_bytes", &view.queued_bytes.to_string());
+    add("dropped_events", &view.totals.events_dropped.to_string());
+    add(
+        "unconfirmed_messages",
+        &view.totals.messages_unconfirmed.to_string(),
+    );
+    let round_trip = view.round_trip.map(duration);
+    add("round_trip", round_trip.as_deref().unwrap_or("N/A"));
+}
+
+/// A duration for people: three digits that matter below a minute, whole units above.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{:.1} ms", duration.as_secs_f64() * 1000.0),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_the_unit_that_fits() {
+        let cases = [
+            (0, "0.0 ms"),
+            (1_234, "1.2 ms"),
+            (1_500_000, "1.5 s"),
+            (61_000_000, "1 min 1 s"),
+            (3_661_000_000, "1 h 1 min"),
+            (90_061_000_000, "1 d 1 h"),
+        ];
+        for (microseconds, expected) in cases {
+            assert_eq!(duration(Duration::from_micros(microseconds)), expected);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Configurations and sessions for the tests of commands.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Operator, Started};
+use crate::config::{Client, Config, Connection, ConnectionType, QueueLimits, TlsVersion, Uri};
+use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
+use crate::error::{Error, Result};
+use crate::session::{Phase, Totals, View};
+
+/// The connection of most recordings.
+pub(super) fn connection(name: &str, apps: &str) -> Connection {
+    let client = Client {
+        name: name.to_owned(),
+        uri: uri("ws://127.0.0.1:9100/ari"),
+        protocols: "ari".to_owned(),
+        username: "myuser".to_owned(),
+        password: None,
+        connection_type: ConnectionType::Persistent,
+        connection_timeout: Duration::from_millis(1000),
+        reconnect_interval: Duration::from_millis(500),
+        max_reconnect_interval: None,
+        reconnect_attempts: 10,
+        tls_enabled: false,
+        ca_list_file: None,
+        ca_list_path: None,
+        cert_file: None,
+        priv_key_file: None,
+        verify_server_cert: true,
+        verify_server_hostname: true,
+        tls_min_version: TlsVersion::default(),
+        proxy: None,
+        tcp_keepalive: None,
+        pingpong: None,
+        write_timeout: None,
+        headers: Vec::new(),
+        queue: QueueLimits::default(),
+        request_concurrency: 1,
+        max_message_size: 1 << 20,
+    };
+    Connection {
+        name: name.to_owned(),
+        websocket_client_id: name.to_owned(),
+        apps: apps.split(',').map(|app| app.trim().to_owned()).collect(),
+        apps_as_written: apps.to_owned(),
+        subscribe_all: false,
+        local_ari_user: "user1".to_owned(),
+        client: Arc::new(client),
+        apps_fault: None,
+        user_fault: None,
+    }
+}
+
+/// Changes the websocket client of a connection.
+pub(super) fn client(connection: &mut Connection) -> &mut Client {
+    Arc::make_mut(&mut connection.client)
+}
+
+/// A URI as the table shows it.
+pub(super) fn uri(display: &str) -> Uri {
+    Uri {
+        display: display.to_owned(),
+        tls: false,
+        host: "127.0.0.1".to_owned(),
+        port: None,
+        path_and_query: "/".to_owned(),
+        credentials: None,
+    }
+}
+
+/// A session that is up.
+pub(super) fn up() -> View {
+    View {
+        phase: Phase::Up,
+        remote_address: Some("127.0.0.1:9100".to_owned()),
+        ..View::default()
+    }
+}
+
+/// One line of the table of sessions.
+pub(super) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntry {
+    SessionEntry {
+        id: id.to_owned(),
+        kind,
+        apps: apps.iter().map(|app| String::from(*app)).collect(),
+    }
+}
+
+/// Everything at one moment.
+pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>) -> Snapshot {
+    let connections = connections
+        .into_iter()
+        .map(|connection| (connection.name.clone(), Arc::new(connection)));
+    let config = Config {
+        connections: connections.collect(),
+        ..Config::default()
+    };
+    Snapshot {
+        config: Arc::new(config),
+        sessions,
+        totals: Totals::default(),
+        stasis_starts: 0,
+        stasis_starts_failed: 0,
+        log_messages_dropped: 0,
+    }
+}
+
+/// Shows a snapshot and notes what it is asked to do.
+pub(super) struct Recorder {
+    pub(super) snapshot: Snapshot,
+    pub(super) failure: fn() -> Option<Error>,
+    pub(super) started: Started,
+    pub(super) calls: RefCell<Vec<String>>,
+}
+
+impl Recorder {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot,
+            failure: || None,
+            started: Started::Begun,
+            calls: RefCell::default(),
+        }
+    }
+
+    /// Runs a line and returns what it printed with how it ended.
+    pub(super) fn run(&self, line: &str) -> (String, Result<()>) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut printed = String::new();
+        let result = super::execute(self, &words, false, |text| printed.push_str(text));
+        (printed, result)
+    }
+
+    fn note(&self, call: String) -> Result<()> {
+        self.calls.borrow_mut().push(call);
+        (self.failure)().map_or(Ok(()), Err)
+    }
+}
+
+impl Operator for Recorder {
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot.clone()
+    }
+
+    fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {
+        self.note(format!("start {connection} {inside_callback}"))?;
+        Ok(self.started.clone())
+    }
+
+    fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {
+        self.note(format!("shut down {session} {inside_callback}"))
+    }
+
+    fn shut_down_all(&self, inside_callback: bool) -> Result<()> {
+        self.note(format!("shut down all {inside_callback}"))
+    }
+}

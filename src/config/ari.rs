@@ -1,0 +1,232 @@
+//! `ari.conf`: `[general]`, users and outbound websockets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::object::{Object, sort};
+use super::problem::{Origin, Problems, quoted};
+use super::template::Section;
+use super::values::apps;
+use super::{Client, Config, Connection, General, PasswordFormat, Secret, User};
+
+const USER: &str = "user";
+const OUTBOUND_WEBSOCKET: &str = "outbound_websocket";
+
+/// What `ari.conf` says.
+#[derive(Default)]
+pub(super) struct Ari {
+    pub(super) general: General,
+    pub(super) users: BTreeMap<String, Arc<User>>,
+    pub(super) connections: BTreeMap<String, Arc<Connection>>,
+    /// Where the parameters of each connection stand, for what is found out later.
+    pub(super) places: HashMap<String, Places>,
+}
+
+/// Where the parameters stand that only the whole configuration can judge.
+pub(super) struct Places {
+    pub(super) apps: Origin,
+    pub(super) local_ari_user: Origin,
+}
+
+/// Reads the sections of `ari.conf`. Without `clients` those could not be read; then it is not
+/// checked whether a connection's client exists.
+pub(super) fn read(
+    sections: &[Section],
+    clients: Option<&BTreeMap<String, Arc<Client>>>,
+    previous: Option<&Config>,
+    problems: &mut Problems,
+) -> Ari {
+    let (general, others): (Vec<&Section>, Vec<&Section>) = sections
+        .iter()
+        .filter(|section| !section.template)
+        .partition(|section| section.name.eq_ignore_ascii_case("general"));
+    let mut ari = Ari {
+        general: read_general(&general, previous, problems),
+        ..Ari::default()
+    };
+    let user_before = |name: &str| Some(Arc::clone(previous?.users.get(name)?));
+    let connection_before = |name: &str| Some(Arc::clone(previous?.connections.get(name)?));
+    let loaded_before = |kind: &str, name: &str| match kind {
+        USER => user_before(name).is_some(),
+        _ => connection_before(name).is_some(),
+    };
+    let sorted = sort(others, &[USER, OUTBOUND_WEBSOCKET], loaded_before, problems);
+    for (kind, section) in sorted.typed {
+        let mark = problems.mark();
+        let name = section.name.as_str();
+        let kept = match kind {
+            USER => {
+                let read = read_user(section, problems).map(Arc::new);
+                let before = user_before(name).filter(|_| read.is_none());
+                let kept = before.is_some();
+                let user = read.or(before);
+                ari.users.extend(user.map(|user| (name.to_owned(), user)));
+                kept
+            }
+            _ => {
+                let object = Object::new(section, CONNECTION_KEYS, problems);
+                let places = Places {
+                    apps: object.origin("apps").clone(),
+                    local_ari_user: object.origin("local_ari_user").clone(),
+                };
+                ari.places.insert(name.to_owned(), places);
+                let read = read_connection(object, clients).map(Arc::new);
+                let before = connection_before(name).filter(|_| read.is_none());
+                let kept = before.is_some();
+                let connection = read.or(before);
+                let named = connection.map(|connection| (name.to_owned(), connection));
+                ari.connections.extend(named);
+                kept
+            }
+        };
+        if kept {
+            problems.keep_since(mark);
+        }
+    }
+    // A missing or misspelt type is no deletion.
+    for name in sorted.untyped {
+        if let Some(user) = user_before(name) {
+            ari.users.entry(name.to_owned()).or_insert(user);
+        }
+        if let Some(connection) = connection_before(name) {
+            let entry = ari.connections.entry(name.to_owned());
+            entry.or_insert(connection);
+        }
+    }
+    ari
+}
+
+/// `[general]`. An error in it must not harm any connection: what was in effect stays.
+fn read_general(
+    sections: &[&Section],
+    previous: Option<&Config>,
+    problems: &mut Problems,
+) -> General {
+    let mark = problems.mark();
+    let general = match sections {
+        [] => Some(General::default()),
+        [section] => {
+            let mut object = Object::new(section, GENERAL_KEYS, problems);
+            let general = General {
+                enabled: object.boolean("enabled", true),
+                pretty: object.boolean("pretty", false),
+                websocket_write_timeout: object.milliseconds("websocket_write_timeout", 1),
+            };
+            object.finish(general)
+        }
+        [first, others @ ..] => {
+            for section in others {
+                let message = format!(
+                    "another [general] stands above (line {}); make it one",
+                    first.origin.line
+                );
+                problems.add(section.origin.error(message).of(&section.name, ""));
+            }
+            None
+        }
+    };
+    general.unwrap_or_else(|| {
+        if previous.is_some() {
+            problems.keep_since(mark);
+        }
+        previous
+            .map(|config| config.general.clone())
+            .unwrap_or_default()
+    })
+}
+
+const GENERAL_KEYS: &[&str] = &[
+    "type",
+    "enabled",
+    "pretty",
+    "auth_realm",
+    "allowed_origins",
+    "channelvars",
+    "websocket_write_timeout",
+];
+
+const USER_KEYS: &[&str] = &[
+    "type",
+    "password",
+    "read_only",
+    "password_format",
+    "permit",
+    "deny",
+    "acl",
+];
+
+fn read_user(section: &Section, problems: &mut Problems) -> Option<User> {
+    let mut object = Object::new(section, USER_KEYS, problems);
+    let formats = [
+        ("plain", PasswordFormat::Plain),
+        ("crypt", PasswordFormat::Crypt),
+    ];
+    let user = User {
+        name: section.name.clone(),
+        password: Secret::new(object.required("password")),
+        read_only: object.boolean("read_only", false),
+        password_format: object
+            .choice("password_format", &formats)
+            .unwrap_or_default(),
+    };
+    object.wire_text("password");
+    object.finish(user)
+}
+
+const CONNECTION_KEYS: &[&str] = &[
+    "type",
+    "websocket_client_id",
+    "apps",
+    "subscribe_all",
+    "local_ari_user",
+];
+
+fn read_connection(
+    mut object: Object<'_>,
+    clients: Option<&BTreeMap<String, Arc<Client>>>,
+) -> Option<Connection> {
+    let websocket_client_id = object.required("websocket_client_id");
+    let client = clients.and_then(|clients| clients.get(websocket_client_id));
+    if client.is_none() && clients.is_some() && !websocket_client_id.is_empty() {
+        let message = format!(
+            "there is no websocket client {}, or it has an error; \
+             name a section of websocket_client.conf",
+            quoted(websocket_client_id),
+        );
+        object.error("websocket_client_id", message);
+    }
+    let apps_as_written = object.required("apps");
+    let apps = match apps(apps_as_written) {
+        Ok(apps) => {
+            if apps.repeated {
+                object.warning("apps", "an application stands here twice; once is enough");
+            }
+            if object.is_appended("apps") {
+                let message = "+= adds a blank and no comma; \
+                               begin the value with a comma to add an application";
+                object.warning("apps", message);
+            }
+            apps.names
+        }
+        Err(message) => {
+            if !apps_as_written.is_empty() {
+                object.error("apps", message);
+            }
+            Vec::new()
+        }
+    };
+    let subscribe_all = object.boolean("subscribe_all", false);
+    let local_ari_user = object.required("local_ari_user").to_owned();
+    let connection = Connection {
+        name: object.section.name.clone(),
+        websocket_client_id: websocket_client_id.to_owned(),
+        apps,
+        apps_as_written: apps_as_written.to_owned(),
+        subscribe_all,
+        local_ari_user,
+        client: Arc::clone(client?),
+        apps_fault: None,
+        user_fault: None,
+    };
+    object.finish(connection)
+}

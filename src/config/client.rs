@@ -1,0 +1,269 @@
+//! `websocket_client.conf`: where to connect to, and how.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::credentials::{headers, password};
+use super::object::{Object, sort};
+use super::problem::Problems;
+use super::template::Section;
+use super::uri::{host_and_port, parse};
+use super::{
+    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, Secret, TlsVersion,
+    Uri,
+};
+
+const WEBSOCKET_CLIENT: &str = "websocket_client";
+
+/// The shortest `reconnect_interval`: a shorter one would be a storm.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What the times and counts of TCP keepalives may be on Linux (tcp(7)).
+const KEEPALIVE_SECONDS: i64 = 32_767;
+const KEEPALIVE_PROBES: i64 = 127;
+
+/// Reads the sections of `websocket_client.conf`, which is in `directory`.
+pub(super) fn read(
+    sections: &[Section],
+    directory: &Path,
+    previous: Option<&Config>,
+    problems: &mut Problems,
+) -> BTreeMap<String, Arc<Client>> {
+    let before = |name: &str| Some(Arc::clone(previous?.clients.get(name)?));
+    let loaded_before = |_: &str, name: &str| before(name).is_some();
+    let sorted = sort(sections, &[WEBSOCKET_CLIENT], loaded_before, problems);
+    let mut clients = BTreeMap::new();
+    for (_, section) in sorted.typed {
+        let mark = problems.mark();
+        let read = read_client(section, directory, problems).map(Arc::new);
+        let before = before(&section.name);
+        let client = match (read, before) {
+            (Some(read), Some(before)) if read == before => Some(before),
+            (None, Some(before)) => {
+                problems.keep_since(mark);
+                Some(before)
+            }
+            (read, _) => read,
+        };
+        clients.extend(client.map(|client| (section.name.clone(), client)));
+    }
+    // A missing or misspelt type is no deletion.
+    for name in sorted.untyped {
+        if let Some(client) = before(name) {
+            clients.entry(name.to_owned()).or_insert(client);
+        }
+    }
+    clients
+}
+
+const KEYS: &[&str] = &[
+    "type",
+    "uri",
+    "protocols",
+    "username",
+    "password",
+    "password_file",
+    "password_env",
+    "header",
+    "connection_type",
+    "connection_timeout",
+    "reconnect_interval",
+    "max_reconnect_interval",
+    "reconnect_attempts",
+    "tls_enabled",
+    "ca_list_file",
+    "ca_list_path",
+    "cert_file",
+    "priv_key_file",
+    "verify_server_cert",
+    "verify_server_hostname",
+    "tls_min_version",
+    "proxy_host",
+    "proxy_username",
+    "proxy_password",
+    "enable_tcp_keepalives",
+    "tcp_keepalive_time",
+    "tcp_keepalive_interval",
+    "tcp_keepalive_probes",
+    "enable_pingpongs",
+    "pingpong_interval",
+    "pingpong_probes",
+    "write_timeout",
+    "max_message_size",
+    "request_concurrency",
+    "queue_max_bytes",
+    "queue_max_messages",
+    "queue_overflow",
+];
+
+fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> Option<Client> {
+    let mut reader = Object::new(section, KEYS, problems);
+    let object = &mut reader;
+    let uri = uri(object);
+    let username = object.wire_text("username").to_owned();
+    let password = password(object, directory);
+    let has_login = !username.is_empty() && password.is_some();
+    match (username.is_empty(), password.is_none()) {
+        (true, false) => object.warning("password", "it is not used; add a username"),
+        (false, true) => object.warning("username", "it is not used; add a password"),
+        (false, false) if username.contains(':') => {
+            // RFC 7617 section 2.
+            object.warning(
+                "username",
+                "servers take what follows the colon for the password",
+            );
+        }
+        _ => {}
+    }
+    let has_login = has_login || uri.as_ref().is_some_and(|uri| uri.credentials.is_some());
+    let headers = headers(object, has_login);
+    let kinds = [ConnectionType::Persistent, ConnectionType::PerCallConfig]
+        .map(|kind| (kind.as_str(), kind));
+    let connection_type = object.choice("connection_type", &kinds).unwrap_or_default();
+    if !object.has("connection_type") {
+        let message = "connection_type is missing, so it is persistent; \
+                       write connection_type = persistent";
+        object.warning("connection_type", message);
+    }
+    let (reconnect_interval, max_reconnect_interval) = intervals(object);
+    let protocols = object.wire_text("protocols").to_owned();
+    let versions = [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
+    let default = Duration::from_millis(500);
+    let client = Client {
+        name: section.name.clone(),
+        protocols,
+        username,
+        password,
+        connection_type,
+        connection_timeout: object
+            .milliseconds("connection_timeout", 1)
+            .unwrap_or(default),
+        reconnect_interval,
+        max_reconnect_interval,
+        reconnect_attempts: attempts(object),
+        tls_enabled: object.boolean("tls_enabled", false),
+        ca_list_file: path(object, "ca_list_file"),
+        ca_list_path: path(object, "ca_list_path"),
+        cert_file: path(object, "cert_file"),
+        priv_key_file: path(object, "priv_key_file"),
+        verify_server_cert: object.boolean("verify_server_cert", true),
+        verify_server_hostname: object.boolean("verify_server_hostname", true),
+        tls_min_version: object
+            .choice("tls_min_version", &versions)
+            .unwrap_or_default(),
+        proxy: proxy(object),
+        tcp_keepalive: tcp_keepalive(object),
+        pingpong: pingpong(object),
+        write_timeout: object.milliseconds("write_timeout", 1),
+        headers,
+        queue: queue(object),
+        request_concurrency: object.number("request_concurrency", 1..=1024, 1),
+        // A control frame may have 125 bytes (RFC 6455 section 5.5).
+        max_message_size: object.number("max_message_size", 125..=1 << 30, 1 << 20),
+        uri: uri?,
+    };
+    reader.finish(client)
+}
+
+fn uri(object: &mut Object<'_>) -> Option<Uri> {
+    let text = object.required("uri");
+    if text.is_empty() {
+        return None;
+    }
+    parse(text)
+        .map_err(|message| object.error("uri", message))
+        .ok()
+}
+
+fn path(object: &mut Object<'_>, key: &str) -> Option<PathBuf> {
+    let text = object.text(key);
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+fn intervals(object: &mut Object<'_>) -> (Duration, Option<Duration>) {
+    let interval = object
+        .milliseconds("reconnect_interval", 0)
+        .unwrap_or(Duration::from_millis(500))
+        .max(SHORTEST_INTERVAL);
+    let longest = object.milliseconds("max_reconnect_interval", 0);
+    if longest.is_some_and(|longest| longest < interval) {
+        let message = "it must not be less than reconnect_interval";
+        object.error("max_reconnect_interval", message);
+    }
+    (interval, longest)
+}
+
+/// As with Asterisk 0 and less are allowed, and one attempt is made all the same.
+fn attempts(object: &mut Object<'_>) -> u32 {
+    let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    let number = object.integer("reconnect_attempts", range).unwrap_or(4);
+    u32::try_from(number.max(1)).unwrap_or(u32::MAX)
+}
+
+fn proxy(object: &mut Object<'_>) -> Option<Proxy> {
+    let text = object.wire_text("proxy_host");
+    let username = object.wire_text("proxy_username");
+    let password = object.wire_text("proxy_password");
+    if username.is_empty() != password.is_empty() {
+        let message = "proxy_username and proxy_password belong together; give both or none";
+        object.error("proxy_username", message);
+    }
+    if text.is_empty() {
+        if !username.is_empty() {
+            object.warning("proxy_username", "it is not used; add proxy_host");
+        }
+        return None;
+    }
+    match host_and_port(text) {
+        Ok((host, Some(port))) => Some(Proxy {
+            host,
+            port,
+            credentials: (!username.is_empty())
+                .then(|| (username.to_owned(), Secret::new(password))),
+        }),
+        Ok((_, None)) => {
+            object.error("proxy_host", "the port is missing; write host:port");
+            None
+        }
+        Err(message) => {
+            object.error("proxy_host", format!("{message}; write host:port"));
+            None
+        }
+    }
+}
+
+fn tcp_keepalive(object: &mut Object<'_>) -> Option<Keepalive> {
+    let enabled = object.boolean("enable_tcp_keepalives", false);
+    let keepalive = Keepalive {
+        time: object.seconds("tcp_keepalive_time", KEEPALIVE_SECONDS, 20),
+        interval: object.seconds("tcp_keepalive_interval", KEEPALIVE_SECONDS, 20),
+        probes: object.number("tcp_keepalive_probes", 1..=KEEPALIVE_PROBES, 3),
+    };
+    enabled.then_some(keepalive)
+}
+
+fn pingpong(object: &mut Object<'_>) -> Option<Keepalive> {
+    let enabled = object.boolean("enable_pingpongs", false);
+    let interval = object.seconds("pingpong_interval", KEEPALIVE_SECONDS, 20);
+    let keepalive = Keepalive {
+        time: interval,
+        interval,
+        probes: object.number("pingpong_probes", 1..=KEEPALIVE_PROBES, 3),
+    };
+    enabled.then_some(keepalive)
+}
+
+fn queue(object: &mut Object<'_>) -> QueueLimits {
+    let default = QueueLimits::default();
+    let words = [
+        ("drop_oldest", Overflow::DropOldest),
+        ("drop_newest", Overflow::DropNewest),
+    ];
+    QueueLimits {
+        max_bytes: object.number("queue_max_bytes", 1..=1 << 40, default.max_bytes),
+        max_messages: object.number("queue_max_messages", 1..=1 << 30, default.max_messages),
+        overflow: object.choice("queue_overflow", &words).unwrap_or_default(),
+    }
+}

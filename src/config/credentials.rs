@@ -1,0 +1,118 @@
+//! What a connection presents to the server: the password and headers of its own.
+
+use std::env;
+use std::path::Path;
+
+use http::{HeaderName, HeaderValue};
+
+use super::Secret;
+use super::include::read_file;
+use super::lines::{Flaw, trim};
+use super::object::Object;
+
+/// No password is longer; a larger file is something else.
+const PASSWORD_FILE: u64 = 64 << 10;
+
+/// Headers that the upgrade request has already (RFC 6455 section 4.1), or that would make it
+/// a request with a body.
+const OURS: [&str; 6] = [
+    "host",
+    "upgrade",
+    "connection",
+    "user-agent",
+    "content-length",
+    "transfer-encoding",
+];
+
+/// `password`, or the first line of `password_file`, or what the variable that `password_env`
+/// names has. A relative `password_file` is in `directory`, beside the configuration.
+pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secret> {
+    let sources = ["password", "password_file", "password_env"];
+    let given = sources.map(|key| !object.text(key).is_empty());
+    if given.iter().filter(|given| **given).count() > 1 {
+        let message = "give only one of password, password_file and password_env";
+        object.error("password", message);
+        return None;
+    }
+    let [in_text, in_file, in_environment] = given;
+    if in_text {
+        return Some(Secret::new(object.wire_text("password")));
+    }
+    let (key, password) = if in_file {
+        let path = directory.join(object.text("password_file"));
+        ("password_file", first_line(&path))
+    } else if in_environment {
+        ("password_env", variable(object.text("password_env")))
+    } else {
+        return None;
+    };
+    let checked = password.and_then(|password| match password.as_str() {
+        "" => Err("there is no password in it; add one".to_owned()),
+        text if text.contains(char::is_control) => {
+            Err("the password has control characters; remove them".to_owned())
+        }
+        _ => Ok(Secret::new(password)),
+    });
+    checked.map_err(|message| object.error(key, message)).ok()
+}
+
+fn first_line(path: &Path) -> Result<String, String> {
+    let bytes =
+        read_file(path, PASSWORD_FILE).map_err(|error| format!("it cannot be read: {error}"))?;
+    let line = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = std::str::from_utf8(line)
+        .map_err(|_| "it has bytes that are not UTF-8; save it as UTF-8")?;
+    Ok(text.to_owned())
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    // std::env would panic or find nothing with these.
+    if name.contains(['=', '\0']) {
+        return Err("write the name of an environment variable".to_owned());
+    }
+    env::var(name).map_err(|error| match error {
+        env::VarError::NotPresent => {
+            "there is no such environment variable; set it where the host is started".to_owned()
+        }
+        env::VarError::NotUnicode(_) => "its value is not UTF-8; mend it".to_owned(),
+    })
+}
+
+/// Every `header = Name: value`. `has_login`: the request has an `Authorization` already.
+pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, Secret)> {
+    let mut headers = Vec::new();
+    for setting in object.all("header") {
+        match header(&setting.value, has_login) {
+            Ok(header) => headers.push(header),
+            Err(message) => object.error_of(setting, message),
+        }
+        if setting.flaw == Flaw::CutAtNul {
+            object.error_of(
+                setting,
+                "control characters are not allowed here; remove them",
+            );
+        }
+    }
+    headers
+}
+
+fn header(text: &str, has_login: bool) -> Result<(String, Secret), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("write header = Name: value")?;
+    let (name, value) = (trim(name), trim(value));
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| "a header's name has only letters, digits and hyphens; mend it")?;
+    HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| "control characters are not allowed here; remove them")?;
+    let lower = name.to_ascii_lowercase();
+    if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        return Err("this header belongs to the upgrade itself; remove it");
+    }
+    if lower == "authorization" && has_login {
+        return Err("there is an Authorization already, from username and password; remove one");
+    }
+    Ok((name.to_owned(), Secret::new(value)))
+}

@@ -1,0 +1,347 @@
+//! Lines to sections: Asterisk's ini dialect as a layer over rust-ini.
+//!
+//! rust-ini reads plain sections, keys and values, but knows no line numbers, takes `:` for `=`,
+//! and has no templates. So each header and setting is handed to it in its own spelling (with its
+//! escapes for what Asterisk takes literally), and what it read is joined again, in order, with
+//! the place each came from.
+
+use std::path::Path;
+
+use ini::{Ini, ParseOption};
+
+use super::include::Includer;
+use super::lines::{Flaw, Line, trim};
+use super::problem::{Origin, Problems};
+use super::template::{Section, join};
+
+/// `key = value`.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    /// In lower case.
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) origin: Origin,
+    pub(super) flaw: Flaw,
+    /// Something was appended with `+=`.
+    pub(super) appended: bool,
+}
+
+/// Reads files, the later ones as if appended to the first, which alone has to exist.
+pub(super) fn sections(
+    required: &Path,
+    optional: Option<&Path>,
+    problems: &mut Problems,
+) -> Vec<Section> {
+    let mut includer = Includer::new(problems);
+    includer.required(required);
+    if let Some(optional) = optional {
+        includer.optional(optional);
+    }
+    let lines = includer.into_lines();
+    let plain = Plain::new(lines, problems);
+    let blocks = plain.read(required, problems);
+    join(blocks, problems)
+}
+
+/// The files as rust-ini reads them, and the place of everything in them.
+#[derive(Default)]
+struct Plain {
+    text: String,
+    headers: Vec<Header>,
+    /// Of the settings, in order.
+    places: Vec<(Origin, Flaw)>,
+}
+
+/// What stands in and after the brackets.
+pub(super) struct Header {
+    pub(super) name: String,
+    /// Between the parentheses.
+    pub(super) options: Vec<String>,
+    pub(super) origin: Origin,
+    pub(super) flaw: Flaw,
+}
+
+/// A header with the settings below it.
+pub(super) struct Block {
+    pub(super) header: Header,
+    pub(super) settings: Vec<Setting>,
+}
+
+impl Plain {
+    fn new(lines: Vec<Line>, problems: &mut Problems) -> Self {
+        let mut plain = Self::default();
+        // Where settings belong to no section, only the first line of them is worth a word.
+        let mut lost = false;
+        for line in lines {
+            match line.text.strip_prefix('[').map(header) {
+                Some(Ok((name, options))) => {
+                    lost = false;
+                    plain.text.push('[');
+                    escape(&name, &mut plain.text);
+                    plain.text.push_str("]\n");
+                    plain.headers.push(Header {
+                        name,
+                        options,
+                        origin: line.origin,
+                        flaw: line.flaw,
+                    });
+                }
+                Some(Err(message)) => {
+                    lost = true;
+                    problems.refuse(line.origin.error(message));
+                }
+                None if lost => {}
+                None if plain.headers.is_empty() => {
+                    lost = true;
+                    let message = "this stands before the first section; put a [section] above it";
+                    problems.refuse(line.origin.error(message));
+                }
+                None => plain.setting(&line, problems),
+            }
+        }
+        plain
+    }
+
+    fn setting(&mut self, line: &Line, problems: &mut Problems) {
+        let section = self.headers.last().map_or("", |header| &header.name);
+        // The line is not quoted: it might be a password whose `=` was forgotten.
+        let Some((key, value)) = line.text.split_once('=') else {
+            let message = "there is no = in this line, it is ignored; write key = value";
+            return problems.add(line.origin.warning(message).of(section, ""));
+        };
+        if key.strip_suffix('+').unwrap_or(key).trim().is_empty() {
+            let message = "there is nothing before the =, the line is ignored; write key = value";
+            return problems.add(line.origin.warning(message).of(section, ""));
+        }
+        escape(key, &mut self.text);
+        self.text.push('=');
+        escape(value.strip_prefix('>').unwrap_or(value), &mut self.text);
+        self.text.push('\n');
+        self.places.push((line.origin.clone(), line.flaw));
+    }
+
+    /// Has rust-ini read the text, and tells every section and setting its place again.
+    fn read(self, file: &Path, problems: &mut Problems) -> Vec<Block> {
+        let options = ParseOption {
+            // Asterisk keeps quotes; the escapes are ours.
+            enabled_quote: false,
+            enabled_escape: true,
+            ..ParseOption::default()
+        };
+        let ini = match Ini::load_from_str_opt(&self.text, options) {
+            Ok(ini) => ini,
+            Err(error) => {
+                let message = format!("the file cannot be parsed: {}", error.msg);
+                problems.refuse(Origin::whole(file).error(message));
+                return Vec::new();
+            }
+        };
+        let mut places = self.places.into_iter();
+        // What stands before the first section comes without a name; there is nothing in it.
+        let sections = ini.iter().filter(|(name, _)| name.is_some());
+        self.headers
+            .into_iter()
+            .zip(sections)
+            .map(|(header, (_, properties))| Block {
+                header,
+                settings: properties
+                    .iter()
+                    .zip(&mut places)
+                    .map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw))
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+impl Setting {
+    fn new(key: &str, value: &str, origin: Origin, flaw: Flaw) -> Self {
+        let appended = key.ends_with('+');
+        Self {
+            key: trim(key.strip_suffix('+').unwrap_or(key)).to_ascii_lowercase(),
+            value: trim(value).to_owned(),
+            origin,
+            flaw,
+            appended,
+        }
+    }
+}
+
+/// Takes `name](options) anything` apart, the rest of a line after its opening bracket.
+fn header(text: &str) -> Result<(String, Vec<String>), &'static str> {
+    let (name, rest) = text
+        .split_once(']')
+        .ok_or("the ] of this section is missing; write [name]")?;
+    let options = match rest.strip_prefix('(') {
+        None => "",
+        Some(rest) => {
+            let (options, _) = rest
+                .split_once(')')
+                .ok_or("the ) of this section is missing; write [name](template)")?;
+            options
+        }
+    };
+    let options = options
+        .split(',')
+        .map(|option| trim(option).to_owned())
+        .filter(|option| !option.is_empty())
+        .collect();
+    Ok((name.to_owned(), options))
+}
+
+/// Adds text so that rust-ini reads it back as it is.
+fn escape(text: &str, plain: &mut String) {
+    for character in text.chars() {
+        match character {
+            '\r' => plain.push_str("\\r"),
+            '\\' | ':' | '#' | ';' | '[' | ']' => plain.extend(['\\', character]),
+            _ => plain.push(character),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// The sections of a text, and its problems.
+    pub(in super::super) fn read(text: &str) -> (Vec<Section>, Vec<String>) {
+        let mut problems = Problems::default();
+        let file: Arc<Path> = Path::new("a.conf").into();
+        let lines = super::super::lines::lines(&file, text.as_bytes(), &mut problems);
+        let blocks = Plain::new(lines, &mut problems).read(&file, &mut problems);
+        let sections = join(blocks, &mut problems);
+        let problems = problems.into_list(&file);
+        (sections, problems.iter().map(ToString::to_string).collect())
+    }
+
+    /// The settings of the last section of a text without problems.
+    pub(in super::super) fn settings(text: &str) -> Vec<(String, String)> {
+        let (sections, problems) = read(text);
+        assert_eq!(problems, Vec::<String>::new());
+        let section = sections.into_iter().last().expect("a section");
+        section
+            .settings
+            .into_iter()
+            .map(|setting| (setting.key, setting.value))
+            .collect()
+    }
+
+    /// The value of the only setting in a section.
+    fn value(line: &str) -> (String, String) {
+        settings(&format!("[s]\n{line}\nlast = x")).remove(0)
+    }
+
+    pub(in super::super) fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn an_arrow_is_an_equal_sign() {
+        assert_eq!(value("a => b"), pair("a", "b"));
+        assert_eq!(value("a => b=>c"), pair("a", "b=>c"));
+        assert_eq!(value("a = > b"), pair("a", "> b"));
+    }
+
+    #[test]
+    fn keys_are_case_insensitive_and_values_are_not() {
+        assert_eq!(value("Apps = One"), pair("apps", "One"));
+    }
+
+    #[test]
+    fn values_come_through_rust_ini_unchanged() {
+        for text in [
+            r"C:\dir\x41\n",
+            r"ends with a backslash\",
+            "\"quoted\" 'single'",
+            "a:b#c[d]=e",
+            "#not a comment",
+            "[not a section]",
+            "é ☎",
+            "${EPOCH}",
+            "a\rb",
+            "",
+        ] {
+            assert_eq!(value(&format!("a = {text}")), pair("a", text));
+        }
+    }
+
+    #[test]
+    fn a_key_may_have_what_rust_ini_takes_for_syntax() {
+        assert_eq!(value(r"a:b = c"), pair("a:b", "c"));
+        assert_eq!(value(r"@a:#[x] = c:d"), pair("@a:#[x]", "c:d"));
+        assert_eq!(value(r"\;a\b = c"), pair(r";a\b", "c"));
+    }
+
+    #[test]
+    fn a_colon_is_no_equal_sign() {
+        let (sections, problems) = read("[s]\napps: secret");
+        assert!(sections[0].settings.is_empty());
+        assert!(problems[0].starts_with("a.conf:2: [s] there is no ="));
+        assert!(!problems[0].contains("secret"));
+    }
+
+    #[test]
+    fn a_line_without_a_key_is_told_and_ignored() {
+        for line in ["= value", "+= value", "\u{a0} = value"] {
+            let (sections, problems) = read(&format!("[s]\n{line}\na = b"));
+            assert_eq!(sections[0].settings.len(), 1, "{line}");
+            assert_eq!(problems.len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_setting_keeps_its_line_among_repeated_sections_and_keys() {
+        let (sections, _) = read("[a]\nx=1\ny=2\nx=3\n[b]\nx=4\n[a]\nz=5\nx=6");
+        let found: Vec<_> = sections
+            .iter()
+            .flat_map(|section| {
+                section
+                    .settings
+                    .iter()
+                    .map(move |setting| (section, setting))
+            })
+            .map(|(section, setting)| {
+                (
+                    section.name.as_str(),
+                    setting.value.as_str(),
+                    setting.origin.line,
+                )
+            })
+            .collect();
+        let expected = [
+            ("a", "1", 2),
+            ("a", "2", 3),
+            ("a", "3", 4),
+            ("b", "4", 6),
+            ("a", "5", 8),
+            ("a", "6", 9),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn blanks_in_a_section_name_belong_to_it_and_words_after_it_do_not() {
+        let (sections, _) = read("[ a ] junk\n[a:b/c@d]");
+        assert_eq!(sections[0].name, " a ");
+        assert_eq!(sections[1].name, "a:b/c@d");
+    }
+
+    #[test]
+    fn what_makes_a_file_unreadable_is_told_with_its_line() {
+        for (text, expected) in [
+            (
+                "x = y\n[s]",
+                "a.conf:1: this stands before the first section",
+            ),
+            ("[s]\n[t", "a.conf:2: the ] of this section is missing"),
+            ("[s](t", "a.conf:1: the ) of this section is missing"),
+            ("[s](t)", "a.conf:1: [s] there is no section t above"),
+            ("[s](+)", "a.conf:1: [s] there is no section of this name"),
+        ] {
+            let (_, problems) = read(text);
+            assert!(problems[0].starts_with(expected), "{problems:?}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The parameters of one section: each is looked up, checked and, if it is wrong, told with its
+//! line. All of them are looked at, so that one reading tells everything that is wrong.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::dialect::Setting;
+use super::lines::Flaw;
+use super::problem::{Origin, Problems, Severity, is_word, quoted};
+use super::template::Section;
+use super::values::{boolean, integer, nearest};
+
+/// A day; longer times are slips of the pen.
+pub(super) const DAY_IN_MILLISECONDS: i64 = 86_400_000;
+
+/// A section while its parameters are read.
+pub(super) struct Object<'a> {
+    pub(super) section: &'a Section,
+    /// The last setting of each key: of several, the last one counts.
+    settings: HashMap<&'a str, &'a Setting>,
+    problems: &'a mut Problems,
+    failed: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Begins with a section, in which `known` keys may stand and those that begin with `@`.
+    pub(super) fn new(
+        section: &'a Section,
+        known: &[&'static str],
+        problems: &'a mut Problems,
+    ) -> Self {
+        let settings = section
+            .settings
+            .iter()
+            .map(|setting| (setting.key.as_str(), setting))
+            .collect();
+        let mut object = Self {
+            section,
+            settings,
+            problems,
+            failed: false,
+        };
+        for setting in &section.settings {
+            if setting.flaw == Flaw::NotUtf8 {
+                let message = "this line has bytes that are not UTF-8; save the file as UTF-8";
+                object.error_at(&setting.origin, "", message);
+            } else if !known.contains(&setting.key.as_str()) && !setting.key.starts_with('@') {
+                object.unknown(setting, known);
+            }
+        }
+        object
+    }
+
+    fn unknown(&mut self, setting: &Setting, known: &[&'static str]) {
+        let key = match is_word(&setting.key) {
+            true => setting.key.as_str(),
+            false => "",
+        };
+        // A file full of them need not be compared to the end.
+        let nearest = match self.problems.is_full() {
+            true => None,
+            false => nearest(&setting.key, known),
+        };
+        let message = match nearest {
+            Some(nearest) => format!("there is no such parameter; perhaps {nearest} is meant"),
+            None => "there is no such parameter; remove it".to_owned(),
+        };
+        self.error_at(&setting.origin, key, message);
+    }
+
+    /// What was read, unless something was wrong.
+    pub(super) fn finish<T>(self, value: T) -> Option<T> {
+        (!self.failed).then_some(value)
+    }
+
+    /// Where a parameter stands; the section if it is missing.
+    pub(super) fn origin(&self, key: &str) -> &'a Origin {
+        let setting = self.settings.get(key);
+        setting.map_or(&self.section.origin, |setting| &setting.origin)
+    }
+
+    fn error_at(&mut self, origin: &Origin, key: &str, message: impl Into<String>) {
+        let problem = origin.error(message).of(&self.section.name, key);
+        self.problems.add(problem);
+        self.failed = true;
+    }
+
+    /// Notes that a parameter is wrong, which the whole object then is.
+    pub(super) fn error(&mut self, key: &str, message: impl Into<String>) {
+        let origin = self.origin(key);
+        self.error_at(origin, key, message);
+    }
+
+    /// Notes something that harms nothing.
+    pub(super) fn warning(&mut self, key: &str, message: impl Into<String>) {
+        let problem = self.origin(key).problem(Severity::Warning, message);
+        self.problems.add(problem.of(&self.section.name, key));
+    }
+
+    /// Whether a parameter stands there, if only without a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
+    }
+
+    /// Whether something was appended to a parameter.
+    pub(super) fn is_appended(&self, key: &str) -> bool {
+        self.settings.get(key).is_some_and(|found| found.appended)
+    }
+
+    /// The text of a parameter; empty if it is missing.
+    pub(super) fn text(&self, key: &str) -> &'a str {
+        self.settings.get(key).map_or("", |setting| &setting.value)
+    }
+
+    /// A text that must not be missing.
+    pub(super) fn required(&mut self, key: &str) -> &'a str {
+        let text = self.text(key);
+        if text.is_empty() {
+            self.error(key, format!("{key} is required; give it a value"));
+        }
+        text
+    }
+
+    /// A text that goes out on the wire, where a control character could pass for something else.
+    pub(super) fn wire_text(&mut self, key: &str) -> &'a str {
+        let cut = |setting: &&Setting| setting.flaw == Flaw::CutAtNul;
+        let text = self.text(key);
+        if text.contains(char::is_control) || self.settings.get(key).is_some_and(cut) {
+            self.error(key, "control characters are not allowed here; remove them");
+        }
+        text
+    }
+
+    /// Every value of a parameter that may be repeated.
+    pub(super) fn all(&self, key: &'static str) -> impl Iterator<Item = &'a Setting> + use<'a> {
+        let settings = self.section.settings.iter();
+        settings.filter(move |setting| setting.key == key)
+    }
+
+    /// As [`Object::error`], of one of several settings with this key.
+    pub(super) fn error_of(&mut self, setting: &Setting, message: impl Into<String>) {
+        self.error_at(&setting.origin, &setting.key, message);
+    }
+
+    pub(super) fn boolean(&mut self, key: &str, default: bool) -> bool {
+        let text = match self.has(key) {
+            true => self.text(key),
+            false => return default,
+        };
+        boolean(text).unwrap_or_else(|| {
+            let message = format!("{} is neither yes nor no; write one of them", quoted(text));
+            self.error(key, message);
+            default
+        })
+    }
+
+    pub(super) fn integer(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let text = match self.has(key) {
+            true => self.text(key),
+            false => return None,
+        };
+        let number = integer(text).filter(|number| range.contains(number));
+        if number.is_none() {
+            let message = format!(
+                "{} is no whole number from {} to {}; write one",
+                quoted(text),
+                range.start(),
+                range.end(),
+            );
+            self.error(key, message);
+        }
+        number
+    }
+
+    /// As [`Object::integer`], for a type that can hold the whole range.
+    pub(super) fn number<T: TryFrom<i64>>(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<i64>,
+        default: T,
+    ) -> T {
+        let number = self.integer(key, range);
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .unwrap_or(default)
+    }
+
+    pub(super) fn milliseconds(&mut self, key: &str, least: i64) -> Option<Duration> {
+        let number = self.integer(key, least..=DAY_IN_MILLISECONDS)?;
+        u64::try_from(number).ok().map(Duration::from_millis)
+    }
+
+    pub(super) fn seconds(&mut self, key: &str, most: i64, default: u64) -> Duration {
+        Duration::from_secs(self.number(key, 1..=most, default))
+    }
+
+    /// One of several words, in any case; an absent parameter is `None`.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&'static str, T)]) -> Option<T> {
+        let text = match self.has(key) {
+            true => self.text(key),
+            false => return None,
+        };
+        let found = words
+            .iter()
+            .find(|(word, _)| word.eq_ignore_ascii_case(text));
+        if found.is_none() {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let message = format!(
+                "{} is not possible here; write {}",
+                quoted(text),
+                words.join(" or "),
+            );
+            self.error(key, message);
+        }
+        found.map(|(_, value)| *value)
+    }
+}
+
+/// The sections of a file by what they are.
+pub(super) struct Sorted<'a> {
+    /// Those with a known type.
+    pub(super) typed: Vec<(&'static str, &'a Section)>,
+    /// The names of those without: objects of these names were not deleted.
+    pub(super) untyped: HashSet<&'a str>,
+}
+
+/// Sorts sections by their `type`. Of several `type` the first counts, and only in lower case,
+/// as with Asterisk; two sections of one type and name make the file unusable.
+///
+/// `loaded_before` tells whether there was an object of a type and name.
+pub(super) fn sort<'a>(
+    sections: impl IntoIterator<Item = &'a Section>,
+    types: &[&'static str],
+    loaded_before: impl Fn(&str, &str) -> bool,
+    problems: &mut Problems,
+) -> Sorted<'a> {
+    let mut found: HashMap<(&'static str, &'a str), u32> = HashMap::new();
+    let mut typed = Vec::new();
+    let mut without = Vec::new();
+    for section in sections.into_iter().filter(|section| !section.template) {
+        if section.name.is_empty()
+            || section.name.contains(char::is_control)
+            || section.flaw == Flaw::NotUtf8
+        {
+            let message = "the section's name is empty, not UTF-8 or has control characters; \
+                           mend it";
+            problems.add(section.origin.error(message));
+            continue;
+        }
+        let setting = section.settings.iter().find(|one| one.key == "type");
+        let Some(kind) = setting.and_then(|one| types.iter().find(|kind| **kind == one.value))
+        else {
+            without.push((section, setting));
+            continue;
+        };
+        if let Some(line) = found.insert((kind, &section.name), section.origin.line) {
+            let message = format!("another {kind} has this name (line {line}); rename one of them");
+            problems.refuse(section.origin.error(message).of(&section.name, ""));
+            continue;
+        }
+        typed.push((*kind, section));
+    }
+    for (section, setting) in &without {
+        let message = match setting {
+            None => format!("the type is missing; write type = {}", types.join(" or ")),
+            Some(setting) => match nearest(&setting.value, types) {
+                Some(nearest) => format!("there is no such type; write type = {nearest}"),
+                None => format!(
+                    "there is no such type here; it must be {}",
+                    types.join(" or ")
+                ),
+            },
+        };
+        let origin = setting.map_or(&section.origin, |setting| &setting.origin);
+        let mut problem = origin.error(message).of(&section.name, "type");
+        problem.kept = types.iter().any(|kind| {
+            !found.contains_key(&(*kind, section.name.as_str()))
+                && loaded_before(kind, &section.name)
+        });
+        problems.add(problem);
+    }
+    Sorted {
+        typed,
+        untyped: without
+            .into_iter()
+            .map(|(section, _)| section.name.as_str())
+            .collect(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What takes the whole configuration to see: applications in two connections, and users.
+//!
+//! Asterisk finds these faults only after everything has been loaded, too, and marks the
+//! connection invalid: no new session is made with it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::ari::Ari;
+use super::problem::{Origin, Problems, shown};
+use super::{Connection, PasswordFormat, User};
+
+/// How many other connections a message names.
+const NAMED: usize = 3;
+
+/// Marks the connections that are invalid, and no others. `file` is where those stand that stayed
+/// in effect without being in it.
+pub(super) fn validate(ari: &mut Ari, file: &Path, problems: &mut Problems) {
+    let owners = owners(&ari.connections);
+    let mut marked = BTreeMap::new();
+    for (name, connection) in &ari.connections {
+        let (apps_origin, user_origin) = match ari.places.get(name) {
+            Some(places) => (places.apps.clone(), places.local_ari_user.clone()),
+            None => (Origin::whole(file), Origin::whole(file)),
+        };
+        let apps_fault = apps_fault(connection, &owners);
+        if let Some(fault) = &apps_fault {
+            let message = format!("{fault}; an application may be in one connection only");
+            problems.add(apps_origin.error(message).of(name, "apps"));
+        }
+        let user_fault = user_fault(connection, &ari.users);
+        if let Some(fault) = &user_fault {
+            let message = format!("{fault}; name a user with a plain password");
+            problems.add(user_origin.error(message).of(name, "local_ari_user"));
+        }
+        let connection =
+            if (&apps_fault, &user_fault) == (&connection.apps_fault, &connection.user_fault) {
+                Arc::clone(connection)
+            } else {
+                Arc::new(Connection {
+                    apps_fault,
+                    user_fault,
+                    ..Connection::clone(connection)
+                })
+            };
+        marked.insert(name.clone(), connection);
+    }
+    ari.connections = marked;
+}
+
+/// The connections of each application, by name.
+fn owners(connections: &BTreeMap<String, Arc<Connection>>) -> HashMap<String, Vec<String>> {
+    let mut owners: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, connection) in connections {
+        for app in &connection.apps {
+            owners.entry(app.clone()).or_default().push(name.clone());
+        }
+    }
+    owners
+}
+
+fn apps_fault(connection: &Connection, owners: &HashMap<String, Vec<String>>) -> Option<String> {
+    let (app, owners) = connection
+        .apps
+        .iter()
+        .filter_map(|app| Some((app, owners.get(app)?)))
+        .find(|(_, owners)| owners.len() > 1)?;
+    let mut others: Vec<String> = owners
+        .iter()
+        .filter(|owner| **owner != connection.name)
+        .take(NAMED)
+        .map(|owner| shown(owner))
+        .collect();
+    let unnamed = (owners.len() - 1).saturating_sub(others.len());
+    if unnamed > 0 {
+        others.push(format!("{unnamed} more"));
+    }
+    Some(format!(
+        "application {} is also in {}",
+        shown(app),
+        others.join(" and "),
+    ))
+}
+
+fn user_fault(connection: &Connection, users: &BTreeMap<String, Arc<User>>) -> Option<String> {
+    let name = shown(&connection.local_ari_user);
+    match users.get(&connection.local_ari_user) {
+        None => Some(format!("there is no user {name}")),
+        Some(user) if user.password_format == PasswordFormat::Crypt => {
+            Some(format!("the password of user {name} is crypted"))
+        }
+        Some(_) => None,
+    }
+}

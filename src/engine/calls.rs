@@ -1,0 +1,305 @@
+//! Channels that enter and leave applications, and the per-call connections that are made for them.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use super::table::PerCall;
+use crate::config::{Connection, ConnectionType};
+use crate::error::{Error, Result};
+use crate::session::{Ending, Session, Stop};
+
+/// How long a session that has to go may take to send what waits.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The end of a session that has to go, after what waits was sent.
+pub(super) fn soon() -> Stop {
+    Stop::Drained(Instant::now() + LAST_WORDS)
+}
+
+/// A channel that enters an application.
+struct Entry {
+    app: String,
+    channel_id: String,
+    channel_name: String,
+    cancelled: CancellationToken,
+}
+
+impl Engine {
+    /// A channel enters `Stasis(app)`; waits until it may. Gives the application's name for events and requests.
+    ///
+    /// # Errors
+    /// The reason why STASISSTATUS is FAILED.
+    pub fn stasis_start(
+        self: &Arc<Self>,
+        app: &str,
+        channel_id: &str,
+        channel_name: &str,
+    ) -> Result<String> {
+        let entry = self.entry(app, channel_id, channel_name)?;
+        let (answer, answered) = sync_channel(1);
+        let engine = Arc::clone(self);
+        self.spawn(async move {
+            // The caller waits for it, so the receiver is there.
+            let _ = answer.send(engine.enter(entry).await);
+        });
+        answered.recv().map_err(|_| Error::Unloaded)?
+    }
+
+    /// The same without waiting: `done` is called on the pool for host calls.
+    ///
+    /// # Errors
+    /// The start is not even tried; `done` is not called.
+    pub fn stasis_start_async(
+        self: &Arc<Self>,
+        app: &str,
+        channel_id: &str,
+        channel_name: &str,
+        done: impl FnOnce(Result<String>) + Send + 'static,
+    ) -> Result<()> {
+        let entry = self.entry(app, channel_id, channel_name)?;
+        let engine = Arc::clone(self);
+        self.spawn(async move {
+            let outcome = engine.enter(entry).await;
+            engine.context.calls.run(move |_| done(outcome)).await;
+        });
+        Ok(())
+    }
+
+    /// The channel left while its start was under way.
+    ///
+    /// # Errors
+    /// No start is under way.
+    pub fn stasis_cancel(&self, channel_id: &str) -> Result<()> {
+        let token = self.table().starting.get(channel_id).cloned();
+        token
+            .map(|token| token.cancel())
+            .ok_or_else(|| Error::NotFound(format!("channel {channel_id} is not being started")))
+    }
+
+    /// Stasis returned for a channel.
+    pub fn stasis_end(&self, application: &str, channel_id: &str) {
+        if let Some((_, session)) = self.routes.find(application) {
+            session.left(channel_id);
+        }
+    }
+
+    /// Ends Stasis for the channels of a per-call session, which an operator shut down.
+    pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
+        let channels = call.session.channels();
+        if let Some(application) = call.session.call_application() {
+            self.context.calls.app_unregister(application).await;
+            call.session.withdraw(application);
+        }
+        call.session.stop(stop);
+        self.fail(&channels).await;
+    }
+
+    /// Notes that a channel is being started, so that it can be cancelled from this moment on.
+    fn entry(&self, app: &str, channel_id: &str, channel_name: &str) -> Result<Entry> {
+        if self.is_unloading() {
+            return Err(Error::Unloaded);
+        }
+        let cancelled = CancellationToken::new();
+        let mut table = self.table();
+        if table.starting.contains_key(channel_id) {
+            return Err(Error::Duplicate(format!(
+                "channel {channel_id} is being started already"
+            )));
+        }
+        table
+            .starting
+            .insert(channel_id.to_owned(), cancelled.clone());
+        Ok(Entry {
+            app: app.to_owned(),
+            channel_id: channel_id.to_owned(),
+            channel_name: channel_name.to_owned(),
+            cancelled,
+        })
+    }
+
+    async fn enter(self: &Arc<Self>, entry: Entry) -> Result<String> {
+        let outcome = match AssertUnwindSafe(self.admit(&entry)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Internal("the start of a channel panicked".into())),
+        };
+        self.table().starting.remove(&entry.channel_id);
+        if let Err(error) = &outcome {
+            self.log().notice(
+                &entry.channel_name,
+                format!("does not enter Stasis({}): {error}", entry.app),
+            );
+        }
+        outcome
+    }
+
+    /// Finds out who serves the application, and makes a connection if it takes one.
+    async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+        let app = &entry.app;
+        if self.context.calls.app_is_registered(app).await {
+            if let Some((_, session)) = self.routes.find(app) {
+                session.entered(&entry.channel_id);
+            }
+            return Ok(app.clone());
+        }
+        let config = self.context.config();
+        let connection = config
+            .connections
+            .values()
+            .find(|connection| connection.apps.contains(app))
+            .ok_or_else(|| Error::NotFound(format!("nobody serves the application {app}")))?;
+        if let Some(fault) = connection.apps_fault.as_ref().or(connection.user_fault.as_ref()) {
+            return Err(Error::InvalidConnection(format!(
+                "connection {} is invalid: {fault}",
+                connection.name
+            )));
+        }
+        if connection.client.connection_type == ConnectionType::Persistent {
+            return self.reclaim_one(app, connection).await;
+        }
+        self.stasis_starts.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.call(entry, connection).await;
+        if outcome.is_err() {
+            self.stasis_starts_failed.fetch_add(1, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    /// Nobody has registered an application of a persistent connection: whoever took it over has left, unless the connection
+    /// is shut down.
+    async fn reclaim_one(&self, app: &str, connection: &Connection) -> Result<String> {
+        if self.routes.find(app).is_some() {
+            self.reclaim_applications().await;
+        }
+        if self.context.calls.app_is_registered(app).await {
+            return Ok(app.to_owned());
+        }
+        Err(Error::NotFound(format!(
+            "the application {app} belongs to connection {}, which is not running",
+            connection.name
+        )))
+    }
+
+    /// Makes the connection of a call.
+    async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
+        let session = Session::per_call(
+            &self.context,
+            Arc::clone(connection),
+            self.memory(&connection.name),
+            &entry.app,
+            &entry.channel_id,
+            &entry.channel_name,
+        );
+        self.supersede(session.id()).await;
+        let application = session.call_application().unwrap_or_default().to_owned();
+        let call = PerCall {
+            session: Arc::clone(&session),
+            superseded: CancellationToken::new(),
+            gone: CancellationToken::new(),
+        };
+        self.table()
+            .per_call
+            .insert(session.id().to_owned(), call.clone());
+        self.routes.set(&application, &session);
+
+        let (sender, mut outcome) = oneshot::channel();
+        let engine = Arc::clone(self);
+        self.spawn(async move { engine.run_call(call, sender).await });
+        let outcome = tokio::select! {
+            outcome = &mut outcome => outcome,
+            () = entry.cancelled.cancelled() => {
+                session.stop(Stop::Now);
+                outcome.await
+            }
+        };
+        // The task always answers; if it was ended with the runtime, so is this one.
+        outcome.unwrap_or(Err(Error::Unloaded)).map(|()| application)
+    }
+
+    /// Makes an older session of the same channel leave its application: a channel may enter an application again while the
+    /// connection of its first time still lingers.
+    async fn supersede(&self, id: &str) {
+        let older = self.table().per_call.get(id).cloned();
+        if let Some(older) = older {
+            older.superseded.cancel();
+            older.session.stop(soon());
+            older.gone.cancelled().await;
+        }
+    }
+
+    /// The task of one call's session.
+    async fn run_call(&self, call: PerCall, answer: oneshot::Sender<Result<()>>) {
+        let session = &call.session;
+        let answer = Arc::new(std::sync::Mutex::new(Some(answer)));
+        let respond = {
+            let answer = Arc::clone(&answer);
+            move |outcome: Result<()>| {
+                let mut answer = answer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                match answer.take() {
+                    // Whoever started it may have gone with the instance.
+                    Some(answer) => answer.send(outcome).is_ok(),
+                    None => false,
+                }
+            }
+        };
+        let opened = respond.clone();
+        let opened = Box::new(move || {
+            opened(Ok(()));
+        });
+        let run = AssertUnwindSafe(session.run(Some(opened))).catch_unwind();
+        tokio::pin!(run);
+        let ending = tokio::select! {
+            ending = &mut run => Some(ending),
+            () = call.superseded.cancelled() => None,
+        };
+        let channels = session.channels();
+        self.release(&call).await;
+        let ending = match ending {
+            Some(ending) => ending,
+            None => run.await,
+        };
+        let error = match ending {
+            Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
+            Ok(Ending::NotRegistered) => Error::Host("the PBX did not register the application".into()),
+            Ok(Ending::Stopped | Ending::Over) => Error::Cancelled,
+            Err(_) => {
+                self.log()
+                    .error(session.id(), "the session failed inside the library");
+                Error::Internal("the session panicked".into())
+            }
+        };
+        let lost = matches!(error, Error::Connect(_) | Error::Internal(_));
+        let never_opened = respond(Err(error));
+        if lost && !never_opened {
+            self.fail(&channels).await;
+        }
+        self.table().ended += session.counters().totals();
+    }
+
+    /// Unregisters and unlists a call's session.
+    async fn release(&self, call: &PerCall) {
+        let session = &call.session;
+        let application = session.call_application().unwrap_or_default();
+        if session.view().totals.connections_opened > 0 {
+            self.context.calls.app_unregister(application).await;
+        }
+        self.routes.clear(application, session);
+        self.table().per_call.remove(session.id());
+        call.gone.cancel();
+    }
+
+    async fn fail(&self, channels: &[String]) {
+        for channel in channels {
+            self.log()
+                .warning(channel, "its application is gone: Stasis ends with STASISSTATUS=FAILED");
+            self.context.calls.stasis_failed(channel).await;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Websockets that applications opened to the host, as it reports them.
+
+use std::collections::btree_map::Entry;
+
+use super::Engine;
+use super::table::Inbound;
+use crate::error::{Error, Result};
+
+impl Engine {
+    /// One was opened.
+    ///
+    /// # Errors
+    /// It was reported before.
+    pub fn inbound_opened(&self, id: &str, remote_address: &str, apps: &str) -> Result<()> {
+        let apps = apps
+            .split(',')
+            .map(str::trim)
+            .filter(|app| !app.is_empty())
+            .map(str::to_owned)
+            .collect();
+        match self.table().inbound.entry(id.to_owned()) {
+            Entry::Occupied(_) => Err(Error::Duplicate(format!(
+                "the inbound session {id} is open already"
+            ))),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Inbound {
+                    remote_address: remote_address.to_owned(),
+                    apps,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// One was closed.
+    ///
+    /// # Errors
+    /// It was not open.
+    pub fn inbound_closed(&self, id: &str) -> Result<()> {
+        let known = self.table().inbound.remove(id).is_some();
+        if !known {
+            return Err(Error::NotFound(format!("no inbound session {id} is open")));
+        }
+        self.reclaim();
+        Ok(())
+    }
+}

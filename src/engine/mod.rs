@@ -1,0 +1,158 @@
+//! The library at work: the runtime, the sessions, and what the host asks for.
+//!
+//! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands);
+//! `persistent` begins and ends persistent connections, `calls` per-call ones; `inbound` knows the websockets that the host
+//! reports; `observe` shows it all.
+
+mod calls;
+mod inbound;
+mod observe;
+mod operations;
+mod options;
+mod persistent;
+mod routes;
+pub mod snapshot;
+mod table;
+mod unload;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Error, Result};
+use crate::host::{Calls, Host, Log};
+use crate::protocol;
+use crate::session::{Answer, Context};
+use operations::Operation;
+pub use operations::{ReportEntry, ReportKind};
+pub use options::Options;
+use routes::Routes;
+use table::Table;
+
+/// One loaded instance of the library.
+pub struct Engine {
+    options: Options,
+    context: Arc<Context>,
+    host: Arc<dyn Host>,
+    handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+    tasks: TaskTracker,
+    routes: Routes,
+    table: Mutex<Table>,
+    operations: mpsc::UnboundedSender<Operation>,
+    /// Operations that were asked for and have not ended.
+    operations_pending: AtomicUsize,
+    unloading: AtomicBool,
+    stasis_starts: AtomicU64,
+    stasis_starts_failed: AtomicU64,
+}
+
+impl Engine {
+    /// Starts the threads. Nothing is read or connected before [`Engine::load`].
+    ///
+    /// # Errors
+    /// The system refused a thread.
+    pub fn start(host: Arc<dyn Host>, options: Options) -> Result<Arc<Self>> {
+        let started = Self::start_threads(&host, options);
+        if started.is_err() {
+            host.finalize();
+        }
+        started
+    }
+
+    fn start_threads(host: &Arc<dyn Host>, options: Options) -> Result<Arc<Self>> {
+        let refused = |error: std::io::Error| Error::System(format!("no thread: {error}"));
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(options.io_threads)
+            .thread_name("ariws-worker")
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(refused)?;
+        let log = Log::start(Arc::clone(host)).map_err(refused)?;
+        let calls = Calls::new(Arc::clone(host), options.request_threads);
+        let context = Context::new(
+            calls,
+            log,
+            options.asterisk_id.clone(),
+            options.user_agent(),
+        );
+        let (operations, asked) = mpsc::unbounded_channel();
+        let engine = Arc::new(Self {
+            options,
+            context: Arc::new(context),
+            host: Arc::clone(host),
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+            tasks: TaskTracker::new(),
+            routes: Routes::default(),
+            table: Mutex::default(),
+            operations,
+            operations_pending: AtomicUsize::new(0),
+            unloading: AtomicBool::new(false),
+            stasis_starts: AtomicU64::new(0),
+            stasis_starts_failed: AtomicU64::new(0),
+        });
+        engine.spawn(operations::run(Arc::clone(&engine), asked));
+        Ok(engine)
+    }
+
+    /// Takes one event of the host's for an application.
+    ///
+    /// # Errors
+    /// No connection serves the application, it is not a JSON object, or it was dropped.
+    pub fn event(&self, application: &str, json: &[u8]) -> Result<()> {
+        let Some((application, session)) = self.routes.find(application) else {
+            return Err(Error::NotFound(format!(
+                "no connection serves the application {application}"
+            )));
+        };
+        session.event(&application, json)
+    }
+
+    /// Takes the host's answer to a request.
+    ///
+    /// # Errors
+    /// It cannot be sent as it is, or nobody waits for it.
+    pub fn request_complete(
+        &self,
+        id: u64,
+        status: i32,
+        reason: Option<&str>,
+        body: Option<&str>,
+    ) -> Result<()> {
+        let status = u16::try_from(status)
+            .ok()
+            .filter(|status| (100..600).contains(status))
+            .ok_or_else(|| Error::Argument(format!("{status} is no HTTP status code (100 to 599)")))?;
+        if let Some(body) = body {
+            protocol::check_body(body).map_err(Error::Json)?;
+        }
+        let answer = Answer {
+            status,
+            reason: reason.map(str::to_owned),
+            body: body.map(str::to_owned),
+        };
+        self.context.answers.complete(id, answer)
+    }
+
+    /// The log of the host.
+    fn log(&self) -> &Log {
+        &self.context.log
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.handle);
+    }
+
+    fn is_unloading(&self) -> bool {
+        self.unloading.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,232 @@
+//! Changes of the whole instance, one at a time on a task of their own, so that none holds a lock while it calls the
+//! host.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Engine;
+use crate::cli::Started;
+use crate::config::{self, Config, Connection, Problem, Severity};
+use crate::error::{Error, Result};
+
+/// One line of what a load or reload did.
+#[derive(Debug, Clone)]
+pub struct ReportEntry<'a> {
+    /// What happened to the object.
+    pub kind: ReportKind,
+    /// The object's name, "" for a whole file.
+    pub object: &'a str,
+    /// What happened and why.
+    pub message: Cow<'a, str>,
+    /// The file, empty if none is concerned.
+    pub file: &'a Path,
+    /// The line in it, 0 if none.
+    pub line: u32,
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// It is new.
+    Added,
+    /// It differs.
+    Changed,
+    /// It is gone.
+    Removed,
+    /// It is faulty.
+    Refused,
+    /// It is accepted, with a doubt.
+    Warning,
+}
+
+/// What [`run`] is asked for; each has a place for its answer.
+pub(super) enum Operation {
+    /// Read the configuration and apply it.
+    Load(SyncSender<Result<Vec<Line>>>),
+    /// Begin a connection that is not running.
+    Start(String, SyncSender<Result<Started>>),
+    /// End a session.
+    ShutDown(String, SyncSender<Result<()>>),
+    /// End every session.
+    ShutDownAll(SyncSender<Result<()>>),
+    /// Register the applications again that somebody else took and left.
+    Reclaim,
+    /// Nothing more.
+    End(SyncSender<()>),
+}
+
+/// An owned [`ReportEntry`].
+pub(super) struct Line {
+    kind: ReportKind,
+    object: String,
+    message: String,
+    file: PathBuf,
+    line: u32,
+}
+
+/// Carries out operations until there are no more.
+pub(super) async fn run(engine: Arc<Engine>, mut asked: UnboundedReceiver<Operation>) {
+    while let Some(operation) = asked.recv().await {
+        // Whoever asked may have stopped waiting: only when the instance is unloaded.
+        match operation {
+            Operation::Load(answer) => {
+                let _ = answer.send(engine.apply_configuration().await);
+            }
+            Operation::Start(connection, answer) => {
+                let _ = answer.send(engine.start_connection(&connection).await);
+            }
+            Operation::ShutDown(session, answer) => {
+                let _ = answer.send(engine.shut_down_session(&session).await);
+            }
+            Operation::ShutDownAll(answer) => {
+                engine.shut_down_every_session().await;
+                let _ = answer.send(Ok(()));
+            }
+            Operation::Reclaim => engine.reclaim_applications().await,
+            Operation::End(answer) => {
+                let _ = answer.send(());
+                return;
+            }
+        }
+        engine.operations_pending.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Engine {
+    /// Reads the configuration for the first time and begins to connect.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be parsed.
+    pub fn load(&self, report: &mut dyn FnMut(&ReportEntry<'_>)) -> Result<()> {
+        self.reload(false, report)
+    }
+
+    /// Reads the configuration again and applies what differs.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be parsed: nothing changed. Or it would wait for the callback that it was called from.
+    pub fn reload(
+        &self,
+        inside_callback: bool,
+        report: &mut dyn FnMut(&ReportEntry<'_>),
+    ) -> Result<()> {
+        for line in self.operate(inside_callback, Operation::Load)? {
+            report(&ReportEntry {
+                kind: line.kind,
+                object: &line.object,
+                message: Cow::Borrowed(&line.message),
+                file: &line.file,
+                line: line.line,
+            });
+        }
+        Ok(())
+    }
+
+    /// Has an operation carried out and waits for its end.
+    pub(super) fn operate<R>(
+        &self,
+        inside_callback: bool,
+        operation: impl FnOnce(SyncSender<Result<R>>) -> Operation,
+    ) -> Result<R> {
+        if self.is_unloading() {
+            return Err(Error::Unloaded);
+        }
+        let pending = self.operations_pending.fetch_add(1, Ordering::AcqRel);
+        if inside_callback && pending > 0 {
+            self.operations_pending.fetch_sub(1, Ordering::AcqRel);
+            return Err(Error::Busy);
+        }
+        let (answer, answered) = sync_channel(1);
+        self.operations
+            .send(operation(answer))
+            .map_err(|_| Error::Unloaded)?;
+        answered.recv().map_err(|_| Error::Unloaded)?
+    }
+
+    /// Has applications registered again, some time soon.
+    pub(super) fn reclaim(&self) {
+        self.operations_pending.fetch_add(1, Ordering::AcqRel);
+        // Fails only when the instance is unloaded.
+        let _ = self.operations.send(Operation::Reclaim);
+    }
+
+    async fn apply_configuration(self: &Arc<Self>) -> Result<Vec<Line>> {
+        let old = self.context.config();
+        let reading = config::read(&self.options.config_directory, Some(&old))
+            .inspect_err(|problems| self.log_problems(problems))
+            .map_err(Error::Config)?;
+        self.log_problems(&reading.problems);
+        let new = Arc::new(reading.config);
+        let mut lines: Vec<_> = reading.problems.into_iter().map(Line::problem).collect();
+        lines.extend(changes(&old, &new));
+        for line in lines.iter().filter(|line| line.file.as_os_str().is_empty()) {
+            self.log().info(&line.object, line.message.as_str());
+        }
+        self.apply(&old, new).await;
+        Ok(lines)
+    }
+
+    fn log_problems(&self, problems: &[Problem]) {
+        for problem in problems {
+            match problem.severity {
+                Severity::Error => self.log().error("", problem.to_string()),
+                Severity::Warning => self.log().warning("", problem.to_string()),
+            }
+        }
+    }
+}
+
+fn changes(old: &Config, new: &Config) -> Vec<Line> {
+    let diff = config::diff(old, new);
+    let described = |connection: &Connection| {
+        format!(
+            "{}, {}, applications {}",
+            connection.client.connection_type.as_str(),
+            connection.client.uri.display,
+            connection.apps.join(", ")
+        )
+    };
+    let mut lines = Vec::new();
+    for connection in &diff.removed {
+        lines.push(Line::change(ReportKind::Removed, &connection.name, "removed".into()));
+    }
+    for change in &diff.changed {
+        let message = format!("changed: {}", change.parameters.join(", "));
+        lines.push(Line::change(ReportKind::Changed, &change.new.name, message));
+    }
+    for connection in &diff.added {
+        let message = format!("added: {}", described(connection));
+        lines.push(Line::change(ReportKind::Added, &connection.name, message));
+    }
+    lines
+}
+
+impl Line {
+    fn problem(problem: Problem) -> Self {
+        Self {
+            kind: match problem.severity {
+                Severity::Error => ReportKind::Refused,
+                Severity::Warning => ReportKind::Warning,
+            },
+            message: problem.to_string(),
+            object: problem.section,
+            file: problem.file,
+            line: problem.line,
+        }
+    }
+
+    fn change(kind: ReportKind, object: &str, message: String) -> Self {
+        Self {
+            kind,
+            object: object.to_owned(),
+            message,
+            file: PathBuf::new(),
+            line: 0,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The whole library at one moment, for commands and metrics to render.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::session::{Totals, View};
+
+/// The library at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The configuration in effect.
+    pub config: Arc<Config>,
+    /// Every session and every per-call configuration that is listed, sorted by id.
+    pub sessions: Vec<SessionEntry>,
+    /// The counters of all sessions, those that have ended included.
+    pub totals: Totals,
+    /// How many per-call connections were begun.
+    pub stasis_starts: u64,
+    /// How many of them failed.
+    pub stasis_starts_failed: u64,
+    /// Log messages that were dropped because the host did not take them in time.
+    pub log_messages_dropped: u64,
+}
+
+/// One line of `ari show sessions`.
+#[derive(Debug, Clone)]
+pub struct SessionEntry {
+    /// The connection id, `connection:channel`, or the host's id of an inbound session.
+    pub id: String,
+    /// What it is.
+    pub kind: SessionKind,
+    /// Its applications, in configured order.
+    pub apps: Vec<String>,
+}
+
+/// What an entry stands for.
+#[derive(Debug, Clone)]
+pub enum SessionKind {
+    /// A persistent connection.
+    Persistent(View),
+    /// A per-call configuration, from which sessions are made.
+    PerCallConfig,
+    /// The connection of a call.
+    PerCall(View),
+    /// A websocket that an application opened to the host.
+    Inbound {
+        /// "address:port", empty if unknown.
+        remote_address: String,
+    },
+}

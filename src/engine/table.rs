@@ -1,0 +1,50 @@
+//! What an instance has: sessions, listed configurations, contexts. Plain data behind one lock, which is never held
+//! while the host is called or anything is waited for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::net::Memory;
+use crate::session::{Session, Totals};
+
+/// What an instance has.
+#[derive(Default)]
+pub(super) struct Table {
+    /// Sessions of persistent connections, by connection id.
+    pub(super) persistent: BTreeMap<String, Arc<Session>>,
+    /// Sessions of calls, by session id.
+    pub(super) per_call: BTreeMap<String, PerCall>,
+    /// Per-call configurations that are listed, by connection id, with their applications.
+    pub(super) listed: BTreeMap<String, Vec<String>>,
+    /// Connections that a command shut down: they stay down until a command or a change of theirs.
+    pub(super) shut_down: BTreeSet<String>,
+    /// Starts that are under way, by channel id.
+    pub(super) starting: HashMap<String, CancellationToken>,
+    /// Websockets that applications opened to the host, by the host's session id.
+    pub(super) inbound: BTreeMap<String, Inbound>,
+    /// Dialplan contexts that this instance created.
+    pub(super) contexts: BTreeSet<String>,
+    /// What attempts of a connection share, by connection id.
+    pub(super) memories: HashMap<String, Arc<Memory>>,
+    /// What sessions that have ended had counted.
+    pub(super) ended: Totals,
+}
+
+/// A session of a call.
+#[derive(Clone)]
+pub(super) struct PerCall {
+    pub(super) session: Arc<Session>,
+    /// Cancelled to make the session leave its application to a successor.
+    pub(super) superseded: CancellationToken,
+    /// Cancelled when the application is unregistered and the session no longer listed.
+    pub(super) gone: CancellationToken,
+}
+
+/// A websocket that an application opened to the host.
+#[derive(Debug, Clone)]
+pub(super) struct Inbound {
+    pub(super) remote_address: String,
+    pub(super) apps: Vec<String>,
+}

@@ -1,0 +1,67 @@
+//! The end of an instance.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::operations::Operation;
+use crate::session::Stop;
+
+/// What may still hold a thread after every task and callback has ended is the system's resolver, which touches nothing of
+/// the host's; its threads are not waited for any longer than this.
+const RESOLVER: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Ends everything: see `ariws_unload`. Must not be called on a thread of the library.
+    pub fn unload(&self, grace: Duration) {
+        self.unloading.store(true, Ordering::Release);
+        let (answer, ended) = sync_channel(1);
+        if self.operations.send(Operation::End(answer)).is_ok() {
+            // An operation that runs is carried out; those behind it are not.
+            let _ = ended.recv();
+        }
+        self.handle.block_on(async {
+            self.end_sessions(Instant::now() + grace).await;
+            self.context.answers.abandon();
+            self.tasks.close();
+            self.tasks.wait().await;
+            self.context.calls.finished().await;
+        });
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_timeout(RESOLVER);
+        }
+        self.log().close();
+        self.host.finalize();
+    }
+
+    async fn end_sessions(&self, latest: Instant) {
+        let (starting, calls, connections) = {
+            let table = self.table();
+            let starting: Vec<_> = table.starting.values().cloned().collect();
+            let calls: Vec<_> = table.per_call.values().cloned().collect();
+            let connections: Vec<_> = table
+                .persistent
+                .keys()
+                .chain(table.listed.keys())
+                .cloned()
+                .collect();
+            (starting, calls, connections)
+        };
+        for start in starting {
+            start.cancel();
+        }
+        for call in calls {
+            self.shut_down_call(&call, Stop::Drained(latest)).await;
+        }
+        for name in connections {
+            self.end(&name, Stop::Drained(latest)).await;
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The host's table as a [`Host`].
+
+use std::ffi::{CString, c_char, c_void};
+use std::mem::offset_of;
+use std::ptr;
+
+use super::guard::calling_host;
+use super::types::*;
+use super::{SendPointer, sized};
+use crate::error::{Error, Result};
+use crate::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
+
+type Log = unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char);
+type Request = unsafe extern "C" fn(*mut c_void, *const ariws_request);
+type Register = unsafe extern "C" fn(*mut c_void, *const c_char, i32) -> i32;
+type Text = unsafe extern "C" fn(*mut c_void, *const c_char);
+type TextResult = unsafe extern "C" fn(*mut c_void, *const c_char) -> i32;
+type Context = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> i32;
+type Finalize = unsafe extern "C" fn(*mut c_void);
+
+/// A checked copy of an `ariws_host`.
+pub(super) struct HostTable {
+    userdata: SendPointer,
+    log: Log,
+    ari_request: Request,
+    app_register: Register,
+    app_unregister: Text,
+    app_is_registered: TextResult,
+    context_create: Context,
+    context_destroy: Text,
+    stasis_failed: Text,
+    inbound_shutdown: Option<Text>,
+    finalize: Option<Finalize>,
+}
+
+impl HostTable {
+    /// # Safety
+    /// `host` is NULL or begins with its `struct_size`; its callbacks keep the promises of their types.
+    pub(super) unsafe fn copy(host: *const ariws_host) -> Result<Self> {
+        fn required<T>(callback: Option<T>, name: &str) -> Result<T> {
+            callback.ok_or_else(|| Error::Argument(format!("the callback {name} is missing")))
+        }
+        // SAFETY: the caller's promise; absent callbacks are None.
+        let host =
+            unsafe { sized::copy(host, offset_of!(ariws_host, inbound_shutdown), "host")? };
+        Ok(Self {
+            userdata: SendPointer(host.userdata),
+            log: required(host.log, "log")?,
+            ari_request: required(host.ari_request, "ari_request")?,
+            app_register: required(host.app_register, "app_register")?,
+            app_unregister: required(host.app_unregister, "app_unregister")?,
+            app_is_registered: required(host.app_is_registered, "app_is_registered")?,
+            context_create: required(host.context_create, "context_create")?,
+            context_destroy: required(host.context_destroy, "context_destroy")?,
+            stasis_failed: required(host.stasis_failed, "stasis_failed")?,
+            inbound_shutdown: host.inbound_shutdown,
+            finalize: host.finalize,
+        })
+    }
+
+    fn with_text(&self, callback: Text, text: &str) {
+        let text = c_text(text);
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the string lives until it returns.
+            unsafe { callback(self.userdata.get(), text.as_ptr()) };
+        });
+    }
+}
+
+impl Host for HostTable {
+    fn log(&self, level: Level, subject: &str, message: &str) {
+        let level = match level {
+            Level::Error => ARIWS_LOG_ERROR,
+            Level::Warning => ARIWS_LOG_WARNING,
+            Level::Notice => ARIWS_LOG_NOTICE,
+            Level::Info => ARIWS_LOG_INFO,
+            Level::Debug => ARIWS_LOG_DEBUG,
+        };
+        let (subject, message) = (c_text(subject), c_text(message));
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
+            unsafe {
+                (self.log)(self.userdata.get(), level, subject.as_ptr(), message.as_ptr());
+            }
+        });
+    }
+
+    fn ari_request(&self, request: &HostRequest) {
+        let (application, session_id) = (c_text(&request.application), c_text(&request.session_id));
+        let (method, path) = (c_text(request.method), c_text(&request.path));
+        let (user, password) = (c_text(&request.user), c_text(request.password.reveal()));
+        let content_type = request.content_type.as_deref().map(c_text);
+        let body = request.body.as_deref().map(c_text);
+        let texts: Vec<(Vec<u8>, Vec<u8>)> = request
+            .parameters
+            .iter()
+            .map(|(name, value)| (terminated(name), terminated(value)))
+            .collect();
+        let parameters: Vec<ariws_parameter> = texts
+            .iter()
+            .map(|(name, value)| ariws_parameter {
+                name: name.as_ptr().cast(),
+                name_length: name.len() - 1,
+                value: value.as_ptr().cast(),
+                value_length: value.len() - 1,
+            })
+            .collect();
+        let request = ariws_request {
+            struct_size: size_of::<ariws_request>(),
+            id: request.id,
+            application: application.as_ptr(),
+            session_id: session_id.as_ptr(),
+            method: method.as_ptr(),
+            path: path.as_ptr(),
+            parameters: parameters.as_ptr(),
+            parameters_count: parameters.len(),
+            content_type: content_type.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
+            body: body.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
+            body_length: body.as_ref().map_or(0, |text| text.as_bytes().len()),
+            user: user.as_ptr(),
+            password: password.as_ptr(),
+            read_only: request.read_only.into(),
+        };
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
+            unsafe { (self.ari_request)(self.userdata.get(), &raw const request) };
+        });
+    }
+
+    fn app_register(&self, app: &str, subscribe_all: bool) -> std::result::Result<Registration, Failed> {
+        let app = c_text(app);
+        let result = calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the string lives until it returns.
+            unsafe { (self.app_register)(self.userdata.get(), app.as_ptr(), subscribe_all.into()) }
+        });
+        match result {
+            ARIWS_APP_REGISTERED => Ok(Registration::New),
+            ARIWS_APP_REPLACED => Ok(Registration::Replaced),
+            _ => Err(Failed),
+        }
+    }
+
+    fn app_unregister(&self, app: &str) {
+        self.with_text(self.app_unregister, app);
+    }
+
+    fn app_is_registered(&self, app: &str) -> bool {
+        let app = c_text(app);
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the string lives until it returns.
+            unsafe { (self.app_is_registered)(self.userdata.get(), app.as_ptr()) > 0 }
+        })
+    }
+
+    fn context_create(&self, context: &str, app: &str) -> std::result::Result<ContextState, Failed> {
+        let (context, app) = (c_text(context), c_text(app));
+        let result = calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
+            unsafe { (self.context_create)(self.userdata.get(), context.as_ptr(), app.as_ptr()) }
+        });
+        match result {
+            ARIWS_CONTEXT_CREATED => Ok(ContextState::Created),
+            ARIWS_CONTEXT_EXISTS => Ok(ContextState::Existed),
+            _ => Err(Failed),
+        }
+    }
+
+    fn context_destroy(&self, context: &str) {
+        self.with_text(self.context_destroy, context);
+    }
+
+    fn stasis_failed(&self, channel_id: &str) {
+        self.with_text(self.stasis_failed, channel_id);
+    }
+
+    fn inbound_shutdown(&self, session_id: &str) -> bool {
+        match self.inbound_shutdown {
+            Some(callback) => {
+                self.with_text(callback, session_id);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn finalize(&self) {
+        if let Some(callback) = self.finalize {
+            calling_host(|| {
+                // SAFETY: the host vouched for its callback and userdata.
+                unsafe { callback(self.userdata.get()) };
+            });
+        }
+    }
+}
+
+/// What cannot stand in a C string is shown as what it is: a character that does not belong.
+fn c_text(text: &str) -> CString {
+    CString::new(text).unwrap_or_else(|_| {
+        CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+    })
+}
+
+fn terminated(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.push(0);
+    bytes
+}

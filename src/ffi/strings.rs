@@ -1,0 +1,76 @@
+//! Pointers from C to Rust's strings and back.
+
+use std::ffi::{CStr, c_char};
+use std::slice;
+
+use crate::error::{Error, Result};
+
+/// A NUL-terminated string that must be there.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated, and outlives the result.
+pub(super) unsafe fn required_text<'a>(text: *const c_char, name: &'static str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    unsafe { optional_text(text, name)? }.ok_or(Error::Null(name))
+}
+
+/// A NUL-terminated string that may be NULL.
+///
+/// # Safety
+/// As for [`required_text`].
+pub(super) unsafe fn optional_text<'a>(
+    text: *const c_char,
+    name: &'static str,
+) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, so NUL-terminated by the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map(Some).map_err(|_| Error::Utf8(name))
+}
+
+/// A run of bytes; the pointer is ignored if the length is 0.
+///
+/// # Safety
+/// `start` is NULL or valid for `length` bytes that outlive the result.
+pub(super) unsafe fn bytes<'a>(
+    start: *const c_char,
+    length: usize,
+    name: &'static str,
+) -> Result<&'a [u8]> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if start.is_null() {
+        return Err(Error::Null(name));
+    }
+    if isize::try_from(length).is_err() {
+        return Err(Error::Argument(format!("the length of {name} is impossible")));
+    }
+    // SAFETY: not NULL, and the caller vouches for the length.
+    Ok(unsafe { slice::from_raw_parts(start.cast(), length) })
+}
+
+/// Writes text to the caller's buffer, NUL-terminated and cut at a character if it must be. NULL and 0 are fine.
+///
+/// # Safety
+/// `buffer` is NULL or valid for `size` bytes.
+pub(super) unsafe fn write_text(buffer: *mut c_char, size: usize, text: &str) {
+    let Some(room) = size.checked_sub(1) else {
+        return;
+    };
+    if buffer.is_null() {
+        return;
+    }
+    let text = text.split('\0').next().unwrap_or_default();
+    let end = (0..=room.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end))
+        .unwrap_or(0);
+    // SAFETY: `end` is below `size`, for which the caller vouches.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast(), end);
+        buffer.add(end).write(0);
+    }
+}

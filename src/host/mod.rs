@@ -1,0 +1,96 @@
+//! What the library needs of the PBX that loads it: the safe view of the host's table.
+
+mod calls;
+mod log;
+
+pub use calls::Calls;
+pub use log::Log;
+
+/// The callbacks of a host. They may block, so they run only where nothing waits for input or output: on the pool of
+/// [`Calls`], on the thread of [`Log`], or on the host's own thread.
+pub trait Host: Send + Sync + 'static {
+    /// Takes one message for the log.
+    fn log(&self, level: Level, subject: &str, message: &str);
+    /// Begins an ARI request; the answer comes through the engine.
+    fn ari_request(&self, request: &HostRequest);
+    /// Registers a Stasis application.
+    fn app_register(&self, app: &str, subscribe_all: bool) -> Result<Registration, Failed>;
+    /// Ends the registration of a Stasis application.
+    fn app_unregister(&self, app: &str);
+    /// Whether anybody has registered the Stasis application.
+    fn app_is_registered(&self, app: &str) -> bool;
+    /// Creates the dialplan context of an application.
+    fn context_create(&self, context: &str, app: &str) -> Result<ContextState, Failed>;
+    /// Destroys a context that `context_create` created.
+    fn context_destroy(&self, context: &str);
+    /// Ends Stasis for a channel whose connection is lost for good.
+    fn stasis_failed(&self, channel_id: &str);
+    /// Closes a websocket that an application opened; false if the host cannot.
+    fn inbound_shutdown(&self, session_id: &str) -> bool;
+    /// The last call.
+    fn finalize(&self);
+}
+
+/// How grave a log message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something does not work.
+    Error,
+    /// Something may not work as the operator expects.
+    Warning,
+    /// A change that operators want to see.
+    Notice,
+    /// The ordinary course of things.
+    Info,
+    /// For finding faults.
+    Debug,
+}
+
+/// What registering an application did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Nobody had it.
+    New,
+    /// It was taken over; the handler before was told by the host.
+    Replaced,
+}
+
+/// What creating a context did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContextState {
+    /// It is ours to destroy.
+    Created,
+    /// It was there already and stays.
+    Existed,
+}
+
+/// A callback reported a failure; the host has logged why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed;
+
+/// An ARI request on its way to the host.
+#[derive(Debug, Clone)]
+pub struct HostRequest {
+    /// The number that the answer carries.
+    pub id: u64,
+    /// The first application of the connection.
+    pub application: String,
+    /// The session that it came over.
+    pub session_id: String,
+    /// The method, upper case.
+    pub method: &'static str,
+    /// The path without query, as it was sent.
+    pub path: String,
+    /// Decoded parameters; the last of a name counts.
+    pub parameters: Vec<(String, String)>,
+    /// The content type of the body.
+    pub content_type: Option<String>,
+    /// The JSON body.
+    pub body: Option<String>,
+    /// The local ARI user.
+    pub user: String,
+    /// Its password.
+    pub password: crate::config::Secret,
+    /// Whether it is read-only.
+    pub read_only: bool,
+}

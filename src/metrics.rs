@@ -1,0 +1,335 @@
+//! Metrics as text of OpenMetrics 1.0.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+//!
+//! Each persistent connection has a label; connections of calls are only summed up, because a label for each call would
+//! let the number of series grow without bound.
+
+mod page;
+
+use crate::config::Connection;
+use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
+use crate::session::{Phase, Totals, View};
+use page::{Kind, Page};
+
+/// A counter of [`Totals`]: its name, what it counts, and where it is.
+type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
+
+const COUNTERS: [Counter; 10] = [
+    (
+        "websockets_opened",
+        "Websockets that were opened",
+        |totals| totals.connections_opened,
+    ),
+    (
+        "attempts_failed",
+        "Attempts to connect that failed",
+        |totals| totals.attempts_failed,
+    ),
+    (
+        "websockets_lost",
+        "Websockets that ended without being closed by this side",
+        |totals| totals.connections_lost,
+    ),
+    ("events_offered", "Events that the host offered", |totals| {
+        totals.events_offered
+    }),
+    (
+        "events_sent",
+        "Events that were handed to the kernel",
+        |totals| totals.events_sent,
+    ),
+    (
+        "events_dropped",
+        "Events that the bounds of the queue, or the end of their application, dropped",
+        |totals| totals.events_dropped,
+    ),
+    (
+        "messages_unconfirmed",
+        "Messages on a connection when it was lost, without proof that they arrived",
+        |totals| totals.messages_unconfirmed,
+    ),
+    (
+        "requests_received",
+        "Requests that applications sent",
+        |totals| totals.requests_received,
+    ),
+    (
+        "responses_sent",
+        "Answers that were handed to the kernel",
+        |totals| totals.responses_sent,
+    ),
+    (
+        "responses_undelivered",
+        "Answers whose connection had ended before they could be sent",
+        |totals| totals.responses_undelivered,
+    ),
+];
+
+const PHASES: [Phase; 4] = [Phase::Connecting, Phase::Up, Phase::Waiting, Phase::Closing];
+
+/// Every metric at one moment.
+pub fn render(snapshot: &Snapshot) -> String {
+    let mut page = Page::default();
+    page.family("build", Kind::Info, "", "The library");
+    page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    connections(&mut page, snapshot);
+    sessions(&mut page, snapshot);
+    for (name, help, value) in COUNTERS {
+        let help = format!("{help}, over all sessions, those that ended included");
+        page.counter(name, &help, value(&snapshot.totals));
+    }
+    page.counter(
+        "stasis_starts",
+        "Connections that were begun for a call",
+        snapshot.stasis_starts,
+    );
+    page.counter(
+        "stasis_starts_failed",
+        "Connections for a call that could not be made",
+        snapshot.stasis_starts_failed,
+    );
+    page.counter(
+        "log_messages_dropped",
+        "Log messages that the host did not take in time",
+        snapshot.log_messages_dropped,
+    );
+    page.finished()
+}
+
+/// What each persistent connection has a series of.
+fn connections(page: &mut Page, snapshot: &Snapshot) {
+    let configured = &snapshot.config.connections;
+    let invalid = configured
+        .values()
+        .filter(|connection| !Connection::is_valid(connection));
+    page.gauge(
+        "connections_configured",
+        "Outbound websockets in the configuration",
+        configured.len(),
+    );
+    page.gauge(
+        "connections_invalid",
+        "Outbound websockets that are marked invalid",
+        invalid.count(),
+    );
+    let views: Vec<(&str, &View)> = snapshot.sessions.iter().filter_map(persistent).collect();
+    let mut each = |name: &str, kind, unit, help: &str, value: &dyn Fn(&View) -> Option<String>| {
+        let name = format!("connection_{name}");
+        page.family(&name, kind, unit, help);
+        for (connection, view) in &views {
+            if let Some(value) = value(view) {
+                let sample = format!("{name}{}", kind.suffix());
+                page.sample(&sample, &[("connection", connection)], value);
+            }
+        }
+    };
+    each(
+        "up",
+        Kind::Gauge,
+        "",
+        "1 while the websocket is open, else 0",
+        &|view| Some(u8::from(view.phase == Phase::Up).to_string()),
+    );
+    each(
+        "failed_attempts",
+        Kind::Gauge,
+        "",
+        "Attempts that failed since the last connection",
+        &|view| Some(view.failed_attempts.to_string()),
+    );
+    each(
+        "queue_messages",
+        Kind::Gauge,
+        "",
+        "Messages that wait to be sent",
+        &|view| Some(view.queued_messages.to_string()),
+    );
+    each(
+        "queue_bytes",
+        Kind::Gauge,
+        "bytes",
+        "Bytes that wait to be sent",
+        &|view| Some(view.queued_bytes.to_string()),
+    );
+    each(
+        "round_trip_seconds",
+        Kind::Gauge,
+        "seconds",
+        "From the last confirmation ping to its pong",
+        &|view| view.round_trip.map(|time| time.as_secs_f64().to_string()),
+    );
+    for (name, help, value) in COUNTERS {
+        each(name, Kind::Counter, "", help, &|view| {
+            Some(value(&view.totals).to_string())
+        });
+    }
+}
+
+/// Sessions by kind and phase, and what the connections of all calls have together.
+fn sessions(page: &mut Page, snapshot: &Snapshot) {
+    let views: Vec<&View> = snapshot.sessions.iter().filter_map(per_call).collect();
+    let persistent: Vec<&View> = snapshot
+        .sessions
+        .iter()
+        .filter_map(|session| Some(persistent(session)?.1))
+        .collect();
+    page.family("sessions", Kind::Gauge, "", "Sessions by kind and phase");
+    for (kind, views) in [("persistent", &persistent), ("per_call", &views)] {
+        for phase in &PHASES {
+            let count = views.iter().filter(|view| view.phase == *phase).count();
+            let labels = [("kind", kind), ("phase", phase.as_str())];
+            page.sample("sessions", &labels, count);
+        }
+    }
+    let inbound = snapshot
+        .sessions
+        .iter()
+        .filter(|session| matches!(session.kind, SessionKind::Inbound { .. }));
+    let labels = [("kind", "inbound"), ("phase", Phase::Up.as_str())];
+    page.sample("sessions", &labels, inbound.count());
+    page.gauge(
+        "per_call_queue_messages",
+        "Messages that wait to be sent on connections of calls",
+        views.iter().map(|view| view.queued_messages).sum::<usize>(),
+    );
+    let bytes: usize = views.iter().map(|view| view.queued_bytes).sum();
+    page.family(
+        "per_call_queue_bytes",
+        Kind::Gauge,
+        "bytes",
+        "Bytes that wait to be sent on connections of calls",
+    );
+    page.sample("per_call_queue_bytes", &[], bytes);
+}
+
+fn persistent(session: &SessionEntry) -> Option<(&str, &View)> {
+    match &session.kind {
+        SessionKind::Persistent(view) => Some((&session.id, view)),
+        _ => None,
+    }
+}
+
+fn per_call(session: &SessionEntry) -> Option<&View> {
+    match &session.kind {
+        SessionKind::PerCall(view) => Some(view),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
+        let entry = |(id, kind): (&str, SessionKind)| SessionEntry {
+            id: id.to_owned(),
+            kind,
+            apps: vec!["app".to_owned()],
+        };
+        Snapshot {
+            config: Arc::new(Config::default()),
+            sessions: sessions.into_iter().map(entry).collect(),
+            totals: Totals {
+                events_sent: 1_000,
+                ..Totals::default()
+            },
+            stasis_starts: 5,
+            stasis_starts_failed: 2,
+            log_messages_dropped: 3,
+        }
+    }
+
+    fn busy() -> View {
+        View {
+            phase: Phase::Up,
+            failed_attempts: 4,
+            round_trip: Some(Duration::from_micros(1_500)),
+            queued_messages: 12,
+            queued_bytes: 3_456,
+            totals: Totals {
+                events_sent: u64::MAX,
+                ..Totals::default()
+            },
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn every_family_is_there_without_any_session() {
+        let text = render(&snapshot(vec![]));
+        let families = text.lines().filter(|line| line.starts_with("# TYPE "));
+        assert_eq!(families.count(), 34);
+        assert!(text.ends_with("\n# EOF\n"));
+    }
+
+    #[test]
+    fn a_persistent_connection_has_series_of_its_own() {
+        let text = render(&snapshot(vec![("one", SessionKind::Persistent(busy()))]));
+        for expected in [
+            "# TYPE ariws_connection_up gauge\n# HELP ariws_connection_up 1 while the websocket is open, else 0.\nariws_connection_up{connection=\"one\"} 1\n",
+            "ariws_connection_failed_attempts{connection=\"one\"} 4\n",
+            "ariws_connection_queue_messages{connection=\"one\"} 12\n",
+            "# UNIT ariws_connection_queue_bytes bytes\n# HELP ariws_connection_queue_bytes Bytes that wait to be sent.\nariws_connection_queue_bytes{connection=\"one\"} 3456\n",
+            "ariws_connection_round_trip_seconds{connection=\"one\"} 0.0015\n",
+            "# TYPE ariws_connection_events_sent counter\n# HELP ariws_connection_events_sent Events that were handed to the kernel.\nariws_connection_events_sent_total{connection=\"one\"} 18446744073709551615\n",
+            "ariws_sessions{kind=\"persistent\",phase=\"up\"} 1\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn calls_are_summed_up_so_that_no_call_makes_a_series() {
+        let text = render(&snapshot(vec![
+            ("one", SessionKind::PerCallConfig),
+            ("one:channel-1", SessionKind::PerCall(busy())),
+            ("one:channel-2", SessionKind::PerCall(busy())),
+        ]));
+        assert!(!text.contains("channel-"));
+        for expected in [
+            "ariws_sessions{kind=\"per_call\",phase=\"up\"} 2\n",
+            "ariws_sessions{kind=\"per_call\",phase=\"waiting\"} 0\n",
+            "ariws_per_call_queue_messages 24\n",
+            "ariws_per_call_queue_bytes 6912\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_round_trip_has_no_sample() {
+        let view = View::default();
+        let text = render(&snapshot(vec![("one", SessionKind::Persistent(view))]));
+        assert!(!text.contains("round_trip_seconds{"));
+        assert!(text.contains("ariws_sessions{kind=\"persistent\",phase=\"connecting\"} 1\n"));
+    }
+
+    #[test]
+    fn counters_of_the_library_are_totals() {
+        let inbound = SessionKind::Inbound {
+            remote_address: String::new(),
+        };
+        let text = render(&snapshot(vec![("id", inbound)]));
+        for expected in [
+            "ariws_events_sent_total 1000\n",
+            "ariws_stasis_starts_total 5\n",
+            "ariws_stasis_starts_failed_total 2\n",
+            "ariws_log_messages_dropped_total 3\n",
+            "ariws_sessions{kind=\"inbound\",phase=\"up\"} 1\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_break_a_line_or_a_label() {
+        let text = render(&snapshot(vec![(
+            "a\\b\"c\nd",
+            SessionKind::Persistent(busy()),
+        )]));
+        assert!(text.contains("ariws_connection_up{connection=\"a\\\\b\\\"c\\nd\"} 1\n"));
+    }
+}

@@ -1,0 +1,153 @@
+//! The head of an HTTP/1.1 answer (RFC 9112), byte by byte if it must be.
+
+use std::fmt;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Longer heads are refused.
+const MAX_LENGTH: usize = 64 << 10;
+const MAX_FIELDS: usize = 128;
+
+/// Status line and fields of an answer, and what came after them.
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    fields: Vec<(String, String)>,
+    pub(super) rest: Vec<u8>,
+}
+
+impl Head {
+    /// Reads until the empty line.
+    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, String> {
+        let mut bytes = Vec::with_capacity(512);
+        loop {
+            match stream.read_buf(&mut bytes).await {
+                Ok(0) if bytes.is_empty() => {
+                    return Err("the peer closed the connection without an answer".into());
+                }
+                Ok(0) => return Err("the peer closed the connection within its answer".into()),
+                Ok(_) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            if let Some(head) = Self::parse(&bytes)? {
+                return Ok(head);
+            }
+            if bytes.len() > MAX_LENGTH {
+                return Err(format!("the head of the answer is over {MAX_LENGTH} bytes"));
+            }
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        let length = match response.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(error) => return Err(format!("the answer is not HTTP/1.1: {error}")),
+        };
+        if response.version != Some(1) {
+            return Err("the answer is HTTP/1.0; a websocket needs HTTP/1.1".into());
+        }
+        Ok(Some(Self {
+            status: response.code.unwrap_or_default(),
+            reason: response.reason.unwrap_or_default().to_owned(),
+            fields: response
+                .headers
+                .iter()
+                .map(|field| {
+                    (
+                        field.name.to_owned(),
+                        String::from_utf8_lossy(field.value).trim().to_owned(),
+                    )
+                })
+                .collect(),
+            rest: bytes.get(length..).unwrap_or_default().to_vec(),
+        }))
+    }
+
+    /// The values of a field, in order.
+    pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields
+            .iter()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The members of a list field (RFC 9110 section 5.6.1).
+    pub(super) fn members<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values(name)
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|member| !member.is_empty())
+    }
+}
+
+/// "401 Unauthorized".
+impl fmt::Display for Head {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        if !self.reason.is_empty() {
+            write!(formatter, " {}", self.reason)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    async fn read(answer: &[u8]) -> Result<Head, String> {
+        let (mut near, mut far) = tokio::io::duplex(1);
+        let answer = answer.to_vec();
+        let writer = tokio::spawn(async move {
+            // The reader may stop early.
+            let _ = far.write_all(&answer).await;
+        });
+        let head = Head::read(&mut near).await;
+        drop(near);
+        writer.await.expect("the writer ends");
+        head
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_come_byte_by_byte() {
+        let head = read(b"HTTP/1.1 407 Who are you\r\nA: b, c\r\na: d\r\n\r\n")
+            .await
+            .expect("a head");
+        assert_eq!(head.to_string(), "407 Who are you");
+        assert_eq!(head.members("A").collect::<Vec<_>>(), ["b", "c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_head_is_kept() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        far.write_all(b"HTTP/1.1 101 Up\r\n\r\n\x81\x00")
+            .await
+            .expect("room");
+        let head = Head::read(&mut near).await.expect("a head");
+        assert_eq!(head.rest, b"\x81\x00");
+    }
+
+    #[tokio::test]
+    async fn an_end_within_the_head_says_so() {
+        let error = read(b"HTTP/1.1 101 Up\r\n").await.err();
+        assert_eq!(
+            error.as_deref(),
+            Some("the peer closed the connection within its answer")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endless_head_is_refused() {
+        let mut answer = b"HTTP/1.1 200 Fine\r\n".to_vec();
+        for _ in 0..100 {
+            answer.extend_from_slice(b"X: ");
+            answer.extend_from_slice(&[b'y'; 1024]);
+            answer.extend_from_slice(b"\r\n");
+        }
+        assert!(read(&answer).await.is_err_and(|error| error.contains("over 65536 bytes")));
+    }
+}

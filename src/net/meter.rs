@@ -1,0 +1,232 @@
+//! Counts what the kernel has taken.
+//!
+//! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
+//! left the process. The meter sits below that buffer and follows the frames as they pass (RFC 6455 section 5.2).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A stream that can tell whether its peer is still there.
+pub trait Link: AsyncRead + AsyncWrite + Unpin {
+    /// Whether the peer has closed or reset the connection, as far as the kernel knows at this moment.
+    fn peer_has_gone(&self) -> bool {
+        false
+    }
+}
+
+impl Link for tokio::io::DuplexStream {}
+
+/// What the kernel has taken of one connection.
+#[derive(Debug, Default)]
+pub struct Meter {
+    bytes: AtomicU64,
+    texts: AtomicU64,
+}
+
+impl Meter {
+    /// Bytes, headers and control frames included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Text messages, the last byte included.
+    pub fn texts(&self) -> u64 {
+        self.texts.load(Ordering::Acquire)
+    }
+}
+
+/// A stream with a [`Meter`]. It counts from the first byte of the websocket on: the upgrade request passes before.
+pub struct Metered<S> {
+    stream: S,
+    frames: Option<Frames>,
+    meter: Arc<Meter>,
+}
+
+impl<S: Link> Metered<S> {
+    /// Wraps a stream whose first bytes are an HTTP request, ended by an empty line.
+    pub fn new(stream: S) -> (Self, Arc<Meter>) {
+        let meter = Arc::new(Meter::default());
+        let metered = Self {
+            stream,
+            frames: None,
+            meter: Arc::clone(&meter),
+        };
+        (metered, meter)
+    }
+
+    /// From here on, what is written are frames.
+    pub fn begin_frames(&mut self) {
+        self.frames = Some(Frames::default());
+    }
+}
+
+impl<S: Link> AsyncRead for Metered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: Link> AsyncWrite for Metered<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.stream.peer_has_gone() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the peer has closed the connection",
+            )));
+        }
+        let taken = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+        if let Some(frames) = &mut this.frames {
+            let texts = frames.pass(bytes.get(..taken).unwrap_or_default());
+            this.meter.texts.fetch_add(texts, Ordering::Release);
+            this.meter.bytes.fetch_add(taken as u64, Ordering::Release);
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Where in the sequence of masked frames a stream is.
+#[derive(Debug, Default)]
+struct Frames {
+    header: [u8; HEADER],
+    header_length: usize,
+    payload_left: u64,
+}
+
+/// Two bytes, eight of extended length, four of mask.
+const HEADER: usize = 14;
+const OPCODE: u8 = 0x0f;
+const TEXT: u8 = 0x01;
+const LENGTH: u8 = 0x7f;
+const MASK: usize = 4;
+
+impl Frames {
+    /// Follows bytes that were taken; returns how many text frames they completed.
+    fn pass(&mut self, mut bytes: &[u8]) -> u64 {
+        let mut texts = 0;
+        while let Some((&first, others)) = bytes.split_first() {
+            if self.payload_left > 0 {
+                let skipped = bytes
+                    .len()
+                    .min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
+                self.payload_left -= skipped as u64;
+                bytes = bytes.get(skipped..).unwrap_or_default();
+                if self.payload_left == 0 {
+                    texts += self.complete();
+                }
+                continue;
+            }
+            if let Some(place) = self.header.get_mut(self.header_length) {
+                *place = first;
+            }
+            self.header_length += 1;
+            bytes = others;
+            if self.header_length == self.header_needed() {
+                self.payload_left = self.payload();
+                if self.payload_left == 0 {
+                    texts += self.complete();
+                }
+            }
+        }
+        texts
+    }
+
+    fn complete(&mut self) -> u64 {
+        self.header_length = 0;
+        u64::from(self.header[0] & OPCODE == TEXT)
+    }
+
+    fn header_needed(&self) -> usize {
+        if self.header_length < 2 {
+            return 2;
+        }
+        2 + MASK
+            + match self.header[1] & LENGTH {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            }
+    }
+
+    fn payload(&self) -> u64 {
+        let extended = |length: usize| {
+            self.header[2..2 + length]
+                .iter()
+                .fold(0, |value, &byte| value << 8 | u64::from(byte))
+        };
+        match self.header[1] & LENGTH {
+            126 => extended(2),
+            127 => extended(8),
+            length => length.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(opcode: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![0x80 | opcode];
+        match length {
+            0..=125 => frame.push(0x80 | length as u8),
+            126..=0xffff => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+            _ => {
+                frame.push(0x80 | 127);
+                frame.extend_from_slice(&(length as u64).to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(&[1, 2, 3, 4]);
+        frame.resize(frame.len() + length, 0x81);
+        frame
+    }
+
+    #[test]
+    fn text_frames_of_every_length_are_counted_whatever_the_pieces() {
+        let stream: Vec<u8> = [0, 1, 125, 126, 127, 65_535, 65_536]
+            .into_iter()
+            .flat_map(|length| frame(1, length))
+            .collect();
+        for piece in [1, 2, 3, 7, 1000, stream.len()] {
+            let mut frames = Frames::default();
+            let texts: u64 = stream.chunks(piece).map(|bytes| frames.pass(bytes)).sum();
+            assert_eq!(texts, 7, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn control_frames_are_not_counted() {
+        let stream: Vec<u8> = [frame(9, 0), frame(1, 3), frame(10, 4), frame(8, 2)].concat();
+        assert_eq!(Frames::default().pass(&stream), 1);
+    }
+
+    #[test]
+    fn a_frame_without_its_last_byte_does_not_count() {
+        let stream = frame(1, 10);
+        assert_eq!(Frames::default().pass(&stream[..stream.len() - 1]), 0);
+    }
+}

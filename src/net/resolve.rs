@@ -1,0 +1,123 @@
+//! Names to addresses, and the order in which they are tried.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::lookup_host;
+use tokio::sync::Semaphore;
+
+/// Look-ups at a time: each holds a thread inside the system's resolver.
+static LOOKUPS: Semaphore = Semaphore::const_new(8);
+
+/// How long an address that failed is tried after all others.
+const AVOIDED: Duration = Duration::from_secs(30);
+
+/// The addresses of a host, as the system's resolver gives them.
+pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    // The semaphore is never closed.
+    let _turn = LOOKUPS.acquire().await;
+    let addresses: Vec<_> = lookup_host((host, port))
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{host}: {error}")))?
+        .collect();
+    if addresses.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("{host} has no address"),
+        ));
+    }
+    Ok(addresses)
+}
+
+/// The order of addresses from attempt to attempt. The system's resolver sorts its answers, so every answer looks
+/// alike; spreading over them, and away from those that failed, is done here.
+#[derive(Default)]
+pub struct Rotation(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    turn: usize,
+    failures: HashMap<SocketAddr, Instant>,
+}
+
+impl Rotation {
+    /// The addresses in the order to try them: each time another one first, those that failed lately last.
+    pub(super) fn order(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.sort_unstable();
+        addresses.dedup();
+        state.failures.retain(|address, failed| {
+            failed.elapsed() < AVOIDED && addresses.binary_search(address).is_ok()
+        });
+        if let Some(shift) = state.turn.checked_rem(addresses.len()) {
+            addresses.rotate_left(shift);
+        }
+        state.turn = state.turn.wrapping_add(1);
+        addresses.sort_by_key(|address| state.failures.get(address).copied());
+        addresses
+    }
+
+    /// The address did not work.
+    pub(super) fn failed(&self, address: SocketAddr) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failures
+            .insert(address, Instant::now());
+    }
+
+    /// The address worked.
+    pub(super) fn succeeded(&self, address: SocketAddr) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failures
+            .remove(&address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses() -> Vec<SocketAddr> {
+        (1..=3)
+            .map(|last| SocketAddr::from(([192, 0, 2, last], 80)))
+            .collect()
+    }
+
+    #[test]
+    fn each_attempt_begins_with_another_address() {
+        let rotation = Rotation::default();
+        let first: Vec<_> = (0..4).map(|_| rotation.order(addresses())[0]).collect();
+        let [one, two, three] = [addresses()[0], addresses()[1], addresses()[2]];
+        assert_eq!(first, [one, two, three, one]);
+    }
+
+    #[test]
+    fn an_address_that_failed_is_tried_last() {
+        let rotation = Rotation::default();
+        rotation.failed(addresses()[0]);
+        assert_eq!(rotation.order(addresses()).last(), Some(&addresses()[0]));
+    }
+
+    #[test]
+    fn an_address_that_works_again_takes_its_turn() {
+        let rotation = Rotation::default();
+        rotation.failed(addresses()[0]);
+        rotation.succeeded(addresses()[0]);
+        assert_eq!(rotation.order(addresses())[0], addresses()[0]);
+    }
+
+    #[tokio::test]
+    async fn an_address_needs_no_resolver() {
+        let found = resolve("2001:db8::1", 8088).await.expect("a literal");
+        assert_eq!(found, ["[2001:db8::1]:8088".parse().expect("an address")]);
+    }
+}

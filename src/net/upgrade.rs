@@ -1,0 +1,160 @@
+//! The upgrade to a websocket (RFC 6455 section 4).
+//!
+//! tungstenite's own handshake refuses answers that the RFC allows (a list in `Connection`, no subprotocol although some
+//! were offered) and lets extensions pass; so the request is written and the answer judged here, and tungstenite gets
+//! the stream afterwards, together with what came in the same segment.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::head::Head;
+use super::{AttemptError, Link, Metered, Stage};
+use crate::config::{Client, Secret};
+
+/// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
+const READ_BUFFER: usize = 4 << 10;
+/// Frames gathered before the kernel is asked to take them.
+const WRITE_BUFFER: usize = 64 << 10;
+
+/// Asks for the upgrade and judges the answer.
+pub(super) async fn upgrade<S: Link>(
+    mut stream: Metered<S>,
+    client: &Client,
+    user_agent: &str,
+) -> Result<WebSocketStream<Metered<S>>, AttemptError> {
+    let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
+    let key = generate_key();
+    stream
+        .write_all(request(client, user_agent, &key).as_bytes())
+        .await
+        .map_err(|error| fail(error.to_string()))?;
+    stream.flush().await.map_err(|error| fail(error.to_string()))?;
+    let head = Head::read(&mut stream).await.map_err(fail)?;
+    judge(&head, client, &key).map_err(fail)?;
+
+    let limit = usize::try_from(client.max_message_size).ok();
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(limit)
+        .max_frame_size(limit);
+    stream.begin_frames();
+    Ok(WebSocketStream::from_partially_read(stream, head.rest, Role::Client, Some(config)).await)
+}
+
+fn request(client: &Client, user_agent: &str, key: &str) -> String {
+    let uri = &client.uri;
+    let host = if uri.host.contains(':') {
+        format!("[{}]", uri.host)
+    } else {
+        uri.host.clone()
+    };
+    let mut request = format!(
+        "GET {} HTTP/1.1\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Host: {host}:{}\r\n",
+        uri.path_and_query,
+        client.port()
+    );
+    let mut field = |name: &str, value: &str| {
+        request.push_str(name);
+        request.push_str(": ");
+        request.push_str(value);
+        request.push_str("\r\n");
+    };
+    if let Some((user, password)) = credentials(client) {
+        field("Authorization", &basic(user, password));
+    }
+    if !client.protocols.is_empty() {
+        field("Sec-WebSocket-Protocol", &client.protocols);
+    }
+    for (name, value) in &client.headers {
+        field(name, value.reveal());
+    }
+    field("User-Agent", user_agent);
+    field("Sec-WebSocket-Key", key);
+    request.push_str("\r\n");
+    request
+}
+
+/// The user information of the URI wins over `username` and `password`, of which one alone is none.
+fn credentials(client: &Client) -> Option<(&str, &Secret)> {
+    match &client.uri.credentials {
+        Some((user, password)) => Some((user, password)),
+        None if client.username.is_empty() => None,
+        None => client
+            .password
+            .as_ref()
+            .map(|password| (client.username.as_str(), password)),
+    }
+}
+
+/// Basic credentials (RFC 7617).
+pub(super) fn basic(user: &str, password: &Secret) -> String {
+    format!(
+        "Basic {}",
+        STANDARD.encode(format!("{user}:{}", password.reveal()))
+    )
+}
+
+/// RFC 6455 section 4.1, the checks of the answer.
+fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
+    if head.status != 101 {
+        return Err(refusal(head, client));
+    }
+    let has = |name, token: &str| {
+        head.members(name)
+            .any(|member| member.eq_ignore_ascii_case(token))
+    };
+    if !has("Upgrade", "websocket") {
+        return Err("the answer has no Upgrade: websocket".into());
+    }
+    if !has("Connection", "Upgrade") {
+        return Err("the answer has no Connection: Upgrade".into());
+    }
+    let accept = derive_accept_key(key.as_bytes());
+    if !head.values("Sec-WebSocket-Accept").eq([accept.as_str()]) {
+        return Err("the Sec-WebSocket-Accept of the answer does not fit the request".into());
+    }
+    if let Some(extension) = head.members("Sec-WebSocket-Extensions").next() {
+        return Err(format!(
+            "the server wants the extension {extension}, which was not offered"
+        ));
+    }
+    let mut chosen = head.values("Sec-WebSocket-Protocol");
+    if let Some(protocol) = chosen.next() {
+        let offered = client
+            .protocols
+            .split(',')
+            .any(|offer| offer.trim().eq_ignore_ascii_case(protocol));
+        if !offered || chosen.next().is_some() {
+            return Err(format!(
+                "the server chose the subprotocol {protocol}, offered were: {} (protocols)",
+                if client.protocols.is_empty() { "none" } else { &client.protocols }
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(head: &Head, client: &Client) -> String {
+    let remedy = match head.status {
+        401 | 403 if credentials(client).is_none() => "; it may want username and password",
+        401 | 403 => "; check username and password",
+        404 => "; check the path of the uri",
+        300..=399 => "; redirects are not followed: put the place that it names into the uri",
+        _ => "",
+    };
+    let place = match head.values("Location").next() {
+        Some(place) if (300..400).contains(&head.status) => format!(" (Location: {place})"),
+        _ => String::new(),
+    };
+    format!("the server answered {head}{place}{remedy}")
+}

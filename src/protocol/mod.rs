@@ -1,0 +1,18 @@
+//! Messages to and from applications, without any input or output: text in, text out.
+//!
+//! `request` reads what an application asks for and decides what the library answers by itself, `response` writes
+//! answers, `event` completes what the host wants to tell.
+
+mod event;
+mod json;
+mod request;
+mod response;
+
+pub use event::{Inspection, application_event, channel_id, complete, indented, inspect};
+pub use request::{Method, Request, parse};
+pub use response::{Response, check_body, reason_phrase};
+
+#[cfg(test)]
+mod tests_parameters;
+#[cfg(test)]
+mod tests_request;

@@ -1,0 +1,275 @@
+//! Requests of applications: `RESTRequest` messages, and what the library answers by itself.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::json;
+use super::response::{Response, compact_body, reason_phrase};
+
+/// A method that Asterisk knows; they are compared with case (recorded).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// HEAD
+    Head,
+    /// OPTIONS
+    Options,
+}
+
+impl Method {
+    const ALL: [Self; 6] = [
+        Self::Get,
+        Self::Post,
+        Self::Put,
+        Self::Delete,
+        Self::Head,
+        Self::Options,
+    ];
+
+    /// The method's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// Whether a read-only user may use it (recorded; HEAD is none of them).
+    fn only_reads(self) -> bool {
+        matches!(self, Self::Get | Self::Options)
+    }
+}
+
+/// A request that can be given to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `transaction_id`, empty if there is none; a number as it was written.
+    pub transaction_id: String,
+    /// `request_id`, likewise.
+    pub request_id: String,
+    /// `method`.
+    pub method: Method,
+    /// `uri` up to its first `?`, as it was sent.
+    pub path: String,
+    /// Decoded: of the uri's query, then `query_strings`, then a form body. The last of a name counts (recorded).
+    pub parameters: Vec<(String, String)>,
+    /// `content_type` as it was written, if there is a body.
+    pub content_type: Option<String>,
+    /// The JSON body: an object or an array. A form body became [`Request::parameters`].
+    pub body: Option<String>,
+}
+
+/// Reads a message of an application. Where it is no request, the error is the answer to send.
+///
+/// The order of the checks and every word of the answers are Asterisk's (recorded). Different on purpose: ids may be
+/// numbers, integers may be of any size, and content types are compared without case and parameters.
+pub fn parse(text: &str) -> Result<Request, Response> {
+    let message = Message::read(text).ok_or_else(|| Response {
+        transaction_id: String::new(),
+        request_id: String::new(),
+        status: 400,
+        reason: "Failed to parse request message JSON".into(),
+        uri: String::new(),
+        body: None,
+    })?;
+    match filled(message.kind).as_deref() {
+        None => return Err(message.bad_request("", "No 'type' property.")),
+        Some("RESTRequest") => {}
+        Some(_) => return Err(message.bad_request("", "Unknown request type.")),
+    }
+    let Some(uri) = filled(message.uri) else {
+        return Err(message.bad_request("", "Empty or missing 'uri' property."));
+    };
+    let (path, query) = uri.split_once('?').unwrap_or((uri.as_ref(), ""));
+    let bad_request = |text| message.bad_request(path, text);
+
+    let method = message
+        .method
+        .and_then(json::text)
+        .and_then(|name| Method::named(&name))
+        .ok_or_else(|| bad_request("Unknown or missing 'method' property."))?;
+    let mut parameters = decoded(query);
+    parameters.extend(
+        message
+            .query_strings()
+            .ok_or_else(|| bad_request("Unable to parse 'query_strings' array."))?,
+    );
+    let mut request = Request {
+        transaction_id: id(message.transaction_id),
+        request_id: id(message.request_id),
+        method,
+        path: path.to_owned(),
+        parameters,
+        content_type: None,
+        body: None,
+    };
+    // A body that is no string or is empty counts as none, whatever its content type (recorded).
+    if let Some(body) = filled(message.message_body) {
+        let content_type = filled(message.content_type)
+            .ok_or_else(|| bad_request("No 'content_type' for 'message_body'."))?;
+        if is_media_type(&content_type, "application/x-www-form-urlencoded") {
+            request.parameters.extend(decoded(&body));
+        } else if !is_media_type(&content_type, "application/json") {
+            return Err(bad_request("Unknown content type."));
+        } else if json::members(&body, |_, _| ()).is_err() || !json::is_sound(&body) {
+            return Err(bad_request(
+                "Unable to parse 'message_body' as 'application/json'.",
+            ));
+        } else {
+            request.body = Some(body.into_owned());
+        }
+        request.content_type = Some(content_type.into_owned());
+    }
+    Ok(request)
+}
+
+impl Request {
+    /// The answer, if the host must not see this request: a read-only user may only GET and OPTIONS, on whatever path
+    /// (403), and a websocket cannot be opened from a websocket (400). In the recorded order.
+    pub fn refusal(&self, read_only: bool) -> Option<Response> {
+        if read_only && !self.method.only_reads() {
+            let response = self.answer(403, None, None);
+            return Some(response.with_message("Write access denied"));
+        }
+        if self.method == Method::Get && is_path(&self.path, "events") {
+            let response = self.answer(400, Some(BAD_REQUEST), None);
+            return Some(response.with_message("Can't upgrade to websocket from a websocket"));
+        }
+        None
+    }
+
+    /// The host's answer to this request. Without a reason it is the usual one of the status; white space between the
+    /// tokens of the body is left out.
+    pub fn answer(&self, status: u16, reason: Option<&str>, body: Option<&str>) -> Response {
+        Response {
+            transaction_id: self.transaction_id.clone(),
+            request_id: self.request_id.clone(),
+            status,
+            reason: reason.unwrap_or_else(|| reason_phrase(status)).into(),
+            uri: self.path.clone(),
+            body: body.map(compact_body),
+        }
+    }
+}
+
+/// Asterisk's reason phrase where the websocket layer itself refuses; its resources say "Bad Request" (recorded).
+const BAD_REQUEST: &str = "Bad request";
+
+/// The members that count, each as the last of its name (recorded).
+#[derive(Default)]
+struct Message<'a> {
+    kind: Option<&'a RawValue>,
+    transaction_id: Option<&'a RawValue>,
+    request_id: Option<&'a RawValue>,
+    method: Option<&'a RawValue>,
+    uri: Option<&'a RawValue>,
+    query_strings: Option<&'a RawValue>,
+    content_type: Option<&'a RawValue>,
+    message_body: Option<&'a RawValue>,
+}
+
+impl<'a> Message<'a> {
+    /// `None` for what Asterisk's parser refuses. An array is a message without members (recorded).
+    fn read(text: &'a str) -> Option<Self> {
+        let mut message = Self::default();
+        json::members(text, |name, value| {
+            let member = match name {
+                "type" => &mut message.kind,
+                "transaction_id" => &mut message.transaction_id,
+                "request_id" => &mut message.request_id,
+                "method" => &mut message.method,
+                "uri" => &mut message.uri,
+                "query_strings" => &mut message.query_strings,
+                "content_type" => &mut message.content_type,
+                "message_body" => &mut message.message_body,
+                _ => return,
+            };
+            *member = Some(value);
+        })
+        .ok()?;
+        json::is_sound(text).then_some(message)
+    }
+
+    /// `None` if an item has no name or value that is a string; anything but an array counts as empty (recorded).
+    fn query_strings(&self) -> Option<Vec<(String, String)>> {
+        let items = self.query_strings.and_then(json::elements);
+        items
+            .unwrap_or_default()
+            .into_iter()
+            .map(query_string)
+            .collect()
+    }
+
+    fn bad_request(&self, uri: &str, text: &str) -> Response {
+        let response = Response {
+            transaction_id: id(self.transaction_id),
+            request_id: id(self.request_id),
+            status: 400,
+            reason: BAD_REQUEST.into(),
+            uri: uri.to_owned(),
+            body: None,
+        };
+        response.with_message(text)
+    }
+}
+
+fn query_string(item: &RawValue) -> Option<(String, String)> {
+    let (mut name, mut value) = (None, None);
+    json::members(item.get(), |member, raw| match member {
+        "name" => name = json::text(raw),
+        "value" => value = json::text(raw),
+        _ => {}
+    })
+    .ok()?;
+    Some((name?.into_owned(), value?.into_owned()))
+}
+
+/// The text of a string that is there and not empty.
+fn filled(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    value.and_then(json::text).filter(|text| !text.is_empty())
+}
+
+/// Strings as they are and numbers as they were written; everything else is no id (recorded; Asterisk loses numbers).
+fn id(value: Option<&RawValue>) -> String {
+    let text = value.and_then(|value| json::text(value).or(json::number(value).map(Cow::Borrowed)));
+    text.unwrap_or_default().into_owned()
+}
+
+/// The pairs of a query or form: plus signs and percent escapes are decoded, bad escapes stay (recorded).
+fn decoded(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// Compares without case and parameters (RFC 9110 section 8.3.1).
+fn is_media_type(content_type: &str, expected: &str) -> bool {
+    let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+    media_type.trim().eq_ignore_ascii_case(expected)
+}
+
+/// Whether a path of one segment means `name`. Hosts decode segments as queries, and end them at a NUL, before they
+/// compare (recorded).
+fn is_path(path: &str, name: &str) -> bool {
+    let separators = ['&', '='];
+    !path.contains(separators)
+        && form_urlencoded::parse(path.as_bytes())
+            .next()
+            .is_some_and(|(segment, _)| segment.split('\0').next() == Some(name))
+}

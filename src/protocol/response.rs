@@ -1,0 +1,152 @@
+//! Answers to requests: `RESTResponse` messages.
+
+use http::StatusCode;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+
+use super::json;
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// `transaction_id` of the request, empty if it had none.
+    pub transaction_id: String,
+    /// `request_id` of the request, empty if it had none.
+    pub request_id: String,
+    /// `status_code`: of HTTP (RFC 9110 section 15).
+    pub status: u16,
+    /// `reason_phrase`.
+    pub reason: Box<str>,
+    /// `uri`: the path as it was sent, without its query.
+    pub uri: String,
+    /// `message_body`: compact JSON.
+    pub body: Option<String>,
+}
+
+/// The members of a `RESTResponse` in the order in which Asterisk sends them (recorded).
+#[derive(Serialize)]
+struct Message<'a> {
+    r#type: &'static str,
+    transaction_id: &'a str,
+    request_id: &'a str,
+    status_code: u16,
+    reason_phrase: &'a str,
+    uri: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_body: Option<&'a str>,
+    application: &'a str,
+    timestamp: &'a str,
+    asterisk_id: &'a str,
+}
+
+impl Response {
+    /// The message that goes to the application. `application` is the first one of the connection.
+    pub fn to_json(&self, application: &str, timestamp: &str, asterisk_id: &str) -> String {
+        let message = Message {
+            r#type: "RESTResponse",
+            transaction_id: &self.transaction_id,
+            request_id: &self.request_id,
+            status_code: self.status,
+            reason_phrase: &self.reason,
+            uri: &self.uri,
+            content_type: self.body.as_ref().map(|_| "application/json"),
+            message_body: self.body.as_deref(),
+            application,
+            timestamp,
+            asterisk_id,
+        };
+        // Strings and a number always serialize.
+        serde_json::to_string(&message).unwrap_or_default()
+    }
+
+    /// What the library answers by itself: Asterisk's `{"message":"..."}` (recorded).
+    pub(super) fn with_message(mut self, message: &str) -> Self {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            message: &'a str,
+        }
+        self.body = serde_json::to_string(&Body { message }).ok();
+        self
+    }
+}
+
+/// The usual phrase of a status code (RFC 9110 section 15 and the IANA registry), "Unknown" for one that has none.
+pub fn reason_phrase(status: u16) -> &'static str {
+    StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Unknown")
+}
+
+/// Checks that what a host gave as the body of an answer is JSON; any value will do (RFC 8259 section 2).
+pub fn check_body(body: &str) -> Result<(), String> {
+    serde_json::from_str::<IgnoredAny>(body)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+/// A host's body as it is sent: Asterisk's are always compact (recorded).
+pub(super) fn compact_body(body: &str) -> String {
+    json::compacted(body).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(body: Option<&str>) -> Response {
+        Response {
+            transaction_id: "t".to_owned(),
+            request_id: "a\"b\\c/é😀".to_owned(),
+            status: 200,
+            reason: "OK".into(),
+            uri: "channels/h%C3%A9".to_owned(),
+            body: body.map(compact_body),
+        }
+    }
+
+    #[test]
+    fn keys_come_in_asterisks_order_and_slashes_and_utf8_stay() {
+        let expected = concat!(
+            r#"{"type":"RESTResponse","transaction_id":"t","request_id":"a\"b\\c/é😀","status_code":200,"#,
+            r#""reason_phrase":"OK","uri":"channels/h%C3%A9","content_type":"application/json","#,
+            r#""message_body":"{\"ping\":\"pong\",\"x\":1.50}","application":"testapp","#,
+            r#""timestamp":"2026-11-23T01:10:07.093+0000","asterisk_id":"02:fc:00:00:00:01"}"#,
+        );
+        let json = response(Some("{\"ping\" : \"pong\",\n \"x\":1.50}\n")).to_json(
+            "testapp",
+            "2026-11-23T01:10:07.093+0000",
+            "02:fc:00:00:00:01",
+        );
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn without_a_body_there_is_no_content_type() {
+        let expected = concat!(
+            r#"{"type":"RESTResponse","transaction_id":"t","request_id":"a\"b\\c/é😀","status_code":200,"#,
+            r#""reason_phrase":"OK","uri":"channels/h%C3%A9","application":"a","timestamp":"t","asterisk_id":"i"}"#,
+        );
+        assert_eq!(response(None).to_json("a", "t", "i"), expected);
+    }
+
+    #[test]
+    fn reason_phrases_are_those_of_http() {
+        assert_eq!(reason_phrase(204), "No Content");
+        assert_eq!(reason_phrase(422), "Unprocessable Entity");
+        assert_eq!(reason_phrase(599), "Unknown");
+        assert_eq!(reason_phrase(7), "Unknown");
+    }
+
+    #[test]
+    fn a_body_may_be_any_json_value() {
+        for body in ["[]", " {} ", "null", "\"x\"", "5"] {
+            assert_eq!(check_body(body), Ok(()), "{body}");
+        }
+        for body in ["", " ", "{", "nothing", "{} x"] {
+            assert!(check_body(body).is_err(), "{body}");
+        }
+    }
+}

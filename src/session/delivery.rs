@@ -1,0 +1,139 @@
+//! What became of the messages of one connection: on their way into the kernel, handed to it, or known to have arrived.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::outbox::Message;
+
+/// The messages of one connection in the order in which they were written.
+///
+/// TCP acknowledges bytes that a dead process never read, so what proves an arrival here is the pong to a ping that was
+/// sent after the message (RFC 6455 section 5.5.3): whoever answers it has read all that came before.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    /// Written, and not yet wholly taken by the kernel.
+    pending: VecDeque<Message>,
+    written: u64,
+    handed: u64,
+    confirmed: u64,
+    pings: u64,
+    ping: Option<Ping>,
+}
+
+#[derive(Debug)]
+struct Ping {
+    number: u64,
+    /// The messages written before it.
+    covers: u64,
+    sent: Instant,
+}
+
+impl Delivery {
+    /// A message goes into the websocket's buffer.
+    pub(super) fn wrote(&mut self, message: Message) {
+        self.written += 1;
+        self.pending.push_back(message);
+    }
+
+    /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
+    pub(super) fn handed(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
+        let new = usize::try_from(total.saturating_sub(self.handed)).unwrap_or(usize::MAX);
+        self.handed = self.handed.max(total);
+        self.pending.drain(..new.min(self.pending.len()))
+    }
+
+    /// Whether a ping would prove something that is not proven.
+    pub(super) fn wants_proof(&self) -> bool {
+        self.ping.is_none() && self.written > self.confirmed
+    }
+
+    /// A ping goes out; gives its payload.
+    pub(super) fn ping(&mut self, now: Instant) -> [u8; 8] {
+        self.pings += 1;
+        self.ping = Some(Ping {
+            number: self.pings,
+            covers: self.written,
+            sent: now,
+        });
+        self.pings.to_be_bytes()
+    }
+
+    /// A pong came; gives the time that it took, if it answers the last ping.
+    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+        let ping = self
+            .ping
+            .take_if(|ping| ping.number.to_be_bytes() == payload)?;
+        self.confirmed = self.confirmed.max(ping.covers);
+        Some(now.saturating_duration_since(ping.sent))
+    }
+
+    /// Whether a ping waits for its pong.
+    pub(super) fn awaits_pong(&self) -> bool {
+        self.ping.is_some()
+    }
+
+    /// The connection is over: how many messages may or may not have arrived, and those that certainly have not, because
+    /// the kernel never had their last byte.
+    pub(super) fn end(self) -> (u64, Vec<Message>) {
+        (
+            self.handed.saturating_sub(self.confirmed),
+            self.pending.into(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_messages(count: usize) -> Delivery {
+        let mut delivery = Delivery::default();
+        for number in 0..count {
+            delivery.wrote(Message::notice(number.to_string()));
+        }
+        delivery
+    }
+
+    fn texts(messages: impl IntoIterator<Item = Message>) -> Vec<String> {
+        messages
+            .into_iter()
+            .map(|message| message.text.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn what_the_kernel_took_is_given_once_and_in_order() {
+        let mut delivery = with_messages(3);
+        assert_eq!(texts(delivery.handed(2)), ["0", "1"]);
+        assert_eq!(texts(delivery.handed(2)), Vec::<String>::new());
+        assert_eq!(texts(delivery.handed(3)), ["2"]);
+    }
+
+    #[test]
+    fn what_the_kernel_never_took_can_be_sent_again() {
+        let mut delivery = with_messages(3);
+        drop(delivery.handed(1));
+        let (unconfirmed, unsent) = delivery.end();
+        assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
+    }
+
+    #[test]
+    fn a_pong_proves_what_was_written_before_its_ping() {
+        let mut delivery = with_messages(2);
+        let payload = delivery.ping(Instant::now());
+        delivery.wrote(Message::notice("late"));
+        drop(delivery.handed(3));
+        assert!(delivery.pong(&payload, Instant::now()).is_some());
+        assert!(delivery.wants_proof());
+        assert_eq!(delivery.end().0, 1);
+    }
+
+    #[test]
+    fn a_pong_that_nobody_asked_for_proves_nothing() {
+        let mut delivery = with_messages(1);
+        drop(delivery.handed(1));
+        delivery.ping(Instant::now());
+        assert_eq!(delivery.pong(b"unasked", Instant::now()), None);
+        assert_eq!(delivery.end().0, 1);
+    }
+}

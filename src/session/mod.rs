@@ -1,0 +1,22 @@
+//! One connection's life: from the first attempt, over every loss and return, to its end.
+//!
+//! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
+//! websocket of it. `outbox` is what waits to be sent, `delivery` what became of it, `requests` what the application
+//! asked for, `members` which channels keep a per-call session open, `backoff` how long to wait.
+
+mod backoff;
+mod context;
+mod delivery;
+mod life;
+mod members;
+mod outbox;
+mod requests;
+mod state;
+mod view;
+mod wire;
+
+pub use context::{Answer, Answers, Context};
+pub use life::Ending;
+pub use outbox::Offer;
+pub use state::{Session, Stop};
+pub use view::{Counters, Phase, Totals, View, count};

@@ -1,0 +1,353 @@
+//! What waits to be sent over one session, bounded.
+//!
+//! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers,
+//! never over input or output.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem::take;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::view::{Counters, count};
+use crate::config::{Overflow, QueueLimits};
+
+/// Bytes of messages that are written between two flushes.
+const BURST: usize = 256 << 10;
+
+/// A message on its way out.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) text: Utf8Bytes,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// An event of the host's.
+    Event {
+        application: Arc<str>,
+        /// What it means for a per-call session.
+        channel: Option<Box<ChannelEvent>>,
+    },
+    /// ApplicationRegistered or ApplicationUnregistered: means something on this connection only.
+    Notice,
+    /// The answer to a request: means something on the connection that asked only. It keeps the request's place in the
+    /// intake until it is sent.
+    Response { _place: OwnedSemaphorePermit },
+}
+
+/// An event that ends something in a per-call session.
+#[derive(Debug)]
+pub(super) enum ChannelEvent {
+    /// StasisEnd.
+    Ended(String),
+    /// ChannelDestroyed.
+    Destroyed(String),
+}
+
+impl Message {
+    pub(super) fn notice(text: impl Into<Utf8Bytes>) -> Self {
+        Self {
+            text: text.into(),
+            kind: Kind::Notice,
+        }
+    }
+
+    fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event { .. })
+    }
+
+    fn is_event_of(&self, name: &str) -> bool {
+        matches!(&self.kind, Kind::Event { application, .. } if **application == *name)
+    }
+}
+
+/// What became of an event that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It will be sent.
+    Queued,
+    /// It will be sent, an older one will not; true if it is the first that this outage cost.
+    DroppedOldest(bool),
+    /// It will not be sent; true if it is the first that this outage cost.
+    DroppedNewest(bool),
+}
+
+/// The queue of one session.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    filled: Notify,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Message>,
+    events: usize,
+    bytes: usize,
+    limits: QueueLimits,
+    /// The applications that a connection hears of when it opens.
+    announced: Vec<String>,
+    /// Events of applications that are being registered: they follow their ApplicationRegistered.
+    held: HashMap<Arc<str>, Vec<Message>>,
+    /// The number of the open connection; 0 while there is none.
+    connection: u64,
+    connections: u64,
+    dropped: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(limits: QueueLimits, counters: Arc<Counters>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                limits,
+                ..State::default()
+            }),
+            filled: Notify::new(),
+            counters,
+        }
+    }
+
+    pub(super) fn set_limits(&self, limits: QueueLimits) {
+        self.state().limits = limits;
+    }
+
+    /// An event of the host's.
+    pub(super) fn offer(
+        &self,
+        application: &Arc<str>,
+        text: String,
+        channel: Option<ChannelEvent>,
+    ) -> Offer {
+        count(&self.counters.events_offered);
+        let message = Message {
+            text: text.into(),
+            kind: Kind::Event {
+                application: Arc::clone(application),
+                channel: channel.map(Box::new),
+            },
+        };
+        let mut state = self.state();
+        let length = message.text.len();
+        let limits = state.limits;
+        let full = |state: &State| {
+            state.events >= limits.max_messages || state.bytes + length > limits.max_bytes
+        };
+        let mut outcome = Offer::Queued;
+        if full(&state) {
+            let first = state.dropped == 0;
+            if limits.overflow == Overflow::DropNewest || length > limits.max_bytes {
+                state.dropped += 1;
+                count(&self.counters.events_dropped);
+                return Offer::DroppedNewest(first);
+            }
+            while full(&state) && state.drop_oldest() {
+                count(&self.counters.events_dropped);
+            }
+            outcome = Offer::DroppedOldest(first);
+        }
+        state.events += 1;
+        state.bytes += length;
+        match state.held.get_mut(application) {
+            Some(held) => held.push(message),
+            None => state.queue.push_back(message),
+        }
+        drop(state);
+        self.filled.notify_one();
+        outcome
+    }
+
+    /// The answer to a request of the given connection; it goes nowhere if that connection has ended.
+    pub(super) fn respond(&self, connection: u64, text: String, place: OwnedSemaphorePermit) {
+        let mut state = self.state();
+        if state.connection != connection {
+            count(&self.counters.responses_undelivered);
+            return;
+        }
+        state.queue.push_back(Message {
+            text: text.into(),
+            kind: Kind::Response { _place: place },
+        });
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// Events of the application wait from now on until it is announced.
+    pub(super) fn hold(&self, application: &str) {
+        self.state().held.entry(application.into()).or_default();
+    }
+
+    /// The application is registered. An open connection hears of it now, ahead of the events that were held; a later one
+    /// when it opens.
+    pub(super) fn announce(&self, application: &str, notice: String) {
+        let mut state = self.state();
+        if state.connection != 0 {
+            state.queue.push_back(Message::notice(notice));
+        }
+        let held = state.held.remove(application).unwrap_or_default();
+        state.queue.extend(held);
+        if !state.announced.iter().any(|name| name == application) {
+            state.announced.push(application.to_owned());
+        }
+        drop(state);
+        self.filled.notify_one();
+    }
+
+    /// The application is no longer registered. An open connection hears of it after the application's last event. Without
+    /// a connection nobody will ask for the application's events any more: they are dropped, and their number is given.
+    pub(super) fn withdraw(&self, application: &str, notice: String) -> u64 {
+        let mut state = self.state();
+        state.announced.retain(|name| name != application);
+        let held = state.held.remove(application).unwrap_or_default();
+        let dropped = if state.connection != 0 {
+            state.queue.extend(held);
+            state.queue.push_back(Message::notice(notice));
+            0
+        } else {
+            let gone = held.len();
+            for message in held {
+                state.forget(&message);
+            }
+            (gone + state.discard(|message| message.is_event_of(application))) as u64
+        };
+        drop(state);
+        self.counters.events_dropped.fetch_add(dropped, Relaxed);
+        self.filled.notify_one();
+        dropped
+    }
+
+    /// The applications in the order in which connections hear of them; `order` becomes that order.
+    pub(super) fn reorder(&self, order: &[String]) {
+        self.state()
+            .announced
+            .sort_by_key(|name| order.iter().position(|app| app == name));
+    }
+
+    /// A connection is open: every application is announced ahead of all else. Gives the connection's number and how many
+    /// events were dropped since the last one.
+    pub(super) fn connected(&self, notice: impl Fn(&str) -> String) -> (u64, u64) {
+        let mut state = self.state();
+        for application in state.announced.clone().iter().rev() {
+            let message = Message::notice(notice(application));
+            state.queue.push_front(message);
+        }
+        state.connections += 1;
+        state.connection = state.connections;
+        let outcome = (state.connection, take(&mut state.dropped));
+        drop(state);
+        self.filled.notify_one();
+        outcome
+    }
+
+    /// The connection has ended. Events that had not reached the kernel come back to the front, in order; what meant
+    /// something to that connection only is gone.
+    pub(super) fn disconnected(&self, unsent: Vec<Message>) {
+        let mut state = self.state();
+        state.connection = 0;
+        for message in unsent.into_iter().rev() {
+            if message.is_event() {
+                state.events += 1;
+                state.bytes += message.text.len();
+            }
+            state.queue.push_front(message);
+        }
+        let mut undelivered = 0;
+        state.discard(|message| {
+            undelivered += u64::from(matches!(message.kind, Kind::Response { .. }));
+            !message.is_event()
+        });
+        self.counters
+            .responses_undelivered
+            .fetch_add(undelivered, Relaxed);
+    }
+
+    /// The next messages to write before a flush; empty if there are none.
+    pub(super) fn burst(&self) -> Vec<Message> {
+        let mut state = self.state();
+        let mut bytes = 0;
+        let within = |message: &&Message| {
+            let fits = bytes < BURST;
+            bytes += message.text.len();
+            fits
+        };
+        let messages = state.queue.iter().take_while(within).count();
+        let burst: Vec<_> = state.queue.drain(..messages).collect();
+        for message in &burst {
+            state.forget(message);
+        }
+        burst
+    }
+
+    /// Waits until something may have been put in.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    /// Lets [`Outbox::filled`] return.
+    pub(super) fn wake(&self) {
+        self.filled.notify_one();
+    }
+
+    /// Messages and bytes that wait.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.events, state.bytes)
+    }
+
+    /// Drops every event; gives their number.
+    pub(super) fn clear(&self) -> u64 {
+        let mut state = self.state();
+        let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
+        for message in &held {
+            state.forget(message);
+        }
+        let dropped = (held.len() + state.discard(Message::is_event)) as u64;
+        self.counters.events_dropped.fetch_add(dropped, Relaxed);
+        dropped
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.queue.iter().position(Message::is_event) else {
+            return false;
+        };
+        if let Some(message) = self.queue.remove(oldest) {
+            self.forget(&message);
+            self.dropped += 1;
+        }
+        true
+    }
+
+    /// Removes what `unwanted` picks; gives how many events were among it.
+    fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> usize {
+        let before = self.events;
+        let (mut events, mut bytes) = (self.events, self.bytes);
+        self.queue.retain(|message| {
+            let goes = unwanted(message);
+            if goes && message.is_event() {
+                events -= 1;
+                bytes -= message.text.len();
+            }
+            !goes
+        });
+        (self.events, self.bytes) = (events, bytes);
+        before - events
+    }
+
+    /// A message is no longer here.
+    fn forget(&mut self, message: &Message) {
+        if message.is_event() {
+            self.events -= 1;
+            self.bytes -= message.text.len();
+        }
+    }
+}

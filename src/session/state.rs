@@ -1,0 +1,394 @@
+//! A session as the rest of the library holds it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
+
+use super::context::Context;
+use super::members::Members;
+use super::outbox::{ChannelEvent, Offer, Outbox};
+use super::requests::Requests;
+use super::view::{Counters, Phase, View, count};
+use crate::config::Connection;
+use crate::error::{Error, Result};
+use crate::net::Memory;
+use crate::protocol::{self, Response};
+
+/// One connection to an application's server, through all its losses and returns.
+pub struct Session {
+    id: String,
+    context: Arc<Context>,
+    settings: RwLock<Arc<Connection>>,
+    memory: RwLock<Arc<Memory>>,
+    /// The channel that a per-call session is made for.
+    call: Option<Call>,
+    outbox: Outbox,
+    requests: Requests,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+    control: watch::Sender<Control>,
+}
+
+/// What a per-call session has besides.
+pub(super) struct Call {
+    pub(super) application: Arc<str>,
+    pub(super) members: Mutex<Members>,
+    pub(super) members_changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    since: Option<Instant>,
+    remote_address: Option<String>,
+    last_error: Option<String>,
+    failed_attempts: u32,
+    next_attempt: Option<Instant>,
+    round_trip: Option<Duration>,
+}
+
+/// What others want of the task that owns the connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Control {
+    /// Grows when the connection is to be made anew.
+    pub(super) generation: u64,
+    pub(super) stop: Option<Stop>,
+}
+
+/// How to end a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// At once: a connection still gets its Close.
+    Now,
+    /// A connection is closed after what waits was sent, at the latest at the given time.
+    Drained(Instant),
+}
+
+impl Session {
+    /// The session of a persistent connection.
+    pub fn persistent(
+        context: &Arc<Context>,
+        settings: Arc<Connection>,
+        memory: Arc<Memory>,
+    ) -> Arc<Self> {
+        let id = settings.name.clone();
+        Self::new(context, id, settings, memory, None)
+    }
+
+    /// The session of a channel that enters `app` of a per-call configuration.
+    pub fn per_call(
+        context: &Arc<Context>,
+        settings: Arc<Connection>,
+        memory: Arc<Memory>,
+        app: &str,
+        channel_id: &str,
+        channel_name: &str,
+    ) -> Arc<Self> {
+        let id = format!("{}:{channel_name}", settings.name);
+        let call = Call {
+            application: format!("{app}:{channel_name}").into(),
+            members: Mutex::new(Members::new(channel_id)),
+            members_changed: Notify::new(),
+        };
+        Self::new(context, id, settings, memory, Some(call))
+    }
+
+    fn new(
+        context: &Arc<Context>,
+        id: String,
+        settings: Arc<Connection>,
+        memory: Arc<Memory>,
+        call: Option<Call>,
+    ) -> Arc<Self> {
+        let counters = Arc::new(Counters::default());
+        Arc::new(Self {
+            id,
+            context: Arc::clone(context),
+            outbox: Outbox::new(settings.client.queue, Arc::clone(&counters)),
+            settings: RwLock::new(settings),
+            memory: RwLock::new(memory),
+            call,
+            requests: Requests::new(),
+            counters,
+            state: Mutex::default(),
+            control: watch::Sender::default(),
+        })
+    }
+
+    /// The connection id, or `connection:channel`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The configuration that the session runs with.
+    pub fn settings(&self) -> Arc<Connection> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What has been counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The application of a per-call session.
+    pub fn call_application(&self) -> Option<&str> {
+        self.call.as_ref().map(|call| &*call.application)
+    }
+
+    /// The applications, in configured order.
+    pub fn applications(&self) -> Vec<String> {
+        match &self.call {
+            Some(call) => vec![call.application.to_string()],
+            None => self.settings().apps.clone(),
+        }
+    }
+
+    /// Takes an event of the host's; adds what is missing and queues it.
+    ///
+    /// # Errors
+    /// It is not a JSON object, or the queue is full and keeps what it has.
+    pub fn event(&self, application: &Arc<str>, json: &[u8]) -> Result<()> {
+        let inspection = protocol::inspect(json).map_err(Error::Json)?;
+        let json = std::str::from_utf8(json).map_err(|_| Error::Utf8("json"))?;
+        let text = protocol::complete(
+            json,
+            &inspection,
+            application,
+            || self.context.timestamp(),
+            &self.context.asterisk_id,
+        );
+        let channel = self.channel_event(&inspection.kind, json);
+        let (full, result) = match self.outbox.offer(application, text, channel) {
+            Offer::Queued => (false, Ok(())),
+            Offer::DroppedOldest(first) => (first, Ok(())),
+            Offer::DroppedNewest(first) => (first, Err(Error::Full)),
+        };
+        if full {
+            self.context.log.warning(
+                &self.id,
+                "the queue of events is full (queue_max_messages, queue_max_bytes); events are dropped and counted until it drains",
+            );
+        }
+        result
+    }
+
+    /// What the event means for a per-call session.
+    fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
+        let call = self.call.as_ref()?;
+        if !matches!(kind, "StasisStart" | "StasisEnd" | "ChannelDestroyed") {
+            return None;
+        }
+        let channel = protocol::channel_id(json)?;
+        match kind {
+            "StasisEnd" => Some(ChannelEvent::Ended(channel)),
+            "ChannelDestroyed" => Some(ChannelEvent::Destroyed(channel)),
+            _ => {
+                call.with_members(|members| members.started(&channel));
+                None
+            }
+        }
+    }
+
+    /// A channel entered a per-call session's application, not its first.
+    pub fn entered(&self, channel_id: &str) {
+        if let Some(call) = &self.call {
+            call.with_members(|members| members.entered(channel_id));
+        }
+    }
+
+    /// Stasis returned for a channel.
+    pub fn left(&self, channel_id: &str) {
+        if let Some(call) = &self.call {
+            call.with_members(|members| members.left(channel_id, now()));
+        }
+    }
+
+    /// The channels that are in a per-call session's application.
+    pub fn channels(&self) -> Vec<String> {
+        self.call.as_ref().map_or_else(Vec::new, |call| {
+            call.members
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .in_stasis()
+        })
+    }
+
+    /// Events of the application wait until it is announced.
+    pub fn hold(&self, application: &str) {
+        self.outbox.hold(application);
+    }
+
+    /// The application is registered: its ApplicationRegistered goes out, now or when a connection opens.
+    pub fn announce(&self, application: &str) {
+        let notice = self.notice("ApplicationRegistered", application);
+        self.outbox.announce(application, notice);
+    }
+
+    /// The application is not registered any more: its ApplicationUnregistered goes out on an open connection.
+    pub fn withdraw(&self, application: &str) {
+        let notice = self.notice("ApplicationUnregistered", application);
+        let dropped = self.outbox.withdraw(application, notice);
+        if dropped > 0 {
+            self.context.log.warning(
+                &self.id,
+                format!("{dropped} events of application {application}, which is gone, were dropped: there was no connection to send them"),
+            );
+        }
+    }
+
+    pub(super) fn notice(&self, kind: &str, application: &str) -> String {
+        protocol::application_event(
+            kind,
+            application,
+            &self.context.timestamp(),
+            &self.context.asterisk_id,
+        )
+    }
+
+    /// Puts new settings into effect without touching the connection; they are used when they are next needed.
+    pub fn set_settings(&self, settings: Arc<Connection>) {
+        self.outbox.set_limits(settings.client.queue);
+        self.outbox.reorder(&settings.apps);
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// Puts new settings into effect and makes the connection anew.
+    pub fn reconnect(&self, settings: Arc<Connection>, memory: Arc<Memory>) {
+        self.set_settings(settings);
+        *self.memory.write().unwrap_or_else(PoisonError::into_inner) = memory;
+        self.control.send_modify(|control| control.generation += 1);
+    }
+
+    /// Ends the session.
+    pub fn stop(&self, stop: Stop) {
+        self.control.send_modify(|control| control.stop = Some(stop));
+    }
+
+    /// Whether the session was told to end.
+    pub fn is_stopping(&self) -> bool {
+        self.control.borrow().stop.is_some()
+    }
+
+    /// The session at this moment.
+    pub fn view(&self) -> View {
+        let (queued_messages, queued_bytes) = self.outbox.depth();
+        let state = self.state();
+        let now = now();
+        View {
+            phase: state.phase.clone(),
+            phase_age: state
+                .since
+                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+            remote_address: state.remote_address.clone(),
+            last_error: state.last_error.clone(),
+            failed_attempts: state.failed_attempts,
+            next_attempt: state
+                .next_attempt
+                .map(|time| time.saturating_duration_since(now)),
+            round_trip: state.round_trip,
+            queued_messages,
+            queued_bytes,
+            totals: self.counters.totals(),
+        }
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    pub(super) fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.memory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    pub(super) fn request_concurrency(&self) -> u32 {
+        self.settings().client.request_concurrency
+    }
+
+    pub(super) fn control(&self) -> watch::Receiver<Control> {
+        self.control.subscribe()
+    }
+
+    /// The application that answers carry.
+    pub(super) fn first_application(&self) -> String {
+        self.applications().into_iter().next().unwrap_or_default()
+    }
+
+    pub(super) fn respond(&self, connection: u64, response: &Response, place: OwnedSemaphorePermit) {
+        let text = response.to_json(
+            &self.first_application(),
+            &self.context.timestamp(),
+            &self.context.asterisk_id,
+        );
+        self.outbox.respond(connection, text, place);
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        let mut state = self.state();
+        state.phase = phase;
+        state.since = Some(now());
+        state.next_attempt = None;
+    }
+
+    pub(super) fn opened(&self, remote: String) {
+        count(&self.counters.connections_opened);
+        let mut state = self.state();
+        state.remote_address = Some(remote);
+        state.failed_attempts = 0;
+        state.round_trip = None;
+    }
+
+    pub(super) fn attempt_failed(&self, error: &str, failures: u32) {
+        count(&self.counters.attempts_failed);
+        let mut state = self.state();
+        state.last_error = Some(error.to_owned());
+        state.failed_attempts = failures;
+    }
+
+    pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
+        count(&self.counters.connections_lost);
+        self.counters
+            .messages_unconfirmed
+            .fetch_add(unconfirmed, Ordering::Relaxed);
+        self.state().last_error = Some(error.to_owned());
+    }
+
+    pub(super) fn waits_until(&self, time: Instant) {
+        self.enter(Phase::Waiting);
+        self.state().next_attempt = Some(time);
+    }
+
+    pub(super) fn set_round_trip(&self, time: Duration) {
+        self.state().round_trip = Some(time);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Call {
+    pub(super) fn with_members<R>(&self, change: impl FnOnce(&mut Members) -> R) -> R {
+        let outcome = change(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner));
+        self.members_changed.notify_one();
+        outcome
+    }
+}
+
+/// Now, by the clock that tests can stop.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

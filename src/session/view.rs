@@ -1,0 +1,112 @@
+//! What can be seen of a session from outside: one state and one set of counters for commands, metrics and logs alike.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Where a session stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// An attempt is under way, or about to begin.
+    #[default]
+    Connecting,
+    /// The websocket is open.
+    Up,
+    /// The last attempt failed; the next one begins at its time.
+    Waiting,
+    /// The Close handshake is under way, or the session has ended.
+    Closing,
+}
+
+impl Phase {
+    /// One word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Waiting => "waiting",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// A session at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// Where it stands.
+    pub phase: Phase,
+    /// How long it has stood there.
+    pub phase_age: Duration,
+    /// The address of the last connection, "host:port"; kept while the connection is down.
+    pub remote_address: Option<String>,
+    /// Why the last attempt failed or the last connection ended.
+    pub last_error: Option<String>,
+    /// Attempts that failed since the last connection.
+    pub failed_attempts: u32,
+    /// Until the next attempt, while waiting for it.
+    pub next_attempt: Option<Duration>,
+    /// From the last confirmation ping to its pong.
+    pub round_trip: Option<Duration>,
+    /// Messages that wait to be sent.
+    pub queued_messages: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+    /// What has been counted.
+    pub totals: Totals,
+}
+
+macro_rules! counters {
+    ($($(#[$text:meta])* $name:ident,)*) => {
+        /// Counters that any thread may add to.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[$text])* pub $name: AtomicU64,)*
+        }
+
+        /// What [`Counters`] stood at.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct Totals {
+            $($(#[$text])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Reads them all.
+            pub fn totals(&self) -> Totals {
+                Totals { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+
+        impl std::ops::AddAssign for Totals {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Websockets that were opened.
+    connections_opened,
+    /// Attempts to connect that failed.
+    attempts_failed,
+    /// Websockets that ended without being closed by this side.
+    connections_lost,
+    /// Events that the host offered.
+    events_offered,
+    /// Events that were handed to the kernel.
+    events_sent,
+    /// Events that the queue's bounds, or the end of their application, dropped.
+    events_dropped,
+    /// Messages that had been handed to the kernel when a connection was lost, without proof that they arrived.
+    messages_unconfirmed,
+    /// Requests that applications sent.
+    requests_received,
+    /// Answers that were handed to the kernel.
+    responses_sent,
+    /// Answers whose connection had ended before they could be sent.
+    responses_undelivered,
+}
+
+/// Adds one to a counter.
+pub fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,349 @@
+//! One open websocket: events out, requests in, until one side ends it.
+//!
+//! Reading and writing are two futures of one task, so that a peer that does not read stops the writing only.
+
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant as Timer, sleep_until, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
+
+use super::delivery::Delivery;
+use super::outbox::{Message, Outbox};
+use crate::config::Keepalive;
+use crate::net::{Link, Meter, Metered};
+
+/// How long a Close may stay unanswered, and how long one may take to be sent.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// After the first message that is not known to have arrived, and so at most ten times a second.
+const CONFIRM_AFTER: Duration = Duration::from_millis(100);
+
+/// What the owner of a websocket does with what passes over it.
+pub(super) trait Owner {
+    /// A text message from the application. While it waits, nothing more is read.
+    fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
+    /// The kernel has taken the message.
+    fn handed(&self, message: &Message);
+    /// A ping was answered after this time.
+    fn round_trip(&self, time: Duration);
+    /// The text as it goes out.
+    fn spelled(&self, message: &Message) -> Frame;
+}
+
+/// How to treat a slow or silent peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Without a byte taken for so long, the peer is given up.
+    pub(super) write_timeout: Duration,
+    /// `enable_pingpongs`.
+    pub(super) pingpong: Option<Keepalive>,
+}
+
+/// A wish to end the connection from this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Now.
+    Now,
+    /// After what waits was sent, at the latest at the given time.
+    Drained(Instant),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// By a Close of this side.
+    Closed,
+    /// By a Close of the peer.
+    ClosedByPeer(String),
+    /// Otherwise.
+    Lost(String),
+}
+
+/// A connection that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) how: End,
+    /// Messages that had been handed to the kernel without proof that they arrived.
+    pub(super) unconfirmed: u64,
+    /// Messages that had not.
+    pub(super) unsent: Vec<Message>,
+}
+
+/// Runs a websocket to its end.
+pub(super) async fn run<S: Link + Send>(
+    websocket: WebSocketStream<Metered<S>>,
+    meter: &Meter,
+    outbox: &Outbox,
+    owner: &(impl Owner + Sync),
+    patience: Patience,
+    closing: impl Future<Output = Closing>,
+) -> Ended {
+    let (mut sink, mut stream) = websocket.split();
+    let shared = Shared {
+        delivery: Mutex::default(),
+        closing: Mutex::default(),
+        meter,
+        outbox,
+        patience,
+    };
+    let (how, code) = {
+        let reading = read(&mut stream, &shared, owner);
+        let writing = write(&mut sink, &shared, owner);
+        tokio::pin!(reading, writing, closing);
+        let mut last_moment: Option<Timer> = None;
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut reading => break end,
+                end = &mut writing => match end {
+                    // The Close is sent; what remains is its answer.
+                    Ok(()) => {
+                        // Whatever comes instead of an answer, the connection was closed by this side.
+                        let _ = timeout(CLOSE_TIME, &mut reading).await;
+                        break (End::Closed, None);
+                    }
+                    Err(cause) => break (End::Lost(cause), None),
+                },
+                wish = &mut closing, if last_moment.is_none() => {
+                    let latest = match wish {
+                        Closing::Now => Timer::now().into_std(),
+                        Closing::Drained(latest) => latest,
+                    };
+                    last_moment = Some(Timer::from_std(latest + CLOSE_TIME));
+                    *shared.closing() = Some(wish);
+                    outbox.wake();
+                }
+                () = until(last_moment) => break (End::Closed, None),
+            }
+        }
+    };
+    if let Some(code) = code {
+        let frame = CloseFrame {
+            code,
+            reason: "".into(),
+        };
+        // The peer broke the protocol; whether it hears of it is its own affair.
+        let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
+    }
+    shared.account(owner);
+    let (unconfirmed, unsent) = shared
+        .delivery
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .end();
+    Ended {
+        how,
+        unconfirmed,
+        unsent,
+    }
+}
+
+struct Shared<'a> {
+    delivery: Mutex<Delivery>,
+    closing: Mutex<Option<Closing>>,
+    meter: &'a Meter,
+    outbox: &'a Outbox,
+    patience: Patience,
+}
+
+impl Shared<'_> {
+    fn delivery(&self) -> MutexGuard<'_, Delivery> {
+        self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn closing(&self) -> MutexGuard<'_, Option<Closing>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the owner of what the kernel has taken.
+    fn account(&self, owner: &impl Owner) {
+        for message in self.delivery().handed(self.meter.texts()) {
+            owner.handed(&message);
+        }
+    }
+
+    /// Waits for a write, as long as the kernel takes something.
+    async fn progressing(
+        &self,
+        write: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), String> {
+        tokio::pin!(write);
+        loop {
+            let before = self.meter.bytes();
+            match timeout(self.patience.write_timeout, &mut write).await {
+                Ok(outcome) => return outcome.map_err(|error| error.to_string()),
+                Err(_) if self.meter.bytes() == before => {
+                    return Err(format!(
+                        "the peer took no byte for {} ms (write_timeout)",
+                        self.patience.write_timeout.as_millis()
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+type Sink<S> = SplitSink<WebSocketStream<Metered<S>>, Frame>;
+
+/// Writes until it is to close, and the Close.
+async fn write<S: Link>(
+    sink: &mut Sink<S>,
+    shared: &Shared<'_>,
+    owner: &impl Owner,
+) -> Result<(), String> {
+    let mut confirm: Option<Timer> = None;
+    let mut pings = Pings::new(shared.patience.pingpong);
+    loop {
+        let wish = *shared.closing();
+        if wish == Some(Closing::Now) {
+            break;
+        }
+        let burst = shared.outbox.burst();
+        if !burst.is_empty() {
+            for message in burst {
+                let frame = owner.spelled(&message);
+                shared.delivery().wrote(message);
+                shared.progressing(sink.feed(frame)).await?;
+            }
+            shared.progressing(sink.flush()).await?;
+            shared.account(owner);
+        } else if wish.is_some() {
+            break;
+        } else {
+            tokio::select! {
+                () = shared.outbox.filled() => {}
+                () = until(confirm) => {}
+                () = until(pings.next) => {}
+            }
+        }
+        let now = Timer::now();
+        let mut ping = false;
+        if confirm.is_some_and(|time| time <= now) {
+            confirm = None;
+            ping = shared.delivery().wants_proof();
+        }
+        if pings.next.is_some_and(|time| time <= now) {
+            ping = pings.due(now, shared.delivery().awaits_pong())?;
+        }
+        if ping {
+            let payload = shared.delivery().ping(now.into_std());
+            let frame = Frame::Ping(payload.to_vec().into());
+            shared.progressing(sink.send(frame)).await?;
+        }
+        if confirm.is_none() && shared.delivery().wants_proof() {
+            confirm = Some(now + CONFIRM_AFTER);
+        }
+    }
+    let close = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    shared.progressing(sink.send(Frame::Close(Some(close)))).await
+}
+
+/// The pings of `enable_pingpongs`.
+struct Pings {
+    keepalive: Option<Keepalive>,
+    next: Option<Timer>,
+    unanswered: u32,
+}
+
+impl Pings {
+    fn new(keepalive: Option<Keepalive>) -> Self {
+        Self {
+            keepalive,
+            next: keepalive.map(|keepalive| Timer::now() + keepalive.time),
+            unanswered: 0,
+        }
+    }
+
+    /// Its time has come: whether to send one, which replaces the one that is `waiting` for its pong; an error if too many
+    /// were in vain.
+    fn due(&mut self, now: Timer, waiting: bool) -> Result<bool, String> {
+        let Some(keepalive) = self.keepalive else {
+            return Ok(false);
+        };
+        self.unanswered = if waiting { self.unanswered + 1 } else { 0 };
+        if self.unanswered >= keepalive.probes {
+            return Err(format!(
+                "the peer answered none of {} pings (pingpong_probes)",
+                keepalive.probes
+            ));
+        }
+        self.next = Some(now + keepalive.interval);
+        Ok(true)
+    }
+}
+
+/// Reads until the peer ends the connection, or breaks the protocol: then with the code to close with.
+async fn read<S: Link>(
+    stream: &mut SplitStream<WebSocketStream<Metered<S>>>,
+    shared: &Shared<'_>,
+    owner: &impl Owner,
+) -> (End, Option<CloseCode>) {
+    while let Some(frame) = stream.next().await {
+        match frame {
+            Ok(Frame::Text(text)) => owner.received(&text).await,
+            Ok(Frame::Pong(payload)) => {
+                let answered = shared.delivery().pong(&payload, Timer::now().into_std());
+                if let Some(time) = answered {
+                    owner.round_trip(time);
+                    // Messages that were written after the ping want one of their own.
+                    shared.outbox.wake();
+                }
+            }
+            // Asterisk ignores binary messages; pings are answered by the websocket itself.
+            Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Frame(_)) => {}
+            Ok(Frame::Close(frame)) => {
+                let how = End::ClosedByPeer(described(frame.as_ref()));
+                let deadline = Timer::now() + CLOSE_TIME;
+                // The websocket sends its own Close while it is read to its end.
+                while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
+                return (how, None);
+            }
+            Err(error) => return failed(&error),
+        }
+    }
+    (End::Lost("the peer closed the connection".into()), None)
+}
+
+fn described(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "without a code".into(),
+        Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
+        Some(frame) => format!("{}: {}", u16::from(frame.code), frame.reason),
+    }
+}
+
+fn failed(error: &Error) -> (End, Option<CloseCode>) {
+    let (text, code) = match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
+            ("the peer closed the connection".into(), None)
+        }
+        Error::Capacity(cause) => (
+            format!("{cause} (max_message_size)"),
+            Some(CloseCode::Size),
+        ),
+        Error::Utf8(_) => ("a message is not UTF-8".into(), Some(CloseCode::Invalid)),
+        Error::Protocol(cause) => (cause.to_string(), Some(CloseCode::Protocol)),
+        other => (other.to_string(), None),
+    };
+    (End::Lost(text), code)
+}
+
+/// Sleeps until the time, for ever if there is none.
+async fn until(time: Option<Timer>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+

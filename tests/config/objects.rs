@@ -1,0 +1,297 @@
+//! Sections and types: what becomes an object, and what is wrong with it as a whole.
+
+use ariws::config::{PasswordFormat, Severity};
+
+use crate::{
+    ARI, CLIENT, Files, config, connection, connection_errors, errors_of, reading, warnings,
+};
+
+#[test]
+fn the_sample_of_the_documentation_is_read() {
+    let ari = "[general]\nenabled = yes\npretty = no\nallowed_origins = *\n\
+        websocket_write_timeout = 100\n[ari_user]\ntype = user\nread_only = no\n\
+        password = mypassword\n[connection1]\ntype = outbound_websocket\n\
+        websocket_client_id = ari_persistent\napps = app1, app2\nsubscribe_all = yes\n\
+        local_ari_user = ari_user\n";
+    let client = "[ari_persistent]\ntype = websocket_client\nuri = wss://some.appserver.net\n\
+        protocols = ari\nusername = some_user\npassword = some_users_password\n\
+        connection_type = per_call_config\nconnection_timeout = 500\nreconnect_interval = 500\n\
+        reconnect_attempts = 5\ntls_enabled = yes\nverify_server_cert = no\n\
+        verify_server_hostname = no\n";
+    let config = config(ari, client);
+    let connection = &config.connections["connection1"];
+    assert_eq!(connection.apps, ["app1", "app2"]);
+    assert_eq!(connection.apps_as_written, "app1, app2");
+    assert!(connection.subscribe_all);
+    assert_eq!(connection.client.port(), 443);
+    assert_eq!(connection.client.reconnect_attempts, 5);
+    assert_eq!(
+        config.general.websocket_write_timeout.unwrap().as_millis(),
+        100
+    );
+}
+
+#[test]
+fn the_key_of_a_type_may_be_in_capitals_and_its_value_not() {
+    assert!(
+        config(&ARI.replace("type =", "TYPE ="), CLIENT)
+            .connections
+            .contains_key("connection1")
+    );
+    let reading = reading(
+        &ARI.replace("= outbound_websocket", "= OUTBOUND_WEBSOCKET"),
+        CLIENT,
+    );
+    assert!(reading.config.connections.is_empty());
+    let problem = &errors_of(&reading, "connection1")[0];
+    assert!(
+        problem.message.ends_with("write type = outbound_websocket"),
+        "{problem}"
+    );
+    assert_eq!((problem.line, problem.key.as_str()), (7, "type"));
+}
+
+#[test]
+fn a_missing_type_is_an_error() {
+    let reading = reading(&ARI.replace("type = outbound_websocket\n", ""), CLIENT);
+    let problem = &errors_of(&reading, "connection1")[0];
+    assert!(
+        problem.message.starts_with("the type is missing"),
+        "{problem}"
+    );
+    assert!(!problem.kept);
+}
+
+#[test]
+fn of_several_types_the_first_counts() {
+    let ari = ARI.replace(
+        "type = outbound_websocket",
+        "type = user\ntype = outbound_websocket",
+    );
+    let reading = reading(&ari, CLIENT);
+    assert!(reading.config.connections.is_empty());
+    assert!(!errors_of(&reading, "connection1").is_empty());
+}
+
+#[test]
+fn two_sections_of_one_type_and_name_make_the_file_unusable() {
+    let again = "[connection1]\ntype = outbound_websocket\napps = x\n";
+    let problems = Files::new(&format!("{ARI}{again}"), CLIENT).refused();
+    assert!(
+        problems[0].starts_with("ari.conf:11: [connection1] another outbound_websocket"),
+        "{problems:?}"
+    );
+    assert!(problems[0].contains("(line 6)"), "{problems:?}");
+    let problems = Files::new(ARI, &format!("{CLIENT}{CLIENT}")).refused();
+    assert!(
+        problems[0].starts_with("websocket_client.conf:5: [client1]"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_user_and_a_connection_may_have_one_name() {
+    let ari = ARI.replace("connection1", "user1");
+    let config = config(&ari, CLIENT);
+    assert!(config.users.contains_key("user1"));
+    assert!(config.connections.contains_key("user1"));
+}
+
+#[test]
+fn a_template_is_no_object() {
+    let ari = format!("{ARI}[t](!)\ntype = user\npassword = x\n[general](!)\nfoo = bar\n");
+    assert_eq!(config(&ari, CLIENT).users.len(), 1);
+}
+
+#[test]
+fn the_order_of_sections_does_not_matter() {
+    let (general, connection) = ARI.split_at(ARI.find("[connection1]").unwrap());
+    let config = config(&format!("{connection}{general}"), CLIENT);
+    assert!(config.connections["connection1"].is_valid());
+}
+
+#[test]
+fn an_unknown_key_rejects_its_object_and_names_the_nearest() {
+    for (key, expected) in [("app", "apps"), ("Subscribe_Al", "subscribe_all")] {
+        let problems = connection_errors(&format!("{key} = x"));
+        assert_eq!(problems[0].line, 11);
+        let message = format!("there is no such parameter; perhaps {expected} is meant");
+        assert_eq!(problems[0].message, message);
+    }
+    assert_eq!(
+        connection_errors("foo = x")[0].message,
+        "there is no such parameter; remove it"
+    );
+}
+
+#[test]
+fn a_key_that_begins_with_an_at_sign_passes() {
+    assert_eq!(connection("@note = x\n@a:b = c").apps, ["app1"]);
+}
+
+#[test]
+fn required_parameters_are_required() {
+    for key in ["websocket_client_id", "apps", "local_ari_user"] {
+        let problems = connection_errors(&format!("{key} ="));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].key, key);
+        let line = ARI.lines().find(|line| line.starts_with(key)).unwrap();
+        let reading = reading(&ARI.replace(line, ""), CLIENT);
+        assert_eq!(errors_of(&reading, "connection1")[0].line, 6);
+    }
+    for (ari, client, section) in [
+        (
+            ARI.replace("password = userpass", ""),
+            CLIENT.to_owned(),
+            "user1",
+        ),
+        (ARI.replace("userpass", ""), CLIENT.to_owned(), "user1"),
+        (ARI.to_owned(), CLIENT.replace("uri =", "uri =;"), "client1"),
+    ] {
+        assert_eq!(errors_of(&reading(&ari, &client), section).len(), 1);
+    }
+}
+
+#[test]
+fn a_client_that_does_not_exist_rejects_the_connection() {
+    for name in ["ghost", "CLIENT1"] {
+        let problems = connection_errors(&format!("websocket_client_id = {name}"));
+        assert!(
+            problems[0]
+                .message
+                .contains(&format!("no websocket client \"{name}\""))
+        );
+    }
+}
+
+#[test]
+fn an_application_in_two_connections_marks_both() {
+    let more = "[connection2]\ntype = outbound_websocket\nwebsocket_client_id = client1\n\
+        apps = other, \"app1\"\nlocal_ari_user = user1\n";
+    let reading = reading(&format!("{ARI}{more}"), CLIENT);
+    let fault = |name: &str| reading.config.connections[name].apps_fault.clone().unwrap();
+    assert_eq!(
+        fault("connection1"),
+        "application app1 is also in connection2"
+    );
+    assert_eq!(
+        fault("connection2"),
+        "application app1 is also in connection1"
+    );
+    let lines: Vec<u32> = reading
+        .problems
+        .iter()
+        .map(|problem| problem.line)
+        .collect();
+    assert_eq!(lines, [9, 14]);
+    assert!(
+        reading
+            .problems
+            .iter()
+            .all(|problem| problem.severity == Severity::Error)
+    );
+}
+
+#[test]
+fn many_owners_of_an_application_are_not_all_named() {
+    let mut ari = ARI.to_owned();
+    for number in 2..9 {
+        let section = ARI.split_at(ARI.find("[connection1]").unwrap()).1;
+        ari.push_str(&section.replace("connection1", &format!("connection{number}")));
+    }
+    let reading = reading(&ari, CLIENT);
+    let fault = reading.config.connections["connection1"]
+        .apps_fault
+        .clone()
+        .unwrap();
+    assert!(
+        fault.ends_with("connection2 and connection3 and connection4 and 4 more"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn an_unknown_or_crypted_user_marks_the_connection() {
+    for (line, expected) in [
+        ("local_ari_user = ghost", "there is no user ghost"),
+        ("local_ari_user = USER1", "there is no user USER1"),
+        ("local_ari_user = \"user1\"", "there is no user \"user1\""),
+    ] {
+        let reading = reading(&format!("{ARI}{line}\n"), CLIENT);
+        let connection = &reading.config.connections["connection1"];
+        assert_eq!(connection.user_fault.as_deref(), Some(expected));
+        assert!(!connection.is_valid());
+        assert_eq!(reading.problems[0].line, 11);
+    }
+    let ari = ARI.replace("userpass", "x\npassword_format = CRYPT");
+    let reading = reading(&ari, CLIENT);
+    assert_eq!(
+        reading.config.users["user1"].password_format,
+        PasswordFormat::Crypt
+    );
+    assert!(
+        reading.config.connections["connection1"]
+            .user_fault
+            .is_some()
+    );
+}
+
+#[test]
+fn a_rejected_user_marks_its_connections() {
+    for line in ["foo = bar", "password_format = md5", "read_only = maybe"] {
+        let ari = ARI.replace("type = user", &format!("type = user\n{line}"));
+        let reading = reading(&ari, CLIENT);
+        assert!(reading.config.users.is_empty(), "{line}");
+        assert!(
+            !reading.config.connections["connection1"].is_valid(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_user_may_have_an_access_list() {
+    let ari = ARI.replace(
+        "userpass",
+        "a:b\ndeny = 0.0.0.0/0\npermit = 10.0.0.0/8\nacl = x",
+    );
+    assert_eq!(config(&ari, CLIENT).users["user1"].password.reveal(), "a:b");
+}
+
+#[test]
+fn an_error_in_general_harms_no_connection() {
+    for line in [
+        "foo = bar",
+        "pretty = maybe",
+        "websocket_write_timeout = abc",
+        "[general]",
+    ] {
+        let reading = reading(
+            &ARI.replace("enabled = yes", &format!("enabled = no\n{line}")),
+            CLIENT,
+        );
+        assert_eq!(errors_of(&reading, "general").len(), 1, "{line}");
+        assert!(reading.config.general.enabled, "{line}");
+        assert!(
+            reading.config.connections["connection1"].is_valid(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_section_without_a_usable_name_is_no_object() {
+    let reading = reading(&format!("{ARI}[]\ntype = user\npassword = x\n"), CLIENT);
+    assert_eq!(reading.config.users.len(), 1);
+    assert_eq!(reading.problems[0].line, 11);
+}
+
+#[test]
+fn plus_equal_on_applications_is_warned_about() {
+    let reading = reading(&format!("{ARI}apps += second\n"), CLIENT);
+    assert_eq!(
+        reading.config.connections["connection1"].apps,
+        ["app1 second"]
+    );
+    assert!(warnings(&reading)[0].contains("+="));
+}

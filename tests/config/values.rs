@@ -1,0 +1,323 @@
+//! The parameters of a websocket client.
+
+use std::fs;
+use std::time::Duration;
+
+use ariws::config::{ConnectionType, Overflow, TlsVersion};
+
+use crate::{
+    ARI, CLIENT, Files, client, client_errors, connection, connection_errors, errors_of, reading,
+    warnings,
+};
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let client = client("");
+    assert_eq!(client.connection_timeout, Duration::from_millis(500));
+    assert_eq!(client.reconnect_interval, Duration::from_millis(500));
+    assert_eq!(client.max_reconnect_interval, None);
+    assert_eq!(client.reconnect_attempts, 4);
+    assert!(!client.tls_enabled);
+    assert!(client.verify_server_cert && client.verify_server_hostname);
+    assert_eq!(client.tls_min_version, TlsVersion::Tls12);
+    assert_eq!((&client.tcp_keepalive, &client.pingpong), (&None, &None));
+    assert_eq!(
+        (client.request_concurrency, client.max_message_size),
+        (1, 1 << 20)
+    );
+    assert_eq!(
+        (client.write_timeout, client.password.clone()),
+        (None, None)
+    );
+}
+
+#[test]
+fn a_connection_type_may_be_in_any_case() {
+    for text in ["per_call_config", "PER_CALL_CONFIG"] {
+        let client = client(&format!("connection_type = {text}"));
+        assert_eq!(client.connection_type, ConnectionType::PerCallConfig);
+    }
+    for text in ["per_call", "percall", "", "persistent x", "client"] {
+        assert_eq!(
+            client_errors(&format!("connection_type = {text}")).len(),
+            1,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_connection_type_is_persistent_with_a_warning() {
+    let reading = reading(ARI, &CLIENT.replace("connection_type = persistent\n", ""));
+    assert_eq!(
+        reading.config.clients["client1"].connection_type,
+        ConnectionType::Persistent
+    );
+    assert!(warnings(&reading)[0].contains("connection_type"));
+}
+
+#[test]
+fn a_value_that_is_no_boolean_rejects_the_object() {
+    for key in [
+        "tls_enabled",
+        "verify_server_cert",
+        "verify_server_hostname",
+        "enable_pingpongs",
+    ] {
+        for text in ["maybe", "", "\"yes\"", "2"] {
+            let problems = client_errors(&format!("{key} = {text}"));
+            assert_eq!(
+                (problems.len(), problems[0].key.as_str()),
+                (1, key),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(connection_errors("subscribe_all = maybe").len(), 1);
+    assert!(connection("subscribe_all = oN").subscribe_all);
+}
+
+#[test]
+fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
+    for line in [
+        "connection_timeout = 0",
+        "connection_timeout =",
+        "connection_timeout = 1.5",
+        "connection_timeout = 86400001",
+        "reconnect_interval = -1",
+        "reconnect_interval = abc",
+        "reconnect_attempts = many",
+        "reconnect_attempts = 2147483648",
+        "write_timeout = 0",
+        "tcp_keepalive_probes = 0",
+        "tcp_keepalive_time = 32768",
+        "pingpong_interval = 0",
+        "max_message_size = 10",
+        "queue_max_bytes = 0",
+        "queue_max_messages = -5",
+        "request_concurrency = 0",
+    ] {
+        let problems = client_errors(line);
+        assert_eq!(problems.len(), 1, "{line}");
+        assert!(problems[0].message.contains(" from "), "{}", problems[0]);
+    }
+}
+
+#[test]
+fn an_interval_under_ten_milliseconds_is_ten() {
+    assert_eq!(
+        client("reconnect_interval = 0").reconnect_interval,
+        Duration::from_millis(10)
+    );
+    assert_eq!(
+        client("reconnect_interval = 0x20").reconnect_interval,
+        Duration::from_millis(32)
+    );
+}
+
+#[test]
+fn there_is_at_least_one_attempt() {
+    for (text, attempts) in [
+        ("0", 1),
+        ("-1", 1),
+        ("010", 8),
+        ("2147483647", i32::MAX as u32),
+    ] {
+        let client = client(&format!("reconnect_attempts = {text}"));
+        assert_eq!(client.reconnect_attempts, attempts);
+    }
+}
+
+#[test]
+fn the_longest_interval_is_not_shorter_than_the_first() {
+    let longest = client("max_reconnect_interval = 60000").max_reconnect_interval;
+    assert_eq!(longest, Some(Duration::from_secs(60)));
+    assert_eq!(client_errors("max_reconnect_interval = 499").len(), 1);
+}
+
+#[test]
+fn of_several_settings_the_last_one_counts() {
+    let client = client("uri = ws://second\nconnection_timeout = 1\nconnection_timeout = 2");
+    assert_eq!(client.uri.host, "second");
+    assert_eq!(client.connection_timeout, Duration::from_millis(2));
+}
+
+#[test]
+fn a_uri_that_can_never_work_rejects_the_client() {
+    assert_eq!(client_errors("uri = http://h/")[0].key, "uri");
+}
+
+#[test]
+fn headers_may_be_repeated() {
+    let client =
+        client("header = X-One: 1\nheader = X-Two:two: 2\nheader = X-One: 3\nheader = X-Empty:");
+    let headers: Vec<_> = client
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.reveal()))
+        .collect();
+    let expected = [
+        ("X-One", "1"),
+        ("X-Two", "two: 2"),
+        ("X-One", "3"),
+        ("X-Empty", ""),
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[test]
+fn headers_of_the_upgrade_are_refused() {
+    for header in [
+        "Host: x",
+        "UPGRADE: x",
+        "Connection: x",
+        "Sec-WebSocket-Key: x",
+        "sec-websocket-anything: x",
+        "Transfer-Encoding: chunked",
+        "no colon",
+        ": x",
+        "two words: x",
+        "X: a\rb",
+        "",
+    ] {
+        assert_eq!(
+            client_errors(&format!("header = {header}")).len(),
+            1,
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn an_authorization_header_stands_for_a_login() {
+    assert_eq!(client("header = Authorization: Bearer x").headers.len(), 1);
+    let both = "header = Authorization: Bearer x\nusername = u\npassword = p";
+    assert_eq!(client_errors(both).len(), 1);
+}
+
+#[test]
+fn control_characters_may_not_reach_the_wire() {
+    for key in ["username", "password", "protocols", "proxy_host"] {
+        for text in ["a\rb", "a\0b", "a\u{7f}b"] {
+            let problems = client_errors(&format!("{key} = {text}"));
+            assert!(
+                problems.iter().any(|problem| problem.key == key),
+                "{key} {text:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_first_line_of_a_file_may_be_the_password() {
+    let lines = "username = u\npassword_file = secret";
+    let files = Files::new(ARI, &format!("{CLIENT}{lines}\n"));
+    for text in ["hush", "hush\n", "hush\r\nmore\n"] {
+        files.write("secret", text);
+        let reading = files.read();
+        let password = reading.config.clients["client1"].password.clone().unwrap();
+        assert_eq!(password.reveal(), "hush");
+    }
+    for text in [&b""[..], b"\nhush", b"a\0b", b"\xe9", &[b'x'; 100_000]] {
+        files.write("secret", text);
+        let reading = files.read();
+        assert!(reading.config.clients.is_empty());
+        assert_eq!(errors_of(&reading, "client1")[0].key, "password_file");
+    }
+    fs::remove_file(files.path("secret")).unwrap();
+    assert!(files.read().config.clients.is_empty());
+}
+
+#[test]
+fn a_variable_may_be_the_password() {
+    // Cargo sets this one for every test.
+    let client = client("username = u\npassword_env = CARGO_PKG_NAME");
+    assert_eq!(client.password.as_ref().unwrap().reveal(), "ariws");
+    for name in ["ARIWS_SURELY_NOT_SET", "a=b"] {
+        let problems = client_errors(&format!("password_env = {name}"));
+        assert_eq!(problems[0].key, "password_env");
+    }
+}
+
+#[test]
+fn a_password_has_one_source() {
+    assert_eq!(
+        client_errors("password = a\npassword_env = CARGO_PKG_NAME").len(),
+        1
+    );
+    assert_eq!(
+        client_errors("password_file = a\npassword_env = b").len(),
+        1
+    );
+}
+
+#[test]
+fn half_of_a_login_is_warned_about() {
+    for line in ["username = u", "password = p"] {
+        let reading = reading(ARI, &format!("{CLIENT}{line}\n"));
+        assert_eq!(warnings(&reading).len(), 1);
+    }
+}
+
+#[test]
+fn a_proxy_has_host_and_port() {
+    let proxy = client("proxy_host = [::1]:3128\nproxy_username = u\nproxy_password = p");
+    let proxy = proxy.proxy.clone().unwrap();
+    assert_eq!((proxy.host.as_str(), proxy.port), ("::1", 3128));
+    assert_eq!(proxy.credentials.unwrap().1.reveal(), "p");
+    for text in [
+        "proxy",
+        "proxy:",
+        "proxy:0",
+        "http://proxy:3128",
+        "::1:3128",
+        "a b:1",
+    ] {
+        assert_eq!(
+            client_errors(&format!("proxy_host = {text}")).len(),
+            1,
+            "{text}"
+        );
+    }
+    assert_eq!(
+        client_errors("proxy_host = a:1\nproxy_username = u").len(),
+        1
+    );
+}
+
+#[test]
+fn keepalives_have_their_times() {
+    let client = client(
+        "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 2\n\
+         tcp_keepalive_probes = 4\nenable_pingpongs = yes\npingpong_interval = 5",
+    );
+    let tcp = client.tcp_keepalive.unwrap();
+    assert_eq!(
+        (tcp.time.as_secs(), tcp.interval.as_secs(), tcp.probes),
+        (1, 2, 4)
+    );
+    let ping = client.pingpong.unwrap();
+    assert_eq!(
+        (ping.time.as_secs(), ping.interval.as_secs(), ping.probes),
+        (5, 5, 3)
+    );
+}
+
+#[test]
+fn a_queue_has_its_bounds() {
+    let client =
+        client("queue_max_bytes = 1000\nqueue_max_messages = 7\nqueue_overflow = drop_newest");
+    let queue = client.queue;
+    assert_eq!((queue.max_bytes, queue.max_messages), (1000, 7));
+    assert_eq!(queue.overflow, Overflow::DropNewest);
+    assert_eq!(client_errors("queue_overflow = block").len(), 1);
+}
+
+#[test]
+fn tls_has_a_least_version() {
+    assert_eq!(
+        client("tls_min_version = 1.3").tls_min_version,
+        TlsVersion::Tls13
+    );
+    assert_eq!(client_errors("tls_min_version = 1.1").len(), 1);
+}
