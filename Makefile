@@ -29,13 +29,12 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 .PHONY: build
-build: ## the library and the sample application, optimized
+build: ## the library, optimized
 	@scripts/require.sh cargo cc
-	$(CARGO) build --release --example application $(CARGO_FLAGS)
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: build minipbx ## two calls at once through the library, shown from both sides
+demo: build application minipbx ## two calls at once through the library, shown from both sides
 	@scripts/demo.sh
 
 .PHONY: test
@@ -100,15 +99,22 @@ sanitize: build minipbx-address venv ## 20 calls under AddressSanitizer
 clean: ## removes target/
 	rm -rf $(TARGET)
 
+# Not optimized, so that it shares what `cargo test` builds; in target/release it would make the library be built with
+# the features that the tests' dependencies ask for.
+.PHONY: application
+application:
+	@scripts/require.sh cargo cc
+	$(CARGO) build --example application $(CARGO_FLAGS)
+
 .PHONY: minipbx
 minipbx:
 	@scripts/require.sh cc
-	@$(MINIPBX) BUILD=$(TARGET)/minipbx
+	@$(MINIPBX) --silent BUILD=$(TARGET)/minipbx
 
 .PHONY: minipbx-address
 minipbx-address:
 	@scripts/require.sh address-sanitizer
-	@$(MINIPBX) BUILD=$(TARGET)/minipbx-address SANITIZE=address
+	@$(MINIPBX) --silent BUILD=$(TARGET)/minipbx-address SANITIZE=address
 
 .PHONY: venv
 venv:

@@ -10,26 +10,33 @@ set -euo pipefail
 source "$(dirname "$0")/harness.sh"
 
 # In microseconds.
-now() { echo "${EPOCHREALTIME/[.,]/}"; }
-start=$(now)
+start=${EPOCHREALTIME/[.,]/}
 
 # Copies lines with the time and the side that said them; the time that a line brings is of that side's own clock.
 show() {
     local side=$1 line time
     while IFS= read -r line; do
         time=$((${EPOCHREALTIME/[.,]/} - start))
-        if [[ $line =~ ^\ *[0-9.]+\ ms\ +(.*)$ ]]; then
-            line=${BASH_REMATCH[1]}
+        if [[ $line =~ ^\ *[0-9]+\.[0-9]+\ (ms\ +)?([^\ ].*)$ ]]; then
+            line=${BASH_REMATCH[2]}
         fi
         printf '%6d.%d ms  %-11s  %s\n' $((time / 1000)) $((time / 100 % 10)) "$side" "$line"
     done
 }
 
-start_application "$target/release/examples/application" --digit-timeout 300 --calls 2 --deadline 9000
+start_application "$target/debug/examples/application" --digit-timeout 300 --calls 2 --deadline 9000
 echo "The application listens on port $port; minipbx places two calls at once."
 show_application show application
 write_configuration "$top/c_examples/demo"
-run_pbx 9 'dial s@stasis-demo_persistent 1#' 'dial s@stasis-demo_per_call' 'wait calls 8000' quit -- \
-    "$target/minipbx/minipbx" | show pbx || fail "minipbx ended with ${PIPESTATUS[0]}"
+lines=(
+    'wait session persistent up 5000'
+    'dial s@stasis-demo_persistent 1#'
+    'dial s@stasis-demo_per_call'
+    'wait stasis 2 5000'
+    'ari show sessions'
+    'wait calls 5000'
+    quit
+)
+run_pbx 9 "${lines[@]}" -- "$target/minipbx/minipbx" | show pbx || fail "minipbx ended with ${PIPESTATUS[0]}"
 wait_for_application || fail "the calls did not run as they should"
 echo "demo: both calls ran from ApplicationRegistered to StasisEnd, all connections were closed with 1000"

@@ -23,7 +23,8 @@ address)
 valgrind)
     # Memory that is still reachable at the end is none that is lost.
     "$top/scripts/calls.sh" "${calls[@]}" -- valgrind --quiet --error-exitcode=99 --fair-sched=yes --num-callers=30 \
-        --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
+        --suppressions="$top/scripts/valgrind.supp" --leak-check=full --show-leak-kinds=definite,possible \
+        --errors-for-leak-kinds=definite,possible \
         "$target/minipbx/minipbx"
     ;;
 *)

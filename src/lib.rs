@@ -16,6 +16,7 @@
 //! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
 
 #![deny(unsafe_code)]
+#![warn(unreachable_pub)]
 
 pub mod cli;
 pub mod config;

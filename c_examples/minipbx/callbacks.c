@@ -12,6 +12,8 @@
 #include "pbx.h"
 #include "stasis.h"
 
+#include <stdio.h>
+
 static void on_log(void *userdata, int32_t level, const char *subject, const char *message)
 {
     (void)userdata;
@@ -129,16 +131,12 @@ ariws_host callbacks_table(struct pbx *pbx)
 
 void callbacks_report(void *data, const ariws_report_entry *entry)
 {
-    static const char *const kinds[] = {"?", "added", "changed", "removed", "refused", "warning"};
-    (void)data;
-    /* A newer library may know kinds that this host does not. */
-    const char *kind = entry->kind > 0 && entry->kind <= ARIWS_REPORT_WARNING ? kinds[entry->kind] : kinds[0];
-    int level = entry->kind == ARIWS_REPORT_REFUSED   ? ARIWS_LOG_ERROR
-                : entry->kind == ARIWS_REPORT_WARNING ? ARIWS_LOG_WARNING
-                                                      : ARIWS_LOG_INFO;
-    if (entry->line > 0) {
-        log_line(level, entry->object, "%s: %s (%s:%u)", kind, entry->message, entry->file, (unsigned int)entry->line);
-    } else {
-        log_line(level, entry->object, "%s: %s", kind, entry->message);
+    struct report_counts *counts = data;
+    counts->entries++;
+    counts->refused += entry->kind == ARIWS_REPORT_REFUSED ? 1 : 0;
+    /* The library logs the same, so a host needs the report only for what it wants to answer at once. The message
+       has everything in it; kind, file and line are for hosts that build something of their own from them. */
+    if (counts->shown) {
+        printf("%s: %s\n", entry->object, entry->message);
     }
 }

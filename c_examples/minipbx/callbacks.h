@@ -7,12 +7,22 @@
 
 #include "ariws.h"
 
+#include <stdbool.h>
+
 struct pbx;
 
 /* The table, with `pbx` as its userdata. */
 ariws_host callbacks_table(struct pbx *pbx);
 
-/* For ariws_load and ariws_reload: writes each entry to the log. */
+/* What ariws_load and ariws_reload report, counted. */
+struct report_counts {
+    size_t entries;
+    size_t refused;
+    /* Each entry also goes to standard output. */
+    bool shown;
+};
+
+/* `data` is a struct report_counts. */
 void callbacks_report(void *data, const ariws_report_entry *entry);
 
 #endif

@@ -87,6 +87,7 @@ static void channel_end(struct channel *channel)
         channel->record->success = status != NULL && strcmp(status, "SUCCESS") == 0;
         channel->record->ended_us = clock_now_us();
         channel->record->ended = true;
+        ++*channel->record->ended_count;
     }
     struct channel **at = &pbx->channels;
     while (*at != channel) {

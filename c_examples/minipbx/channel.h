@@ -63,13 +63,15 @@ struct origination {
 
 /* What `calls` measures of a call (load.c). */
 struct call_record {
-    bool used;
+    bool placed;
     bool ended;
     bool success;
     int64_t began_us;
     int64_t ended_us;
     /* How long ariws_stasis_start took; -1 if it never succeeded. */
     int64_t stasis_us;
+    /* Counts the calls of the command that have ended. */
+    size_t *ended_count;
 };
 
 struct channel {

@@ -6,6 +6,7 @@
 
 #include "channel.h"
 #include "pbx.h"
+#include "terminal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -158,6 +159,18 @@ bool console_execute(struct pbx *pbx, const char *line)
     free(copy);
     fflush(stdout);
     return good;
+}
+
+void console_interactive(struct pbx *pbx)
+{
+    while (!quit_given) {
+        char *line = terminal_read_line(pbx, "minipbx> ");
+        if (line == NULL) {
+            break;
+        }
+        console_execute(pbx, line);
+        free(line);
+    }
 }
 
 /* Adds a candidate once. */

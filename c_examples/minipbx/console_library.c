@@ -32,31 +32,17 @@ static void write_candidate(void *data, const char *text, size_t length)
     text_add(data, "\n");
 }
 
-/* Each entry goes to standard output as the answer of the command. */
-static void report_to_stdout(void *data, const ariws_report_entry *entry)
-{
-    static const char *const kinds[] = {"?", "added", "changed", "removed", "refused", "warning"};
-    const char *kind = entry->kind > 0 && entry->kind <= ARIWS_REPORT_WARNING ? kinds[entry->kind] : kinds[0];
-    size_t *entries = data;
-    ++*entries;
-    printf("%-8s %-20s %s", kind, entry->object, entry->message);
-    if (entry->line > 0) {
-        printf(" (%s:%u)", entry->file, (unsigned int)entry->line);
-    }
-    printf("\n");
-}
-
 bool console_reload(struct pbx *pbx, char **words, size_t count)
 {
     char message[512] = "";
-    size_t entries = 0;
+    struct report_counts counts = {0, 0, true};
     (void)words;
     (void)count;
-    int32_t result = pbx->library.reload(pbx->instance, report_to_stdout, &entries, message, sizeof message);
+    int32_t result = pbx->library.reload(pbx->instance, callbacks_report, &counts, message, sizeof message);
     if (result != ARIWS_OK) {
         return console_fail("%s: %s", pbx->library.result_text(result), message);
     }
-    printf("%zu entries\n", entries);
+    printf("%zu entries, %zu refused\n", counts.entries, counts.refused);
     return true;
 }
 

@@ -123,6 +123,17 @@ static const char *find_state(const char *output, const char *id)
     return "gone";
 }
 
+/* False if minipbx is to end. */
+static bool pass_time(struct pbx *pbx, int64_t until)
+{
+    pthread_mutex_lock(&pbx->lock);
+    while (wait_more(pbx, until)) {
+    }
+    bool going_on = !pbx->stopping;
+    pthread_mutex_unlock(&pbx->lock);
+    return going_on;
+}
+
 bool console_wait_session(struct pbx *pbx, char **words, size_t count)
 {
     const char *const command[] = {"ari", "show", "sessions"};
@@ -145,15 +156,7 @@ bool console_wait_session(struct pbx *pbx, char **words, size_t count)
         if (strcmp(state, words[1]) == 0) {
             return true;
         }
-        pthread_mutex_lock(&pbx->lock);
-        int64_t next = clock_now() + SESSION_LOOK_MS;
-        bool more = true;
-        while (more && clock_now() < next) {
-            more = wait_more(pbx, deadline < next ? deadline : next) || clock_now() < deadline;
-            more = more && !pbx->stopping;
-        }
-        pthread_mutex_unlock(&pbx->lock);
-        if (!more || clock_now() >= deadline) {
+        if (!pass_time(pbx, clock_now() + SESSION_LOOK_MS) || clock_now() >= deadline) {
             return console_fail("session %s is %s", words[0], state);
         }
     }
@@ -165,9 +168,6 @@ bool console_wait_time(struct pbx *pbx, char **words, size_t count)
     if (!parse_deadline(words, count, 0, &deadline)) {
         return false;
     }
-    pthread_mutex_lock(&pbx->lock);
-    while (wait_more(pbx, deadline)) {
-    }
-    pthread_mutex_unlock(&pbx->lock);
+    pass_time(pbx, deadline);
     return true;
 }

@@ -106,8 +106,9 @@ static dialplan_application find_application(const char *name)
     static const struct {
         const char *name;
         dialplan_application run;
-    } applications[] = {{"Answer", run_answer}, {"Hangup", run_hangup},     {"NoOp", run_noop}, {"Verbose", run_verbose},
-                        {"Wait", run_wait},     {"Playback", run_playback}, {"Set", run_set},   {"Stasis", run_stasis}};
+    } applications[] = {{"Answer", run_answer}, {"Hangup", run_hangup},   {"NoOp", run_noop},
+                        {"Set", run_set},       {"Playback", run_playback}, {"Stasis", run_stasis},
+                        {"Wait", run_wait},     {"Verbose", run_verbose}};
     for (size_t i = 0; i < sizeof applications / sizeof applications[0]; i++) {
         if (equal_ignoring_case(name, applications[i].name)) {
             return applications[i].run;

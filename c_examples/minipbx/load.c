@@ -15,15 +15,6 @@
 /* If for so long no call ends, they never will. */
 #define STUCK_MS 60000
 
-static size_t count_ended(const struct call_record *records, size_t count)
-{
-    size_t ended = 0;
-    for (size_t i = 0; i < count; i++) {
-        ended += records[i].ended ? 1 : 0;
-    }
-    return ended;
-}
-
 static int compare_times(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a;
@@ -56,7 +47,7 @@ static bool print_result(const struct call_record *records, size_t count, int64_
     size_t started = 0;
     size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
-        placed += records[i].used ? 1 : 0;
+        placed += records[i].placed ? 1 : 0;
         failed += records[i].success ? 0 : 1;
         if (records[i].ended) {
             durations[ended++] = records[i].ended_us - records[i].began_us;
@@ -76,49 +67,52 @@ static bool print_result(const struct call_record *records, size_t count, int64_
 }
 
 /* Hangs up what is left of them, and waits until their channels have let go of the records. */
-static void abandon(struct pbx *pbx, struct call_record *records, size_t placed)
+static void abandon(struct pbx *pbx, size_t placed, const size_t *ended)
 {
     for (struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
         if (channel->record != NULL) {
             channel_hangup(channel, CAUSE_NORMAL, CAUSE_NORMAL);
         }
     }
-    while (count_ended(records, placed) < placed) {
+    while (*ended < placed) {
         clock_wait(&pbx->changed, &pbx->lock, CLOCK_NEVER);
     }
 }
 
 /* Under the lock. False if they got stuck, or one could not be placed. */
-static bool place_calls(struct pbx *pbx, struct call_record *records, size_t count, size_t at_once, char *extension,
-                        char *context, const char *digits)
+static bool place_calls(struct pbx *pbx, struct call_record *records, size_t count, size_t at_once,
+                        const char *extension, const char *context, const char *digits)
 {
     size_t placed = 0;
     size_t ended = 0;
+    size_t seen = 0;
     int64_t last_end = clock_now();
-    bool good = true;
-    while (ended < count && good) {
-        while (good && placed < count && placed - ended < at_once) {
+    while (ended < count) {
+        while (placed < count && placed - ended < at_once) {
             struct call_record *record = &records[placed];
-            record->used = true;
-            record->stasis_us = -1;
+            record->ended_count = &ended;
             record->began_us = clock_now_us();
-            good = call_in(pbx, extension, context, digits, record) != NULL;
-            record->used = good;
-            placed += good ? 1 : 0;
+            if (call_in(pbx, extension, context, digits, record) == NULL) {
+                goto failed;
+            }
+            record->placed = true;
+            placed++;
         }
-        if (!good) {
-            break;
+        if (ended == seen) {
+            clock_wait(&pbx->changed, &pbx->lock, last_end + STUCK_MS);
         }
-        clock_wait(&pbx->changed, &pbx->lock, last_end + STUCK_MS);
-        size_t now_ended = count_ended(records, placed);
-        last_end = now_ended > ended ? clock_now() : last_end;
-        ended = now_ended;
-        good = !pbx->stopping && clock_now() < last_end + STUCK_MS;
+        if (ended > seen) {
+            seen = ended;
+            last_end = clock_now();
+        } else if (pbx->stopping || clock_now() >= last_end + STUCK_MS) {
+            goto failed;
+        }
     }
-    if (!good) {
-        abandon(pbx, records, placed);
-    }
-    return good;
+    return true;
+
+failed:
+    abandon(pbx, placed, &ended);
+    return false;
 }
 
 bool console_load(struct pbx *pbx, char **words, size_t count)

@@ -1,5 +1,5 @@
 /*
- * The log and the lines about calls. Each line is written by one call, so that lines of several threads do not mix.
+ * The log and the lines about calls. Each line is written whole, so that lines of several threads do not mix.
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "log.h"
@@ -14,7 +14,8 @@
 /* Set once before any thread starts, only read afterwards. */
 static int64_t started_us;
 static int highest = ARIWS_LOG_INFO;
-static int calls_shown = 1;
+static bool calls_shown = true;
+static bool events_shown;
 
 void log_start(int highest_level)
 {
@@ -53,7 +54,7 @@ void log_line(int level, const char *subject, const char *format, ...)
             message);
 }
 
-void show_calls(int yes)
+void show_calls(bool yes)
 {
     calls_shown = yes;
 }
@@ -63,10 +64,23 @@ void call_line(const char *format, ...)
     if (!calls_shown) {
         return;
     }
-    char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    flockfile(stdout);
+    vprintf(format, arguments);
+    putchar('\n');
+    funlockfile(stdout);
     va_end(arguments);
-    printf("%s\n", line);
+}
+
+void show_events(bool yes)
+{
+    events_shown = yes;
+}
+
+void event_line(const char *application, const char *json, size_t length)
+{
+    if (events_shown) {
+        printf("event %s %.*s\n", application, (int)length, json);
+    }
 }

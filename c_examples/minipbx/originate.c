@@ -100,6 +100,17 @@ enum originate_result originate_new(struct pbx *pbx, const char *endpoint, const
     return ORIGINATE_OK;
 }
 
+/* An application that makes a channel gets its events from the start, and those of the other end; all but
+   ChannelCreated, as in Asterisk. */
+static void subscribe(const struct channel *channel, const char *id)
+{
+    const char *app = channel->origination.app;
+    struct application *application = app == NULL ? NULL : application_find(channel->pbx, app);
+    if (application != NULL) {
+        application_subscribe(application, id);
+    }
+}
+
 /* The ";2" of a Local pair: a call into the dialplan, as from a phone. */
 static bool dial_local(struct channel *channel)
 {
@@ -115,17 +126,12 @@ static bool dial_local(struct channel *channel)
     place_local(other, channel->origination.dialled);
     other->other_end = channel;
     channel->other_end = other;
-    /* An application that made the channel gets the events of both ends. */
-    struct application *application =
-        channel->origination.app == NULL ? NULL : application_find(channel->pbx, channel->origination.app);
-    if (application != NULL) {
-        application_subscribe(application, other->id);
-    }
     call_line("call %s %s to %s", other->id, other->name, channel->origination.dialled);
     if (!channel_launch(other, dialplan_run)) {
         channel->other_end = NULL;
         return false;
     }
+    subscribe(channel, other->id);
     return true;
 }
 
@@ -195,13 +201,12 @@ static void originated_life(struct channel *channel)
 
 static bool launch(struct channel *channel, void (*life)(struct channel *channel))
 {
-    struct application *application =
-        channel->origination.app == NULL ? NULL : application_find(channel->pbx, channel->origination.app);
-    if (application != NULL) {
-        application_subscribe(application, channel->id);
-    }
     call_line("call %s %s from ARI", channel->id, channel->name);
-    return channel_launch(channel, life);
+    if (!channel_launch(channel, life)) {
+        return false;
+    }
+    subscribe(channel, channel->id);
+    return true;
 }
 
 bool originate_launch(struct channel *channel)

@@ -80,6 +80,7 @@ void outbox_cancel(struct pbx *pbx, const char *channel_id)
 static void deliver_item(struct pbx *pbx, struct outbox_item *item)
 {
     if (item->deliver != NULL) {
+        event_line(item->subject, item->json, item->length);
         item->deliver(pbx, item->subject, item->json, item->length);
     } else {
         /* ARIWS_ERROR_NOT_FOUND only means that the start was over in the meantime. */

@@ -18,6 +18,14 @@ void pbx_init(struct pbx *pbx, const struct settings *settings)
     outbox_init(&pbx->outbox);
 }
 
+bool pbx_is_stopping(struct pbx *pbx)
+{
+    pthread_mutex_lock(&pbx->lock);
+    bool stopping = pbx->stopping;
+    pthread_mutex_unlock(&pbx->lock);
+    return stopping;
+}
+
 void pbx_stop(struct pbx *pbx)
 {
     pthread_mutex_lock(&pbx->lock);

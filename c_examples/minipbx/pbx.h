@@ -75,6 +75,7 @@ struct pbx {
 /* Not under the lock. */
 void pbx_init(struct pbx *pbx, const struct settings *settings);
 void pbx_free(struct pbx *pbx);
+bool pbx_is_stopping(struct pbx *pbx);
 /* Lets no new call in, hangs up all and waits until they are gone. */
 void pbx_stop(struct pbx *pbx);
 

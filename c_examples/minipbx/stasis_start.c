@@ -32,8 +32,9 @@ struct start {
 
 static void report_failure(const struct channel *channel, const char *app, int32_t result, const char *message)
 {
-    int level = result == ARIWS_ERROR_CANCELLED ? ARIWS_LOG_INFO : ARIWS_LOG_WARNING;
-    log_line(level, channel->id, "Stasis(%s): %s (%s)", app, channel->pbx->library.result_text(result), message);
+    /* The library has told the operator already. */
+    log_line(ARIWS_LOG_DEBUG, channel->id, "Stasis(%s): %s (%s)", app, channel->pbx->library.result_text(result),
+             message);
 }
 
 /* A callback of the library, in a thread of it. */

@@ -57,6 +57,8 @@ pub(crate) struct Conversation {
     number: usize,
     digit_timeout: Duration,
     log: Log,
+    /// Whether the PBX has said anything.
+    begun: bool,
     registered: HashSet<String>,
     /// By the channel's id.
     calls: HashMap<String, Call>,
@@ -74,6 +76,7 @@ impl Conversation {
             number,
             digit_timeout,
             log,
+            begun: false,
             registered: HashSet::new(),
             calls: HashMap::new(),
             pending: HashMap::new(),
@@ -104,6 +107,18 @@ impl Conversation {
         }
     }
 
+    /// The connection ended without a Close. Before the first message that is an attempt that the PBX gave up, because it
+    /// took longer than its connection_timeout: no call is harmed.
+    pub(crate) fn broken(&mut self, reason: impl fmt::Display) {
+        if self.begun {
+            self.lost(reason);
+        } else {
+            self.say(format_args!(
+                "given up by the PBX before its first message ({reason})"
+            ));
+        }
+    }
+
     /// The connection did not end as it should: its calls do not count.
     pub(crate) fn lost(&mut self, reason: impl fmt::Display) {
         self.error(reason);
@@ -111,6 +126,7 @@ impl Conversation {
     }
 
     pub(crate) fn receive(&mut self, text: &str) {
+        self.begun = true;
         let Some(message) = serde_json::from_str::<Value>(text)
             .ok()
             .filter(Value::is_object)
@@ -120,6 +136,7 @@ impl Conversation {
         };
         let kind = text_at(&message, "/type");
         let channel = text_at(&message, "/channel/id");
+        let target = text_at(&message, "/playback/target_uri");
         match kind {
             "RESTResponse" => self.response(&message),
             "ApplicationRegistered" | "ApplicationReplaced" => {
@@ -134,10 +151,9 @@ impl Conversation {
             }
             "StasisStart" => self.stasis_start(&message, channel),
             "ChannelDtmfReceived" => self.digit(channel, text_at(&message, "/digit")),
-            "PlaybackFinished" => self.playback_finished(&message),
+            "PlaybackFinished" => self.playback_finished(target),
             "StasisEnd" => self.stasis_end(channel),
-            _ if channel.is_empty() => self.say(format_args!("<- {kind}")),
-            _ => self.say(format_args!("<- {kind} {channel}")),
+            _ => self.say(format_args!("<- {kind} {channel}{target}")),
         }
     }
 
@@ -177,8 +193,7 @@ impl Conversation {
         }
     }
 
-    fn playback_finished(&mut self, event: &Value) {
-        let target = text_at(event, "/playback/target_uri");
+    fn playback_finished(&mut self, target: &str) {
         self.say(format_args!("<- PlaybackFinished {target}"));
         if let Some(channel) = target.strip_prefix("channel:") {
             self.played(channel);

@@ -130,7 +130,7 @@ async fn connection(
             log.line(number, format_args!("connected from {address}"));
             match converse(socket, &mut conversation).await {
                 Ok(code) => conversation.closed(code.into()),
-                Err(error) => conversation.lost(error),
+                Err(error) => conversation.broken(error),
             }
         }
         Err(error) => conversation.lost(format_args!("refused {address}: {error}")),

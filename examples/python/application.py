@@ -86,6 +86,8 @@ class Tally:
     # Calls that ran from ApplicationRegistered to StasisEnd, on a connection closed with 1000.
     calls: int = 0
     errors: int = 0
+    # Attempts that the PBX gave up before its first message, because they took longer than its connection_timeout.
+    given_up: int = 0
     # Of per-call connections: from the open websocket to StasisStart, in milliseconds.
     open_to_start: list[float] = field(default_factory=list)
 
@@ -98,7 +100,12 @@ class Tally:
                 "median": round(statistics.median(times), 3),
                 "p99": round(times[math.ceil(0.99 * len(times)) - 1], 3),
             }
-        return json.dumps({"calls": self.calls, "errors": self.errors, "open_to_stasis_start_ms": figures})
+        return json.dumps({
+            "calls": self.calls,
+            "errors": self.errors,
+            "given_up": self.given_up,
+            "open_to_stasis_start_ms": figures,
+        })
 
 
 class Conversation:
@@ -110,6 +117,8 @@ class Conversation:
         self.log = log
         self.tally = tally
         self.opened = time.monotonic()
+        # Whether the PBX has said anything.
+        self.begun = False
         self.registered: set[str] = set()
         self.calls: dict[str, Call] = {}
         self.pending: dict[str, Pending] = {}
@@ -128,7 +137,10 @@ class Conversation:
         """The connection is closed, with this code if the PBX gave one: only then its calls count."""
         for call in self.calls.values():
             call.stop_timer()
-        if code is None:
+        if code is None and not self.begun:
+            self.tally.given_up += 1
+            self.say("given up by the PBX before its first message")
+        elif code is None:
             self.error("the connection ended without a Close")
         elif code != 1000 or self.calls:
             self.error(f"closed with {code} during {len(self.calls)} calls")
@@ -137,6 +149,7 @@ class Conversation:
             self.tally.calls += self.finished
 
     def receive(self, text: str | bytes) -> None:
+        self.begun = True
         try:
             message = json.loads(text)
         except ValueError:
@@ -147,6 +160,7 @@ class Conversation:
         kind = message.get("type", "")
         application = message.get("application", "")
         channel = message.get("channel", {}).get("id", "")
+        target = message.get("playback", {}).get("target_uri", "")
         match kind:
             case "RESTResponse":
                 self.response(message)
@@ -161,11 +175,11 @@ class Conversation:
             case "ChannelDtmfReceived":
                 self.digit(channel, message.get("digit", ""))
             case "PlaybackFinished":
-                self.playback_finished(message.get("playback", {}).get("target_uri", ""))
+                self.playback_finished(target)
             case "StasisEnd":
                 self.stasis_end(channel)
             case _:
-                self.say(f"<- {kind} {channel}".rstrip())
+                self.say(f"<- {kind} {channel}{target}")
 
     def stasis_start(self, event: dict, application: str, channel: str) -> None:
         arguments = json.dumps(event.get("args"), separators=(",", ":"), ensure_ascii=False)
@@ -391,7 +405,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, metavar="MS", help="end with status 1 after this time")
     parser.add_argument("--quiet", action="store_true", help="print the port, errors and the summary only")
     parser.add_argument("--report", action="store_true",
-                        help="at the end, print a line of JSON: calls, errors, and the median and 99th percentile "
+                        help="at the end, print a line of JSON: calls, errors, attempts given up, and the median and 99th percentile "
                              "of the time from the open websocket to StasisStart (per-call connections)")
     options = parser.parse_args()
     for one, other in (("username", "password"), ("certificate", "key")):

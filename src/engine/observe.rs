@@ -1,6 +1,5 @@
 //! What commands and metrics see and do.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
@@ -62,7 +61,7 @@ impl Engine {
     }
 }
 
-impl Operator for Arc<Engine> {
+impl Operator for Engine {
     fn snapshot(&self) -> Snapshot {
         Engine::snapshot(self)
     }

@@ -175,7 +175,7 @@ impl Session {
             };
             log.warning(
                 self.id(),
-                format!("attempt {failures} to connect to {uri} failed ({error}); trying again {next}"),
+                format!("no lasting connection to {uri} at attempt {failures} ({error}); trying again {next}"),
             );
         }
         None

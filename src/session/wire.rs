@@ -3,6 +3,7 @@
 //! Reading and writing are two futures of one task, so that a peer that does not read stops the writing only.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -89,6 +90,7 @@ pub(super) async fn run<S: Link + Send>(
     let shared = Shared {
         delivery: Mutex::default(),
         closing: Mutex::default(),
+        peer_closes: AtomicBool::new(false),
         meter,
         outbox,
         patience,
@@ -109,6 +111,8 @@ pub(super) async fn run<S: Link + Send>(
                         let _ = timeout(CLOSE_TIME, &mut reading).await;
                         break (End::Closed, None);
                     }
+                    // Nothing can be sent past the answer to its Close, which reading is about to end with.
+                    Err(_) if shared.peer_closes.load(Ordering::Relaxed) => break reading.await,
                     Err(cause) => break (End::Lost(cause), None),
                 },
                 wish = &mut closing, if last_moment.is_none() => {
@@ -148,6 +152,8 @@ pub(super) async fn run<S: Link + Send>(
 struct Shared<'a> {
     delivery: Mutex<Delivery>,
     closing: Mutex<Option<Closing>>,
+    /// The peer's Close has come.
+    peer_closes: AtomicBool,
     meter: &'a Meter,
     outbox: &'a Outbox,
     patience: Patience,
@@ -305,6 +311,7 @@ async fn read<S: Link>(
             Ok(Frame::Close(frame)) => {
                 let how = End::ClosedByPeer(described(frame.as_ref()));
                 let deadline = Timer::now() + CLOSE_TIME;
+                shared.peer_closes.store(true, Ordering::Relaxed);
                 // The websocket sends its own Close while it is read to its end.
                 while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
                 return (how, None);

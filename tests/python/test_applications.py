@@ -237,6 +237,16 @@ class Scenarios:
         self.assertEqual(output.count("ERROR refused"), 4, output)
         self.assertIn("; 4 errors", output)
 
+    async def test_attempt_given_up(self):
+        await self.launch("--calls", "1", "--digit-timeout", "0")
+        attempt = await self.dial()
+        attempt.socket.transport.abort()
+        pbx = await self.dial()
+        await pbx.registered("app")
+        await pbx.silent_call("app", "1")
+        await pbx.socket.close(1000)
+        self.assertIn("given up by the PBX before its first message", await self.finish(0))
+
     async def fails(self, script, error):
         """What `script` does is an error, so that the call does not count."""
         await self.launch("--calls", "1", "--digit-timeout", "0", "--deadline", "1000")
@@ -319,7 +329,7 @@ class PythonApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
         await pbx.silent_call("per:Test/1", "1")
         await pbx.socket.close(1000)
         report = json.loads((await self.finish(0)).splitlines()[-1])
-        self.assertEqual((report["calls"], report["errors"]), (1, 0))
+        self.assertEqual((report["calls"], report["errors"], report["given_up"]), (1, 0, 0))
         times = report["open_to_stasis_start_ms"]
         self.assertEqual(times["count"], 1)
         self.assertEqual(times["median"], times["p99"])

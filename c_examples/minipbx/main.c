@@ -1,0 +1,192 @@
+/*
+ * minipbx: a small PBX that loads libariws.so. It has channels, a dialplan, Stasis and a part of ARI; its calls are
+ * simulated, so nothing is heard. It shows how a PBX embeds the library, and tests use it to drive the library.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Where to look for what an embedding needs:
+ *   library.c        dlopen and dlsym
+ *   callbacks.c      the table of callbacks
+ *   main.c           ariws_load and ariws_unload
+ *   stasis.c, stasis_start.c   a channel enters and leaves an application
+ *   outbox.c, events.c         events
+ *   ari.c            requests
+ *   console_library.c          reload, metrics and the command line
+ */
+#include "callbacks.h"
+#include "console.h"
+#include "log.h"
+#include "pbx.h"
+#include "signals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    struct settings settings;
+    /* The lines of --command, in order. */
+    const char **commands;
+    size_t command_count;
+    int log_level;
+    bool quiet;
+    bool events;
+};
+
+static void usage(FILE *file)
+{
+    fprintf(file, "usage: minipbx --library PATH --config DIR [options]\n"
+                  "  --library PATH       libariws.so\n"
+                  "  --config DIR         the folder with ari.conf and websocket_client.conf\n"
+                  "  --extensions FILE    the dialplan; without it there are only the contexts of the library\n"
+                  "  --command LINE       run this console line and end; may be given several times\n"
+                  "  --quiet              no lines about calls, and only warnings and errors in the log\n"
+                  "  --verbose            everything in the log\n"
+                  "  --events             a line about each event, with its JSON\n"
+                  "  --blocking-start     use ariws_stasis_start instead of ariws_stasis_start_async\n"
+                  "  --playback-ms N      how long a sound plays (100)\n"
+                  "  --grace-ms N         how long unloading may take (2000)\n"
+                  "Without --command, lines are read from standard input; help lists the commands.\n");
+}
+
+/* Options with a value. */
+static bool set_value(struct options *options, const char *name, const char *value)
+{
+    if (strcmp(name, "--library") == 0) {
+        options->settings.library = value;
+    } else if (strcmp(name, "--config") == 0) {
+        options->settings.config = value;
+    } else if (strcmp(name, "--extensions") == 0) {
+        options->settings.extensions = value;
+    } else if (strcmp(name, "--command") == 0) {
+        options->commands[options->command_count++] = value;
+    } else if (strcmp(name, "--playback-ms") == 0) {
+        return parse_number(value, 0, 3600000, &options->settings.playback_ms);
+    } else if (strcmp(name, "--grace-ms") == 0) {
+        return parse_number(value, 0, 3600000, &options->settings.grace_ms);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool parse_options(int count, char **arguments, struct options *options)
+{
+    for (int i = 1; i < count; i++) {
+        if (strcmp(arguments[i], "--quiet") == 0) {
+            options->quiet = true;
+            options->log_level = ARIWS_LOG_WARNING;
+        } else if (strcmp(arguments[i], "--verbose") == 0) {
+            options->log_level = ARIWS_LOG_DEBUG;
+        } else if (strcmp(arguments[i], "--events") == 0) {
+            options->events = true;
+        } else if (strcmp(arguments[i], "--blocking-start") == 0) {
+            options->settings.blocking_start = true;
+        } else if (i + 1 < count && set_value(options, arguments[i], arguments[i + 1])) {
+            i++;
+        } else {
+            fprintf(stderr, "minipbx: what is \"%s\"?\n", arguments[i]);
+            return false;
+        }
+    }
+    return options->settings.library != NULL && options->settings.config != NULL;
+}
+
+static bool load(struct pbx *pbx)
+{
+    char message[512] = "";
+    struct report_counts counts = {0, 0, false};
+    ariws_host host = callbacks_table(pbx);
+    ariws_options options = ARIWS_OPTIONS_INIT;
+    options.config_directory = pbx->settings.config;
+    options.asterisk_id = MINIPBX_ENTITY_ID;
+    options.product = "minipbx/" ARIWS_VERSION;
+    /* Callbacks run before this returns, in other threads, and take our lock: so it is not held here, and the handle
+       is written straight to where they look for it. */
+    int32_t result =
+        pbx->library.load(&host, &options, callbacks_report, &counts, &pbx->instance, message, sizeof message);
+    if (result != ARIWS_OK) {
+        log_line(ARIWS_LOG_ERROR, "", "cannot load: %s: %s", pbx->library.result_text(result), message);
+        return false;
+    }
+    log_line(ARIWS_LOG_INFO, "", "ariws %s loaded, %zu objects refused", pbx->library.version(), counts.refused);
+    return true;
+}
+
+static bool unload(struct pbx *pbx)
+{
+    int32_t result = pbx->library.unload(pbx->instance, (uint32_t)pbx->settings.grace_ms);
+    if (result != ARIWS_OK) {
+        log_line(ARIWS_LOG_ERROR, "", "cannot unload: %s", pbx->library.result_text(result));
+        return false;
+    }
+    /* From here on no callback runs, the handle is dead, and dlclose is safe. */
+    if (!pbx->finalized) {
+        log_line(ARIWS_LOG_ERROR, "", "the library did not call finalize");
+        return false;
+    }
+    return true;
+}
+
+static bool run_console(struct pbx *pbx, const struct options *options)
+{
+    bool good = true;
+    for (size_t i = 0; i < options->command_count && !console_done() && !pbx_is_stopping(pbx); i++) {
+        good = console_execute(pbx, options->commands[i]) && good;
+    }
+    if (options->command_count == 0) {
+        console_interactive(pbx);
+    }
+    return good;
+}
+
+int main(int argument_count, char **arguments)
+{
+    struct pbx pbx;
+    struct options options;
+    int status = EXIT_FAILURE;
+
+    memset(&options, 0, sizeof options);
+    options.commands = memory_get((size_t)argument_count, sizeof *options.commands);
+    options.log_level = ARIWS_LOG_INFO;
+    options.settings.playback_ms = 100;
+    options.settings.grace_ms = 2000;
+    if (!parse_options(argument_count, arguments, &options)) {
+        usage(stderr);
+        free(options.commands);
+        return 2;
+    }
+    log_start(options.log_level);
+    show_calls(!options.quiet);
+    show_events(options.events);
+    /* Whoever reads our output through a pipe gets each line when it is written. */
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    pbx_init(&pbx, &options.settings);
+
+    if (!signals_start(&pbx) || !library_open(&pbx.library, options.settings.library)) {
+        goto cleanup;
+    }
+    if (options.settings.extensions != NULL && !dialplan_load(&pbx.dialplan, options.settings.extensions)) {
+        goto cleanup;
+    }
+    if (!outbox_start(&pbx) || !load(&pbx)) {
+        goto cleanup;
+    }
+    if (run_console(&pbx, &options)) {
+        status = EXIT_SUCCESS;
+    }
+    /* No channel may be inside the library when it is unloaded. */
+    pbx_stop(&pbx);
+    if (!unload(&pbx)) {
+        status = EXIT_FAILURE;
+    }
+    /* Requests that came while it unloaded may have started threads. */
+    pbx_stop(&pbx);
+
+cleanup:
+    outbox_stop(&pbx);
+    library_close(&pbx.library);
+    signals_stop();
+    pbx_free(&pbx);
+    free(options.commands);
+    return status;
+}

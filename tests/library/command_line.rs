@@ -1,0 +1,111 @@
+//! The commands through the C ABI; what they print in each state is tested beside their code.
+
+use std::ffi::CStr;
+
+use ariws::ffi::*;
+
+use crate::support::configuration::Configuration;
+use crate::support::host::Host;
+use crate::support::library::Library;
+use crate::support::server::Server;
+
+#[test]
+fn the_table_lists_every_command() {
+    let mut words = Vec::new();
+    loop {
+        let mut command = ariws_cli_command {
+            struct_size: size_of::<ariws_cli_command>(),
+            words: std::ptr::null(),
+            arguments: std::ptr::null(),
+            summary: std::ptr::null(),
+            usage: std::ptr::null(),
+        };
+        // SAFETY: the structure has its size.
+        let code = unsafe { ariws_cli_commands(words.len(), &raw mut command) };
+        if code == ARIWS_ERROR_NOT_FOUND {
+            break;
+        }
+        assert_eq!(code, ARIWS_OK);
+        // SAFETY: the strings are static.
+        let text = unsafe { CStr::from_ptr(command.words) };
+        words.push(text.to_str().expect("UTF-8").to_owned());
+    }
+    for expected in [
+        "ari show outbound-websockets",
+        "ari show outbound-websocket",
+        "ari show sessions",
+        "ari show websocket sessions",
+        "ari shutdown websocket session",
+        "ari shutdown websocket sessions",
+        "ari start outbound-websocket",
+    ] {
+        assert!(words.iter().any(|word| word == expected), "{expected} in {words:?}");
+    }
+}
+
+#[test]
+fn a_session_that_is_up_is_shown_as_asterisk_shows_it() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "zeta, alpha");
+    let library = Library::load(&host, &configuration);
+    let _connection = server.accept();
+    let address = server.address().to_string();
+    let output = library.wait_for_output("ari show sessions", |output| output.contains(" Up "));
+    assert_eq!(
+        output,
+        format!(
+            "Connection ID                         Type            RemoteAddr                       State Apps            \n\
+             ------------------------------------- --------------- -------------------------------- ----- ----------------\n\
+             connection1                           persistent      {address:<32} Up    alpha,zeta\n"
+        )
+    );
+}
+
+#[test]
+fn words_that_are_no_command_are_a_usage_error() {
+    let host = Host::new();
+    let configuration = Configuration::empty();
+    let library = Library::load(&host, &configuration);
+    assert_eq!(library.command("ari sing"), (ARIWS_ERROR_USAGE, String::new()));
+    let (code, output) = library.command("ari show outbound-websocket");
+    assert_eq!(code, ARIWS_ERROR_USAGE);
+    assert!(output.starts_with("Usage: ari show outbound-websocket <connection id>"), "{output}");
+}
+
+#[test]
+fn starting_a_running_connection_says_so() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let (code, output) = library.command("ari start outbound-websocket connection1");
+    assert_eq!(code, ARIWS_OK);
+    assert!(output.contains("running"), "{output}");
+}
+
+#[test]
+fn ids_are_completed() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let words = ["ari", "show", "outbound-websocket"];
+    assert_eq!(library.completions(&words, "CONN"), ["connection1"]);
+}
+
+#[test]
+fn shutting_everything_down_leaves_no_session() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
+        "connection2",
+        "per_call_config",
+        server.address(),
+        "app2",
+        "",
+    );
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    let (code, output) = library.command("ari shutdown websocket sessions");
+    assert_eq!((code, output.as_str()), (ARIWS_OK, "Shutting down all websocket sessions\n"));
+    assert_eq!(connection.wait_for_close(), 1000);
+    assert_eq!(library.command("ari show sessions").1.lines().count(), 2);
+}

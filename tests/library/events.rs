@@ -1,0 +1,223 @@
+//! Events from the host to the application.
+
+use ariws::ffi::*;
+use serde_json::json;
+
+use crate::support::configuration::Configuration;
+use crate::support::host::Host;
+use crate::support::library::Library;
+use crate::support::server::Server;
+
+fn event(number: u32) -> String {
+    json!({"type": "Event", "number": number}).to_string()
+}
+
+#[test]
+fn missing_members_are_added_behind_the_others() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    library.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
+    assert_eq!(
+        connection.text(),
+        r#"{"type":"Event","timestamp":"t","asterisk_id":"02:fc:00:00:00:01","application":"app1"}"#
+    );
+}
+
+#[test]
+fn order_is_kept() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    for number in 0..1000 {
+        library.event("app1", &event(number));
+    }
+    for number in 0..1000 {
+        assert_eq!(connection.json()["number"], number);
+    }
+}
+
+#[test]
+fn an_unknown_application_is_not_found() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    assert_eq!(library.event("other", &event(0)), ARIWS_ERROR_NOT_FOUND);
+}
+
+#[test]
+fn what_is_no_json_object_is_refused() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    for text in ["", "[]", "{", "{} {}", r#"{"type":}"#, "null"] {
+        assert_eq!(library.event("app1", text), ARIWS_ERROR_JSON, "{text}");
+    }
+}
+
+#[test]
+fn a_full_queue_drops_the_oldest_and_says_so_once() {
+    let host = Host::new();
+    let address = Server::start().address();
+    let configuration = Configuration::empty().connection(
+        "connection1",
+        "persistent",
+        address,
+        "app1",
+        "queue_max_messages = 3",
+    );
+    let library = Library::load(&host, &configuration);
+    for number in 0..10 {
+        assert_eq!(library.event("app1", &event(number)), ARIWS_OK);
+    }
+    let mut connection = Server::at(address).accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    for number in 7..10 {
+        assert_eq!(connection.json()["number"], number);
+    }
+    host.wait_for_log("7 events were dropped meanwhile");
+    let full: Vec<_> = host
+        .log()
+        .into_iter()
+        .filter(|line| line.contains("queue of events is full"))
+        .collect();
+    assert_eq!(full.len(), 1, "{full:?}");
+    assert!(library.metrics().contains("ariws_events_dropped_total 7"));
+}
+
+#[test]
+fn a_full_queue_drops_the_newest_if_it_is_told_to() {
+    let host = Host::new();
+    let address = Server::start().address();
+    let configuration = Configuration::empty().connection(
+        "connection1",
+        "persistent",
+        address,
+        "app1",
+        "queue_max_messages = 1\nqueue_overflow = drop_newest",
+    );
+    let library = Library::load(&host, &configuration);
+    assert_eq!(library.event("app1", &event(0)), ARIWS_OK);
+    assert_eq!(library.event("app1", &event(1)), ARIWS_ERROR_FULL);
+}
+
+#[test]
+fn pretty_indents_what_goes_out() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1")
+        .replacing("enabled = yes", "enabled = yes\npretty = yes");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    library.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
+    assert_eq!(
+        connection.text(),
+        "{\n  \"type\": \"Event\",\n  \"timestamp\": \"t\",\n  \"asterisk_id\": \"02:fc:00:00:00:01\",\n  \"application\": \"app1\"\n}"
+    );
+}
+
+/// The application dies while events flow. Everything that it did not get is either sent to its successor or counted as
+/// possibly lost; nothing is sent twice and the order stays.
+#[test]
+fn a_killed_application_costs_only_what_is_reported() {
+    const EVENTS: u32 = 30_000;
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut first = server.accept();
+    first.summary();
+    let handle = library.handle();
+    let (killed, is_killed) = std::sync::mpsc::channel();
+    let offering = std::thread::spawn(move || {
+        for number in 0..EVENTS {
+            assert_eq!(handle.event("app1", &event(number)), ARIWS_OK);
+            if number == EVENTS / 2 {
+                is_killed.recv().expect("the kill");
+            }
+        }
+    });
+    let mut received: Vec<u64> = (0..EVENTS / 3)
+        .map(|_| first.json()["number"].as_u64().expect("a number"))
+        .collect();
+    first.reset();
+    killed.send(()).expect("the other thread");
+    let mut second = server.accept();
+    assert_eq!(second.summary(), "ApplicationRegistered app1");
+    while received.last() != Some(&u64::from(EVENTS - 1)) {
+        received.push(second.json()["number"].as_u64().expect("a number"));
+    }
+    offering.join().expect("the other thread");
+
+    assert!(received.is_sorted_by(|one, next| one < next), "in order, none twice");
+    let lost = u64::from(EVENTS) - received.len() as u64;
+    let reported = host.wait_for_log("sent without proof of arrival");
+    let reported: u64 = reported
+        .split_once("; ")
+        .and_then(|(_, rest)| rest.split(' ').next())
+        .and_then(|number| number.parse().ok())
+        .expect("a number in the log");
+    assert!(lost <= reported, "{lost} lost, {reported} reported");
+    let metrics = library.metrics();
+    assert!(
+        metrics.contains(&format!("ariws_messages_unconfirmed_total {reported}")),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    library.event("app1", &event(0));
+    connection.json();
+    // The server answers the library's ping while it waits for a message.
+    let detail = "ari show outbound-websocket connection1 detail";
+    let reading = std::thread::spawn(move || {
+        let quiet = connection.is_quiet();
+        (connection, quiet)
+    });
+    library.wait_for_output(detail, |output| {
+        output.lines().any(|line| line.starts_with("round_trip") && line.contains("ms"))
+    });
+    let (connection, quiet) = reading.join().expect("the other thread");
+    assert!(quiet);
+    connection.reset();
+    host.wait_for_log("0 messages had been sent without proof of arrival");
+}
+
+#[test]
+fn events_racing_with_resets_neither_crash_nor_change_their_order() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1")
+        .replacing("reconnect_interval = 20", "reconnect_interval = 0");
+    let library = Library::load(&host, &configuration);
+    let handle = library.handle();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let offering = std::thread::spawn(move || {
+        let mut number = 0;
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            handle.event("app1", &event(number));
+            number += 1;
+        }
+    });
+    let mut last = None;
+    for _ in 0..50 {
+        let mut connection = server.accept();
+        assert_eq!(connection.summary(), "ApplicationRegistered app1");
+        for _ in 0..5 {
+            let number = connection.json()["number"].as_u64();
+            assert!(last < number, "{last:?} before {number:?}");
+            last = number;
+        }
+        connection.reset();
+    }
+    drop(stop);
+    offering.join().expect("the other thread");
+}

@@ -1,0 +1,56 @@
+//! Websockets that applications opened to the host.
+
+use ariws::ffi::*;
+
+use crate::support::configuration::Configuration;
+use crate::support::host::{Call, Host};
+use crate::support::library::Library;
+use crate::support::server::Server;
+
+#[test]
+fn they_are_listed_and_shut_down_through_the_host() {
+    let host = Host::new();
+    let configuration = Configuration::empty();
+    let library = Library::load(&host, &configuration);
+    assert_eq!(library.inbound_opened("uuid-1", "127.0.0.1:4000", "b,a"), ARIWS_OK);
+    let (_, output) = library.command("ari show websocket sessions");
+    let row = "uuid-1                                inbound         127.0.0.1:4000                   Up    a,b\n";
+    assert!(output.ends_with(row), "{output}");
+    assert_eq!(library.command("ari shutdown websocket session uuid-1").0, ARIWS_OK);
+    host.wait_for(|call| *call == Call::InboundShutdown("uuid-1".into()));
+    assert_eq!(library.inbound_closed("uuid-1"), ARIWS_OK);
+    assert_eq!(library.inbound_closed("uuid-1"), ARIWS_ERROR_NOT_FOUND);
+}
+
+#[test]
+fn an_id_is_open_once() {
+    let host = Host::new();
+    let configuration = Configuration::empty();
+    let library = Library::load(&host, &configuration);
+    assert_eq!(library.inbound_opened("uuid-1", "", ""), ARIWS_OK);
+    assert_eq!(library.inbound_opened("uuid-1", "", ""), ARIWS_ERROR_DUPLICATE);
+}
+
+#[test]
+fn an_application_that_one_took_and_left_is_registered_again() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    library.inbound_opened("uuid-1", "127.0.0.1:4000", "app1");
+    host.take_away("app1");
+    library.inbound_closed("uuid-1");
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    assert!(host.has("app1"));
+}
+
+#[test]
+fn a_channel_that_enters_an_application_left_behind_has_it_registered_again() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    host.take_away("app1");
+    assert_eq!(library.stasis_start("app1", "1", "Local/1"), Ok("app1".into()));
+    assert!(host.has("app1"));
+}

@@ -1,0 +1,16 @@
+//! The whole library through its C ABI, against a websocket server under the tests' control.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod callbacks;
+mod command_line;
+mod events;
+mod handshake;
+mod inbound;
+mod loading;
+mod per_call;
+mod persistent;
+mod reloading;
+mod requests;
+mod unloading;

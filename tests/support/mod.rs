@@ -1,0 +1,14 @@
+//! What the tests share: a host behind the C table, a websocket server to connect to, and configurations.
+#![allow(dead_code)] // Each test crate uses its part.
+
+pub mod configuration;
+pub mod host;
+pub mod library;
+pub mod server;
+
+use std::time::Duration;
+
+/// How long a test waits for what must happen. Far longer than it takes, so that only a fault reaches it.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long a test waits for what must not happen.
+pub const QUIET: Duration = Duration::from_millis(150);

@@ -1,0 +1,221 @@
+//! An application's websocket server, one connection after the other, under the test's control.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, accept_hdr};
+
+use super::{DEADLINE, QUIET};
+
+/// A listening server.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// A connection that the library made.
+pub struct Connection {
+    pub websocket: WebSocket<TcpStream>,
+    /// The fields of the upgrade request, names in lower case.
+    pub fields: Vec<(String, String)>,
+    pub path: String,
+}
+
+impl Server {
+    /// Listens on a free port.
+    pub fn start() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Listens where an earlier server did.
+    pub fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).expect("a port");
+        SockRef::from(&listener)
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a time-out");
+        let address = listener.local_addr().expect("an address");
+        Self { listener, address }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next TCP connection, without an answer to its upgrade request.
+    pub fn accept_tcp(&self) -> TcpStream {
+        let (stream, _) = self.listener.accept().expect("a connection in time");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a time-out");
+        stream.set_nodelay(true).expect("no delay");
+        stream
+    }
+
+    /// The next connection, upgraded with the subprotocol that it asked for.
+    pub fn accept(&self) -> Connection {
+        let mut fields = Vec::new();
+        let mut path = String::new();
+        #[allow(clippy::result_large_err)] // The type is tungstenite's.
+        let upgrade = |request: &Request, mut response: Response| {
+            path = request.uri().to_string();
+            for (name, value) in request.headers() {
+                let value = value.to_str().expect("ASCII").to_owned();
+                fields.push((name.as_str().to_owned(), value));
+            }
+            if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
+                response
+                    .headers_mut()
+                    .insert("Sec-WebSocket-Protocol", protocol.clone());
+            }
+            Ok(response)
+        };
+        let websocket = accept_hdr(self.accept_tcp(), upgrade).expect("an upgrade");
+        Connection {
+            websocket,
+            fields,
+            path,
+        }
+    }
+
+    /// Whether nobody connects for a while.
+    pub fn is_quiet(&self) -> bool {
+        SockRef::from(&self.listener)
+            .set_read_timeout(Some(QUIET))
+            .expect("a time-out");
+        let quiet = self.listener.accept().is_err();
+        SockRef::from(&self.listener)
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a time-out");
+        quiet
+    }
+}
+
+impl Connection {
+    /// The next text message.
+    pub fn text(&mut self) -> String {
+        loop {
+            match self.websocket.read().expect("a message in time") {
+                Message::Text(text) => return text.to_string(),
+                Message::Close(frame) => panic!("closed with {frame:?} instead of a text"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next text message as JSON.
+    pub fn json(&mut self) -> Value {
+        serde_json::from_str(&self.text()).expect("JSON")
+    }
+
+    /// The next message's type and application, "StasisStart app1".
+    pub fn summary(&mut self) -> String {
+        let message = self.json();
+        format!(
+            "{} {}",
+            message["type"].as_str().unwrap_or_default(),
+            message["application"].as_str().unwrap_or_default()
+        )
+    }
+
+    /// The next messages' types and applications.
+    pub fn summaries(&mut self, count: usize) -> Vec<String> {
+        (0..count).map(|_| self.summary()).collect()
+    }
+
+    pub fn send(&mut self, message: &Value) {
+        self.websocket
+            .send(Message::text(message.to_string()))
+            .expect("room");
+    }
+
+    /// Asks and waits for the answer.
+    pub fn ask(&mut self, method: &str, uri: &str) -> Value {
+        self.send(&request("r", method, uri));
+        self.json()
+    }
+
+    /// Waits for the library's Close; gives its code.
+    pub fn wait_for_close(&mut self) -> u16 {
+        loop {
+            match self.websocket.read() {
+                Ok(Message::Close(Some(CloseFrame { code, .. }))) => {
+                    // Sends the answer.
+                    while self.websocket.read().is_ok() {}
+                    return code.into();
+                }
+                Ok(Message::Close(None)) => return 1005,
+                Ok(_) => {}
+                Err(error) => panic!("no Close: {error}"),
+            }
+        }
+    }
+
+    /// Closes with a Close frame and waits for the answer.
+    pub fn close(mut self, code: u16) {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
+        self.websocket.close(Some(frame)).expect("room");
+        loop {
+            match self.websocket.read() {
+                Ok(_) => {}
+                Err(Error::ConnectionClosed) => return,
+                Err(error) => panic!("the Close was not answered: {error}"),
+            }
+        }
+    }
+
+    /// Ends the connection as a process that is killed does: by a reset.
+    pub fn reset(self) {
+        SockRef::from(self.websocket.get_ref())
+            .set_linger(Some(Duration::ZERO))
+            .expect("a linger time");
+    }
+
+    /// Ends the connection without a Close.
+    pub fn finish(self) {
+        self.websocket
+            .get_ref()
+            .shutdown(Shutdown::Both)
+            .expect("a connection");
+    }
+
+    /// Whether no text message comes for a while.
+    pub fn is_quiet(&mut self) -> bool {
+        let stream = self.websocket.get_ref();
+        stream.set_read_timeout(Some(QUIET)).expect("a time-out");
+        let quiet = loop {
+            match self.websocket.read() {
+                Ok(Message::Text(_) | Message::Close(_)) => break false,
+                Ok(_) => {}
+                Err(Error::Io(_)) => break true,
+                Err(_) => break false,
+            }
+        };
+        let stream = self.websocket.get_ref();
+        stream.set_read_timeout(Some(DEADLINE)).expect("a time-out");
+        quiet
+    }
+
+    /// Sends bytes past the websocket.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.websocket.get_mut().write_all(bytes).expect("room");
+    }
+
+    /// Reads bytes past the websocket until the end of the connection.
+    pub fn read_raw(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // A reset is an end as well.
+        let _ = self.websocket.get_mut().read_to_end(&mut bytes);
+        bytes
+    }
+}
+
+/// A RESTRequest.
+pub fn request(id: &str, method: &str, uri: &str) -> Value {
+    json!({"type": "RESTRequest", "request_id": id, "method": method, "uri": uri})
+}
