@@ -234,12 +234,14 @@ typedef struct ariws_request {
     const char *session_id;
     // "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     const char *method;
-    // The path as it was sent, without the query: still percent-encoded, no leading `/ari/`.
+    // The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded. The library answers
+    // `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
+    // does not have, is the host's to answer.
     const char *path;
     // The parameters in the order query string, `query_strings`, form body. Where a name occurs more
     // than once the last one counts (as Asterisk does); members of a JSON body override them all.
     const struct ariws_parameter *parameters;
-    // How many.
+    // Their number.
     size_t parameters_count;
     // The content type of the body as the application wrote it, NULL if there is no body.
     const char *content_type;
@@ -276,13 +278,14 @@ typedef int32_t (*ariws_app_register_callback)(void *userdata,
                                                const char *app,
                                                int32_t subscribe_all);
 
-// Ends the registration of a Stasis application. Thread and rules as for `ariws_app_register_callback`.
+// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays. Thread
+// and rules as for `ariws_app_register_callback`.
 typedef void (*ariws_app_unregister_callback)(void *userdata,
                                               const char *app);
 
 // Tells whether anybody has registered the Stasis application: 1 or 0.
 //
-// Thread: the one that called `ariws_stasis_start`, or the pool for host calls.
+// Thread: a pool of the library's for host calls. It may block.
 typedef int32_t (*ariws_app_is_registered_callback)(void *userdata,
                                                     const char *app);
 
@@ -300,10 +303,14 @@ typedef int32_t (*ariws_context_create_callback)(void *userdata,
 typedef void (*ariws_context_destroy_callback)(void *userdata,
                                                const char *context);
 
-// The per-call connection of a channel is lost for good: the host ends Stasis for the channel with
-// STASISSTATUS=FAILED and goes on in the dialplan. Thread: the pool for host calls.
+// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
+// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
+// in that application any more, there is nothing to do.
+//
+// Thread: a pool of the library's for host calls. It may block.
 typedef void (*ariws_stasis_failed_callback)(void *userdata,
-                                             const char *channel_id);
+                                             const char *channel_id,
+                                             const char *application);
 
 // The operator shut down a websocket that an application had opened to the host. Thread: the pool for host
 // calls.
@@ -372,7 +379,8 @@ typedef struct ariws_report_entry {
     int32_t kind;
     // The object's name: the section. "" where the whole file is concerned.
     const char *object;
-    // What happened and why, in words for the operator.
+    // What happened and why, in words for the operator, without what the other fields say. The library writes the same
+    // to the log.
     const char *message;
     // The file, "" for entries that concern none.
     const char *file;
@@ -478,7 +486,8 @@ int32_t ariws_metrics(const struct ariws_instance *instance,
 // @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
 // @param json         the event, UTF-8, need not be NUL-terminated
 // @param json_length  its length in bytes
-// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application, ARIWS_ERROR_JSON if it is not a JSON
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
+//         of a call: not worth a warning), ARIWS_ERROR_JSON if it is not a JSON
 //         object, ARIWS_ERROR_FULL if it was dropped
 //
 // Thread: any. Never blocks; takes no lock that input or output can hold.
@@ -615,7 +624,9 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
 // connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
 // that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
-// when the channel leaves.
+// when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent. Channels that enter
+// `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
+// connection open.
 //
 // @param instance          the instance
 // @param app               the application's name as the dialplan gives it
@@ -656,7 +667,7 @@ int32_t ariws_stasis_start(const struct ariws_instance *instance,
 // @param message_size   its size in bytes
 // @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
 //
-// Thread: any. Never blocks, but for the host's own `app_is_registered`.
+// Thread: any. Never blocks.
 //
 // # Safety
 // Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.

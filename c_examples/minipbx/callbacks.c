@@ -84,13 +84,13 @@ static void on_context_destroy(void *userdata, const char *name)
     log_line(ARIWS_LOG_DEBUG, name, ours ? "context destroyed" : "no such context of the library");
 }
 
-static void on_stasis_failed(void *userdata, const char *channel_id)
+static void on_stasis_failed(void *userdata, const char *channel_id, const char *application)
 {
     struct pbx *pbx = userdata;
     pthread_mutex_lock(&pbx->lock);
     struct channel *channel = channel_find(pbx, channel_id);
     if (channel != NULL) {
-        stasis_failed(channel);
+        stasis_failed(channel, application);
     }
     pthread_mutex_unlock(&pbx->lock);
 }

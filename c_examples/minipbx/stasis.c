@@ -14,6 +14,7 @@
 #include "pbx.h"
 #include "playback.h"
 
+#include <string.h>
 #include <stdlib.h>
 
 static void enter(struct channel *channel, char *application, const char *args)
@@ -107,10 +108,11 @@ void stasis_run(struct channel *channel, const char *app, const char *args)
     call_line("call %s STASISSTATUS=%s", channel->id, success ? "SUCCESS" : "FAILED");
 }
 
-void stasis_failed(struct channel *channel)
+void stasis_failed(struct channel *channel, const char *application)
 {
-    /* It may come between the end of the start and StasisStart. */
-    if (channel->phase != STASIS_OUTSIDE) {
+    /* It may come between the end of the start and StasisStart, and too late: when the channel is elsewhere already. */
+    bool concerned = channel->application == NULL || strcmp(channel->application, application) == 0;
+    if (channel->phase != STASIS_OUTSIDE && concerned) {
         channel->stasis_failed = true;
         channel_changed(channel);
     }

@@ -18,6 +18,6 @@ void stasis_run(struct channel *channel, const char *app, const char *args);
 int32_t stasis_start(struct channel *channel, const char *app, char **application);
 
 /* The library's callback: the application's connection is lost for good. */
-void stasis_failed(struct channel *channel);
+void stasis_failed(struct channel *channel, const char *application);
 
 #endif

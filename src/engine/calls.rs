@@ -94,12 +94,11 @@ impl Engine {
     /// Ends Stasis for the channels of a per-call session, which an operator shut down.
     pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
         let channels = call.session.channels();
-        if let Some(application) = call.session.call_application() {
-            self.context.calls.app_unregister(application).await;
-            call.session.withdraw(application);
-        }
+        let application = call.session.call_application().unwrap_or_default();
+        self.context.calls.app_unregister(application).await;
+        call.session.withdraw(application);
         call.session.stop(stop);
-        self.fail(&channels).await;
+        self.fail(&channels, application).await;
     }
 
     /// Notes that a channel is being started, so that it can be cancelled from this moment on.
@@ -133,8 +132,11 @@ impl Engine {
         self.table().starting.remove(&entry.channel_id);
         if let Err(error) = &outcome {
             self.log().notice(
-                &entry.channel_name,
-                format!("does not enter Stasis({}): {error}", entry.app),
+                &entry.channel_id,
+                format!(
+                    "{} does not enter Stasis({}): {error}",
+                    entry.channel_name, entry.app
+                ),
             );
         }
         outcome
@@ -155,7 +157,11 @@ impl Engine {
             .values()
             .find(|connection| connection.apps.contains(app))
             .ok_or_else(|| Error::NotFound(format!("nobody serves the application {app}")))?;
-        if let Some(fault) = connection.apps_fault.as_ref().or(connection.user_fault.as_ref()) {
+        if let Some(fault) = connection
+            .apps_fault
+            .as_ref()
+            .or(connection.user_fault.as_ref())
+        {
             return Err(Error::InvalidConnection(format!(
                 "connection {} is invalid: {fault}",
                 connection.name
@@ -220,7 +226,9 @@ impl Engine {
             }
         };
         // The task always answers; if it was ended with the runtime, so is this one.
-        outcome.unwrap_or(Err(Error::Unloaded)).map(|()| application)
+        outcome
+            .unwrap_or(Err(Error::Unloaded))
+            .map(|()| application)
     }
 
     /// Makes an older session of the same channel leave its application: a channel may enter an application again while the
@@ -241,7 +249,9 @@ impl Engine {
         let respond = {
             let answer = Arc::clone(&answer);
             move |outcome: Result<()>| {
-                let mut answer = answer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut answer = answer
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 match answer.take() {
                     // Whoever started it may have gone with the instance.
                     Some(answer) => answer.send(outcome).is_ok(),
@@ -267,7 +277,9 @@ impl Engine {
         };
         let error = match ending {
             Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
-            Ok(Ending::NotRegistered) => Error::Host("the PBX did not register the application".into()),
+            Ok(Ending::NotRegistered) => {
+                Error::Host("the PBX did not register the application".into())
+            }
             Ok(Ending::Stopped | Ending::Over) => Error::Cancelled,
             Err(_) => {
                 self.log()
@@ -278,7 +290,8 @@ impl Engine {
         let lost = matches!(error, Error::Connect(_) | Error::Internal(_));
         let never_opened = respond(Err(error));
         if lost && !never_opened {
-            self.fail(&channels).await;
+            let application = session.call_application().unwrap_or_default();
+            self.fail(&channels, application).await;
         }
         self.table().ended += session.counters().totals();
     }
@@ -287,7 +300,7 @@ impl Engine {
     async fn release(&self, call: &PerCall) {
         let session = &call.session;
         let application = session.call_application().unwrap_or_default();
-        if session.view().totals.connections_opened > 0 {
+        if session.is_announced(application) {
             self.context.calls.app_unregister(application).await;
         }
         self.routes.clear(application, session);
@@ -295,11 +308,15 @@ impl Engine {
         call.gone.cancel();
     }
 
-    async fn fail(&self, channels: &[String]) {
+    async fn fail(&self, channels: &[String], application: &str) {
         for channel in channels {
-            self.log()
-                .warning(channel, "its application is gone: Stasis ends with STASISSTATUS=FAILED");
-            self.context.calls.stasis_failed(channel).await;
+            self.log().warning(
+                channel,
+                format!(
+                    "its application {application} is gone: Stasis ends with STASISSTATUS=FAILED"
+                ),
+            );
+            self.context.calls.stasis_failed(channel, application).await;
         }
     }
 }

@@ -127,7 +127,9 @@ impl Engine {
         let status = u16::try_from(status)
             .ok()
             .filter(|status| (100..600).contains(status))
-            .ok_or_else(|| Error::Argument(format!("{status} is no HTTP status code (100 to 599)")))?;
+            .ok_or_else(|| {
+                Error::Argument(format!("{status} is no HTTP status code (100 to 599)"))
+            })?;
         if let Some(body) = body {
             protocol::check_body(body).map_err(Error::Json)?;
         }

@@ -164,8 +164,16 @@ impl Engine {
         let new = Arc::new(reading.config);
         let mut lines: Vec<_> = reading.problems.into_iter().map(Line::problem).collect();
         lines.extend(changes(&old, &new));
-        for line in lines.iter().filter(|line| line.file.as_os_str().is_empty()) {
-            self.log().info(&line.object, line.message.as_str());
+        for line in &lines {
+            let done = match line.kind {
+                ReportKind::Added => "added",
+                ReportKind::Changed => "changed",
+                ReportKind::Removed => "removed",
+                // Logged as problems.
+                ReportKind::Refused | ReportKind::Warning => continue,
+            };
+            self.log()
+                .info(&line.object, format!("{done}: {}", line.message));
         }
         self.apply(&old, new).await;
         Ok(lines)
@@ -193,15 +201,22 @@ fn changes(old: &Config, new: &Config) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     for connection in &diff.removed {
-        lines.push(Line::change(ReportKind::Removed, &connection.name, "removed".into()));
+        lines.push(Line::change(
+            ReportKind::Removed,
+            &connection.name,
+            described(connection),
+        ));
     }
     for change in &diff.changed {
-        let message = format!("changed: {}", change.parameters.join(", "));
+        let message = change.parameters.join(", ");
         lines.push(Line::change(ReportKind::Changed, &change.new.name, message));
     }
     for connection in &diff.added {
-        let message = format!("added: {}", described(connection));
-        lines.push(Line::change(ReportKind::Added, &connection.name, message));
+        lines.push(Line::change(
+            ReportKind::Added,
+            &connection.name,
+            described(connection),
+        ));
     }
     lines
 }
@@ -213,7 +228,11 @@ impl Line {
                 Severity::Error => ReportKind::Refused,
                 Severity::Warning => ReportKind::Warning,
             },
-            message: problem.to_string(),
+            message: if problem.key.is_empty() {
+                problem.message
+            } else {
+                format!("{}: {}", problem.key, problem.message)
+            },
             object: problem.section,
             file: problem.file,
             line: problem.line,

@@ -36,7 +36,10 @@ impl Options {
         io_threads: u32,
         request_threads: u32,
     ) -> Result<Self> {
-        if product.chars().any(|character| !(' '..='~').contains(&character)) {
+        if product
+            .chars()
+            .any(|character| !(' '..='~').contains(&character))
+        {
             return Err(Error::Argument(
                 "product may have printable ASCII characters only".into(),
             ));
@@ -69,7 +72,9 @@ impl Options {
 
 fn threads(name: &str, given: u32, most: u32, default: usize) -> Result<usize> {
     if given > most {
-        return Err(Error::Argument(format!("{name} is {given}, at most {most} are allowed")));
+        return Err(Error::Argument(format!(
+            "{name} is {given}, at most {most} are allowed"
+        )));
     }
     match usize::try_from(given) {
         Ok(0) | Err(_) => Ok(default),

@@ -49,7 +49,11 @@ impl Engine {
             .connections
             .get(name)
             .ok_or_else(|| Error::NotFound(format!("no outbound websocket {name}")))?;
-        if let Some(fault) = connection.apps_fault.as_ref().or(connection.user_fault.as_ref()) {
+        if let Some(fault) = connection
+            .apps_fault
+            .as_ref()
+            .or(connection.user_fault.as_ref())
+        {
             return Ok(Started::Invalid(fault.clone()));
         }
         if self.is_begun(name) {
@@ -81,7 +85,9 @@ impl Engine {
                 ));
             }
         } else {
-            return Err(Error::NotFound(format!("Websocket session '{id}' not found")));
+            return Err(Error::NotFound(format!(
+                "Websocket session '{id}' not found"
+            )));
         }
         Ok(())
     }
@@ -155,7 +161,11 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(session.run(None)).catch_unwind().await.is_err() {
+            while AssertUnwindSafe(session.run(None))
+                .catch_unwind()
+                .await
+                .is_err()
+            {
                 engine.log().error(
                     session.id(),
                     "the session failed inside the library; it begins again",
@@ -266,7 +276,9 @@ impl Engine {
                 if registration == Registration::Replaced {
                     self.log().notice(
                         session.id(),
-                        format!("application {app} was registered by somebody else and is taken over"),
+                        format!(
+                            "application {app} was registered by somebody else and is taken over"
+                        ),
                     );
                 }
                 session.announce(app);

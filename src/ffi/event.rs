@@ -19,7 +19,8 @@ use crate::error::Error;
 /// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
 /// @param json         the event, UTF-8, need not be NUL-terminated
 /// @param json_length  its length in bytes
-/// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application, ARIWS_ERROR_JSON if it is not a JSON
+/// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
+///         of a call: not worth a warning), ARIWS_ERROR_JSON if it is not a JSON
 ///         object, ARIWS_ERROR_FULL if it was dropped
 ///
 /// Thread: any. Never blocks; takes no lock that input or output can hold.

@@ -14,6 +14,7 @@ type Log = unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char);
 type Request = unsafe extern "C" fn(*mut c_void, *const ariws_request);
 type Register = unsafe extern "C" fn(*mut c_void, *const c_char, i32) -> i32;
 type Text = unsafe extern "C" fn(*mut c_void, *const c_char);
+type TwoTexts = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char);
 type TextResult = unsafe extern "C" fn(*mut c_void, *const c_char) -> i32;
 type Context = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> i32;
 type Finalize = unsafe extern "C" fn(*mut c_void);
@@ -28,7 +29,7 @@ pub(super) struct HostTable {
     app_is_registered: TextResult,
     context_create: Context,
     context_destroy: Text,
-    stasis_failed: Text,
+    stasis_failed: TwoTexts,
     inbound_shutdown: Option<Text>,
     finalize: Option<Finalize>,
 }
@@ -41,8 +42,7 @@ impl HostTable {
             callback.ok_or_else(|| Error::Argument(format!("the callback {name} is missing")))
         }
         // SAFETY: the caller's promise; absent callbacks are None.
-        let host =
-            unsafe { sized::copy(host, offset_of!(ariws_host, inbound_shutdown), "host")? };
+        let host = unsafe { sized::copy(host, offset_of!(ariws_host, inbound_shutdown), "host")? };
         Ok(Self {
             userdata: SendPointer(host.userdata),
             log: required(host.log, "log")?,
@@ -80,7 +80,12 @@ impl Host for HostTable {
         calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
             unsafe {
-                (self.log)(self.userdata.get(), level, subject.as_ptr(), message.as_ptr());
+                (self.log)(
+                    self.userdata.get(),
+                    level,
+                    subject.as_ptr(),
+                    message.as_ptr(),
+                );
             }
         });
     }
@@ -114,7 +119,9 @@ impl Host for HostTable {
             path: path.as_ptr(),
             parameters: parameters.as_ptr(),
             parameters_count: parameters.len(),
-            content_type: content_type.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
+            content_type: content_type
+                .as_ref()
+                .map_or(ptr::null(), |text| text.as_ptr()),
             body: body.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
             body_length: body.as_ref().map_or(0, |text| text.as_bytes().len()),
             user: user.as_ptr(),
@@ -127,7 +134,11 @@ impl Host for HostTable {
         });
     }
 
-    fn app_register(&self, app: &str, subscribe_all: bool) -> std::result::Result<Registration, Failed> {
+    fn app_register(
+        &self,
+        app: &str,
+        subscribe_all: bool,
+    ) -> std::result::Result<Registration, Failed> {
         let app = c_text(app);
         let result = calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the string lives until it returns.
@@ -152,7 +163,11 @@ impl Host for HostTable {
         })
     }
 
-    fn context_create(&self, context: &str, app: &str) -> std::result::Result<ContextState, Failed> {
+    fn context_create(
+        &self,
+        context: &str,
+        app: &str,
+    ) -> std::result::Result<ContextState, Failed> {
         let (context, app) = (c_text(context), c_text(app));
         let result = calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
@@ -169,8 +184,18 @@ impl Host for HostTable {
         self.with_text(self.context_destroy, context);
     }
 
-    fn stasis_failed(&self, channel_id: &str) {
-        self.with_text(self.stasis_failed, channel_id);
+    fn stasis_failed(&self, channel_id: &str, application: &str) {
+        let (channel_id, application) = (c_text(channel_id), c_text(application));
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
+            unsafe {
+                (self.stasis_failed)(
+                    self.userdata.get(),
+                    channel_id.as_ptr(),
+                    application.as_ptr(),
+                );
+            }
+        });
     }
 
     fn inbound_shutdown(&self, session_id: &str) -> bool {
@@ -195,9 +220,8 @@ impl Host for HostTable {
 
 /// What cannot stand in a C string is shown as what it is: a character that does not belong.
 fn c_text(text: &str) -> CString {
-    CString::new(text).unwrap_or_else(|_| {
-        CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
-    })
+    CString::new(text)
+        .unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
 
 fn terminated(text: &str) -> Vec<u8> {

@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 /// If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
 /// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
 /// that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
-/// when the channel leaves.
+/// when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent. Channels that enter
+/// `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
+/// connection open.
 ///
 /// @param instance          the instance
 /// @param app               the application's name as the dialplan gives it
@@ -79,7 +81,7 @@ pub unsafe extern "C" fn ariws_stasis_start(
 /// @param message_size   its size in bytes
 /// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
 ///
-/// Thread: any. Never blocks, but for the host's own `app_is_registered`.
+/// Thread: any. Never blocks.
 ///
 /// # Safety
 /// Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.
@@ -106,7 +108,9 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
                 Err(error) => (i32::from(&error), None, error.to_string()),
             };
             let reason = CString::new(reason.replace('\0', "\u{fffd}")).unwrap_or_default();
-            let application = application.as_ref().map_or(ptr::null(), |name| name.as_ptr());
+            let application = application
+                .as_ref()
+                .map_or(ptr::null(), |name| name.as_ptr());
             calling_host(|| {
                 // SAFETY: the host gave the pair of callback and data; the strings live until the callback returns.
                 unsafe { done(data.get(), result, application, reason.as_ptr()) };

@@ -46,7 +46,9 @@ pub(super) unsafe fn bytes<'a>(
         return Err(Error::Null(name));
     }
     if isize::try_from(length).is_err() {
-        return Err(Error::Argument(format!("the length of {name} is impossible")));
+        return Err(Error::Argument(format!(
+            "the length of {name} is impossible"
+        )));
     }
     // SAFETY: not NULL, and the caller vouches for the length.
     Ok(unsafe { slice::from_raw_parts(start.cast(), length) })

@@ -82,12 +82,14 @@ pub struct ariws_request {
     pub session_id: *const c_char,
     /// "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     pub method: *const c_char,
-    /// The path as it was sent, without the query: still percent-encoded, no leading `/ari/`.
+    /// The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded. The library answers
+    /// `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
+    /// does not have, is the host's to answer.
     pub path: *const c_char,
     /// The parameters in the order query string, `query_strings`, form body. Where a name occurs more
     /// than once the last one counts (as Asterisk does); members of a JSON body override them all.
     pub parameters: *const ariws_parameter,
-    /// How many.
+    /// Their number.
     pub parameters_count: usize,
     /// The content type of the body as the application wrote it, NULL if there is no body.
     pub content_type: *const c_char,
@@ -124,13 +126,14 @@ pub type ariws_app_register_callback = Option<
     unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32,
 >;
 
-/// Ends the registration of a Stasis application. Thread and rules as for `ariws_app_register_callback`.
+/// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays. Thread
+/// and rules as for `ariws_app_register_callback`.
 pub type ariws_app_unregister_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char)>;
 
 /// Tells whether anybody has registered the Stasis application: 1 or 0.
 ///
-/// Thread: the one that called `ariws_stasis_start`, or the pool for host calls.
+/// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_app_is_registered_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
 
@@ -141,21 +144,25 @@ pub type ariws_app_is_registered_callback =
 ///
 /// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_context_create_callback = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        context: *const c_char,
-        app: *const c_char,
-    ) -> i32,
+    unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char, app: *const c_char) -> i32,
 >;
 
 /// Destroys a context that `context_create` created. Thread as there.
 pub type ariws_context_destroy_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
 
-/// The per-call connection of a channel is lost for good: the host ends Stasis for the channel with
-/// STASISSTATUS=FAILED and goes on in the dialplan. Thread: the pool for host calls.
-pub type ariws_stasis_failed_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, channel_id: *const c_char)>;
+/// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
+/// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
+/// in that application any more, there is nothing to do.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_stasis_failed_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        channel_id: *const c_char,
+        application: *const c_char,
+    ),
+>;
 
 /// The operator shut down a websocket that an application had opened to the host. Thread: the pool for host
 /// calls.
@@ -241,7 +248,8 @@ pub struct ariws_report_entry {
     pub kind: i32,
     /// The object's name: the section. "" where the whole file is concerned.
     pub object: *const c_char,
-    /// What happened and why, in words for the operator.
+    /// What happened and why, in words for the operator, without what the other fields say. The library writes the same
+    /// to the log.
     pub message: *const c_char,
     /// The file, "" for entries that concern none.
     pub file: *const c_char,

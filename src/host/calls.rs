@@ -73,9 +73,10 @@ impl Calls {
     }
 
     /// `stasis_failed`.
-    pub async fn stasis_failed(&self, channel_id: &str) {
-        let channel_id = channel_id.to_owned();
-        self.run(move |host| host.stasis_failed(&channel_id)).await;
+    pub async fn stasis_failed(&self, channel_id: &str, application: &str) {
+        let (channel_id, application) = (channel_id.to_owned(), application.to_owned());
+        self.run(move |host| host.stasis_failed(&channel_id, &application))
+            .await;
     }
 
     /// `inbound_shutdown`.

@@ -23,8 +23,8 @@ pub trait Host: Send + Sync + 'static {
     fn context_create(&self, context: &str, app: &str) -> Result<ContextState, Failed>;
     /// Destroys a context that `context_create` created.
     fn context_destroy(&self, context: &str);
-    /// Ends Stasis for a channel whose connection is lost for good.
-    fn stasis_failed(&self, channel_id: &str);
+    /// Ends Stasis for a channel in an application whose connection is lost for good.
+    fn stasis_failed(&self, channel_id: &str, application: &str);
     /// Closes a websocket that an application opened; false if the host cannot.
     fn inbound_shutdown(&self, session_id: &str) -> bool;
     /// The last call.

@@ -148,6 +148,10 @@ mod tests {
             answer.extend_from_slice(&[b'y'; 1024]);
             answer.extend_from_slice(b"\r\n");
         }
-        assert!(read(&answer).await.is_err_and(|error| error.contains("over 65536 bytes")));
+        assert!(
+            read(&answer)
+                .await
+                .is_err_and(|error| error.contains("over 65536 bytes"))
+        );
     }
 }

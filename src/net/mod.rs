@@ -141,8 +141,7 @@ async fn attempt(
         }
         Err(error) => Err(error),
     };
-    let (websocket, meter) =
-        upgraded.inspect_err(|_| memory.rotation.failed(remote))?;
+    let (websocket, meter) = upgraded.inspect_err(|_| memory.rotation.failed(remote))?;
     memory.rotation.succeeded(remote);
     Ok(Connected {
         websocket,

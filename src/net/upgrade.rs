@@ -33,7 +33,10 @@ pub(super) async fn upgrade<S: Link>(
         .write_all(request(client, user_agent, &key).as_bytes())
         .await
         .map_err(|error| fail(error.to_string()))?;
-    stream.flush().await.map_err(|error| fail(error.to_string()))?;
+    stream
+        .flush()
+        .await
+        .map_err(|error| fail(error.to_string()))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(fail)?;
 
@@ -137,7 +140,11 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
         if !offered || chosen.next().is_some() {
             return Err(format!(
                 "the server chose the subprotocol {protocol}, offered were: {} (protocols)",
-                if client.protocols.is_empty() { "none" } else { &client.protocols }
+                if client.protocols.is_empty() {
+                    "none"
+                } else {
+                    &client.protocols
+                }
             ));
         }
     }

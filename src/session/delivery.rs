@@ -114,7 +114,10 @@ mod tests {
         let mut delivery = with_messages(3);
         drop(delivery.handed(1));
         let (unconfirmed, unsent) = delivery.end();
-        assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
+        assert_eq!(
+            (unconfirmed, texts(unsent)),
+            (1, vec!["1".into(), "2".into()])
+        );
     }
 
     #[test]

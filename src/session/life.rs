@@ -77,7 +77,9 @@ impl Session {
         if dropped > 0 {
             self.context().log.warning(
                 self.id(),
-                format!("{dropped} events were dropped: the session ended before they could be sent"),
+                format!(
+                    "{dropped} events were dropped: the session ended before they could be sent"
+                ),
             );
         }
         ending
@@ -286,7 +288,13 @@ impl Session {
         }
     }
 
-    fn report_open(&self, connected: &Connected, settings: &Connection, failures: u32, dropped: u64) {
+    fn report_open(
+        &self,
+        connected: &Connected,
+        settings: &Connection,
+        failures: u32,
+        dropped: u64,
+    ) {
         let mut text = format!(
             "connected to {} at {}",
             settings.client.uri.display, connected.remote
@@ -295,7 +303,9 @@ impl Session {
             text.push_str(&format!(" after {failures} failed attempts"));
         }
         if dropped > 0 {
-            text.push_str(&format!("; {dropped} events were dropped meanwhile (queue_max_messages, queue_max_bytes)"));
+            text.push_str(&format!(
+                "; {dropped} events were dropped meanwhile (queue_max_messages, queue_max_bytes)"
+            ));
         }
         self.context().log.notice(self.id(), text);
     }
@@ -307,7 +317,10 @@ impl Session {
                 log.notice(self.id(), "closed with 1000");
                 return;
             }
-            End::ClosedByPeer(code) => (code, format!("the application closed the connection ({code})")),
+            End::ClosedByPeer(code) => (
+                code,
+                format!("the application closed the connection ({code})"),
+            ),
             End::Lost(cause) => (cause, format!("connection lost ({cause})")),
         };
         self.lost(cause, unconfirmed);

@@ -86,7 +86,11 @@ impl Members {
     /// StasisEnd is on the wire.
     pub(super) fn ended(&mut self, channel: &str, now: Instant) {
         let member = self.member(channel);
-        member.place = if member.called { Place::Away } else { Place::Gone };
+        member.place = if member.called {
+            Place::Away
+        } else {
+            Place::Gone
+        };
         // The trailing events are counted from here, also where `stasis_end` came first.
         self.vacant = None;
         self.settle(now);

@@ -220,6 +220,14 @@ impl Outbox {
         dropped
     }
 
+    /// Whether connections hear of the application when they open.
+    pub(super) fn is_announced(&self, application: &str) -> bool {
+        self.state()
+            .announced
+            .iter()
+            .any(|name| name == application)
+    }
+
     /// The applications in the order in which connections hear of them; `order` becomes that order.
     pub(super) fn reorder(&self, order: &[String]) {
         self.state()

@@ -110,10 +110,10 @@ async fn run(session: Arc<Session>) {
             Ok(request) => {
                 let answer = AssertUnwindSafe(answer(&session, &request)).catch_unwind();
                 answer.await.unwrap_or_else(|_| {
-                    session
-                        .context()
-                        .log
-                        .error(session.id(), "a request failed inside the library; answered 500");
+                    session.context().log.error(
+                        session.id(),
+                        "a request failed inside the library; answered 500",
+                    );
                     Some(request.answer(500, None, None))
                 })
             }
@@ -165,4 +165,3 @@ fn host_request(session: &Session, request: &Request, user: &User, id: u64) -> H
         read_only: user.read_only,
     }
 }
-

@@ -238,6 +238,11 @@ impl Session {
         }
     }
 
+    /// Whether the application is announced: registered, that is.
+    pub fn is_announced(&self, application: &str) -> bool {
+        self.outbox.is_announced(application)
+    }
+
     pub(super) fn notice(&self, kind: &str, application: &str) -> String {
         protocol::application_event(
             kind,
@@ -251,7 +256,10 @@ impl Session {
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.outbox.set_limits(settings.client.queue);
         self.outbox.reorder(&settings.apps);
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Puts new settings into effect and makes the connection anew.
@@ -263,7 +271,8 @@ impl Session {
 
     /// Ends the session.
     pub fn stop(&self, stop: Stop) {
-        self.control.send_modify(|control| control.stop = Some(stop));
+        self.control
+            .send_modify(|control| control.stop = Some(stop));
     }
 
     /// Whether the session was told to end.
@@ -327,7 +336,12 @@ impl Session {
         self.applications().into_iter().next().unwrap_or_default()
     }
 
-    pub(super) fn respond(&self, connection: u64, response: &Response, place: OwnedSemaphorePermit) {
+    pub(super) fn respond(
+        &self,
+        connection: u64,
+        response: &Response,
+        place: OwnedSemaphorePermit,
+    ) {
         let text = response.to_json(
             &self.first_application(),
             &self.context.timestamp(),

@@ -252,7 +252,9 @@ async fn write<S: Link>(
         code: CloseCode::Normal,
         reason: "".into(),
     };
-    shared.progressing(sink.send(Frame::Close(Some(close)))).await
+    shared
+        .progressing(sink.send(Frame::Close(Some(close))))
+        .await
 }
 
 /// The pings of `enable_pingpongs`.
@@ -335,10 +337,7 @@ fn failed(error: &Error) -> (End, Option<CloseCode>) {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
             ("the peer closed the connection".into(), None)
         }
-        Error::Capacity(cause) => (
-            format!("{cause} (max_message_size)"),
-            Some(CloseCode::Size),
-        ),
+        Error::Capacity(cause) => (format!("{cause} (max_message_size)"), Some(CloseCode::Size)),
         Error::Utf8(_) => ("a message is not UTF-8".into(), Some(CloseCode::Invalid)),
         Error::Protocol(cause) => (cause.to_string(), Some(CloseCode::Protocol)),
         other => (other.to_string(), None),
@@ -353,4 +352,3 @@ async fn until(time: Option<Timer>) {
         None => std::future::pending().await,
     }
 }
-

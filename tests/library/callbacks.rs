@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ariws::ffi::*;
 
+use crate::support::DEADLINE;
 use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
 use crate::support::library::{Handle, Library};
 use crate::support::server::{Server, request};
-use crate::support::DEADLINE;
 
 /// A host that runs `reaction` in each callback, with the handle and its call, once the library is loaded.
 fn reacting(
@@ -36,7 +36,9 @@ fn app_register_may_send_application_replaced() {
     });
     let mut configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     let mut connection = server.accept();
     connection.summary();
     configuration.replace("apps = app1", "apps = app1, app2");
@@ -56,14 +58,22 @@ fn the_log_may_call_everything() {
             handle.command("ari show websocket sessions");
             // Waits for nothing that waits for this: it is done, or refused.
             let code = handle.reload();
-            assert!([ARIWS_OK, ARIWS_ERROR_BUSY, ARIWS_ERROR_UNLOADED].contains(&code), "{code}");
+            assert!(
+                [ARIWS_OK, ARIWS_ERROR_BUSY, ARIWS_ERROR_UNLOADED].contains(&code),
+                "{code}"
+            );
         }
     });
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     let mut connection = server.accept();
-    assert_eq!(connection.summaries(2), ["ApplicationRegistered app1", "Logged app1"]);
+    assert_eq!(
+        connection.summaries(2),
+        ["ApplicationRegistered app1", "Logged app1"]
+    );
     assert_eq!(library.reload(), []);
 }
 
@@ -79,7 +89,9 @@ fn ari_request_may_answer_send_events_and_reload() {
     });
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     let mut connection = server.accept();
     connection.summary();
     connection.send(&request("1", "GET", "x"));
@@ -97,7 +109,9 @@ fn a_reload_from_inside_a_reloads_callback_is_busy() {
     });
     let mut configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     configuration.replace("apps = app1", "apps = app2");
     library.reload();
     host.wait_for(|call| *call == Call::Register("app2".into(), false));
@@ -111,12 +125,18 @@ fn unloading_from_inside_a_callback_is_refused() {
     let (host, handle) = reacting(move |handle, call| {
         if matches!(call, Call::Request(_)) {
             let code = handle.unload(Duration::ZERO);
-            sender.lock().expect("the lock").send(code).expect("the test");
+            sender
+                .lock()
+                .expect("the lock")
+                .send(code)
+                .expect("the test");
         }
     });
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     let mut connection = server.accept();
     connection.send(&request("1", "GET", "x"));
     assert_eq!(codes.recv_timeout(DEADLINE), Ok(ARIWS_ERROR_FROM_CALLBACK));

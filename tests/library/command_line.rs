@@ -39,7 +39,10 @@ fn the_table_lists_every_command() {
         "ari shutdown websocket sessions",
         "ari start outbound-websocket",
     ] {
-        assert!(words.iter().any(|word| word == expected), "{expected} in {words:?}");
+        assert!(
+            words.iter().any(|word| word == expected),
+            "{expected} in {words:?}"
+        );
     }
 }
 
@@ -66,10 +69,16 @@ fn words_that_are_no_command_are_a_usage_error() {
     let host = Host::new();
     let configuration = Configuration::empty();
     let library = Library::load(&host, &configuration);
-    assert_eq!(library.command("ari sing"), (ARIWS_ERROR_USAGE, String::new()));
+    assert_eq!(
+        library.command("ari sing"),
+        (ARIWS_ERROR_USAGE, String::new())
+    );
     let (code, output) = library.command("ari show outbound-websocket");
     assert_eq!(code, ARIWS_ERROR_USAGE);
-    assert!(output.starts_with("Usage: ari show outbound-websocket <connection id>"), "{output}");
+    assert!(
+        output.starts_with("Usage: ari show outbound-websocket <connection id>"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -105,7 +114,10 @@ fn shutting_everything_down_leaves_no_session() {
     let mut connection = server.accept();
     connection.summary();
     let (code, output) = library.command("ari shutdown websocket sessions");
-    assert_eq!((code, output.as_str()), (ARIWS_OK, "Shutting down all websocket sessions\n"));
+    assert_eq!(
+        (code, output.as_str()),
+        (ARIWS_OK, "Shutting down all websocket sessions\n")
+    );
     assert_eq!(connection.wait_for_close(), 1000);
     assert_eq!(library.command("ari show sessions").1.lines().count(), 2);
 }

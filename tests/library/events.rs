@@ -152,7 +152,10 @@ fn a_killed_application_costs_only_what_is_reported() {
     }
     offering.join().expect("the other thread");
 
-    assert!(received.is_sorted_by(|one, next| one < next), "in order, none twice");
+    assert!(
+        received.is_sorted_by(|one, next| one < next),
+        "in order, none twice"
+    );
     let lost = u64::from(EVENTS) - received.len() as u64;
     let reported = host.wait_for_log("sent without proof of arrival");
     let reported: u64 = reported
@@ -184,7 +187,9 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
         (connection, quiet)
     });
     library.wait_for_output(detail, |output| {
-        output.lines().any(|line| line.starts_with("round_trip") && line.contains("ms"))
+        output
+            .lines()
+            .any(|line| line.starts_with("round_trip") && line.contains("ms"))
     });
     let (connection, quiet) = reading.join().expect("the other thread");
     assert!(quiet);

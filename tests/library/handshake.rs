@@ -72,7 +72,10 @@ fn a_subprotocol_that_was_not_offered_is_refused() {
     let verdict = verdict(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: media\r\n\r\n",
     );
-    assert!(verdict.contains("chose the subprotocol media, offered were: ari"), "{verdict}");
+    assert!(
+        verdict.contains("chose the subprotocol media, offered were: ari"),
+        "{verdict}"
+    );
 }
 
 #[test]
@@ -80,7 +83,10 @@ fn an_extension_that_was_not_offered_is_refused() {
     let verdict = verdict(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
     );
-    assert!(verdict.contains("wants the extension permessage-deflate"), "{verdict}");
+    assert!(
+        verdict.contains("wants the extension permessage-deflate"),
+        "{verdict}"
+    );
 }
 
 #[test]
@@ -103,7 +109,10 @@ fn a_refusal_is_logged_as_what_it_is_and_with_a_remedy() {
 #[test]
 fn redirects_are_not_followed() {
     let verdict = verdict("HTTP/1.1 302 Found\r\nLocation: ws://elsewhere/\r\n\r\n");
-    assert!(verdict.contains("302 Found (Location: ws://elsewhere/)"), "{verdict}");
+    assert!(
+        verdict.contains("302 Found (Location: ws://elsewhere/)"),
+        "{verdict}"
+    );
 }
 
 #[test]

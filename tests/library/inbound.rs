@@ -12,11 +12,17 @@ fn they_are_listed_and_shut_down_through_the_host() {
     let host = Host::new();
     let configuration = Configuration::empty();
     let library = Library::load(&host, &configuration);
-    assert_eq!(library.inbound_opened("uuid-1", "127.0.0.1:4000", "b,a"), ARIWS_OK);
+    assert_eq!(
+        library.inbound_opened("uuid-1", "127.0.0.1:4000", "b,a"),
+        ARIWS_OK
+    );
     let (_, output) = library.command("ari show websocket sessions");
     let row = "uuid-1                                inbound         127.0.0.1:4000                   Up    a,b\n";
     assert!(output.ends_with(row), "{output}");
-    assert_eq!(library.command("ari shutdown websocket session uuid-1").0, ARIWS_OK);
+    assert_eq!(
+        library.command("ari shutdown websocket session uuid-1").0,
+        ARIWS_OK
+    );
     host.wait_for(|call| *call == Call::InboundShutdown("uuid-1".into()));
     assert_eq!(library.inbound_closed("uuid-1"), ARIWS_OK);
     assert_eq!(library.inbound_closed("uuid-1"), ARIWS_ERROR_NOT_FOUND);
@@ -28,7 +34,10 @@ fn an_id_is_open_once() {
     let configuration = Configuration::empty();
     let library = Library::load(&host, &configuration);
     assert_eq!(library.inbound_opened("uuid-1", "", ""), ARIWS_OK);
-    assert_eq!(library.inbound_opened("uuid-1", "", ""), ARIWS_ERROR_DUPLICATE);
+    assert_eq!(
+        library.inbound_opened("uuid-1", "", ""),
+        ARIWS_ERROR_DUPLICATE
+    );
 }
 
 #[test]
@@ -51,6 +60,9 @@ fn a_channel_that_enters_an_application_left_behind_has_it_registered_again() {
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
     host.take_away("app1");
-    assert_eq!(library.stasis_start("app1", "1", "Local/1"), Ok("app1".into()));
+    assert_eq!(
+        library.stasis_start("app1", "1", "Local/1"),
+        Ok("app1".into())
+    );
     assert!(host.has("app1"));
 }

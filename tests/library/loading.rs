@@ -37,10 +37,15 @@ fn a_faulty_object_is_reported_and_harms_no_other() {
         .filter(|line| line.kind == ARIWS_REPORT_REFUSED)
         .collect();
     assert!(
-        refused.iter().any(|line| line.message.contains("websocket_client.conf:22: [faulty] colour")),
+        refused
+            .iter()
+            .any(|line| line.message.starts_with("colour: ") && line.line == 22),
         "{refused:#?}"
     );
-    assert!(refused.iter().all(|line| line.object == "faulty"), "{refused:#?}");
+    assert!(
+        refused.iter().all(|line| line.object == "faulty"),
+        "{refused:#?}"
+    );
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
 }
 
@@ -51,7 +56,10 @@ fn what_was_loaded_is_reported() {
     let mut report = Vec::new();
     let _library = Library::try_load(&host, configuration.folder(), &mut report);
     assert_eq!(report.len(), 1, "{report:#?}");
-    assert_eq!((report[0].kind, report[0].object.as_str()), (ARIWS_REPORT_ADDED, "connection1"));
+    assert_eq!(
+        (report[0].kind, report[0].object.as_str()),
+        (ARIWS_REPORT_ADDED, "connection1")
+    );
 }
 
 #[test]
@@ -107,23 +115,67 @@ fn null_everywhere_is_a_code() {
     let null = ptr::null();
     // SAFETY: every function takes NULL.
     unsafe {
-        let load = ariws_load(ptr::null(), ptr::null(), None, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0);
+        let load = ariws_load(
+            ptr::null(),
+            ptr::null(),
+            None,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            0,
+        );
         assert_eq!(load, ARIWS_ERROR_NULL);
-        assert_eq!(ariws_reload(ptr::null(), None, ptr::null_mut(), ptr::null_mut(), 0), ARIWS_ERROR_NULL);
+        assert_eq!(
+            ariws_reload(ptr::null(), None, ptr::null_mut(), ptr::null_mut(), 0),
+            ARIWS_ERROR_NULL
+        );
         assert_eq!(ariws_unload(ptr::null_mut(), 0), ARIWS_ERROR_NULL);
         assert_eq!(ariws_event(ptr::null(), null, null, 0), ARIWS_ERROR_NULL);
         assert_eq!(ariws_stasis_cancel(ptr::null(), null), ARIWS_ERROR_NULL);
         assert_eq!(ariws_stasis_end(ptr::null(), null, null), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_request_complete(ptr::null(), 1, 200, null, null, 0), ARIWS_ERROR_NULL);
+        assert_eq!(
+            ariws_request_complete(ptr::null(), 1, 200, null, null, 0),
+            ARIWS_ERROR_NULL
+        );
         assert_eq!(ariws_cli_commands(0, ptr::null_mut()), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_cli_execute(ptr::null(), ptr::null(), 0, None, ptr::null_mut()), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_cli_complete(ptr::null(), ptr::null(), 0, null, None, ptr::null_mut()), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_inbound_opened(ptr::null(), ptr::null()), ARIWS_ERROR_NULL);
+        assert_eq!(
+            ariws_cli_execute(ptr::null(), ptr::null(), 0, None, ptr::null_mut()),
+            ARIWS_ERROR_NULL
+        );
+        assert_eq!(
+            ariws_cli_complete(ptr::null(), ptr::null(), 0, null, None, ptr::null_mut()),
+            ARIWS_ERROR_NULL
+        );
+        assert_eq!(
+            ariws_inbound_opened(ptr::null(), ptr::null()),
+            ARIWS_ERROR_NULL
+        );
         assert_eq!(ariws_inbound_closed(ptr::null(), null), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_metrics(ptr::null(), None, ptr::null_mut()), ARIWS_ERROR_NULL);
-        let start = ariws_stasis_start(ptr::null(), null, null, null, ptr::null_mut(), 0, ptr::null_mut(), 0);
+        assert_eq!(
+            ariws_metrics(ptr::null(), None, ptr::null_mut()),
+            ARIWS_ERROR_NULL
+        );
+        let start = ariws_stasis_start(
+            ptr::null(),
+            null,
+            null,
+            null,
+            ptr::null_mut(),
+            0,
+            ptr::null_mut(),
+            0,
+        );
         assert_eq!(start, ARIWS_ERROR_NULL);
-        let start = ariws_stasis_start_async(ptr::null(), null, null, null, None, ptr::null_mut(), ptr::null_mut(), 0);
+        let start = ariws_stasis_start_async(
+            ptr::null(),
+            null,
+            null,
+            null,
+            None,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            0,
+        );
         assert_eq!(start, ARIWS_ERROR_NULL);
     }
 }

@@ -20,6 +20,10 @@ fn per_call(server: &Server) -> Configuration {
     Configuration::with("per_call_config", server.address(), "app1")
 }
 
+fn failed(channel: &str) -> Call {
+    Call::StasisFailed(channel.into(), APPLICATION.into())
+}
+
 /// A call up to its StasisStart.
 fn enter(library: &Library<'_>, server: &Server, channel: &str) -> Connection {
     let starting = library.stasis_start_async("app1", channel, NAME);
@@ -131,13 +135,17 @@ fn an_application_that_nobody_serves_is_not_found() {
     let configuration = per_call(&server);
     let library = Library::load(&host, &configuration);
     let started = library.stasis_start("other", "1", NAME);
-    assert_eq!(started.map_err(|(code, _)| code), Err(ARIWS_ERROR_NOT_FOUND));
+    assert_eq!(
+        started.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_NOT_FOUND)
+    );
 }
 
 #[test]
 fn an_invalid_connection_makes_no_session() {
     let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server).replacing("local_ari_user = user1", "local_ari_user = nobody");
+    let configuration =
+        per_call(&server).replacing("local_ari_user = user1", "local_ari_user = nobody");
     let library = Library::load(&host, &configuration);
     let started = library.stasis_start("app1", "1", NAME);
     assert_eq!(
@@ -152,7 +160,9 @@ fn attempts_that_fail_are_as_many_as_configured() {
     let address = Server::start().address();
     let configuration = Configuration::with("per_call_config", address, "app1");
     let library = Library::load(&host, &configuration);
-    let (code, message) = library.stasis_start("app1", "1", NAME).expect_err("no server");
+    let (code, message) = library
+        .stasis_start("app1", "1", NAME)
+        .expect_err("no server");
     assert_eq!(code, ARIWS_ERROR_CONNECT);
     assert!(message.contains("Connection refused"), "{message}");
     assert!(library.metrics().contains("ariws_attempts_failed_total 3"));
@@ -161,13 +171,17 @@ fn attempts_that_fail_are_as_many_as_configured() {
 #[test]
 fn a_caller_who_hangs_up_while_connecting_is_done_at_once() {
     let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server).replacing("connection_timeout = 5000", "connection_timeout = 60000");
+    let configuration =
+        per_call(&server).replacing("connection_timeout = 5000", "connection_timeout = 60000");
     let library = Library::load(&host, &configuration);
     let starting = library.stasis_start_async("app1", "1", NAME);
     let _silent = server.accept_tcp();
     assert_eq!(library.stasis_cancel("1"), ARIWS_OK);
     let outcome = starting.recv().expect("an outcome");
-    assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_CANCELLED));
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
     assert_eq!(library.stasis_cancel("1"), ARIWS_ERROR_NOT_FOUND);
 }
 
@@ -186,7 +200,7 @@ fn a_drop_in_mid_call_is_healed_without_a_new_stasis_start() {
             format!("ChannelVarset {APPLICATION}")
         ]
     );
-    assert!(!host.calls().contains(&Call::StasisFailed("1".into())));
+    assert!(!host.calls().contains(&failed("1")));
 }
 
 #[test]
@@ -198,22 +212,23 @@ fn a_server_that_never_returns_ends_stasis_for_every_channel() {
     library.event(APPLICATION, &stasis_event("StasisStart", "2"));
     drop(server);
     connection.reset();
-    host.wait_for(|call| *call == Call::StasisFailed("1".into()));
-    host.wait_for(|call| *call == Call::StasisFailed("2".into()));
+    host.wait_for(|call| *call == failed("1"));
+    host.wait_for(|call| *call == failed("2"));
     host.wait_for(|call| *call == Call::Unregister(APPLICATION.into()));
 }
 
 #[test]
 fn a_server_that_accepts_and_drops_uses_up_the_attempts() {
     let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server).replacing("reconnect_interval = 20", "reconnect_interval = 50");
+    let configuration =
+        per_call(&server).replacing("reconnect_interval = 20", "reconnect_interval = 50");
     let library = Library::load(&host, &configuration);
     let starting = library.stasis_start_async("app1", "1", NAME);
     for _ in 0..3 {
         server.accept().reset();
     }
     assert!(starting.recv().expect("an outcome").is_ok());
-    host.wait_for(|call| *call == Call::StasisFailed("1".into()));
+    host.wait_for(|call| *call == failed("1"));
 }
 
 #[test]
@@ -278,7 +293,7 @@ fn shutting_a_call_down_by_command_ends_its_stasis() {
         format!("ApplicationUnregistered {APPLICATION}")
     );
     assert_eq!(connection.wait_for_close(), 1000);
-    host.wait_for(|call| *call == Call::StasisFailed("1".into()));
+    host.wait_for(|call| *call == failed("1"));
 }
 
 #[test]

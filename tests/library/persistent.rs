@@ -129,7 +129,10 @@ fn shutting_down_by_command_unregisters_closes_with_1000_and_stays_down() {
     assert_eq!(output, "Shutting down websocket session 'connection1'\n");
     assert_eq!(
         connection.summaries(2),
-        ["ApplicationUnregistered alpha", "ApplicationUnregistered zeta"]
+        [
+            "ApplicationUnregistered alpha",
+            "ApplicationUnregistered zeta"
+        ]
     );
     assert_eq!(connection.wait_for_close(), 1000);
     assert!(!host.has("alpha"));

@@ -35,7 +35,10 @@ fn applications_come_and_go_on_the_same_connection() {
     let (_server, mut configuration, library, mut connection) = up(&host);
     configuration.replace("apps = app1", "apps = app2");
     let report = library.reload();
-    assert_eq!((report[0].kind, report[0].message.as_str()), (ARIWS_REPORT_CHANGED, "changed: apps"));
+    assert_eq!(
+        (report[0].kind, report[0].message.as_str()),
+        (ARIWS_REPORT_CHANGED, "apps")
+    );
     assert_eq!(
         connection.summaries(2),
         ["ApplicationUnregistered app1", "ApplicationRegistered app2"]
@@ -101,7 +104,7 @@ fn timing_is_used_without_touching_the_connection() {
     let host = Host::new();
     let (_server, mut configuration, library, mut connection) = up(&host);
     configuration.replace("reconnect_interval = 20", "reconnect_interval = 30");
-    assert_eq!(library.reload()[0].message, "changed: reconnect_interval");
+    assert_eq!(library.reload()[0].message, "reconnect_interval");
     assert!(connection.is_quiet());
 }
 
@@ -121,7 +124,10 @@ fn a_deleted_connection_is_closed_and_its_applications_are_unregistered() {
 fn a_renamed_connection_has_its_applications_registered_in_the_end() {
     let host = Host::new();
     let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace("[connection1]\ntype = outbound", "[renamed]\ntype = outbound");
+    configuration.replace(
+        "[connection1]\ntype = outbound",
+        "[renamed]\ntype = outbound",
+    );
     library.reload();
     assert_eq!(connection.summary(), "ApplicationUnregistered app1");
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
@@ -153,7 +159,10 @@ fn an_application_moves_from_one_connection_to_another_in_one_step() {
 fn a_user_made_read_only_may_only_look_from_the_next_request_on() {
     let host = Host::new();
     let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace("password = userpass", "password = userpass\nread_only = yes");
+    configuration.replace(
+        "password = userpass",
+        "password = userpass\nread_only = yes",
+    );
     library.reload();
     assert_eq!(connection.ask("POST", "channels")["status_code"], 403);
 }
@@ -172,12 +181,18 @@ fn another_password_of_the_user_is_used_at_the_next_request() {
 fn another_type_ends_the_old_kind_and_begins_the_new() {
     let host = Host::new();
     let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace("connection_type = persistent", "connection_type = per_call_config");
+    configuration.replace(
+        "connection_type = persistent",
+        "connection_type = per_call_config",
+    );
     library.reload();
     assert_eq!(connection.summary(), "ApplicationUnregistered app1");
     assert_eq!(connection.wait_for_close(), 1000);
     let starting = library.stasis_start_async("app1", "1", "Local/1");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1:Local/1");
+    assert_eq!(
+        server.accept().summary(),
+        "ApplicationRegistered app1:Local/1"
+    );
     assert!(starting.recv().expect("an outcome").is_ok());
 }
 

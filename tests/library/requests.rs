@@ -15,7 +15,11 @@ fn with_connection(
 ) {
     let server = Server::start();
     let host = Host::new();
-    let configuration = change(Configuration::with("persistent", server.address(), "app1,app2"));
+    let configuration = change(Configuration::with(
+        "persistent",
+        server.address(),
+        "app1,app2",
+    ));
     let library = Library::load(&host, &configuration);
     let mut connection = server.accept();
     connection.summaries(2);
@@ -36,7 +40,11 @@ fn a_request_reaches_the_host_with_everything_and_its_answer_the_application() {
         }));
         let request = host.wait_for_request("channels");
         assert_eq!(
-            (request.application.as_str(), request.session_id.as_str(), request.method.as_str()),
+            (
+                request.application.as_str(),
+                request.session_id.as_str(),
+                request.method.as_str()
+            ),
             ("app1", "connection1", "POST")
         );
         assert_eq!(
@@ -45,10 +53,17 @@ fn a_request_reaches_the_host_with_everything_and_its_answer_the_application() {
         );
         assert_eq!(request.body.as_deref(), Some("{\"b\":3}"));
         assert_eq!(
-            (request.user.as_str(), request.password.as_str(), request.read_only),
+            (
+                request.user.as_str(),
+                request.password.as_str(),
+                request.read_only
+            ),
             ("user1", "userpass", false)
         );
-        assert_eq!(library.complete(request.id, 200, Some("{\"id\": \"x\"}")), ARIWS_OK);
+        assert_eq!(
+            library.complete(request.id, 200, Some("{\"id\": \"x\"}")),
+            ARIWS_OK
+        );
         let answer = connection.json();
         assert_eq!(answer["type"], "RESTResponse");
         assert_eq!(answer["transaction_id"], "t1");
@@ -104,7 +119,10 @@ fn requests_of_one_connection_run_one_after_the_other() {
 #[test]
 fn request_concurrency_lets_several_run() {
     let concurrent = |configuration: Configuration| {
-        configuration.replacing("reconnect_attempts", "request_concurrency = 2\nreconnect_attempts")
+        configuration.replacing(
+            "reconnect_attempts",
+            "request_concurrency = 2\nreconnect_attempts",
+        )
     };
     with_connection(concurrent, |host, library, mut connection, _| {
         connection.send(&request("1", "GET", "one"));
@@ -124,7 +142,9 @@ fn pings_are_answered_while_a_request_runs() {
         host.wait_for_request("slow");
         connection
             .websocket
-            .send(tokio_tungstenite::tungstenite::Message::Ping("hello".into()))
+            .send(tokio_tungstenite::tungstenite::Message::Ping(
+                "hello".into(),
+            ))
             .expect("room");
         loop {
             let message = connection.websocket.read().expect("a message");
@@ -142,7 +162,10 @@ fn a_read_only_user_may_only_look() {
     with_connection(reader, |host, library, mut connection, _| {
         let answer = connection.ask("DELETE", "channels/1");
         assert_eq!(answer["status_code"], 403);
-        assert_eq!(answer["message_body"], r#"{"message":"Write access denied"}"#);
+        assert_eq!(
+            answer["message_body"],
+            r#"{"message":"Write access denied"}"#
+        );
         connection.send(&request("2", "GET", "channels"));
         let request = host.wait_for_request("channels");
         assert!(request.read_only);
@@ -161,7 +184,12 @@ fn bad_requests_are_answered_without_the_host() {
             answer["message_body"],
             r#"{"message":"Unknown or missing 'method' property."}"#
         );
-        assert!(!host.calls().iter().any(|call| matches!(call, Call::Request(_))));
+        assert!(
+            !host
+                .calls()
+                .iter()
+                .any(|call| matches!(call, Call::Request(_)))
+        );
     });
 }
 
@@ -185,7 +213,9 @@ fn an_answer_does_not_reach_the_next_connection() {
         assert_eq!(library.complete(one.id, 204, None), ARIWS_OK);
         assert!(next.is_quiet());
         library.wait_for_output("ari show websocket sessions", |_| {
-            library.metrics().contains("ariws_responses_undelivered_total 1")
+            library
+                .metrics()
+                .contains("ariws_responses_undelivered_total 1")
         });
     });
 }
@@ -224,13 +254,18 @@ fn more_requests_than_are_taken_in_at_once_are_all_answered() {
     });
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    handle.set(library.handle()).unwrap_or_else(|_| panic!("set once"));
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
     let mut connection = server.accept();
     connection.summary();
     for number in 0..500 {
         connection.send(&request(&number.to_string(), "GET", "x"));
     }
     for number in 0..500 {
-        assert_eq!(connection.json()["request_id"], Value::from(number.to_string()));
+        assert_eq!(
+            connection.json()["request_id"],
+            Value::from(number.to_string())
+        );
     }
 }

@@ -20,7 +20,8 @@ fn every_connection_gets_its_close_after_what_was_queued() {
     let mut connection = server.accept();
     connection.summary();
     library.event("app1", r#"{"type":"Last"}"#);
-    let reading = std::thread::spawn(move || (connection.summaries(2), connection.wait_for_close()));
+    let reading =
+        std::thread::spawn(move || (connection.summaries(2), connection.wait_for_close()));
     assert_eq!(library.unload(GRACE), ARIWS_OK);
     let (summaries, code) = reading.join().expect("the other thread");
     assert_eq!(summaries, ["Last app1", "ApplicationUnregistered app1"]);
@@ -68,7 +69,10 @@ fn a_request_that_was_never_answered_does_not_hold_it_up() {
     let forgotten = host.wait_for_request("forgotten");
     let handle = library.handle();
     assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
-    assert_eq!(handle.complete(forgotten.id, 200, None), ARIWS_ERROR_UNLOADED);
+    assert_eq!(
+        handle.complete(forgotten.id, 200, None),
+        ARIWS_ERROR_UNLOADED
+    );
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn a_start_that_is_under_way_is_cancelled() {
     let _silent = server.accept_tcp();
     assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
     let outcome = starting.try_recv().expect("an outcome before the end");
-    assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_CANCELLED));
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
 }
 
 #[test]
@@ -99,7 +106,12 @@ fn no_thread_and_no_socket_stays() {
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
     let connection = server.accept();
-    let port = connection.websocket.get_ref().peer_addr().expect("an address").port();
+    let port = connection
+        .websocket
+        .get_ref()
+        .peer_addr()
+        .expect("an address")
+        .port();
     library.unload(Duration::ZERO);
     assert!(!has_socket(port), "port {port} is still open");
 }

@@ -18,7 +18,7 @@ pub enum Call {
     Unregister(String),
     CreateContext(String, String),
     DestroyContext(String),
-    StasisFailed(String),
+    StasisFailed(String, String),
     InboundShutdown(String),
     Finalize,
 }
@@ -90,7 +90,8 @@ impl Host {
 
     /// Waits for a log message that contains the text.
     pub fn wait_for_log(&self, text: &str) -> String {
-        let call = self.wait_for(|call| matches!(call, Call::Log(_, _, message) if message.contains(text)));
+        let call = self
+            .wait_for(|call| matches!(call, Call::Log(_, _, message) if message.contains(text)));
         match call {
             Call::Log(_, _, message) => message,
             _ => unreachable!("only logs were asked for"),
@@ -261,8 +262,12 @@ unsafe extern "C" fn context_destroy(userdata: *mut c_void, context: *const c_ch
     host(userdata).record(Call::DestroyContext(text(context)));
 }
 
-unsafe extern "C" fn stasis_failed(userdata: *mut c_void, channel_id: *const c_char) {
-    host(userdata).record(Call::StasisFailed(text(channel_id)));
+unsafe extern "C" fn stasis_failed(
+    userdata: *mut c_void,
+    channel_id: *const c_char,
+    application: *const c_char,
+) {
+    host(userdata).record(Call::StasisFailed(text(channel_id), text(application)));
 }
 
 unsafe extern "C" fn inbound_shutdown(userdata: *mut c_void, session_id: *const c_char) {

@@ -33,6 +33,8 @@ pub struct ReportLine {
     pub kind: i32,
     pub object: String,
     pub message: String,
+    pub file: String,
+    pub line: u32,
 }
 
 /// What a start came to.
@@ -102,7 +104,15 @@ impl<'a> Library<'a> {
     pub fn try_reload(&self, report: &mut Vec<ReportLine>) -> i32 {
         let data = ptr::from_mut(report).cast();
         // SAFETY: everything lives until the call returns.
-        unsafe { ariws_reload(self.instance, Some(collect_report), data, ptr::null_mut(), 0) }
+        unsafe {
+            ariws_reload(
+                self.instance,
+                Some(collect_report),
+                data,
+                ptr::null_mut(),
+                0,
+            )
+        }
     }
 
     pub fn event(&self, application: &str, json: &str) -> i32 {
@@ -257,7 +267,14 @@ impl Handle {
     pub fn event(self, application: &str, json: &str) -> i32 {
         let application = c(application);
         // SAFETY: everything lives until the call returns.
-        unsafe { ariws_event(self.0, application.as_ptr(), json.as_ptr().cast(), json.len()) }
+        unsafe {
+            ariws_event(
+                self.0,
+                application.as_ptr(),
+                json.as_ptr().cast(),
+                json.len(),
+            )
+        }
     }
 
     pub fn complete(self, id: u64, status: i32, body: Option<&str>) -> i32 {
@@ -318,6 +335,8 @@ unsafe extern "C" fn collect_report(data: *mut c_void, entry: *const ariws_repor
         kind: entry.kind,
         object: text_of(entry.object),
         message: text_of(entry.message),
+        file: text_of(entry.file),
+        line: entry.line,
     });
 }
 
@@ -347,9 +366,7 @@ unsafe extern "C" fn started(
     message: *const c_char,
 ) {
     // SAFETY: the data is the sender that the caller gave up, and this is called once.
-    let sender = unsafe {
-        Box::from_raw(data.cast::<std::sync::mpsc::Sender<Started>>())
-    };
+    let sender = unsafe { Box::from_raw(data.cast::<std::sync::mpsc::Sender<Started>>()) };
     let outcome = if result == ARIWS_OK {
         Ok(text_of(application))
     } else {
