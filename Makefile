@@ -84,7 +84,7 @@ check-exports: build ## what the built library exports, its SONAME, and that it 
 sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50 at a time
 	@scripts/require.sh openssl
 	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
-	    --calls '1000 50 s@stasis-app1 1#' -- $(TARGET)/minipbx/minipbx
+	    --calls '1000 50 s@stasis-app1 1# 24' -- $(TARGET)/minipbx/minipbx --playback-ms 2000
 
 .PHONY: valgrind
 valgrind: build minipbx venv ## 20 calls under valgrind

@@ -20,7 +20,7 @@ static bool run_quit(struct pbx *pbx, char **words, size_t count);
 static bool run_complete(struct pbx *pbx, char **words, size_t count);
 
 static const struct console_command commands[] = {
-    {"calls", "<count> <at once> <extension@context> [digits]", "Place many calls and tell how they went", 3, 4,
+    {"calls", "<count> <at once> <extension@context> [digits [per second]]", "Place many calls and tell how they went", 3, 5,
      console_load},
     {"complete", "<line>", "Show how the line could go on", 0, 1, run_complete},
     {"dial", "<extension@context> [digits]", "Place a call; its phone presses the digits", 1, 2, console_dial},

@@ -79,27 +79,44 @@ static void abandon(struct pbx *pbx, size_t placed, const size_t *ended)
     }
 }
 
+/* What `calls` was asked for. */
+struct load {
+    size_t count;
+    size_t at_once;
+    /* Between the beginnings of two calls; 0 for none. */
+    int64_t interval_us;
+    const char *extension;
+    const char *context;
+    const char *digits;
+};
+
 /* Under the lock. False if they got stuck, or one could not be placed. */
-static bool place_calls(struct pbx *pbx, struct call_record *records, size_t count, size_t at_once,
-                        const char *extension, const char *context, const char *digits)
+static bool place_calls(struct pbx *pbx, struct call_record *records, const struct load *load)
 {
+    size_t count = load->count;
+    int64_t next_us = clock_now_us();
     size_t placed = 0;
     size_t ended = 0;
     size_t seen = 0;
     int64_t last_end = clock_now();
     while (ended < count) {
-        while (placed < count && placed - ended < at_once) {
+        bool room = placed < count && placed - ended < load->at_once;
+        while (room && clock_now_us() >= next_us) {
             struct call_record *record = &records[placed];
             record->ended_count = &ended;
             record->began_us = clock_now_us();
-            if (call_in(pbx, extension, context, digits, record) == NULL) {
+            if (call_in(pbx, load->extension, load->context, load->digits, record) == NULL) {
                 goto failed;
             }
             record->placed = true;
             placed++;
+            next_us = record->began_us + load->interval_us;
+            room = placed < count && placed - ended < load->at_once;
         }
         if (ended == seen) {
-            clock_wait(&pbx->changed, &pbx->lock, last_end + STUCK_MS);
+            int64_t next = next_us / 1000 + 1;
+            int64_t stuck = last_end + STUCK_MS;
+            clock_wait(&pbx->changed, &pbx->lock, room && next < stuck ? next : stuck);
         }
         if (ended > seen) {
             seen = ended;
@@ -119,11 +136,15 @@ bool console_load(struct pbx *pbx, char **words, size_t count)
 {
     long calls;
     long at_once;
+    long per_second = 0;
     char *extension;
     char *context;
     const char *digits = count > 3 ? words[3] : NULL;
     if (!parse_number(words[0], 1, 10000000, &calls) || !parse_number(words[1], 1, 100000, &at_once)) {
         return console_fail("calls <count> <at once>: two numbers");
+    }
+    if (count > 4 && !parse_number(words[4], 1, 1000, &per_second)) {
+        return console_fail("%s is no number of calls a second, 1 to 1000", words[4]);
     }
     if (digits != NULL && !phone_digits_valid(digits)) {
         return console_fail("a phone has no \"%s\"", digits);
@@ -137,7 +158,15 @@ bool console_load(struct pbx *pbx, char **words, size_t count)
     }
     int64_t began_us = clock_now_us();
     pthread_mutex_lock(&pbx->lock);
-    bool good = place_calls(pbx, records, (size_t)calls, (size_t)at_once, extension, context, digits);
+    const struct load load = {
+        .count = (size_t)calls,
+        .at_once = (size_t)at_once,
+        .interval_us = per_second == 0 ? 0 : 1000000 / per_second,
+        .extension = extension,
+        .context = context,
+        .digits = digits,
+    };
+    bool good = place_calls(pbx, records, &load);
     pthread_mutex_unlock(&pbx->lock);
     if (!good) {
         console_fail("the calls got stuck or could not be placed; what was left of them is hung up");

@@ -74,6 +74,8 @@ pub enum Offer {
     DroppedOldest(bool),
     /// It will not be sent; true if it is the first that this outage cost.
     DroppedNewest(bool),
+    /// It will not be sent: the session is closing.
+    Sealed,
 }
 
 /// The queue of one session.
@@ -98,6 +100,8 @@ struct State {
     connection: u64,
     connections: u64,
     dropped: u64,
+    /// The session closes as soon as what is here was sent.
+    sealed: bool,
 }
 
 impl Outbox {
@@ -123,7 +127,6 @@ impl Outbox {
         text: String,
         channel: Option<ChannelEvent>,
     ) -> Offer {
-        count(&self.counters.events_offered);
         let message = Message {
             text: text.into(),
             kind: Kind::Event {
@@ -132,6 +135,10 @@ impl Outbox {
             },
         };
         let mut state = self.state();
+        if state.sealed {
+            return Offer::Sealed;
+        }
+        count(&self.counters.events_offered);
         let length = message.text.len();
         let limits = state.limits;
         let full = |state: &State| {
@@ -271,6 +278,11 @@ impl Outbox {
         self.counters
             .responses_undelivered
             .fetch_add(undelivered, Relaxed);
+    }
+
+    /// Takes no event any more: the session closes as soon as what is here was sent.
+    pub(super) fn seal(&self) {
+        self.state().sealed = true;
     }
 
     /// The next messages to write before a flush; empty if there are none.

@@ -164,6 +164,12 @@ impl Session {
             Offer::Queued => (false, Ok(())),
             Offer::DroppedOldest(first) => (first, Ok(())),
             Offer::DroppedNewest(first) => (first, Err(Error::Full)),
+            Offer::Sealed => (
+                false,
+                Err(Error::NotFound(format!(
+                    "the connection of application {application} is closing"
+                ))),
+            ),
         };
         if full {
             self.context.log.warning(

@@ -118,7 +118,10 @@ pub(super) async fn run<S: Link + Send>(
                 wish = &mut closing, if last_moment.is_none() => {
                     let latest = match wish {
                         Closing::Now => Timer::now().into_std(),
-                        Closing::Drained(latest) => latest,
+                        Closing::Drained(latest) => {
+                            outbox.seal();
+                            latest
+                        }
                     };
                     last_moment = Some(Timer::from_std(latest + CLOSE_TIME));
                     *shared.closing() = Some(wish);
