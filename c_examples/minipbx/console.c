@@ -25,6 +25,8 @@ static const struct console_command commands[] = {
     {"complete", "<line>", "Show how the line could go on", 0, 1, run_complete},
     {"dial", "<extension@context> [digits]", "Place a call; its phone presses the digits", 1, 2, console_dial},
     {"dtmf", "<channel> <digits>", "Press digits on the phone of a call", 2, 2, console_dtmf},
+    {"events", "<application> <count> [per second]", "Send numbered user events to an application", 2, 3,
+     console_events},
     {"hangup", "<channel>|all", "Hang up", 1, 1, console_hangup},
     {"help", "", "Show this list", 0, 0, run_help},
     {"inbound close", "<id>", "An application closed its websocket", 1, 1, console_inbound_close},

@@ -74,6 +74,9 @@ void console_library_complete(struct pbx *pbx, char **words, size_t count, const
 /* The output of a command of the library, for `wait session`. */
 int32_t console_library_output(struct pbx *pbx, const char *const *words, size_t count, struct text *output);
 
+/* console_events.c */
+bool console_events(struct pbx *pbx, char **words, size_t count);
+
 /* load.c */
 bool console_load(struct pbx *pbx, char **words, size_t count);
 
