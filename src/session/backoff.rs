@@ -27,3 +27,43 @@ pub(super) fn pause(client: &Client, failures: u32, random: f64) -> Duration {
 pub(super) fn steady(client: &Client) -> Duration {
     client.reconnect_interval.max(SHORTEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn client(more: &str) -> Client {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("ari.conf"), "").expect("ari.conf");
+        let text =
+            format!("[c]\ntype=websocket_client\nuri=ws://h\nconnection_type=persistent\n{more}");
+        std::fs::write(folder.path().join("websocket_client.conf"), text).expect("a file");
+        let reading = config::read(folder.path(), None).expect("a configuration");
+        Client::clone(&reading.config.clients["c"])
+    }
+
+    #[test]
+    fn the_interval_is_fixed_unless_configured_otherwise() {
+        let client = client("reconnect_interval = 700");
+        for failures in [1, 2, 50] {
+            assert_eq!(pause(&client, failures, 0.3), Duration::from_millis(700));
+        }
+    }
+
+    #[test]
+    fn with_a_longest_interval_it_doubles_up_to_that_and_a_random_part_is_waited() {
+        let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
+        let whole: Vec<_> = (1..=6)
+            .map(|failures| pause(&client, failures, 1.0).as_millis())
+            .collect();
+        assert_eq!(whole, [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(pause(&client, 3, 0.5), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn no_pause_is_shorter_than_the_shortest() {
+        let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
+        assert_eq!(pause(&client, 1, 0.0), SHORTEST);
+    }
+}

@@ -1,12 +1,14 @@
 //! Events from the host to the application.
 
+use std::sync::mpsc::{TryRecvError, channel};
+
 use ariws::ffi::*;
 use serde_json::json;
 
 use crate::support::configuration::Configuration;
 use crate::support::host::Host;
 use crate::support::library::Library;
-use crate::support::server::Server;
+use crate::support::server::{Connection, Server};
 
 fn event(number: u32) -> String {
     json!({"type": "Event", "number": number}).to_string()
@@ -131,7 +133,7 @@ fn a_killed_application_costs_only_what_is_reported() {
     let mut first = server.accept();
     first.summary();
     let handle = library.handle();
-    let (killed, is_killed) = std::sync::mpsc::channel();
+    let (killed, is_killed) = channel();
     let offering = std::thread::spawn(move || {
         for number in 0..EVENTS {
             assert_eq!(handle.event("app1", &event(number)), ARIWS_OK);
@@ -197,23 +199,23 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
     host.wait_for_log("0 messages had been sent without proof of arrival");
 }
 
-#[test]
-fn events_racing_with_resets_neither_crash_nor_change_their_order() {
+/// Connections end again and again while another thread offers events as fast as it can.
+fn race(end: impl Fn(Connection)) {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1")
         .replacing("reconnect_interval = 20", "reconnect_interval = 0");
     let library = Library::load(&host, &configuration);
     let handle = library.handle();
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (stop, stopped) = channel::<()>();
     let offering = std::thread::spawn(move || {
         let mut number = 0;
-        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
             handle.event("app1", &event(number));
             number += 1;
         }
     });
     let mut last = None;
-    for _ in 0..50 {
+    for _ in 0..30 {
         let mut connection = server.accept();
         assert_eq!(connection.summary(), "ApplicationRegistered app1");
         for _ in 0..5 {
@@ -221,8 +223,23 @@ fn events_racing_with_resets_neither_crash_nor_change_their_order() {
             assert!(last < number, "{last:?} before {number:?}");
             last = number;
         }
-        connection.reset();
+        end(connection);
     }
     drop(stop);
     offering.join().expect("the other thread");
+}
+
+#[test]
+fn events_racing_with_resets_keep_their_order() {
+    race(Connection::reset);
+}
+
+#[test]
+fn events_racing_with_ends_keep_their_order() {
+    race(Connection::finish);
+}
+
+#[test]
+fn events_racing_with_closes_keep_their_order() {
+    race(|connection| connection.close(1000));
 }

@@ -132,3 +132,20 @@ fn what_comes_in_the_same_segment_as_the_answer_is_seen() {
     stream.write_all(&answer).expect("room");
     host.wait_for_request("early");
 }
+
+#[test]
+fn a_close_in_the_same_segment_as_the_answer_is_seen() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let _library = Library::load(&host, &configuration);
+    let (head, mut stream) = head(&server);
+    let mut answer = format!(
+        "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        accept_of(&head)
+    )
+    .into_bytes();
+    answer.extend([0x88, 2, 0x03, 0xe8]);
+    stream.write_all(&answer).expect("room");
+    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    host.wait_for_log("the application closed the connection (1000)");
+}

@@ -6,6 +6,7 @@ mod support;
 mod callbacks;
 mod command_line;
 mod events;
+mod frames;
 mod handshake;
 mod inbound;
 mod loading;

@@ -220,3 +220,28 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
         assert_eq!(next.json()["number"], number);
     }
 }
+
+#[test]
+fn an_error_in_general_harms_no_connection() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1")
+        .replacing("enabled = yes", "enabled = perhaps\ncolour = blue");
+    let _library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    assert!(connection.is_quiet());
+    assert!(server.is_quiet());
+}
+
+#[test]
+fn an_interval_of_zero_is_no_storm() {
+    let host = Host::new();
+    let configuration = Configuration::with("persistent", Server::start().address(), "app1")
+        .replacing("reconnect_interval = 20", "reconnect_interval = 0")
+        .replacing("reconnect_attempts = 3", "reconnect_attempts = 1");
+    let began = std::time::Instant::now();
+    let _library = Library::load(&host, &configuration);
+    host.wait_for_log("at attempt 10 ");
+    // Nine pauses of 10 ms.
+    assert!(began.elapsed() >= std::time::Duration::from_millis(90));
+}
