@@ -167,7 +167,7 @@ typedef struct ariws_cli_command {
     size_t struct_size;
     // The fixed words, separated by blanks: "ari show outbound-websocket".
     const char *words;
-    // What stands after them, "" or "<connection id>".
+    // What stands after them, such as `<connection id>`; "" for nothing.
     const char *arguments;
     // One line for lists of commands.
     const char *summary;

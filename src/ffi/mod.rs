@@ -1,7 +1,7 @@
 //! The C ABI, and all the unsafe code of the library.
 //!
 //! One file per group of functions. Every exported function is written plainly, so that cbindgen and a reader see its
-//! signature, and runs inside [`guard`]. `include/ariws.h` is generated from here.
+//! signature, and runs inside `guard`. `include/ariws.h` is generated from here.
 #![allow(unsafe_code, non_camel_case_types)]
 
 mod command_line;

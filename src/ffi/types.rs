@@ -305,7 +305,7 @@ pub struct ariws_cli_command {
     pub struct_size: usize,
     /// The fixed words, separated by blanks: "ari show outbound-websocket".
     pub words: *const c_char,
-    /// What stands after them, "" or "<connection id>".
+    /// What stands after them, such as `<connection id>`; "" for nothing.
     pub arguments: *const c_char,
     /// One line for lists of commands.
     pub summary: *const c_char,
