@@ -50,18 +50,20 @@ impl Session {
     /// Runs the session to its end. `opened` is called once, when the first connection of a per-call session is open and its
     /// application registered.
     pub async fn run(self: &Arc<Self>, mut opened: Option<Box<dyn FnOnce() + Send>>) -> Ending {
-        let mut control = self.control();
+        let mut wishes = Wishes::new(self.control());
         let mut failures = 0;
         let ending = loop {
+            // Before the settings are taken, so that a change in between is noticed.
+            wishes.renew();
             let settings = self.settings();
             let mut round = self
-                .round(&settings, failures, &mut control, &mut opened)
+                .round(&settings, failures, &mut wishes, &mut opened)
                 .await;
             if let Round::Failed(cause) = &round {
                 failures += 1;
                 round = match self.failed(&settings, cause, failures) {
                     Some(ending) => Round::Ended(ending),
-                    None => match self.pause(&settings, failures, &mut control).await {
+                    None => match self.pause(&settings, failures, &mut wishes).await {
                         None => continue,
                         Some(cut) => cut,
                     },
@@ -90,10 +92,9 @@ impl Session {
         self: &Arc<Self>,
         settings: &Connection,
         failures: u32,
-        control: &mut watch::Receiver<Control>,
+        wishes: &mut Wishes,
         opened: &mut Option<Box<dyn FnOnce() + Send>>,
     ) -> Round {
-        let generation = control.borrow_and_update().generation;
         self.enter(Phase::Connecting);
         let memory = self.memory();
         let attempt = net::connect(&settings.client, &self.context().user_agent, &memory);
@@ -102,7 +103,7 @@ impl Session {
                 Ok(connected) => connected,
                 Err(error) => return Round::Failed(error.to_string()),
             },
-            cut = cut_short(control, generation) => return cut,
+            cut = wishes.cut_short() => return cut,
         };
         let mut registered = true;
         if let (Some(call), Some(opened)) = (self.call(), opened.take()) {
@@ -115,7 +116,7 @@ impl Session {
             }
         }
         let began = now();
-        let end = self.converse(connected, settings, control, failures).await;
+        let end = self.converse(connected, settings, wishes, failures).await;
         if !registered {
             return Round::Ended(Ending::NotRegistered);
         }
@@ -143,16 +144,15 @@ impl Session {
         &self,
         settings: &Connection,
         failures: u32,
-        control: &mut watch::Receiver<Control>,
+        wishes: &mut Wishes,
     ) -> Option<Round> {
-        let generation = control.borrow_and_update().generation;
         let time = Timer::now() + pause(&settings.client, failures, random());
         self.waits_until(time.into_std());
         tokio::select! {
             () = sleep_until(time) => None,
             // Nobody is left who would need the connection.
             () = self.time_to_close() => Some(Round::Ended(Ending::Over)),
-            cut = cut_short(control, generation) => Some(cut),
+            cut = wishes.cut_short() => Some(cut),
         }
     }
 
@@ -201,10 +201,9 @@ impl Session {
         self: &Arc<Self>,
         connected: Connected,
         settings: &Connection,
-        control: &mut watch::Receiver<Control>,
+        wishes: &mut Wishes,
         failures: u32,
     ) -> End {
-        let generation = control.borrow_and_update().generation;
         self.enter(Phase::Up);
         self.opened(connected.remote.to_string());
         let (number, dropped) = self
@@ -225,14 +224,13 @@ impl Session {
                 .unwrap_or(WRITE_TIMEOUT),
             pingpong: settings.client.pingpong,
         };
-        let closing = self.closing(control, generation);
         let ended = wire::run(
             connected.websocket,
             &connected.meter,
             self.outbox(),
             &owner,
             patience,
-            closing,
+            self.closing(wishes),
         )
         .await;
         self.outbox().disconnected(ended.unsent);
@@ -241,9 +239,9 @@ impl Session {
     }
 
     /// Waits until this side wants to end the connection.
-    async fn closing(&self, control: &mut watch::Receiver<Control>, generation: u64) -> Closing {
+    async fn closing(&self, wishes: &mut Wishes) -> Closing {
         tokio::select! {
-            _ = cut_short(control, generation) => match self.stop_wish() {
+            _ = wishes.cut_short() => match wishes.stop() {
                 Some(Stop::Drained(latest)) => Closing::Drained(latest),
                 // What waits is kept for the next connection.
                 Some(Stop::Now) | None => Closing::Now,
@@ -268,10 +266,6 @@ impl Session {
                 () = sleep_until(Timer::from_std(time)) => return,
             }
         }
-    }
-
-    fn stop_wish(&self) -> Option<Stop> {
-        self.control().borrow().stop
     }
 
     /// Whether a per-call session ends with this connection: closed because its time had come, or left by a peer that had
@@ -385,15 +379,42 @@ impl Call {
     }
 }
 
-/// Waits until the session is told to stop, or to make its connection anew.
-async fn cut_short(control: &mut watch::Receiver<Control>, generation: u64) -> Round {
-    let wished = control
-        .wait_for(|control| control.stop.is_some() || control.generation != generation)
-        .await;
-    match wished {
-        Ok(control) if control.stop.is_none() => Round::Again,
-        // The session itself holds the sender.
-        _ => Round::Ended(Ending::Stopped),
+/// What others want of the session, since it last took up its settings.
+struct Wishes {
+    control: watch::Receiver<Control>,
+    generation: u64,
+}
+
+impl Wishes {
+    fn new(control: watch::Receiver<Control>) -> Self {
+        let generation = control.borrow().generation;
+        Self {
+            control,
+            generation,
+        }
+    }
+
+    /// The settings are about to be taken up.
+    fn renew(&mut self) {
+        self.generation = self.control.borrow_and_update().generation;
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        self.control.borrow().stop
+    }
+
+    /// Waits until the session is told to stop, or to make its connection anew.
+    async fn cut_short(&mut self) -> Round {
+        let generation = self.generation;
+        let wished = self
+            .control
+            .wait_for(|control| control.stop.is_some() || control.generation != generation)
+            .await;
+        match wished {
+            Ok(control) if control.stop.is_none() => Round::Again,
+            // The session itself holds the sender.
+            _ => Round::Ended(Ending::Stopped),
+        }
     }
 }
 

@@ -252,6 +252,7 @@ impl Outbox {
         }
         state.connections += 1;
         state.connection = state.connections;
+        state.sealed = false;
         let outcome = (state.connection, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();
