@@ -305,7 +305,8 @@ typedef void (*ariws_context_destroy_callback)(void *userdata,
 
 // The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
 // channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
-// in that application any more, there is nothing to do.
+// in that application any more, there is nothing to do. It may come before the host has looked at the success of the
+// channel's start: then the channel leaves the application as soon as it has entered it.
 //
 // Thread: a pool of the library's for host calls. It may block.
 typedef void (*ariws_stasis_failed_callback)(void *userdata,
@@ -397,7 +398,8 @@ typedef void (*ariws_report_callback)(void *data,
 // the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
 // success). The strings live until the callback returns.
 //
-// Thread: the pool for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once. It is to
+// tell the channel's own thread and return: other callbacks wait for their turn on that pool.
 typedef void (*ariws_stasis_start_callback)(void *data,
                                             int32_t result,
                                             const char *application,
@@ -611,8 +613,11 @@ int32_t ariws_reload(const struct ariws_instance *instance,
 // @param grace_ms       how long queued events and Close handshakes may take, in milliseconds
 // @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED, or ARIWS_ERROR_FROM_CALLBACK
 //
-// Thread: any that is not inside a callback. Blocks up to `grace_ms`, and beyond it for as long as a callback of the
-// host that has begun takes to return. Requests that the host has not answered are given up.
+// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has not
+// answered are given up.
+//
+// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
+// more; beyond that for as long as a callback of the host that has begun takes to return.
 //
 // # Safety
 // `instance` is a handle from `ariws_load`, live or not.
@@ -665,7 +670,7 @@ int32_t ariws_stasis_start(const struct ariws_instance *instance,
 // @param data           given to `done`
 // @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 // @param message_size   its size in bytes
-// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
+// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _DUPLICATE, _UNLOADED
 //
 // Thread: any. Never blocks.
 //

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
@@ -30,6 +31,8 @@ struct Entry {
     channel_id: String,
     channel_name: String,
     cancelled: CancellationToken,
+    /// Makes an unloading wait for the start.
+    _task: TaskTrackerToken,
 }
 
 impl Engine {
@@ -91,23 +94,25 @@ impl Engine {
         }
     }
 
-    /// Ends Stasis for the channels of a per-call session, which an operator shut down.
+    /// Ends a per-call session, and Stasis for its channels.
     pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
-        let channels = call.session.channels();
-        let application = call.session.call_application().unwrap_or_default();
-        self.context.calls.app_unregister(application).await;
-        call.session.withdraw(application);
-        call.session.stop(stop);
+        let session = &call.session;
+        let application = session.call_application().unwrap_or_default();
+        let channels = session.close_to_channels();
+        self.unregister_call(session).await;
+        session.withdraw(application);
+        session.stop(stop);
         self.fail(&channels, application).await;
     }
 
     /// Notes that a channel is being started, so that it can be cancelled from this moment on.
     fn entry(&self, app: &str, channel_id: &str, channel_name: &str) -> Result<Entry> {
+        let cancelled = CancellationToken::new();
+        let mut table = self.table();
+        // Looked at under the lock, under which an unloading looks for starts to cancel.
         if self.is_unloading() {
             return Err(Error::Unloaded);
         }
-        let cancelled = CancellationToken::new();
-        let mut table = self.table();
         if table.starting.contains_key(channel_id) {
             return Err(Error::Duplicate(format!(
                 "channel {channel_id} is being started already"
@@ -121,6 +126,7 @@ impl Engine {
             channel_id: channel_id.to_owned(),
             channel_name: channel_name.to_owned(),
             cancelled,
+            _task: self.tasks.token(),
         })
     }
 
@@ -146,10 +152,10 @@ impl Engine {
     async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
         let app = &entry.app;
         if self.context.calls.app_is_registered(app).await {
-            if let Some((_, session)) = self.routes.find(app) {
-                session.entered(&entry.channel_id);
+            let session = self.routes.find(app).map(|(_, session)| session);
+            if session.is_none_or(|session| session.entered(&entry.channel_id)) {
+                return Ok(app.clone());
             }
-            return Ok(app.clone());
         }
         let config = self.context.config();
         let connection = config
@@ -181,8 +187,9 @@ impl Engine {
     /// Nobody has registered an application of a persistent connection: whoever took it over has left, unless the connection
     /// is shut down.
     async fn reclaim_one(&self, app: &str, connection: &Connection) -> Result<String> {
-        if self.routes.find(app).is_some() {
-            self.reclaim_applications().await;
+        let session = self.table().persistent.get(&connection.name).cloned();
+        if let Some(session) = session {
+            self.reclaim_application(&session, app).await;
         }
         if self.context.calls.app_is_registered(app).await {
             return Ok(app.to_owned());
@@ -195,6 +202,10 @@ impl Engine {
 
     /// Makes the connection of a call.
     async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
+        let id = format!("{}:{}", connection.name, entry.channel_name);
+        if let Some(application) = self.join_or_supersede(&id, &entry.channel_id).await {
+            return Ok(application);
+        }
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -203,7 +214,6 @@ impl Engine {
             &entry.channel_id,
             &entry.channel_name,
         );
-        self.supersede(session.id()).await;
         let application = session.call_application().unwrap_or_default().to_owned();
         let call = PerCall {
             session: Arc::clone(&session),
@@ -231,15 +241,18 @@ impl Engine {
             .map(|()| application)
     }
 
-    /// Makes an older session of the same channel leave its application: a channel may enter an application again while the
-    /// connection of its first time still lingers.
-    async fn supersede(&self, id: &str) {
-        let older = self.table().per_call.get(id).cloned();
-        if let Some(older) = older {
-            older.superseded.cancel();
-            older.session.stop(soon());
-            older.gone.cancelled().await;
+    /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
+    /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
+    async fn join_or_supersede(&self, id: &str, channel_id: &str) -> Option<String> {
+        let older = self.table().per_call.get(id).cloned()?;
+        let session = &older.session;
+        if !session.is_stopping() && !session.channels().is_empty() && session.entered(channel_id) {
+            return session.call_application().map(str::to_owned);
         }
+        older.superseded.cancel();
+        session.stop(soon());
+        older.gone.cancelled().await;
+        None
     }
 
     /// The task of one call's session.
@@ -269,7 +282,9 @@ impl Engine {
             ending = &mut run => Some(ending),
             () = call.superseded.cancelled() => None,
         };
-        let channels = session.channels();
+        let application = session.call_application().unwrap_or_default();
+        self.routes.clear(application, session);
+        let channels = session.close_to_channels();
         self.release(&call).await;
         let ending = match ending {
             Some(ending) => ending,
@@ -287,25 +302,29 @@ impl Engine {
                 Error::Internal("the session panicked".into())
             }
         };
-        let lost = matches!(error, Error::Connect(_) | Error::Internal(_));
-        let never_opened = respond(Err(error));
-        if lost && !never_opened {
-            let application = session.call_application().unwrap_or_default();
+        // Of a session that never opened, only its own channel knows, and hears of it by the answer.
+        if !respond(Err(error)) {
             self.fail(&channels, application).await;
         }
-        self.table().ended += session.counters().totals();
+        self.table().ended(session);
     }
 
     /// Unregisters and unlists a call's session.
     async fn release(&self, call: &PerCall) {
         let session = &call.session;
+        self.unregister_call(session).await;
+        let mut table = self.table();
+        table.per_call.remove(session.id());
+        table.leave(session);
+        drop(table);
+        call.gone.cancel();
+    }
+
+    async fn unregister_call(&self, session: &Session) {
         let application = session.call_application().unwrap_or_default();
         if session.is_announced(application) {
             self.context.calls.app_unregister(application).await;
         }
-        self.routes.clear(application, session);
-        self.table().per_call.remove(session.id());
-        call.gone.cancel();
     }
 
     async fn fail(&self, channels: &[String], application: &str) {

@@ -13,6 +13,9 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let table = self.table();
         let mut totals = table.ended;
+        for session in &table.leaving {
+            totals += session.counters().totals();
+        }
         let mut sessions = Vec::new();
         for session in table.persistent.values() {
             let view = session.view();

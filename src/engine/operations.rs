@@ -2,12 +2,15 @@
 //! host.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_blocking;
 
 use super::Engine;
 use crate::cli::Started;
@@ -72,28 +75,30 @@ pub(super) struct Line {
 /// Carries out operations until there are no more.
 pub(super) async fn run(engine: Arc<Engine>, mut asked: UnboundedReceiver<Operation>) {
     while let Some(operation) = asked.recv().await {
-        // Whoever asked may have stopped waiting: only when the instance is unloaded.
         match operation {
-            Operation::Load(answer) => {
-                let _ = answer.send(engine.apply_configuration().await);
-            }
+            Operation::Load(answer) => engine.carry_out(engine.apply_configuration(), answer).await,
             Operation::Start(connection, answer) => {
-                let _ = answer.send(engine.start_connection(&connection).await);
+                let start = engine.start_connection(&connection);
+                engine.carry_out(start, answer).await;
             }
             Operation::ShutDown(session, answer) => {
-                let _ = answer.send(engine.shut_down_session(&session).await);
+                let end = engine.shut_down_session(&session);
+                engine.carry_out(end, answer).await;
             }
             Operation::ShutDownAll(answer) => {
-                engine.shut_down_every_session().await;
-                let _ = answer.send(Ok(()));
+                let end = engine.shut_down_every_session().map(Ok);
+                engine.carry_out(end, answer).await;
             }
-            Operation::Reclaim => engine.reclaim_applications().await,
+            Operation::Reclaim => {
+                let (answer, _) = sync_channel(1);
+                let reclaim = engine.reclaim_applications().map(Ok);
+                engine.carry_out(reclaim, answer).await;
+            }
             Operation::End(answer) => {
                 let _ = answer.send(());
                 return;
             }
         }
-        engine.operations_pending.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -127,6 +132,24 @@ impl Engine {
         Ok(())
     }
 
+    /// Carries out one operation. One that panics must not take the next ones with it.
+    async fn carry_out<R>(
+        &self,
+        operation: impl Future<Output = Result<R>>,
+        answer: SyncSender<Result<R>>,
+    ) {
+        let outcome = AssertUnwindSafe(operation).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            self.log()
+                .error("", "an operation failed inside the library");
+            Err(Error::Internal("an operation panicked".into()))
+        });
+        // Before the answer: whoever gets it may ask for the next one at once.
+        self.operations_pending.fetch_sub(1, Ordering::AcqRel);
+        // Whoever asked waits, unless nobody did.
+        let _ = answer.send(outcome);
+    }
+
     /// Has an operation carried out and waits for its end.
     pub(super) fn operate<R>(
         &self,
@@ -157,7 +180,12 @@ impl Engine {
 
     async fn apply_configuration(self: &Arc<Self>) -> Result<Vec<Line>> {
         let old = self.context.config();
-        let reading = config::read(&self.options.config_directory, Some(&old))
+        let directory = self.options.config_directory.clone();
+        let previous = Arc::clone(&old);
+        // Files may lie on a slow disk.
+        let reading = spawn_blocking(move || config::read(&directory, Some(&previous)))
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))?
             .inspect_err(|problems| self.log_problems(problems))
             .map_err(Error::Config)?;
         self.log_problems(&reading.problems);

@@ -31,6 +31,8 @@ impl Engine {
             changes.filter(|connection| connection.is_valid())
         };
         for connection in changed() {
+            // Whatever is connected from now on goes by the new values, those of TLS included.
+            self.table().memories.remove(&connection.name);
             self.shrink(connection).await;
         }
         self.context.set_config(Arc::clone(&new));
@@ -74,7 +76,10 @@ impl Engine {
             )
         };
         if self.is_begun(id) {
-            self.table().shut_down.insert(id.to_owned());
+            if let Some(connection) = self.context.config().connections.get(id) {
+                let connection = Arc::clone(connection);
+                self.table().shut_down.insert(id.to_owned(), connection);
+            }
             self.end(id, soon()).await;
         } else if let Some(call) = call {
             self.shut_down_call(&call, soon()).await;
@@ -117,9 +122,26 @@ impl Engine {
         for session in sessions {
             for app in session.applications() {
                 if !self.context.calls.app_is_registered(&app).await {
-                    self.register(&session, &app).await;
+                    self.reclaim_application(&session, &app).await;
                 }
             }
+        }
+    }
+
+    /// Registers an application of a session again. Not an operation, because a call waits for it that may itself have been
+    /// made from inside one; so it leaves alone what is being registered, and undoes what was ended meanwhile.
+    pub(super) async fn reclaim_application(&self, session: &Arc<Session>, app: &str) {
+        if !session.hold(app) {
+            return;
+        }
+        self.register(session, app).await;
+        let listed = self
+            .table()
+            .persistent
+            .get(session.id())
+            .is_some_and(|current| Arc::ptr_eq(current, session));
+        if !listed || !session.applications().iter().any(|name| name == app) {
+            self.unregister(session, app).await;
         }
     }
 
@@ -172,7 +194,7 @@ impl Engine {
                 );
                 sleep(session.settings().client.reconnect_interval).await;
             }
-            engine.table().ended += session.counters().totals();
+            engine.table().ended(&session);
         });
     }
 
@@ -180,7 +202,11 @@ impl Engine {
     pub(super) async fn end(&self, name: &str, stop: Stop) {
         let (session, listed) = {
             let mut table = self.table();
-            (table.persistent.remove(name), table.listed.remove(name))
+            let session = table.persistent.remove(name);
+            if let Some(session) = &session {
+                table.leave(session);
+            }
+            (session, table.listed.remove(name))
         };
         for app in listed.unwrap_or_default() {
             self.destroy_context(&app).await;
@@ -226,6 +252,10 @@ impl Engine {
     /// The part of a change that adds something, and the new values.
     async fn grow(self: &Arc<Self>, new: &Arc<Connection>) {
         let Some((session, change)) = self.kept_session(new) else {
+            let shut_down = self.table().shut_down.get(&new.name).cloned();
+            if shut_down.is_some_and(|before| config::change(&before, new).is_none()) {
+                return;
+            }
             self.table().shut_down.remove(&new.name);
             return self.begin(new).await;
         };
@@ -242,13 +272,9 @@ impl Engine {
                 self.register_anew(&session, app).await;
             }
         }
-        session.set_settings(Arc::clone(new));
+        session.reorder();
         if change.effect == Effect::Reconnect {
-            let memory = Arc::new(Memory::default());
-            self.table()
-                .memories
-                .insert(new.name.clone(), Arc::clone(&memory));
-            session.reconnect(Arc::clone(new), memory);
+            session.reconnect(self.memory(&new.name));
         }
     }
 
@@ -304,8 +330,8 @@ impl Engine {
 
     async fn unregister(&self, session: &Arc<Session>, app: &str) {
         self.context.calls.app_unregister(app).await;
-        session.withdraw(app);
         self.routes.clear(app, session);
+        session.withdraw(app);
     }
 
     async fn create_context(&self, app: &str) {

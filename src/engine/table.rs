@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Connection;
 use crate::net::Memory;
 use crate::session::{Session, Totals};
 
@@ -18,8 +19,10 @@ pub(super) struct Table {
     pub(super) per_call: BTreeMap<String, PerCall>,
     /// Per-call configurations that are listed, by connection id, with their applications.
     pub(super) listed: BTreeMap<String, Vec<String>>,
-    /// Connections that a command shut down: they stay down until a command or a change of theirs.
-    pub(super) shut_down: BTreeSet<String>,
+    /// Sessions that are not listed any more and have not ended.
+    pub(super) leaving: Vec<Arc<Session>>,
+    /// Connections that a command shut down, as they were then: they stay down until a command or a change of theirs.
+    pub(super) shut_down: BTreeMap<String, Arc<Connection>>,
     /// Starts that are under way, by channel id.
     pub(super) starting: HashMap<String, CancellationToken>,
     /// Websockets that applications opened to the host, by the host's session id.
@@ -30,6 +33,20 @@ pub(super) struct Table {
     pub(super) memories: HashMap<String, Arc<Memory>>,
     /// What sessions that have ended had counted.
     pub(super) ended: Totals,
+}
+
+impl Table {
+    /// The session is not listed any more.
+    pub(super) fn leave(&mut self, session: &Arc<Session>) {
+        self.leaving.push(Arc::clone(session));
+    }
+
+    /// The session has ended. In one step, so that no counter ever goes back.
+    pub(super) fn ended(&mut self, session: &Arc<Session>) {
+        self.leaving
+            .retain(|leaving| !Arc::ptr_eq(leaving, session));
+        self.ended += session.counters().totals();
+    }
 }
 
 /// A session of a call.

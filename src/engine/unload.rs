@@ -1,8 +1,8 @@
 //! The end of an instance.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Engine;
@@ -15,20 +15,27 @@ const RESOLVER: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Ends everything: see `ariws_unload`. Must not be called on a thread of the library.
-    pub fn unload(&self, grace: Duration) {
+    pub fn unload(self: &Arc<Self>, grace: Duration) {
         self.unloading.store(true, Ordering::Release);
         let (answer, ended) = sync_channel(1);
         if self.operations.send(Operation::End(answer)).is_ok() {
             // An operation that runs is carried out; those behind it are not.
             let _ = ended.recv();
         }
-        self.handle.block_on(async {
-            self.end_sessions(Instant::now() + grace).await;
-            self.context.answers.abandon();
-            self.tasks.close();
-            self.tasks.wait().await;
-            self.context.calls.finished().await;
+        // On the runtime: threads that are started for the host's callbacks inherit the signal mask of the one that starts
+        // them, and this one is the host's.
+        let (answer, ended) = sync_channel(1);
+        let engine = Arc::clone(self);
+        self.handle.spawn(async move {
+            engine.end_sessions(Instant::now() + grace).await;
+            engine.context.answers.abandon();
+            engine.tasks.close();
+            engine.tasks.wait().await;
+            engine.context.calls.finished().await;
+            let _ = answer.send(());
         });
+        // Fails only if that panicked, and then there is nothing to wait for.
+        let _ = ended.recv();
         let runtime = self
             .runtime
             .lock()

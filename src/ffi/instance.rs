@@ -146,8 +146,11 @@ pub unsafe extern "C" fn ariws_reload(
 /// @param grace_ms       how long queued events and Close handshakes may take, in milliseconds
 /// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED, or ARIWS_ERROR_FROM_CALLBACK
 ///
-/// Thread: any that is not inside a callback. Blocks up to `grace_ms`, and beyond it for as long as a callback of the
-/// host that has begun takes to return. Requests that the host has not answered are given up.
+/// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has not
+/// answered are given up.
+///
+/// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
+/// more; beyond that for as long as a callback of the host that has begun takes to return.
 ///
 /// # Safety
 /// `instance` is a handle from `ariws_load`, live or not.

@@ -79,7 +79,7 @@ pub unsafe extern "C" fn ariws_stasis_start(
 /// @param data           given to `done`
 /// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 /// @param message_size   its size in bytes
-/// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _UNLOADED
+/// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _DUPLICATE, _UNLOADED
 ///
 /// Thread: any. Never blocks.
 ///

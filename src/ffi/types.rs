@@ -153,7 +153,8 @@ pub type ariws_context_destroy_callback =
 
 /// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
 /// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
-/// in that application any more, there is nothing to do.
+/// in that application any more, there is nothing to do. It may come before the host has looked at the success of the
+/// channel's start: then the channel leaves the application as soon as it has entered it.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_stasis_failed_callback = Option<
@@ -272,7 +273,8 @@ pub type ariws_write_callback =
 /// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
 /// success). The strings live until the callback returns.
 ///
-/// Thread: the pool for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+/// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once. It is to
+/// tell the channel's own thread and return: other callbacks wait for their turn on that pool.
 pub type ariws_stasis_start_callback = Option<
     unsafe extern "C" fn(
         data: *mut c_void,

@@ -27,11 +27,6 @@ impl Calls {
         }
     }
 
-    /// The host, for calls on one of its own threads.
-    pub fn host(&self) -> &dyn Host {
-        self.host.as_ref()
-    }
-
     /// `app_register`.
     pub async fn app_register(
         &self,

@@ -17,6 +17,11 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin {
     fn peer_has_gone(&self) -> bool {
         false
     }
+
+    /// Whether it still holds bytes that it has taken and the kernel has not, as TLS does.
+    fn holds_back(&self) -> bool {
+        false
+    }
 }
 
 impl Link for tokio::io::DuplexStream {}
@@ -44,6 +49,8 @@ impl Meter {
 pub struct Metered<S> {
     stream: S,
     frames: Option<Frames>,
+    /// Texts that the stream has taken.
+    taken: u64,
     meter: Arc<Meter>,
 }
 
@@ -54,6 +61,7 @@ impl<S: Link> Metered<S> {
         let metered = Self {
             stream,
             frames: None,
+            taken: 0,
             meter: Arc::clone(&meter),
         };
         (metered, meter)
@@ -62,6 +70,12 @@ impl<S: Link> Metered<S> {
     /// From here on, what is written are frames.
     pub fn begin_frames(&mut self) {
         self.frames = Some(Frames::default());
+    }
+
+    fn publish(&self) {
+        if !self.stream.holds_back() {
+            self.meter.texts.store(self.taken, Ordering::Release);
+        }
     }
 }
 
@@ -90,15 +104,18 @@ impl<S: Link> AsyncWrite for Metered<S> {
         }
         let taken = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
         if let Some(frames) = &mut this.frames {
-            let texts = frames.pass(bytes.get(..taken).unwrap_or_default());
-            this.meter.texts.fetch_add(texts, Ordering::Release);
+            this.taken += frames.pass(bytes.get(..taken).unwrap_or_default());
+            this.publish();
             this.meter.bytes.fetch_add(taken as u64, Ordering::Release);
         }
         Poll::Ready(Ok(taken))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.stream).poll_flush(context);
+        this.publish();
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 /// Look-ups at a time: each holds a thread inside the system's resolver.
 static LOOKUPS: Semaphore = Semaphore::const_new(8);
@@ -20,12 +20,18 @@ pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    // The semaphore is never closed.
-    let _turn = LOOKUPS.acquire().await;
-    let addresses: Vec<_> = lookup_host((host, port))
+    let turn = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let name = host.to_owned();
+    // The turn ends with the look-up, not with the attempt, which may be over before.
+    let lookup = spawn_blocking(move || {
+        let _turn = turn;
+        let found = (name.as_str(), port).to_socket_addrs();
+        found.map(Iterator::collect::<Vec<_>>)
+    });
+    let addresses = lookup
         .await
-        .map_err(|error| io::Error::new(error.kind(), format!("{host}: {error}")))?
-        .collect();
+        .map_err(io::Error::other)?
+        .map_err(|error| io::Error::new(error.kind(), format!("{host}: {error}")))?;
     if addresses.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
@@ -42,7 +48,8 @@ pub struct Rotation(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    turn: usize,
+    /// The address that was tried or used last.
+    last: Option<SocketAddr>,
     failures: HashMap<SocketAddr, Instant>,
 }
 
@@ -55,11 +62,11 @@ impl Rotation {
         state.failures.retain(|address, failed| {
             failed.elapsed() < AVOIDED && addresses.binary_search(address).is_ok()
         });
-        if let Some(shift) = state.turn.checked_rem(addresses.len()) {
-            addresses.rotate_left(shift);
-        }
-        state.turn = state.turn.wrapping_add(1);
+        let next = addresses.partition_point(|address| Some(*address) <= state.last);
+        let count = addresses.len().max(1);
+        addresses.rotate_left(next % count);
         addresses.sort_by_key(|address| state.failures.get(address).copied());
+        state.last = addresses.first().copied();
         addresses
     }
 
@@ -74,11 +81,9 @@ impl Rotation {
 
     /// The address worked.
     pub(super) fn succeeded(&self, address: SocketAddr) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .failures
-            .remove(&address);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failures.remove(&address);
+        state.last = Some(address);
     }
 }
 
@@ -108,11 +113,23 @@ mod tests {
     }
 
     #[test]
+    fn after_a_drop_another_address_is_next() {
+        let rotation = Rotation::default();
+        let [one, two, three] = [addresses()[0], addresses()[1], addresses()[2]];
+        assert_eq!(rotation.order(addresses())[0], one);
+        rotation.failed(one);
+        rotation.succeeded(two);
+        assert_eq!(rotation.order(addresses()), [three, two, one]);
+    }
+
+    #[test]
     fn an_address_that_works_again_takes_its_turn() {
         let rotation = Rotation::default();
-        rotation.failed(addresses()[0]);
-        rotation.succeeded(addresses()[0]);
-        assert_eq!(rotation.order(addresses())[0], addresses()[0]);
+        let one = addresses()[0];
+        rotation.failed(one);
+        rotation.succeeded(one);
+        let mut first = (0..3).map(|_| rotation.order(addresses())[0]);
+        assert!(first.any(|address| address == one));
     }
 
     #[tokio::test]

@@ -58,6 +58,13 @@ impl AsyncWrite for Stream {
 }
 
 impl Link for Stream {
+    fn holds_back(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.get_ref().1.wants_write(),
+        }
+    }
+
     fn peer_has_gone(&self) -> bool {
         let tcp = match self {
             Self::Plain(tcp) => tcp,

@@ -17,7 +17,8 @@ pub(super) struct Delivery {
     handed: u64,
     confirmed: u64,
     pings: u64,
-    ping: Option<Ping>,
+    /// Pings that wait for their pongs, the oldest first.
+    waiting: VecDeque<Ping>,
 }
 
 #[derive(Debug)]
@@ -29,10 +30,10 @@ struct Ping {
 }
 
 impl Delivery {
-    /// A message goes into the websocket's buffer.
-    pub(super) fn wrote(&mut self, message: Message) {
-        self.written += 1;
-        self.pending.push_back(message);
+    /// Messages go into the websocket's buffer.
+    pub(super) fn wrote(&mut self, messages: Vec<Message>) {
+        self.written += messages.len() as u64;
+        self.pending.extend(messages);
     }
 
     /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
@@ -42,15 +43,15 @@ impl Delivery {
         self.pending.drain(..new.min(self.pending.len()))
     }
 
-    /// Whether a ping would prove something that is not proven.
+    /// Whether a ping would prove something that is not proven, and none is on its way.
     pub(super) fn wants_proof(&self) -> bool {
-        self.ping.is_none() && self.written > self.confirmed
+        self.waiting.is_empty() && self.written > self.confirmed
     }
 
     /// A ping goes out; gives its payload.
     pub(super) fn ping(&mut self, now: Instant) -> [u8; 8] {
         self.pings += 1;
-        self.ping = Some(Ping {
+        self.waiting.push_back(Ping {
             number: self.pings,
             covers: self.written,
             sent: now,
@@ -58,18 +59,24 @@ impl Delivery {
         self.pings.to_be_bytes()
     }
 
-    /// A pong came; gives the time that it took, if it answers the last ping.
+    /// A pong came; gives the time that it took, if it answers a ping. It answers those before it as well (RFC 6455 section
+    /// 5.5.3).
     pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let ping = self
-            .ping
-            .take_if(|ping| ping.number.to_be_bytes() == payload)?;
+        let answered = self
+            .waiting
+            .iter()
+            .position(|ping| ping.number.to_be_bytes() == payload)?;
+        let ping = self.waiting.drain(..=answered).next_back()?;
         self.confirmed = self.confirmed.max(ping.covers);
         Some(now.saturating_duration_since(ping.sent))
     }
 
-    /// Whether a ping waits for its pong.
-    pub(super) fn awaits_pong(&self) -> bool {
-        self.ping.is_some()
+    /// How long each ping has waited for its pong.
+    pub(super) fn pings_waiting(&self, now: Instant) -> Vec<Duration> {
+        self.waiting
+            .iter()
+            .map(|ping| now.saturating_duration_since(ping.sent))
+            .collect()
     }
 
     /// The connection is over: how many messages may or may not have arrived, and those that certainly have not, because
@@ -88,9 +95,8 @@ mod tests {
 
     fn with_messages(count: usize) -> Delivery {
         let mut delivery = Delivery::default();
-        for number in 0..count {
-            delivery.wrote(Message::notice(number.to_string()));
-        }
+        let messages = (0..count).map(|number| Message::notice(number.to_string()));
+        delivery.wrote(messages.collect());
         delivery
     }
 
@@ -124,11 +130,22 @@ mod tests {
     fn a_pong_proves_what_was_written_before_its_ping() {
         let mut delivery = with_messages(2);
         let payload = delivery.ping(Instant::now());
-        delivery.wrote(Message::notice("late"));
+        delivery.wrote(vec![Message::notice("late")]);
         drop(delivery.handed(3));
         assert!(delivery.pong(&payload, Instant::now()).is_some());
         assert!(delivery.wants_proof());
         assert_eq!(delivery.end().0, 1);
+    }
+
+    #[test]
+    fn a_late_pong_answers_its_ping_though_another_was_sent() {
+        let mut delivery = with_messages(1);
+        drop(delivery.handed(1));
+        let first = delivery.ping(Instant::now());
+        delivery.ping(Instant::now());
+        assert!(delivery.pong(&first, Instant::now()).is_some());
+        assert_eq!(delivery.pings_waiting(Instant::now()).len(), 1);
+        assert_eq!(delivery.end().0, 0);
     }
 
     #[test]

@@ -108,11 +108,11 @@ impl Session {
         let mut registered = true;
         if let (Some(call), Some(opened)) = (self.call(), opened.take()) {
             registered = self.register(call).await;
-            if registered {
-                opened();
-            } else {
+            if !registered {
                 // The peer still gets its Close.
                 self.stop(Stop::Now);
+            } else if !self.is_stopping() {
+                opened();
             }
         }
         let began = now();
@@ -233,8 +233,14 @@ impl Session {
             self.closing(wishes),
         )
         .await;
-        self.outbox().disconnected(ended.unsent);
+        let dropped = self.outbox().disconnected(ended.unsent);
         self.report_end(&ended.how, ended.unconfirmed);
+        if dropped > 0 {
+            self.context().log.warning(
+                self.id(),
+                format!("{dropped} events of applications that are gone were dropped with the connection"),
+            );
+        }
         ended.how
     }
 
@@ -349,6 +355,7 @@ impl Owner for Wire<'_> {
                 counters.events_sent.fetch_add(1, Ordering::Relaxed);
                 if let (Some(event), Some(call)) = (channel, self.session.call()) {
                     call.with_members(|members| match &**event {
+                        ChannelEvent::Started(_) => {}
                         ChannelEvent::Ended(channel) => members.ended(channel, now()),
                         ChannelEvent::Destroyed(channel) => members.destroyed(channel),
                     });

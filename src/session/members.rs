@@ -13,10 +13,12 @@ enum Place {
     Expected,
     /// StasisStart was offered.
     Inside,
+    /// StasisEnd was offered and is not on the wire.
+    Leaving,
     /// StasisEnd is on the wire, but Stasis has not returned: it will in a moment, or the channel was moved to another
     /// application and may come back.
     Away,
-    /// Stasis has returned; StasisEnd is still to come.
+    /// Stasis has returned; StasisEnd is still to come, if it ever does.
     Returned,
     /// Nothing is to come but trailing events.
     Gone,
@@ -28,6 +30,8 @@ struct Member {
     /// `stasis_start` was called for it, so that `stasis_end` will be. Channels that an application moves here have only
     /// events.
     called: bool,
+    /// StasisEnds that were offered and are not on the wire.
+    ends: u32,
     /// ChannelDestroyed is on the wire.
     destroyed: bool,
 }
@@ -35,7 +39,7 @@ struct Member {
 impl Member {
     /// Whether the session must stay for it.
     fn holds(self) -> bool {
-        matches!(self.place, Place::Expected | Place::Inside | Place::Away)
+        !matches!(self.place, Place::Returned | Place::Gone)
     }
 }
 
@@ -45,6 +49,7 @@ pub(super) struct Members {
     members: BTreeMap<String, Member>,
     /// When the last channel left; none while one holds the session.
     vacant: Option<Instant>,
+    closed: bool,
 }
 
 impl Members {
@@ -53,17 +58,22 @@ impl Members {
         let mut members = Self {
             members: BTreeMap::new(),
             vacant: None,
+            closed: false,
         };
         members.entered(channel);
         members
     }
 
-    /// `stasis_start` succeeded for the channel.
-    pub(super) fn entered(&mut self, channel: &str) {
+    /// `stasis_start` succeeded for the channel; false if the session is closed to channels.
+    pub(super) fn entered(&mut self, channel: &str) -> bool {
+        if self.closed {
+            return false;
+        }
         let member = self.member(channel);
         member.place = Place::Expected;
         member.called = true;
         self.vacant = None;
+        true
     }
 
     /// `stasis_end` was called.
@@ -72,6 +82,7 @@ impl Members {
         member.called = false;
         member.place = match member.place {
             Place::Away | Place::Gone => Place::Gone,
+            Place::Leaving => Place::Leaving,
             Place::Expected | Place::Inside | Place::Returned => Place::Returned,
         };
         self.settle(now);
@@ -83,17 +94,36 @@ impl Members {
         self.vacant = None;
     }
 
-    /// StasisEnd is on the wire.
+    /// StasisEnd was offered.
+    pub(super) fn ending(&mut self, channel: &str) {
+        let member = self.member(channel);
+        member.ends += 1;
+        member.place = Place::Leaving;
+        // The trailing events are counted from the moment when it is on the wire, also where `stasis_end` came first.
+        self.vacant = None;
+    }
+
+    /// A StasisEnd is on the wire, or was dropped from a full queue.
     pub(super) fn ended(&mut self, channel: &str, now: Instant) {
         let member = self.member(channel);
-        member.place = if member.called {
-            Place::Away
-        } else {
-            Place::Gone
-        };
-        // The trailing events are counted from here, also where `stasis_end` came first.
-        self.vacant = None;
-        self.settle(now);
+        member.ends = member.ends.saturating_sub(1);
+        // Unless the channel has come back behind it.
+        if member.ends == 0 && member.place == Place::Leaving {
+            member.place = if member.called {
+                Place::Away
+            } else {
+                Place::Gone
+            };
+            self.settle(now);
+        }
+    }
+
+    /// Lets no channel in any more; gives those that are in Stasis.
+    pub(super) fn close(&mut self) -> Vec<String> {
+        self.closed = true;
+        let inside = self.in_stasis();
+        self.members.clear();
+        inside
     }
 
     /// ChannelDestroyed is on the wire.
@@ -136,6 +166,7 @@ impl Members {
         self.members.entry(channel.to_owned()).or_insert(Member {
             place: Place::Expected,
             called: false,
+            ends: 0,
             destroyed: false,
         })
     }
@@ -169,6 +200,7 @@ mod tests {
         members.started("1");
         members.left("1", time);
         let later = time + Duration::from_secs(1);
+        members.ending("1");
         members.ended("1", later);
         assert_eq!(members.closing_time(), Some(later + LINGER));
     }
@@ -177,6 +209,7 @@ mod tests {
     fn channel_destroyed_ends_the_wait() {
         let (mut members, time) = (Members::new("1"), now());
         members.started("1");
+        members.ending("1");
         members.ended("1", time);
         members.left("1", time);
         members.destroyed("1");
@@ -188,9 +221,11 @@ mod tests {
         let (mut members, time) = (Members::new("1"), now());
         members.started("1");
         members.started("2");
+        members.ending("1");
         members.ended("1", time);
         members.left("1", time);
         assert_eq!(members.closing_time(), None);
+        members.ending("2");
         members.ended("2", time);
         assert_eq!(members.closing_time(), Some(time + LINGER));
     }
@@ -199,6 +234,7 @@ mod tests {
     fn a_channel_that_was_moved_away_may_come_back_until_stasis_returns() {
         let (mut members, time) = (Members::new("1"), now());
         members.started("1");
+        members.ending("1");
         members.ended("1", time);
         assert!(members.all_ended());
         assert_eq!(members.closing_time(), None);
@@ -214,10 +250,42 @@ mod tests {
     #[test]
     fn a_channel_that_enters_again_opens_the_session_again() {
         let (mut members, time) = (Members::new("1"), now());
+        members.ending("1");
         members.ended("1", time);
         members.left("1", time);
         members.entered("1");
         assert_eq!(members.closing_time(), None);
+    }
+
+    #[test]
+    fn a_stasis_end_that_waits_for_a_connection_holds_the_session() {
+        let (mut members, time) = (Members::new("1"), now());
+        members.started("1");
+        members.ending("1");
+        members.left("1", time);
+        assert_eq!(members.closing_time(), None);
+        assert!(!members.all_ended());
+        members.ended("1", time);
+        assert_eq!(members.closing_time(), Some(time + LINGER));
+    }
+
+    #[test]
+    fn a_channel_that_came_back_before_its_stasis_end_was_sent_is_inside() {
+        let (mut members, time) = (Members::new("1"), now());
+        members.started("2");
+        members.ending("2");
+        members.started("2");
+        members.left("1", time);
+        members.ended("2", time);
+        assert_eq!(members.in_stasis(), ["2"]);
+    }
+
+    #[test]
+    fn a_closed_session_lets_no_channel_in() {
+        let mut members = Members::new("1");
+        assert_eq!(members.close(), ["1"]);
+        assert!(!members.entered("2"));
+        assert_eq!(members.close(), Vec::<String>::new());
     }
 
     #[test]

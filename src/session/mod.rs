@@ -17,6 +17,5 @@ mod wire;
 
 pub use context::{Answer, Answers, Context};
 pub use life::Ending;
-pub use outbox::Offer;
 pub use state::{Session, Stop};
 pub use view::{Counters, Phase, Totals, View, count};

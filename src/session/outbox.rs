@@ -3,6 +3,7 @@
 //! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers,
 //! never over input or output.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
@@ -39,9 +40,11 @@ pub(super) enum Kind {
     Response { _place: OwnedSemaphorePermit },
 }
 
-/// An event that ends something in a per-call session.
+/// An event that moves a channel in a per-call session.
 #[derive(Debug)]
 pub(super) enum ChannelEvent {
+    /// StasisStart.
+    Started(String),
     /// StasisEnd.
     Ended(String),
     /// ChannelDestroyed.
@@ -56,6 +59,13 @@ impl Message {
         }
     }
 
+    pub(super) fn channel(&self) -> Option<&ChannelEvent> {
+        match &self.kind {
+            Kind::Event { channel, .. } => channel.as_deref(),
+            Kind::Notice | Kind::Response { .. } => None,
+        }
+    }
+
     fn is_event(&self) -> bool {
         matches!(self.kind, Kind::Event { .. })
     }
@@ -67,15 +77,39 @@ impl Message {
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+pub(super) enum Offer {
     /// It will be sent.
     Queued,
-    /// It will be sent, an older one will not; true if it is the first that this outage cost.
-    DroppedOldest(bool),
-    /// It will not be sent; true if it is the first that this outage cost.
-    DroppedNewest(bool),
+    /// It will be sent, older ones will not.
+    DroppedOldest,
+    /// It will not be sent.
+    DroppedNewest,
     /// It will not be sent: the session is closing.
     Sealed,
+}
+
+/// What became of an event, and whether it is the first time since the queue was empty that one was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) offer: Offer,
+    pub(super) first_drop: bool,
+}
+
+impl Offered {
+    fn new(offer: Offer, nothing_dropped_before: bool) -> Self {
+        let dropped = matches!(offer, Offer::DroppedOldest | Offer::DroppedNewest);
+        Self {
+            offer,
+            first_drop: dropped && nothing_dropped_before,
+        }
+    }
+}
+
+/// What happens to an event in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Accepted,
+    Dropped,
 }
 
 /// The queue of one session.
@@ -120,13 +154,47 @@ impl Outbox {
         self.state().limits = limits;
     }
 
-    /// An event of the host's.
+    /// An event of the host's. `changed` is told of what it means for a per-call session if it is accepted, and then of
+    /// what was dropped for it, in one step with the queue.
     pub(super) fn offer(
         &self,
         application: &Arc<str>,
         text: String,
         channel: Option<ChannelEvent>,
-    ) -> Offer {
+        changed: impl Fn(&ChannelEvent, Change),
+    ) -> Offered {
+        let length = text.len();
+        let mut state = self.state();
+        if state.sealed {
+            return Offered::new(Offer::Sealed, false);
+        }
+        count(&self.counters.events_offered);
+        let first = state.dropped == 0;
+        let limits = state.limits;
+        let full = |state: &State| {
+            state.events >= limits.max_messages || state.bytes + length > limits.max_bytes
+        };
+        let mut offer = Offer::Queued;
+        if limits.overflow == Overflow::DropOldest && length <= limits.max_bytes {
+            while full(&state) {
+                let Some(oldest) = state.drop_oldest() else {
+                    break;
+                };
+                count(&self.counters.events_dropped);
+                offer = Offer::DroppedOldest;
+                if let Some(event) = oldest.channel() {
+                    changed(event, Change::Dropped);
+                }
+            }
+        }
+        if full(&state) {
+            state.dropped += 1;
+            count(&self.counters.events_dropped);
+            return Offered::new(Offer::DroppedNewest, first);
+        }
+        if let Some(event) = &channel {
+            changed(event, Change::Accepted);
+        }
         let message = Message {
             text: text.into(),
             kind: Kind::Event {
@@ -134,29 +202,6 @@ impl Outbox {
                 channel: channel.map(Box::new),
             },
         };
-        let mut state = self.state();
-        if state.sealed {
-            return Offer::Sealed;
-        }
-        count(&self.counters.events_offered);
-        let length = message.text.len();
-        let limits = state.limits;
-        let full = |state: &State| {
-            state.events >= limits.max_messages || state.bytes + length > limits.max_bytes
-        };
-        let mut outcome = Offer::Queued;
-        if full(&state) {
-            let first = state.dropped == 0;
-            if limits.overflow == Overflow::DropNewest || length > limits.max_bytes {
-                state.dropped += 1;
-                count(&self.counters.events_dropped);
-                return Offer::DroppedNewest(first);
-            }
-            while full(&state) && state.drop_oldest() {
-                count(&self.counters.events_dropped);
-            }
-            outcome = Offer::DroppedOldest(first);
-        }
         state.events += 1;
         state.bytes += length;
         match state.held.get_mut(application) {
@@ -165,7 +210,7 @@ impl Outbox {
         }
         drop(state);
         self.filled.notify_one();
-        outcome
+        Offered::new(offer, first)
     }
 
     /// The answer to a request of the given connection; it goes nowhere if that connection has ended.
@@ -183,9 +228,15 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Events of the application wait from now on until it is announced.
-    pub(super) fn hold(&self, application: &str) {
-        self.state().held.entry(application.into()).or_default();
+    /// Events of the application wait from now on until it is announced or withdrawn; false if they do already.
+    pub(super) fn hold(&self, application: &str) -> bool {
+        match self.state().held.entry(application.into()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Vec::new());
+                true
+            }
+        }
     }
 
     /// The application is registered. An open connection hears of it now, ahead of the events that were held; a later one
@@ -204,27 +255,30 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// The application is no longer registered. An open connection hears of it after the application's last event. Without
-    /// a connection nobody will ask for the application's events any more: they are dropped, and their number is given.
+    /// The application is no longer registered. An open connection that has heard of it hears so after its last event.
+    /// Otherwise nobody will ask for its events any more: they are dropped, and their number is given.
     pub(super) fn withdraw(&self, application: &str, notice: String) -> u64 {
         let mut state = self.state();
+        let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
-        let held = state.held.remove(application).unwrap_or_default();
-        let dropped = if state.connection != 0 {
-            state.queue.extend(held);
+        let mut held = state.held.remove(application).unwrap_or_default();
+        let mut dropped = 0;
+        if announced && state.connection != 0 {
+            state.queue.append(&mut held.into());
             state.queue.push_back(Message::notice(notice));
-            0
         } else {
-            let gone = held.len();
-            for message in held {
-                state.forget(&message);
+            for message in &held {
+                state.forget(message);
             }
-            (gone + state.discard(|message| message.is_event_of(application))) as u64
-        };
+            dropped = held.len() + state.discard(|message| message.is_event_of(application));
+            held.clear();
+        }
         drop(state);
-        self.counters.events_dropped.fetch_add(dropped, Relaxed);
+        self.counters
+            .events_dropped
+            .fetch_add(dropped as u64, Relaxed);
         self.filled.notify_one();
-        dropped
+        dropped as u64
     }
 
     /// Whether connections hear of the application when they open.
@@ -260,8 +314,9 @@ impl Outbox {
     }
 
     /// The connection has ended. Events that had not reached the kernel come back to the front, in order; what meant
-    /// something to that connection only is gone.
-    pub(super) fn disconnected(&self, unsent: Vec<Message>) {
+    /// something to that connection only is gone. Events of applications that are registered no more would reach a connection
+    /// that has not heard of them: they are dropped, and their number is given.
+    pub(super) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
         let mut state = self.state();
         state.connection = 0;
         for message in unsent.into_iter().rev() {
@@ -271,14 +326,25 @@ impl Outbox {
             }
             state.queue.push_front(message);
         }
+        let announced = state.announced.clone();
         let mut undelivered = 0;
-        state.discard(|message| {
-            undelivered += u64::from(matches!(message.kind, Kind::Response { .. }));
-            !message.is_event()
-        });
-        self.counters
+        let dropped = state.discard(|message| match &message.kind {
+            Kind::Event { application, .. } => {
+                !announced.iter().any(|name| **name == **application)
+            }
+            Kind::Notice => true,
+            Kind::Response { .. } => {
+                undelivered += 1;
+                true
+            }
+        }) as u64;
+        drop(state);
+        let counters = &self.counters;
+        counters
             .responses_undelivered
             .fetch_add(undelivered, Relaxed);
+        counters.events_dropped.fetch_add(dropped, Relaxed);
+        dropped
     }
 
     /// Takes no event any more: the session closes as soon as what is here was sent.
@@ -300,6 +366,10 @@ impl Outbox {
         for message in &burst {
             state.forget(message);
         }
+        if state.connection != 0 && state.queue.is_empty() {
+            // What is dropped from now on is another outage's.
+            state.dropped = 0;
+        }
         burst
     }
 
@@ -319,9 +389,10 @@ impl Outbox {
         (state.events, state.bytes)
     }
 
-    /// Drops every event; gives their number.
+    /// Drops every event and takes none any more; gives their number.
     pub(super) fn clear(&self) -> u64 {
         let mut state = self.state();
+        state.sealed = true;
         let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
         for message in &held {
             state.forget(message);
@@ -337,15 +408,12 @@ impl Outbox {
 }
 
 impl State {
-    fn drop_oldest(&mut self) -> bool {
-        let Some(oldest) = self.queue.iter().position(Message::is_event) else {
-            return false;
-        };
-        if let Some(message) = self.queue.remove(oldest) {
-            self.forget(&message);
-            self.dropped += 1;
-        }
-        true
+    fn drop_oldest(&mut self) -> Option<Message> {
+        let oldest = self.queue.iter().position(Message::is_event)?;
+        let message = self.queue.remove(oldest)?;
+        self.forget(&message);
+        self.dropped += 1;
+        Some(message)
     }
 
     /// Removes what `unwanted` picks; gives how many events were among it.
@@ -386,7 +454,9 @@ mod tests {
     }
 
     fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
-        outbox.offer(&application.into(), text.to_owned(), None)
+        outbox
+            .offer(&application.into(), text.to_owned(), None, |_, _| {})
+            .offer
     }
 
     fn texts(messages: &[Message]) -> Vec<&str> {
@@ -438,6 +508,28 @@ mod tests {
     }
 
     #[test]
+    fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
+        let outbox = outbox(10);
+        outbox.announce("a", String::new());
+        outbox.announce("b", String::new());
+        outbox.connected(|application| format!("registered {application}"));
+        outbox.burst();
+        offer(&outbox, "b", "1");
+        outbox.withdraw("b", "unregistered b".into());
+        assert_eq!(outbox.disconnected(Vec::new()), 1);
+        outbox.connected(|application| format!("registered {application}"));
+        assert_eq!(texts(&outbox.burst()), ["registered a"]);
+    }
+
+    #[test]
+    fn events_that_are_held_do_not_grow_without_bound() {
+        let outbox = outbox(1);
+        outbox.hold("a");
+        assert_eq!(offer(&outbox, "a", "1"), Offer::Queued);
+        assert_eq!(offer(&outbox, "a", "2"), Offer::DroppedNewest);
+    }
+
+    #[test]
     fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
         let outbox = outbox(10);
         outbox.announce("a", String::new());
@@ -455,8 +547,8 @@ mod tests {
         for text in ["1", "2"] {
             assert_eq!(offer(&outbox, "a", text), Offer::Queued);
         }
-        assert_eq!(offer(&outbox, "a", "3"), Offer::DroppedOldest(true));
-        assert_eq!(offer(&outbox, "a", "4"), Offer::DroppedOldest(false));
+        assert_eq!(offer(&outbox, "a", "3"), Offer::DroppedOldest);
+        assert_eq!(offer(&outbox, "a", "4"), Offer::DroppedOldest);
         assert_eq!(texts(&outbox.burst()), ["3", "4"]);
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use super::context::Context;
 use super::members::Members;
-use super::outbox::{ChannelEvent, Offer, Outbox};
+use super::outbox::{Change, ChannelEvent, Offer, Outbox};
 use super::requests::Requests;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
@@ -160,47 +160,53 @@ impl Session {
             &self.context.asterisk_id,
         );
         let channel = self.channel_event(&inspection.kind, json);
-        let (full, result) = match self.outbox.offer(application, text, channel) {
-            Offer::Queued => (false, Ok(())),
-            Offer::DroppedOldest(first) => (first, Ok(())),
-            Offer::DroppedNewest(first) => (first, Err(Error::Full)),
-            Offer::Sealed => (
-                false,
-                Err(Error::NotFound(format!(
-                    "the connection of application {application} is closing"
-                ))),
-            ),
-        };
-        if full {
+        let offered = self
+            .outbox
+            .offer(application, text, channel, |event, change| {
+                self.channel_changed(event, change);
+            });
+        if offered.first_drop {
             self.context.log.warning(
                 &self.id,
                 "the queue of events is full (queue_max_messages, queue_max_bytes); events are dropped and counted until it drains",
             );
         }
-        result
+        match offered.offer {
+            Offer::Queued | Offer::DroppedOldest => Ok(()),
+            Offer::DroppedNewest => Err(Error::Full),
+            Offer::Sealed => Err(Error::NotFound(format!(
+                "the connection of application {application} is closing"
+            ))),
+        }
     }
 
     /// What the event means for a per-call session.
     fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
-        let call = self.call.as_ref()?;
-        if !matches!(kind, "StasisStart" | "StasisEnd" | "ChannelDestroyed") {
-            return None;
-        }
-        let channel = protocol::channel_id(json)?;
-        match kind {
-            "StasisEnd" => Some(ChannelEvent::Ended(channel)),
-            "ChannelDestroyed" => Some(ChannelEvent::Destroyed(channel)),
-            _ => {
-                call.with_members(|members| members.started(&channel));
-                None
-            }
-        }
+        self.call.as_ref()?;
+        let event = match kind {
+            "StasisStart" => ChannelEvent::Started,
+            "StasisEnd" => ChannelEvent::Ended,
+            "ChannelDestroyed" => ChannelEvent::Destroyed,
+            _ => return None,
+        };
+        protocol::channel_id(json).map(event)
     }
 
-    /// A channel entered a per-call session's application, not its first.
-    pub fn entered(&self, channel_id: &str) {
-        if let Some(call) = &self.call {
-            call.with_members(|members| members.entered(channel_id));
+    fn channel_changed(&self, event: &ChannelEvent, change: Change) {
+        let Some(call) = &self.call else { return };
+        call.with_members(|members| match (event, change) {
+            (ChannelEvent::Started(channel), Change::Accepted) => members.started(channel),
+            (ChannelEvent::Ended(channel), Change::Accepted) => members.ending(channel),
+            (ChannelEvent::Ended(channel), Change::Dropped) => members.ended(channel, now()),
+            (ChannelEvent::Started(_), Change::Dropped) | (ChannelEvent::Destroyed(_), _) => {}
+        });
+    }
+
+    /// A channel entered the application, not a per-call session's first; false if the session is about to end.
+    pub fn entered(&self, channel_id: &str) -> bool {
+        match &self.call {
+            Some(call) => call.with_members(|members| members.entered(channel_id)),
+            None => true,
         }
     }
 
@@ -221,9 +227,17 @@ impl Session {
         })
     }
 
-    /// Events of the application wait until it is announced.
-    pub fn hold(&self, application: &str) {
-        self.outbox.hold(application);
+    /// Lets no channel into a per-call session any more; gives those that are in its application.
+    pub fn close_to_channels(&self) -> Vec<String> {
+        match &self.call {
+            Some(call) => call.with_members(Members::close),
+            None => Vec::new(),
+        }
+    }
+
+    /// Events of the application wait until it is announced or withdrawn; false if they do already.
+    pub fn hold(&self, application: &str) -> bool {
+        self.outbox.hold(application)
     }
 
     /// The application is registered: its ApplicationRegistered goes out, now or when a connection opens.
@@ -261,16 +275,19 @@ impl Session {
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.outbox.set_limits(settings.client.queue);
-        self.outbox.reorder(&settings.apps);
         *self
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    /// Puts new settings into effect and makes the connection anew.
-    pub fn reconnect(&self, settings: Arc<Connection>, memory: Arc<Memory>) {
-        self.set_settings(settings);
+    /// Lets connections hear of the applications in the order of the settings.
+    pub fn reorder(&self) {
+        self.outbox.reorder(&self.settings().apps);
+    }
+
+    /// Makes the connection anew, with the settings that are in effect now.
+    pub fn reconnect(&self, memory: Arc<Memory>) {
         *self.memory.write().unwrap_or_else(PoisonError::into_inner) = memory;
         self.control.send_modify(|control| control.generation += 1);
     }

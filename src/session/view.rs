@@ -13,7 +13,7 @@ pub enum Phase {
     Up,
     /// The last attempt failed; the next one begins at its time.
     Waiting,
-    /// The Close handshake is under way, or the session has ended.
+    /// The session has ended, or does in this moment.
     Closing,
 }
 

@@ -209,7 +209,8 @@ async fn write<S: Link>(
     owner: &impl Owner,
 ) -> Result<(), String> {
     let mut confirm: Option<Timer> = None;
-    let mut pings = Pings::new(shared.patience.pingpong);
+    let keepalive = shared.patience.pingpong;
+    let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
         if wish == Some(Closing::Now) {
@@ -217,9 +218,10 @@ async fn write<S: Link>(
         }
         let burst = shared.outbox.burst();
         if !burst.is_empty() {
-            for message in burst {
-                let frame = owner.spelled(&message);
-                shared.delivery().wrote(message);
+            let frames: Vec<_> = burst.iter().map(|message| owner.spelled(message)).collect();
+            // All at once: should one of them fail, those behind it have to come back too.
+            shared.delivery().wrote(burst);
+            for frame in frames {
                 shared.progressing(sink.feed(frame)).await?;
             }
             shared.progressing(sink.flush()).await?;
@@ -230,7 +232,7 @@ async fn write<S: Link>(
             tokio::select! {
                 () = shared.outbox.filled() => {}
                 () = until(confirm) => {}
-                () = until(pings.next) => {}
+                () = until(keepalive_ping) => {}
             }
         }
         let now = Timer::now();
@@ -239,8 +241,11 @@ async fn write<S: Link>(
             confirm = None;
             ping = shared.delivery().wants_proof();
         }
-        if pings.next.is_some_and(|time| time <= now) {
-            ping = pings.due(now, shared.delivery().awaits_pong())?;
+        if let (Some(keepalive), Some(time)) = (keepalive, keepalive_ping)
+            && time <= now
+        {
+            ping = probe(&shared.delivery(), keepalive, now)?;
+            keepalive_ping = Some(now + keepalive.interval);
         }
         if ping {
             let payload = shared.delivery().ping(now.into_std());
@@ -260,38 +265,19 @@ async fn write<S: Link>(
         .await
 }
 
-/// The pings of `enable_pingpongs`.
-struct Pings {
-    keepalive: Option<Keepalive>,
-    next: Option<Timer>,
-    unanswered: u32,
-}
-
-impl Pings {
-    fn new(keepalive: Option<Keepalive>) -> Self {
-        Self {
-            keepalive,
-            next: keepalive.map(|keepalive| Timer::now() + keepalive.time),
-            unanswered: 0,
-        }
+/// Whether it is time for a ping of `enable_pingpongs`: not if one is on its way. An error if too many were in vain.
+fn probe(delivery: &Delivery, keepalive: Keepalive, now: Timer) -> Result<bool, String> {
+    let ages = delivery.pings_waiting(now.into_std());
+    let overdue = ages
+        .iter()
+        .filter(|age| **age >= keepalive.interval)
+        .count();
+    if overdue >= usize::try_from(keepalive.probes).unwrap_or(usize::MAX) {
+        return Err(format!(
+            "the peer answered none of {overdue} pings (pingpong_probes)"
+        ));
     }
-
-    /// Its time has come: whether to send one, which replaces the one that is `waiting` for its pong; an error if too many
-    /// were in vain.
-    fn due(&mut self, now: Timer, waiting: bool) -> Result<bool, String> {
-        let Some(keepalive) = self.keepalive else {
-            return Ok(false);
-        };
-        self.unanswered = if waiting { self.unanswered + 1 } else { 0 };
-        if self.unanswered >= keepalive.probes {
-            return Err(format!(
-                "the peer answered none of {} pings (pingpong_probes)",
-                keepalive.probes
-            ));
-        }
-        self.next = Some(now + keepalive.interval);
-        Ok(true)
-    }
+    Ok(ages.len() == overdue)
 }
 
 /// Reads until the peer ends the connection, or breaks the protocol: then with the code to close with.

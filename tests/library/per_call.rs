@@ -1,12 +1,13 @@
 //! Per-call connections.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
 
 use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
-use crate::support::library::Library;
+use crate::support::library::{Handle, Library};
 use crate::support::server::{Connection, Server};
 
 const NAME: &str = "PJSIP/alice-00000001";
@@ -335,4 +336,48 @@ fn a_channel_cannot_be_started_twice_at_a_time() {
         .recv_timeout(Duration::from_secs(10))
         .expect("an outcome")
         .expect_err("cancelled");
+}
+
+#[test]
+fn a_caller_who_hangs_up_while_the_application_is_registered_is_cancelled() {
+    let server = Server::start();
+    let handle = Arc::new(OnceLock::<Handle>::new());
+    let cancelling = Arc::clone(&handle);
+    let host = Host::reacting(move |_, call| {
+        if let (Call::Register(..), Some(handle)) = (call, cancelling.get()) {
+            assert_eq!(handle.cancel("1"), ARIWS_OK);
+        }
+    });
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    let mut connection = server.accept();
+    let outcome = starting.recv().expect("an outcome");
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
+    assert_eq!(connection.wait_for_close(), 1000);
+    assert!(!host.has(APPLICATION));
+}
+
+#[test]
+fn a_channel_that_comes_back_to_others_on_its_connection_joins_them() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut connection = enter(&library, &server, "1");
+    library.event(APPLICATION, &stasis_event("StasisStart", "2"));
+    leave(&library, "1");
+    connection.summaries(2);
+    assert_eq!(
+        library.stasis_start("app1", "1", NAME),
+        Ok(APPLICATION.into())
+    );
+    library.event(APPLICATION, &stasis_event("StasisStart", "1"));
+    assert_eq!(connection.summary(), format!("StasisStart {APPLICATION}"));
+    assert!(server.is_quiet());
 }

@@ -1,7 +1,8 @@
 //! Persistent connections.
 
 use ariws::ffi::ARIWS_OK;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
@@ -214,11 +215,35 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
     host.wait_for_log("took no byte for 100 ms (write_timeout)");
     let mut next = server.accept();
     assert_eq!(next.summary(), "ApplicationRegistered app1");
-    let first = next.json()["number"].as_i64().expect("a number");
-    assert!(first > 0, "what the kernel took is not sent again");
-    for number in first + 1..200 {
+    let mut received = 0;
+    while let Ok(Message::Text(text)) = stalled.websocket.read() {
+        let event: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(event["number"], received);
+        received += 1;
+    }
+    let again = next.json()["number"].as_u64().expect("a number");
+    let lost = again.checked_sub(received).expect("nothing is sent twice");
+    assert!(lost <= host.wait_for_loss(), "{lost} lost");
+    for number in again + 1..200 {
         assert_eq!(next.json()["number"], number);
     }
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_is_dropped() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::empty().connection(
+        "connection1",
+        "persistent",
+        server.address(),
+        "app1",
+        "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 1",
+    );
+    let _library = Library::load(&host, &configuration);
+    // Nobody reads here, so nobody answers.
+    let _silent = server.accept();
+    host.wait_for_log("answered none of 1 pings (pingpong_probes)");
+    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
 }
 
 #[test]

@@ -217,3 +217,49 @@ fn files_that_cannot_be_read_change_nothing() {
     assert_eq!(library.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
     assert!(connection.is_quiet());
 }
+
+#[test]
+fn a_connection_that_was_shut_down_stays_down_though_it_was_invalid_meanwhile() {
+    let host = Host::new();
+    let (server, mut configuration, library, mut connection) = up(&host);
+    library.command("ari shutdown websocket session connection1");
+    connection.wait_for_close();
+    configuration.replace("local_ari_user = user1", "local_ari_user = nobody");
+    library.reload();
+    configuration.replace("local_ari_user = nobody", "local_ari_user = user1");
+    library.reload();
+    assert!(server.is_quiet());
+    configuration.replace("/ari\n", "/other\n");
+    library.reload();
+    assert_eq!(server.accept().path, "/other");
+}
+
+#[test]
+fn events_of_a_removed_application_do_not_reach_the_next_connection() {
+    let host = Host::new();
+    let server = Server::start();
+    let mut configuration = Configuration::empty().connection(
+        "connection1",
+        "persistent",
+        server.address(),
+        "app1,app2",
+        "write_timeout = 60000",
+    );
+    let library = Library::load(&host, &configuration);
+    let mut stalled = server.accept();
+    stalled.summaries(2);
+    let filling = format!(r#"{{"type":"Event","filling":"{}"}}"#, "x".repeat(100_000));
+    // More than the buffers of both kernels take.
+    for _ in 0..200 {
+        assert_eq!(library.event("app2", &filling), ARIWS_OK);
+    }
+    assert_eq!(library.event("app1", r#"{"type":"Last"}"#), ARIWS_OK);
+    configuration.replace("apps = app1,app2", "apps = app1");
+    library.reload();
+    stalled.reset();
+    assert_eq!(
+        server.accept().summaries(2),
+        ["ApplicationRegistered app1", "Last app1"]
+    );
+    host.wait_for_log("events of applications that are gone were dropped");
+}

@@ -98,6 +98,16 @@ impl Host {
         }
     }
 
+    /// Waits for the end of a connection; gives how many messages may be lost with it, as the log says.
+    pub fn wait_for_loss(&self) -> u64 {
+        let message = self.wait_for_log("sent without proof of arrival");
+        message
+            .split_once("; ")
+            .and_then(|(_, rest)| rest.split(' ').next())
+            .and_then(|number| number.parse().ok())
+            .expect("a number in the log")
+    }
+
     /// Waits for the next request that no earlier wait has given.
     pub fn wait_for_request(&self, path: &str) -> Request {
         match self.wait_for(|call| matches!(call, Call::Request(request) if request.path == path)) {

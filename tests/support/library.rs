@@ -165,8 +165,7 @@ impl<'a> Library<'a> {
     }
 
     pub fn stasis_cancel(&self, channel_id: &str) -> i32 {
-        // SAFETY: the string lives until the call returns.
-        unsafe { ariws_stasis_cancel(self.instance, c(channel_id).as_ptr()) }
+        self.handle().cancel(channel_id)
     }
 
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
@@ -275,6 +274,11 @@ impl Handle {
                 json.len(),
             )
         }
+    }
+
+    pub fn cancel(self, channel_id: &str) -> i32 {
+        // SAFETY: the string lives until the call returns.
+        unsafe { ariws_stasis_cancel(self.0, c(channel_id).as_ptr()) }
     }
 
     pub fn complete(self, id: u64, status: i32, body: Option<&str>) -> i32 {
