@@ -81,9 +81,11 @@ impl Engine {
     /// # Errors
     /// No start is under way.
     pub fn stasis_cancel(&self, channel_id: &str) -> Result<()> {
-        let token = self.table().starting.get(channel_id).cloned();
+        // Under the lock, under which a start that has succeeded looks whether it was cancelled.
+        let table = self.table();
+        let token = table.starting.get(channel_id);
         token
-            .map(|token| token.cancel())
+            .map(CancellationToken::cancel)
             .ok_or_else(|| Error::NotFound(format!("channel {channel_id} is not being started")))
     }
 
@@ -135,7 +137,18 @@ impl Engine {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Internal("the start of a channel panicked".into())),
         };
-        self.table().starting.remove(&entry.channel_id);
+        let cancelled = {
+            let mut table = self.table();
+            table.starting.remove(&entry.channel_id);
+            entry.cancelled.is_cancelled()
+        };
+        let outcome = match outcome {
+            Ok(application) if cancelled => {
+                self.take_back(&application, &entry.channel_id);
+                Err(Error::Cancelled)
+            }
+            outcome => outcome,
+        };
         if let Err(error) = &outcome {
             self.log().notice(
                 &entry.channel_id,
@@ -146,6 +159,17 @@ impl Engine {
             );
         }
         outcome
+    }
+
+    /// A channel that was let in is cancelled: it leaves again, and takes a connection that was made for it along.
+    fn take_back(&self, application: &str, channel_id: &str) {
+        let Some((_, session)) = self.routes.find(application) else {
+            return;
+        };
+        session.left(channel_id);
+        if session.call_application().is_some() && session.channels().is_empty() {
+            session.stop(soon());
+        }
     }
 
     /// Finds out who serves the application, and makes a connection if it takes one.
