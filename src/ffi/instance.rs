@@ -5,10 +5,8 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
-
-use once_cell::sync::Lazy;
 
 use super::guard::{guard, inside_callback};
 use super::host_table::HostTable;
@@ -24,7 +22,7 @@ use crate::error::{Error, Result};
 
 /// The live instances. A handle is a number from this table in a pointer's clothes, so that a late call with
 /// an old handle finds nothing instead of freed memory.
-static INSTANCES: Lazy<RwLock<HashMap<usize, Arc<Engine>>>> = Lazy::new(RwLock::default);
+static INSTANCES: LazyLock<RwLock<HashMap<usize, Arc<Engine>>>> = LazyLock::new(RwLock::default);
 static NEXT_HANDLE: AtomicUsize = AtomicUsize::new(1);
 
 /// The engine behind a handle.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::outbox::Message;
+use super::message::Message;
 
 /// The messages of one connection in the order in which they were written.
 ///

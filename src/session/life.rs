@@ -9,7 +9,7 @@ use tokio::time::{Instant as Timer, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::backoff::{pause, steady};
-use super::outbox::{ChannelEvent, Kind, Message};
+use super::message::{ChannelEvent, Kind, Message};
 use super::requests;
 use super::state::{Call, Control, Session, Stop, now};
 use super::view::{Phase, count};

@@ -1,7 +1,7 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
 //! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
-//! websocket of it. `outbox` is what waits to be sent, `delivery` what became of it, `requests` what the application
+//! websocket of it. `outbox` holds each `message` that waits to be sent, `delivery` what became of it, `requests` what the application
 //! asked for, `members` which channels keep a per-call session open, `backoff` how long to wait.
 
 mod backoff;
@@ -9,6 +9,7 @@ mod context;
 mod delivery;
 mod life;
 mod members;
+mod message;
 mod outbox;
 mod requests;
 mod state;

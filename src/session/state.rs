@@ -8,7 +8,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use super::context::Context;
 use super::members::Members;
-use super::outbox::{Change, ChannelEvent, Offer, Outbox};
+use super::message::ChannelEvent;
+use super::outbox::{Change, Offer, Outbox};
 use super::requests::Requests;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;

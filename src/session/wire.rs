@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::delivery::Delivery;
-use super::outbox::{Message, Outbox};
+use super::message::Message;
+use super::outbox::Outbox;
 use crate::config::Keepalive;
 use crate::net::{Link, Meter, Metered};
 
@@ -91,6 +92,7 @@ pub(super) async fn run<S: Link + Send>(
         delivery: Mutex::default(),
         closing: Mutex::default(),
         peer_closes: AtomicBool::new(false),
+        reading_paused: AtomicBool::new(false),
         meter,
         outbox,
         patience,
@@ -157,6 +159,8 @@ struct Shared<'a> {
     closing: Mutex<Option<Closing>>,
     /// The peer's Close has come.
     peer_closes: AtomicBool,
+    /// Nothing is read, because the application asks faster than it is answered: pongs may be waiting as well.
+    reading_paused: AtomicBool,
     meter: &'a Meter,
     outbox: &'a Outbox,
     patience: Patience,
@@ -244,7 +248,9 @@ async fn write<S: Link>(
         if let (Some(keepalive), Some(time)) = (keepalive, keepalive_ping)
             && time <= now
         {
-            ping = probe(&shared.delivery(), keepalive, now)?;
+            if !shared.reading_paused.load(Ordering::Relaxed) {
+                ping = probe(&shared.delivery(), keepalive, now)?;
+            }
             keepalive_ping = Some(now + keepalive.interval);
         }
         if ping {
@@ -288,7 +294,11 @@ async fn read<S: Link>(
 ) -> (End, Option<CloseCode>) {
     while let Some(frame) = stream.next().await {
         match frame {
-            Ok(Frame::Text(text)) => owner.received(&text).await,
+            Ok(Frame::Text(text)) => {
+                shared.reading_paused.store(true, Ordering::Relaxed);
+                owner.received(&text).await;
+                shared.reading_paused.store(false, Ordering::Relaxed);
+            }
             Ok(Frame::Pong(payload)) => {
                 let answered = shared.delivery().pong(&payload, Timer::now().into_std());
                 if let Some(time) = answered {
@@ -339,5 +349,48 @@ async fn until(time: Option<Timer>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEPALIVE: Keepalive = Keepalive {
+        time: Duration::from_secs(20),
+        interval: Duration::from_secs(20),
+        probes: 2,
+    };
+
+    #[test]
+    fn a_ping_that_is_on_its_way_is_not_followed_by_another() {
+        let (mut delivery, now) = (Delivery::default(), Timer::now());
+        delivery.ping(now.into_std());
+        let soon = now + Duration::from_millis(300);
+        assert_eq!(probe(&delivery, KEEPALIVE, soon), Ok(false));
+    }
+
+    #[test]
+    fn a_peer_is_given_up_after_as_many_pings_as_configured() {
+        let (mut delivery, now) = (Delivery::default(), Timer::now());
+        assert_eq!(probe(&delivery, KEEPALIVE, now), Ok(true));
+        delivery.ping(now.into_std());
+        let then = now + KEEPALIVE.interval;
+        assert_eq!(probe(&delivery, KEEPALIVE, then), Ok(true));
+        delivery.ping(then.into_std());
+        assert!(probe(&delivery, KEEPALIVE, then + KEEPALIVE.interval).is_err());
+    }
+
+    #[test]
+    fn a_late_pong_keeps_the_peer() {
+        let (mut delivery, now) = (Delivery::default(), Timer::now());
+        let first = delivery.ping(now.into_std());
+        let then = now + KEEPALIVE.interval;
+        delivery.ping(then.into_std());
+        delivery.pong(&first, then.into_std());
+        assert_eq!(
+            probe(&delivery, KEEPALIVE, then + KEEPALIVE.interval),
+            Ok(true)
+        );
     }
 }

@@ -1,0 +1,63 @@
+//! What goes out over a session.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// A message on its way out.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) text: Utf8Bytes,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// An event of the host's.
+    Event {
+        application: Arc<str>,
+        /// What it means for a per-call session.
+        channel: Option<Box<ChannelEvent>>,
+    },
+    /// ApplicationRegistered or ApplicationUnregistered: means something on this connection only.
+    Notice,
+    /// The answer to a request: means something on the connection that asked only. It keeps the request's place in the
+    /// intake until it is sent.
+    Response { _place: OwnedSemaphorePermit },
+}
+
+/// An event that moves a channel in a per-call session.
+#[derive(Debug)]
+pub(super) enum ChannelEvent {
+    /// StasisStart.
+    Started(String),
+    /// StasisEnd.
+    Ended(String),
+    /// ChannelDestroyed.
+    Destroyed(String),
+}
+
+impl Message {
+    pub(super) fn notice(text: impl Into<Utf8Bytes>) -> Self {
+        Self {
+            text: text.into(),
+            kind: Kind::Notice,
+        }
+    }
+
+    pub(super) fn channel(&self) -> Option<&ChannelEvent> {
+        match &self.kind {
+            Kind::Event { channel, .. } => channel.as_deref(),
+            Kind::Notice | Kind::Response { .. } => None,
+        }
+    }
+
+    pub(super) fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event { .. })
+    }
+
+    pub(super) fn is_event_of(&self, name: &str) -> bool {
+        matches!(&self.kind, Kind::Event { application, .. } if **application == *name)
+    }
+}

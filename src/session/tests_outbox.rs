@@ -1,0 +1,117 @@
+//! The queue by itself.
+
+use super::*;
+
+fn outbox(max_messages: usize) -> Outbox {
+    let limits = QueueLimits {
+        max_messages,
+        ..QueueLimits::default()
+    };
+    Outbox::new(limits, Arc::default())
+}
+
+fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
+    outbox
+        .offer(&application.into(), text.to_owned(), None, |_, _| {})
+        .offer
+}
+
+fn texts(messages: &[Message]) -> Vec<&str> {
+    messages
+        .iter()
+        .map(|message| message.text.as_str())
+        .collect()
+}
+
+#[test]
+fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.announce("b", String::new());
+    offer(&outbox, "a", "event");
+    outbox.connected(|application| format!("registered {application}"));
+    assert_eq!(
+        texts(&outbox.burst()),
+        ["registered a", "registered b", "event"]
+    );
+}
+
+#[test]
+fn events_of_an_application_that_is_being_registered_follow_its_notice() {
+    let outbox = outbox(10);
+    outbox.connected(|_| String::new());
+    outbox.hold("a");
+    offer(&outbox, "a", "early");
+    offer(&outbox, "b", "other");
+    outbox.announce("a", "registered a".into());
+    assert_eq!(texts(&outbox.burst()), ["other", "registered a", "early"]);
+}
+
+#[test]
+fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.connected(|_| "registered a".into());
+    for text in ["1", "2", "3"] {
+        offer(&outbox, "a", text);
+    }
+    let burst = outbox.burst();
+    offer(&outbox, "a", "4");
+    outbox.disconnected(burst);
+    assert_eq!(outbox.depth(), (4, 4));
+    outbox.connected(|_| "registered a".into());
+    assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
+    assert_eq!(outbox.depth(), (0, 0));
+}
+
+#[test]
+fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.announce("b", String::new());
+    outbox.connected(|application| format!("registered {application}"));
+    outbox.burst();
+    offer(&outbox, "b", "1");
+    outbox.withdraw("b", "unregistered b".into());
+    assert_eq!(outbox.disconnected(Vec::new()), 1);
+    outbox.connected(|application| format!("registered {application}"));
+    assert_eq!(texts(&outbox.burst()), ["registered a"]);
+}
+
+#[test]
+fn events_that_are_held_do_not_grow_without_bound() {
+    let outbox = outbox(1);
+    outbox.hold("a");
+    assert_eq!(offer(&outbox, "a", "1"), Offer::Queued);
+    assert_eq!(offer(&outbox, "a", "2"), Offer::DroppedNewest);
+}
+
+#[test]
+fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.announce("b", String::new());
+    offer(&outbox, "a", "1");
+    offer(&outbox, "b", "2");
+    assert_eq!(outbox.withdraw("a", String::new()), 1);
+    outbox.connected(|application| format!("registered {application}"));
+    assert_eq!(texts(&outbox.burst()), ["registered b", "2"]);
+}
+
+#[test]
+fn the_oldest_event_makes_room_and_answers_never_do() {
+    let outbox = outbox(2);
+    for text in ["1", "2"] {
+        assert_eq!(offer(&outbox, "a", text), Offer::Queued);
+    }
+    assert_eq!(offer(&outbox, "a", "3"), Offer::DroppedOldest);
+    assert_eq!(offer(&outbox, "a", "4"), Offer::DroppedOldest);
+    assert_eq!(texts(&outbox.burst()), ["3", "4"]);
+}
+
+#[test]
+fn a_sealed_queue_takes_no_event() {
+    let outbox = outbox(2);
+    outbox.seal();
+    assert_eq!(offer(&outbox, "a", "1"), Offer::Sealed);
+}
