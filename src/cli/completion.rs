@@ -1,7 +1,8 @@
 //! What an operator may type next.
 
 use super::connections::DETAIL;
-use super::{Action, COMMANDS, Command, Operator};
+use super::{Action, COMMANDS, Command};
+use crate::engine::Operator;
 use crate::engine::snapshot::Snapshot;
 
 /// The candidates for the word after `words` that begin with `prefix`, compared without case and sorted likewise

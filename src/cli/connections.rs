@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::text::{push_cell, push_setting, shown, yes_or_no};
-use super::{Operator, Started, detail, failed};
+use super::{detail, failed};
 use crate::config::Connection;
 use crate::engine::snapshot::Snapshot;
+use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
 
 /// The word that asks for more than Asterisk shows.

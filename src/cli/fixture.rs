@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Operator, Started};
 use crate::config::{Client, Config, Connection, ConnectionType, QueueLimits, TlsVersion, Uri};
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
+use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
 use crate::session::{Phase, Totals, View};
 

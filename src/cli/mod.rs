@@ -18,9 +18,8 @@ mod tests_commands;
 mod tests_pages;
 
 use std::ffi::CStr;
-use std::sync::Arc;
 
-use crate::engine::snapshot::Snapshot;
+use crate::engine::Operator;
 use crate::error::{Error, Result};
 
 pub use completion::complete;
@@ -121,50 +120,6 @@ impl Command {
             rest = others;
         }
         Some(rest)
-    }
-}
-
-/// What starting a connection came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Started {
-    /// A session was begun.
-    Begun,
-    /// It has a session; nothing was done.
-    AlreadyRunning,
-    /// The connection is marked invalid, and why; nothing was done.
-    Invalid(String),
-}
-
-/// What the commands act on.
-pub trait Operator {
-    /// The library at this moment.
-    fn snapshot(&self) -> Snapshot;
-
-    /// Starts a connection. [`Error::NotFound`] if none has that id.
-    fn start(&self, connection: &str, inside_callback: bool) -> Result<Started>;
-
-    /// Ends a session. [`Error::NotFound`] if none has that id.
-    fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()>;
-
-    /// Ends every session.
-    fn shut_down_all(&self, inside_callback: bool) -> Result<()>;
-}
-
-impl<T: Operator> Operator for Arc<T> {
-    fn snapshot(&self) -> Snapshot {
-        T::snapshot(self)
-    }
-
-    fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {
-        T::start(self, connection, inside_callback)
-    }
-
-    fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {
-        T::shut_down(self, session, inside_callback)
-    }
-
-    fn shut_down_all(&self, inside_callback: bool) -> Result<()> {
-        T::shut_down_all(self, inside_callback)
     }
 }
 

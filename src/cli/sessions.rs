@@ -1,7 +1,8 @@
 //! `ari show sessions` and its longer spelling `ari show websocket sessions`, and the commands that end sessions.
 
+use super::failed;
 use super::text::{push_cell, shown};
-use super::{Operator, failed};
+use crate::engine::Operator;
 use crate::engine::snapshot::{SessionKind, Snapshot};
 use crate::error::Result;
 use crate::session::{Phase, View};

@@ -1,7 +1,8 @@
 //! Which command runs, what the acting ones say, and completion.
 
 use super::fixture::{Recorder, connection, session, snapshot, up};
-use super::{COMMANDS, Started, complete, execute};
+use super::{COMMANDS, complete, execute};
+use crate::engine::Started;
 use crate::engine::snapshot::SessionKind;
 use crate::error::Error;
 

@@ -89,7 +89,12 @@ pub struct Connection {
 impl Connection {
     /// Whether new sessions may be made with this connection.
     pub fn is_valid(&self) -> bool {
-        self.apps_fault.is_none() && self.user_fault.is_none()
+        self.fault().is_none()
+    }
+
+    /// Why no new session may be made with this connection.
+    pub fn fault(&self) -> Option<&str> {
+        self.apps_fault.as_deref().or(self.user_fault.as_deref())
     }
 }
 

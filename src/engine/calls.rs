@@ -187,11 +187,7 @@ impl Engine {
             .values()
             .find(|connection| connection.apps.contains(app))
             .ok_or_else(|| Error::NotFound(format!("nobody serves the application {app}")))?;
-        if let Some(fault) = connection
-            .apps_fault
-            .as_ref()
-            .or(connection.user_fault.as_ref())
-        {
+        if let Some(fault) = connection.fault() {
             return Err(Error::InvalidConnection(format!(
                 "connection {} is invalid: {fault}",
                 connection.name

@@ -2,12 +2,12 @@
 //!
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands);
 //! `persistent` begins and ends persistent connections, `calls` per-call ones; `inbound` knows the websockets that the host
-//! reports; `observe` shows it all.
+//! reports; `snapshot` shows it all, and `operator` is what commands need of it.
 
 mod calls;
 mod inbound;
-mod observe;
 mod operations;
+mod operator;
 mod options;
 mod persistent;
 mod routes;
@@ -28,6 +28,7 @@ use crate::protocol;
 use crate::session::{Answer, Context};
 use operations::Operation;
 pub use operations::{ReportEntry, ReportKind};
+pub use operator::{Operator, Started};
 pub use options::Options;
 use routes::Routes;
 use table::Table;

@@ -12,8 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_blocking;
 
-use super::Engine;
-use crate::cli::Started;
+use super::{Engine, Started};
 use crate::config::{self, Config, Connection, Problem, Severity};
 use crate::error::{Error, Result};
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::Engine;
 use super::calls::soon;
-use crate::cli::Started;
+use super::{Engine, Started};
 use crate::config::{self, Config, Connection, ConnectionChange, ConnectionType, Effect};
 use crate::error::{Error, Result};
 use crate::host::{ContextState, Registration};
@@ -51,12 +50,8 @@ impl Engine {
             .connections
             .get(name)
             .ok_or_else(|| Error::NotFound(format!("no outbound websocket {name}")))?;
-        if let Some(fault) = connection
-            .apps_fault
-            .as_ref()
-            .or(connection.user_fault.as_ref())
-        {
-            return Ok(Started::Invalid(fault.clone()));
+        if let Some(fault) = connection.fault() {
+            return Ok(Started::Invalid(fault.to_owned()));
         }
         if self.is_begun(name) {
             return Ok(Started::AlreadyRunning);

@@ -1,7 +1,9 @@
 //! The whole library at one moment, for commands and metrics to render.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::Engine;
 use crate::config::Config;
 use crate::session::{Totals, View};
 
@@ -47,4 +49,60 @@ pub enum SessionKind {
         /// "address:port", empty if unknown.
         remote_address: String,
     },
+}
+
+impl Engine {
+    /// Everything at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let table = self.table();
+        let mut totals = table.ended;
+        for session in &table.leaving {
+            totals += session.counters().totals();
+        }
+        let mut sessions = Vec::new();
+        for session in table.persistent.values() {
+            let view = session.view();
+            totals += view.totals;
+            sessions.push(SessionEntry {
+                id: session.id().to_owned(),
+                kind: SessionKind::Persistent(view),
+                apps: session.applications(),
+            });
+        }
+        for call in table.per_call.values() {
+            let view = call.session.view();
+            totals += view.totals;
+            sessions.push(SessionEntry {
+                id: call.session.id().to_owned(),
+                kind: SessionKind::PerCall(view),
+                apps: call.session.applications(),
+            });
+        }
+        for (id, apps) in &table.listed {
+            sessions.push(SessionEntry {
+                id: id.clone(),
+                kind: SessionKind::PerCallConfig,
+                apps: apps.clone(),
+            });
+        }
+        for (id, inbound) in &table.inbound {
+            sessions.push(SessionEntry {
+                id: id.clone(),
+                kind: SessionKind::Inbound {
+                    remote_address: inbound.remote_address.clone(),
+                },
+                apps: inbound.apps.clone(),
+            });
+        }
+        drop(table);
+        sessions.sort_by(|one, other| one.id.cmp(&other.id));
+        Snapshot {
+            config: self.context.config(),
+            sessions,
+            totals,
+            stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
+            stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
+            log_messages_dropped: self.log().dropped(),
+        }
+    }
 }
