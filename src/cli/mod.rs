@@ -1,4 +1,4 @@
-//! The operator's commands: a table of them, and what they print. Pure rendering of a [`Snapshot`]; what changes
+//! The operator's commands: a table of them, and what they print. Pure rendering of a [`Snapshot`](crate::engine::snapshot::Snapshot); what changes
 //! anything goes through [`Operator`].
 //!
 //! Tables, pages and messages are Asterisk's byte for byte (recorded), so that scripts written for it go on working; what
