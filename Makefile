@@ -5,6 +5,7 @@
 #
 #   CARGO_FLAGS       options for every cargo command, such as --locked
 #   CARGO_TARGET_DIR  where everything is built (target)
+#   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,6 +21,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
+export PREFIX LIBDIR DESTDIR
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -39,7 +41,7 @@ demo: build application minipbx ## two calls at once through the library, shown 
 
 .PHONY: test
 test: build minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
-	@scripts/require.sh valgrind openssl binutils c++
+	@scripts/require.sh valgrind openssl binutils c++ pkg-config
 	@scripts/test.sh
 
 .PHONY: lint
@@ -79,6 +81,15 @@ check-header: ## the header alone as C99 and C++17
 check-exports: build ## what the built library exports, its SONAME, and that it stays mapped
 	@scripts/require.sh binutils
 	@scripts/check-exports.sh $(LIBRARY)
+
+.PHONY: install
+install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
+	@scripts/install.sh $(TARGET)/release
+
+.PHONY: check-install
+check-install: build ## a host compiles and runs against what `make install` puts in place
+	@scripts/require.sh cc pkg-config
+	@scripts/check-install.sh
 
 .PHONY: sample
 sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50 at a time

@@ -4,7 +4,7 @@
 # Makes sure that tools are there: what is missing is installed from Debian's packages when run as root, else named.
 #
 # usage: scripts/require.sh TOOL...
-#   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl python shellcheck
+#   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
 
 set -euo pipefail
 
@@ -20,7 +20,7 @@ works() {
     valgrind) valgrind -q true ;;
     binutils) nm --version && readelf --version ;;
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
-    make | openssl | shellcheck) command -v "$1" ;;
+    make | openssl | pkg-config | shellcheck) command -v "$1" ;;
     *)
         echo "require.sh: unknown tool: $1" >&2
         exit 2
@@ -42,7 +42,7 @@ packages() {
     c++) echo g++ libc6-dev ;;
     valgrind) echo valgrind libc6-dbg ;;
     python) echo python3-venv ;;
-    binutils | make | openssl | shellcheck) echo "$1" ;;
+    binutils | make | openssl | pkg-config | shellcheck) echo "$1" ;;
     esac
 }
 
