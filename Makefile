@@ -16,6 +16,9 @@ CARGO ?= cargo
 CARGO_FLAGS ?=
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LIBRARY := $(TARGET)/release/libariws.so
+ifneq ($(words $(TARGET)),1)
+$(error the path of the target folder must not contain blanks: $(TARGET))
+endif
 MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 
 # The scripts look for what was built in the same folder, with the same options.
@@ -108,7 +111,7 @@ sanitize: build minipbx-address venv ## 20 calls under AddressSanitizer
 
 .PHONY: clean
 clean: ## removes target/
-	rm -rf $(TARGET)
+	rm -rf '$(TARGET)'
 
 # Not optimized, so that it shares what `cargo test` builds; in target/release it would make the library be built with
 # the features that the tests' dependencies ask for.

@@ -10,7 +10,7 @@
  *  - Strings are NUL-terminated UTF-8, lengths are in bytes, times in milliseconds. A length of 0 ignores its pointer.
  *  - A NULL where none is allowed, bytes that are not UTF-8 and a dead handle give an error code, nothing worse.
  *  - Results are ARIWS_OK or a negative ARIWS_ERROR_ code; outputs are written on success only, `message` on failure.
- *  - Structures begin with `struct_size` and grow only at their end. A host compiled with an older or a newer header
+ *  - Structures begin with `struct_size` and grow only at their end, but for `ariws_parameter`, which never changes. A host compiled with an older or a newer header
  *    works with the library: fields that one side does not know count as absent.
  *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
@@ -177,7 +177,7 @@ typedef struct ariws_cli_command {
 
 // Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
 // bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
-// function of the library but `ariws_unload`.
+// function of the library but `ariws_load` and `ariws_unload`.
 typedef void (*ariws_write_callback)(void *data,
                                      const char *text,
                                      size_t length);
@@ -243,7 +243,7 @@ typedef struct ariws_request {
     const struct ariws_parameter *parameters;
     // Their number.
     size_t parameters_count;
-    // The content type of the body as the application wrote it, NULL if there is no body.
+    // The content type of the JSON body as the application wrote it, NULL if there is none.
     const char *content_type;
     // The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     const char *body;
@@ -323,7 +323,7 @@ typedef void (*ariws_inbound_shutdown_callback)(void *userdata,
 typedef void (*ariws_finalize_callback)(void *userdata);
 
 // What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
-// live until the callback returns. Every callback may call every function of the library but `ariws_unload`;
+// live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
 // the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
 // inside a callback, nor leave one by longjmp or a C++ exception.
 typedef struct ariws_host {
@@ -686,6 +686,9 @@ int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
                                  size_t message_size);
 
 // The channel left while its start was under way: the start ends at once with ARIWS_ERROR_CANCELLED.
+//
+// A cancel that overtakes the blocking `ariws_stasis_start` finds nothing: repeat it until that returns. This cannot
+// happen after `ariws_stasis_start_async` has returned.
 //
 // @param instance    the instance
 // @param channel_id  the channel's unique id

@@ -7,6 +7,9 @@
 
 set -euo pipefail
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 \
+if ! output=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
     -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' \
-    -out "$1" -keyout "$2" 2>/dev/null
+    -out "$1" -keyout "$2" 2>&1); then
+    printf '%s\n' "$output" >&2
+    exit 1
+fi

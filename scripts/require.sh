@@ -21,10 +21,6 @@ works() {
     binutils) nm --version && readelf --version ;;
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
     make | openssl | pkg-config | shellcheck) command -v "$1" ;;
-    *)
-        echo "require.sh: unknown tool: $1" >&2
-        exit 2
-        ;;
     esac >/dev/null 2>&1
 }
 
@@ -75,6 +71,17 @@ install() {
     fi
     rm -f "$log"
 }
+
+for tool in "$@"; do
+    case $tool in
+    cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
+        python | shellcheck) ;;
+    *)
+        echo "require.sh: unknown tool: $tool" >&2
+        exit 2
+        ;;
+    esac
+done
 
 wanted=()
 mapfile -t lacking < <(missing "$@")

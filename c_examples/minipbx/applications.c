@@ -39,8 +39,8 @@ bool application_wants(const struct application *application, const struct chann
     return application->subscribe_all || is_inside(application, channel) || is_subscribed(application, channel->id);
 }
 
-struct application *application_register(struct pbx *pbx, const char *name, bool subscribe_all, const char *owner,
-                                         outbox_deliver deliver, outbox_deliver *replaced)
+void application_register(struct pbx *pbx, const char *name, bool subscribe_all, const char *owner,
+                          outbox_deliver deliver, outbox_deliver *replaced)
 {
     struct application *application = application_find(pbx, name);
     *replaced = application == NULL ? NULL : application->deliver;
@@ -60,7 +60,6 @@ struct application *application_register(struct pbx *pbx, const char *name, bool
     application->deliver = deliver;
     replace_string(&application->owner, owner);
     pthread_cond_broadcast(&pbx->changed);
-    return application;
 }
 
 static void application_free(struct application *application)

@@ -40,8 +40,8 @@ struct application *application_find(const struct pbx *pbx, const char *name);
 bool application_wants(const struct application *application, const struct channel *channel);
 
 /* Registers, or replaces the registration. `replaced` receives how to reach the owner before; NULL if none. */
-struct application *application_register(struct pbx *pbx, const char *name, bool subscribe_all, const char *owner,
-                                         outbox_deliver deliver, outbox_deliver *replaced);
+void application_register(struct pbx *pbx, const char *name, bool subscribe_all, const char *owner,
+                          outbox_deliver deliver, outbox_deliver *replaced);
 /* Ends the registration if it is still that owner's; true if it was. */
 bool application_unregister(struct pbx *pbx, const char *name, const char *owner);
 

@@ -50,7 +50,6 @@ static const struct route routes[] = {
     {"POST", "channels/*/variable", ari_channels_set_variable},
     {"GET", "playbacks/*", ari_playbacks_get},
     {"DELETE", "playbacks/*", ari_playbacks_stop},
-    {"GET", "events", ari_events_get},
     {"POST", "events/user/*", ari_events_user},
     {"GET", "recordings/stored", ari_recordings},
     {"GET", "recordings/stored/*", ari_recording},
@@ -89,10 +88,10 @@ static ari_resource find_route(struct ari_call *call)
         for (size_t r = 0; r < ROUTES; r++) {
             size_t length;
             const char *segment = route_segment(routes[r].path, i, &length);
-            literal[r] = candidate[r] && length == strlen(call->segments[i]) &&
+            literal[r] = candidate[r] && length > 0 && length == strlen(call->segments[i]) &&
                          memcmp(segment, call->segments[i], length) == 0 && *segment != '*';
             any_literal = any_literal || literal[r];
-            candidate[r] = candidate[r] && length == 1 && *segment == '*';
+            candidate[r] = candidate[r] && length == 1 && *segment == '*' && *call->segments[i] != '\0';
             any = any || candidate[r] || literal[r];
         }
         if (any_literal) {

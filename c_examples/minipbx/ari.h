@@ -91,7 +91,6 @@ void ari_applications_list(struct ari_call *call);
 void ari_applications_get(struct ari_call *call);
 void ari_applications_subscribe(struct ari_call *call);
 void ari_applications_unsubscribe(struct ari_call *call);
-void ari_events_get(struct ari_call *call);
 void ari_events_user(struct ari_call *call);
 
 #endif

@@ -67,7 +67,7 @@ static void change_subscriptions(struct ari_call *call, bool subscribe)
         if (subscribe) {
             application_subscribe(application, source + 8);
         } else if (!application_unsubscribe(application, source + 8)) {
-            ari_error(call, 409, NULL, "Application not subscribed to event source");
+            ari_error(call, 422, NULL, "Event source was not subscribed to");
             goto cleanup;
         }
         source = comma;
@@ -85,11 +85,6 @@ void ari_applications_subscribe(struct ari_call *call)
 void ari_applications_unsubscribe(struct ari_call *call)
 {
     change_subscriptions(call, false);
-}
-
-void ari_events_get(struct ari_call *call)
-{
-    ari_error(call, 400, "Bad request", "Can't upgrade to websocket from a websocket");
 }
 
 void ari_events_user(struct ari_call *call)

@@ -63,7 +63,7 @@ static void channel_free(struct channel *channel)
                        channel->context,  channel->extension,   channel->app_name,    channel->app_data,
                        channel->move_app, channel->application, channel->move_args,   channel->phone.digits,
                        from->dialled,     from->other_id,       from->app,            from->args,
-                       from->context,     from->extension};
+                       from->context,     from->extension,      channel->failed_application};
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         free(strings[i]);
     }

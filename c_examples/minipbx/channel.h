@@ -109,8 +109,8 @@ struct channel {
     enum stasis_phase phase;
     /* The registered application that it is in; NULL outside. */
     char *application;
-    /* The library says that the application's connection is lost for good. */
-    bool stasis_failed;
+    /* The application whose connection is lost for good, as the library says; NULL if none. */
+    char *failed_application;
     /* ARI: leave Stasis and go on in the dialplan; or move to another application. */
     bool leave;
     char *move_app;

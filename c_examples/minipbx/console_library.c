@@ -89,10 +89,6 @@ bool console_library_execute(struct pbx *pbx, char **words, size_t count)
 {
     int32_t result =
         pbx->library.cli_execute(pbx->instance, (const char *const *)words, count, write_to_stdout, NULL);
-    /* For these two the output has said why. */
-    if (result == ARIWS_ERROR_COMMAND || result == ARIWS_ERROR_USAGE) {
-        return console_fail("%s", pbx->library.result_text(result));
-    }
     return result == ARIWS_OK || console_fail("%s", pbx->library.result_text(result));
 }
 

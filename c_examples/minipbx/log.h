@@ -9,7 +9,9 @@
 #include <stddef.h>
 
 /* Levels are those of the library, ARIWS_LOG_. */
-void log_start(int highest_level);
+bool log_start(int highest_level);
+/* Writes what waits; nothing may be logged afterwards. */
+void log_stop(void);
 void log_line(int level, const char *subject, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Lines about calls; not written with --quiet. */

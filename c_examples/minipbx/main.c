@@ -130,8 +130,12 @@ static bool unload(struct pbx *pbx)
 static bool run_console(struct pbx *pbx, const struct options *options)
 {
     bool good = true;
-    for (size_t i = 0; i < options->command_count && !console_done() && !pbx_is_stopping(pbx); i++) {
+    size_t i = 0;
+    for (; i < options->command_count && !console_done() && !pbx_is_stopping(pbx); i++) {
         good = console_execute(pbx, options->commands[i]) && good;
+    }
+    if (i < options->command_count && !console_done()) {
+        good = console_fail("interrupted before \"%s\"", options->commands[i]);
     }
     if (options->command_count == 0) {
         console_interactive(pbx);
@@ -155,11 +159,17 @@ int main(int argument_count, char **arguments)
         free(options.commands);
         return 2;
     }
-    log_start(options.log_level);
     show_calls(!options.quiet);
     show_events(options.events);
     /* Whoever reads our output through a pipe gets each line when it is written. */
     setvbuf(stdout, NULL, _IOLBF, 0);
+    /* Signals are for a thread of their own, so they are blocked before the first thread starts. */
+    signals_block();
+    if (!log_start(options.log_level)) {
+        fprintf(stderr, "no thread for the log\n");
+        free(options.commands);
+        return EXIT_FAILURE;
+    }
     pbx_init(&pbx, &options.settings);
 
     if (!signals_start(&pbx) || !library_open(&pbx.library, options.settings.library)) {
@@ -187,6 +197,7 @@ cleanup:
     library_close(&pbx.library);
     signals_stop();
     pbx_free(&pbx);
+    log_stop();
     free(options.commands);
     return status;
 }

@@ -13,13 +13,18 @@
 static sigset_t waited;
 static pthread_t thread;
 static int descriptors[2] = {-1, -1};
+/* Written before the signal that makes the thread look at it. */
+static volatile bool thread_stops;
 
 static void *signals_main(void *data)
 {
     struct pbx *pbx = data;
     int number = 0;
     int seen = 0;
-    while (sigwait(&waited, &number) == 0 && number != SIGUSR1) {
+    while (sigwait(&waited, &number) == 0 && !thread_stops) {
+        if (number == SIGUSR1) {
+            continue;
+        }
         if (++seen > 1) {
             /* Somebody insists. */
             _exit(128 + number);
@@ -35,7 +40,7 @@ static void *signals_main(void *data)
     return NULL;
 }
 
-bool signals_start(struct pbx *pbx)
+void signals_block(void)
 {
     struct sigaction ignore;
     sigemptyset(&ignore.sa_mask);
@@ -47,10 +52,15 @@ bool signals_start(struct pbx *pbx)
     sigaddset(&waited, SIGINT);
     sigaddset(&waited, SIGTERM);
     sigaddset(&waited, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &waited, NULL);
+}
+
+bool signals_start(struct pbx *pbx)
+{
     if (pipe(descriptors) != 0) {
         return false;
     }
-    if (pthread_sigmask(SIG_BLOCK, &waited, NULL) != 0 || pthread_create(&thread, NULL, signals_main, pbx) != 0) {
+    if (pthread_create(&thread, NULL, signals_main, pbx) != 0) {
         close(descriptors[0]);
         close(descriptors[1]);
         descriptors[0] = -1;
@@ -64,6 +74,7 @@ void signals_stop(void)
     if (descriptors[0] < 0) {
         return;
     }
+    thread_stops = true;
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, NULL);
     close(descriptors[0]);

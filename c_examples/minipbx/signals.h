@@ -12,7 +12,8 @@
 
 struct pbx;
 
-/* Before any other thread starts: they all inherit the mask. */
+/* Before the first thread starts: they all inherit the mask. */
+void signals_block(void);
 bool signals_start(struct pbx *pbx);
 void signals_stop(void);
 /* Readable once a signal has come. */

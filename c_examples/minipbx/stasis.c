@@ -61,13 +61,19 @@ static bool move(struct channel *channel)
     return moved;
 }
 
+/* Whether it is this application that failed: the library may tell so late that the channel is in another one. */
+static bool failed(const struct channel *channel)
+{
+    return channel->failed_application != NULL && strcmp(channel->failed_application, channel->application) == 0;
+}
+
 /* Until it is hung up, sent on, or fails. True unless it failed. */
 static bool serve(struct channel *channel)
 {
     for (;;) {
         int64_t due = playbacks_run(channel);
-        if (channel->hung_up || channel->stasis_failed) {
-            return !channel->stasis_failed;
+        if (channel->hung_up || failed(channel)) {
+            return !failed(channel);
         }
         /* As in Asterisk, what was asked for runs in order: sounds that wait come before leaving. */
         if (channel->playbacks == NULL && channel->leave) {
@@ -89,7 +95,7 @@ void stasis_run(struct channel *channel, const char *app, const char *args)
     bool success = false;
 
     channel->leave = false;
-    channel->stasis_failed = false;
+    replace_string(&channel->failed_application, NULL);
     channel_set_variable(channel, "STASISSTATUS", "");
     /* A channel that is hung up already (in extension h) has no business in an application. */
     if (!channel->hung_up && stasis_start(channel, app, &application) == ARIWS_OK) {
@@ -110,10 +116,9 @@ void stasis_run(struct channel *channel, const char *app, const char *args)
 
 void stasis_failed(struct channel *channel, const char *application)
 {
-    /* It may come between the end of the start and StasisStart, and too late: when the channel is elsewhere already. */
-    bool concerned = channel->application == NULL || strcmp(channel->application, application) == 0;
-    if (channel->phase != STASIS_OUTSIDE && concerned) {
-        channel->stasis_failed = true;
+    /* It may come between the end of the start and StasisStart. */
+    if (channel->phase != STASIS_OUTSIDE) {
+        replace_string(&channel->failed_application, application);
         channel_changed(channel);
     }
 }

@@ -98,6 +98,9 @@ const KEYS: &[&str] = &[
     "queue_overflow",
 ];
 
+/// Where a password may come from.
+const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
+
 fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> Option<Client> {
     let mut reader = Object::new(section, KEYS, problems);
     let object = &mut reader;
@@ -107,7 +110,10 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
     let has_login = !username.is_empty() && password.is_some();
     match (username.is_empty(), password.is_none()) {
         (true, false) => object.warning("password", "it is not used; add a username"),
-        (false, true) => object.warning("username", "it is not used; add a password"),
+        // A password that could not be had is reported as that.
+        (false, true) if !PASSWORDS.iter().any(|key| object.has(key)) => {
+            object.warning("username", "it is not used; add a password");
+        }
         (false, false) if username.contains(':') => {
             // RFC 7617 section 2.
             object.warning(
@@ -185,10 +191,9 @@ fn path(object: &mut Object<'_>, key: &str) -> Option<PathBuf> {
 fn intervals(object: &mut Object<'_>) -> (Duration, Option<Duration>) {
     let interval = object
         .milliseconds("reconnect_interval", 0)
-        .unwrap_or(Duration::from_millis(500))
-        .max(SHORTEST_INTERVAL);
+        .unwrap_or(Duration::from_millis(500));
     let longest = object.milliseconds("max_reconnect_interval", 0);
-    if longest.is_some_and(|longest| longest < interval) {
+    if longest.is_some_and(|longest| longest < interval.max(SHORTEST_INTERVAL)) {
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
@@ -196,10 +201,9 @@ fn intervals(object: &mut Object<'_>) -> (Duration, Option<Duration>) {
 }
 
 /// As with Asterisk 0 and less are allowed, and one attempt is made all the same.
-fn attempts(object: &mut Object<'_>) -> u32 {
+fn attempts(object: &mut Object<'_>) -> i32 {
     let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
-    let number = object.integer("reconnect_attempts", range).unwrap_or(4);
-    u32::try_from(number.max(1)).unwrap_or(u32::MAX)
+    object.number("reconnect_attempts", range, 4)
 }
 
 fn proxy(object: &mut Object<'_>) -> Option<Proxy> {

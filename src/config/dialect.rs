@@ -114,9 +114,11 @@ impl Plain {
             return problems.add(line.origin.warning(message).of(section, ""));
         }
         escape(key, &mut self.text);
-        self.text.push('=');
-        escape(value.strip_prefix('>').unwrap_or(value), &mut self.text);
-        self.text.push('\n');
+        // In a frame, because rust-ini trims more than Asterisk's blanks.
+        self.text.push_str("=|");
+        let value = value.strip_prefix('>').unwrap_or(value);
+        escape(trim(value), &mut self.text);
+        self.text.push_str("|\n");
         self.places.push((line.origin.clone(), line.flaw));
     }
 
@@ -157,9 +159,12 @@ impl Plain {
 impl Setting {
     fn new(key: &str, value: &str, origin: Origin, flaw: Flaw) -> Self {
         let appended = key.ends_with('+');
+        let framed = value
+            .strip_prefix('|')
+            .and_then(|value| value.strip_suffix('|'));
         Self {
             key: trim(key.strip_suffix('+').unwrap_or(key)).to_ascii_lowercase(),
-            value: trim(value).to_owned(),
+            value: framed.unwrap_or(value).to_owned(),
             origin,
             flaw,
             appended,
@@ -254,6 +259,8 @@ pub(super) mod tests {
         for text in [
             r"C:\dir\x41\n",
             r"ends with a backslash\",
+            "\u{a0}not a blank to Asterisk\u{a0}",
+            "|framed|",
             "\"quoted\" 'single'",
             "a:b#c[d]=e",
             "#not a comment",

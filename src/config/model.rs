@@ -135,12 +135,12 @@ pub struct Client {
     pub connection_type: ConnectionType,
     /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
     pub connection_timeout: Duration,
-    /// `reconnect_interval`.
+    /// `reconnect_interval`; less than 10 ms is taken as 10 ms where it is waited.
     pub reconnect_interval: Duration,
     /// `max_reconnect_interval`, if backoff is to be exponential.
     pub max_reconnect_interval: Option<Duration>,
-    /// `reconnect_attempts`: tries of a per-call connection; at least 1.
-    pub reconnect_attempts: u32,
+    /// `reconnect_attempts` as configured; [`Client::attempts`] tells what is done.
+    pub reconnect_attempts: i32,
     /// `tls_enabled` as configured; [`Client::uses_tls`] tells what is done.
     pub tls_enabled: bool,
     /// `ca_list_file`.
@@ -176,6 +176,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
+    pub fn attempts(&self) -> u32 {
+        u32::try_from(self.reconnect_attempts).unwrap_or(0).max(1)
+    }
+
     /// Whether the connection uses TLS: `wss://` or `tls_enabled = yes`.
     pub fn uses_tls(&self) -> bool {
         self.uri.tls || self.tls_enabled

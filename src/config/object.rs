@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::dialect::Setting;
 use super::lines::Flaw;
-use super::problem::{Origin, Problems, Severity, is_word, quoted};
+use super::problem::{Origin, Problems, Severity, is_word};
 use super::template::Section;
 use super::values::{boolean, integer, nearest};
 
@@ -149,8 +149,7 @@ impl<'a> Object<'a> {
             false => return default,
         };
         boolean(text).unwrap_or_else(|| {
-            let message = format!("{} is neither yes nor no; write one of them", quoted(text));
-            self.error(key, message);
+            self.error(key, "it is neither yes nor no; write one of them");
             default
         })
     }
@@ -163,8 +162,7 @@ impl<'a> Object<'a> {
         let number = integer(text).filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!(
-                "{} is no whole number from {} to {}; write one",
-                quoted(text),
+                "it is no whole number from {} to {}; write one",
                 range.start(),
                 range.end(),
             );
@@ -206,11 +204,7 @@ impl<'a> Object<'a> {
             .find(|(word, _)| word.eq_ignore_ascii_case(text));
         if found.is_none() {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!(
-                "{} is not possible here; write {}",
-                quoted(text),
-                words.join(" or "),
-            );
+            let message = format!("this is not possible here; write {}", words.join(" or "));
             self.error(key, message);
         }
         found.map(|(_, value)| *value)

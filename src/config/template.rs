@@ -7,9 +7,11 @@ use super::dialect::{Block, Setting};
 use super::lines::Flaw;
 use super::problem::{Origin, Problems, shown};
 
-/// How many settings sections may inherit in all. A large template that very many sections name
-/// would otherwise take all memory.
-const INHERITED: usize = 1_000_000;
+/// How many bytes sections may inherit in all. A large template that very many sections name would
+/// otherwise take all memory.
+const INHERITED: usize = 256 << 20;
+/// What a setting takes besides its key and value.
+const SETTING: usize = 128;
 
 /// A section with everything in it, what it inherits first.
 #[derive(Debug, Clone)]
@@ -46,7 +48,8 @@ pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> 
                     None => "there is no section of this name above to add to; remove the (+)",
                 }
             } else if let Some(source) = latest.get(option).and_then(|at| sections.get(*at)) {
-                inherited += source.settings.len();
+                let bytes = |setting: &Setting| SETTING + setting.key.len() + setting.value.len();
+                inherited += source.settings.iter().map(bytes).sum::<usize>();
                 if inherited <= INHERITED {
                     settings_before.extend(source.settings.iter().cloned());
                     continue;

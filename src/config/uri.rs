@@ -25,6 +25,11 @@ pub(super) fn parse(text: &str) -> Result<Uri, String> {
     let rest = rest.split_once('#').map_or(rest, |(rest, _fragment)| rest);
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path_and_query) = rest.split_at(end);
+    if authority.contains(':') && !authority.contains('@') && text.contains('@') {
+        // Otherwise the rest of the password would be shown as the path.
+        let message = "write / ? and # in a password as %2F, %3F and %23, an @ elsewhere as %40";
+        return Err(message.to_owned());
+    }
     let (credentials, address) = match authority.rsplit_once('@') {
         Some((user_information, address)) => (Some(user_pass(user_information)?), address),
         None => (None, authority),
@@ -333,6 +338,20 @@ mod tests {
             "ws://u:%0a@h/",
         ] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_would_become_the_path_is_refused() {
+        for text in [
+            "ws://ann:20/24@h/",
+            "ws://ann:20?24@h/",
+            "ws://ann:20#24@h/",
+        ] {
+            assert!(
+                parse(text).is_err_and(|message| message.contains("%2F")),
+                "{text}"
+            );
         }
     }
 

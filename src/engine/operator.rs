@@ -1,7 +1,5 @@
 //! What an operator can see and do: all that commands and metrics need of an [`Engine`].
 
-use std::sync::Arc;
-
 use super::Engine;
 use super::operations::Operation;
 use super::snapshot::Snapshot;
@@ -31,24 +29,6 @@ pub trait Operator {
 
     /// Ends every session.
     fn shut_down_all(&self, inside_callback: bool) -> Result<()>;
-}
-
-impl<T: Operator> Operator for Arc<T> {
-    fn snapshot(&self) -> Snapshot {
-        T::snapshot(self)
-    }
-
-    fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {
-        T::start(self, connection, inside_callback)
-    }
-
-    fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {
-        T::shut_down(self, session, inside_callback)
-    }
-
-    fn shut_down_all(&self, inside_callback: bool) -> Result<()> {
-        T::shut_down_all(self, inside_callback)
-    }
 }
 
 impl Operator for Engine {

@@ -69,7 +69,7 @@ pub unsafe extern "C" fn ariws_cli_execute(
         // SAFETY: the caller vouches for the words.
         let words = unsafe { collect(words, count)? };
         let output = writer(write, write_data)?;
-        cli::execute(&engine, &words, super::guard::inside_callback(), output)
+        cli::execute(&*engine, &words, super::guard::inside_callback(), output)
     })
 }
 
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn ariws_cli_complete(
         // SAFETY: the caller vouches for the words and the prefix.
         let (words, prefix) = unsafe { (collect(words, count)?, required_text(prefix, "prefix")?) };
         let mut output = writer(write, write_data)?;
-        for candidate in cli::complete(&engine, &words, prefix) {
+        for candidate in cli::complete(&*engine, &words, prefix) {
             output(&candidate);
         }
         Ok(())

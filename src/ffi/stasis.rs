@@ -121,6 +121,9 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
 
 /// The channel left while its start was under way: the start ends at once with ARIWS_ERROR_CANCELLED.
 ///
+/// A cancel that overtakes the blocking `ariws_stasis_start` finds nothing: repeat it until that returns. This cannot
+/// happen after `ariws_stasis_start_async` has returned.
+///
 /// @param instance    the instance
 /// @param channel_id  the channel's unique id
 /// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never begun:

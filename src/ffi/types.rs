@@ -91,7 +91,7 @@ pub struct ariws_request {
     pub parameters: *const ariws_parameter,
     /// Their number.
     pub parameters_count: usize,
-    /// The content type of the body as the application wrote it, NULL if there is no body.
+    /// The content type of the JSON body as the application wrote it, NULL if there is none.
     pub content_type: *const c_char,
     /// The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     pub body: *const c_char,
@@ -175,7 +175,7 @@ pub type ariws_inbound_shutdown_callback =
 pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 
 /// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
-/// live until the callback returns. Every callback may call every function of the library but `ariws_unload`;
+/// live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
 /// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
 /// inside a callback, nor leave one by longjmp or a C++ exception.
 #[repr(C)]
@@ -265,7 +265,7 @@ pub type ariws_report_callback =
 
 /// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
 /// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
-/// function of the library but `ariws_unload`.
+/// function of the library but `ariws_load` and `ariws_unload`.
 pub type ariws_write_callback =
     Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
 

@@ -119,9 +119,12 @@ pub(super) fn indented(json: &str) -> String {
     output
 }
 
+/// Deeper levels share one margin: otherwise a small message of many levels becomes gigabytes.
+const DEEPEST_MARGIN: usize = 32;
+
 fn new_line(output: &mut String, depth: usize) {
     output.push('\n');
-    output.extend(std::iter::repeat_n("  ", depth));
+    output.extend(std::iter::repeat_n("  ", depth.min(DEEPEST_MARGIN)));
 }
 
 fn has_sound_escapes(string: &str) -> bool {
@@ -288,6 +291,12 @@ mod tests {
             compacted(json),
             r#"{"a b":[1.50,12345678901234567890,1E+2],"q\" , ":null}"#
         );
+    }
+
+    #[test]
+    fn indenting_many_levels_stays_within_bounds() {
+        let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
+        assert!(indented(&deep).len() < 2000 * 2 * 70);
     }
 
     #[test]

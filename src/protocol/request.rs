@@ -133,8 +133,8 @@ pub fn parse(text: &str) -> Result<Request, Response> {
             ));
         } else {
             request.body = Some(body.into_owned());
+            request.content_type = Some(content_type.into_owned());
         }
-        request.content_type = Some(content_type.into_owned());
     }
     Ok(request)
 }

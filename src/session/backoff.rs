@@ -65,5 +65,9 @@ mod tests {
     fn no_pause_is_shorter_than_the_shortest() {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
         assert_eq!(pause(&client, 1, 0.0), SHORTEST);
+        assert_eq!(
+            pause(&self::client("reconnect_interval = 0"), 1, 0.5),
+            SHORTEST
+        );
     }
 }

@@ -159,7 +159,7 @@ impl Session {
     /// An attempt failed, or a connection was lost as soon as it was made; an ending if it was the last one.
     fn failed(&self, settings: &Connection, error: &str, failures: u32) -> Option<Ending> {
         self.attempt_failed(error, failures);
-        let attempts = settings.client.reconnect_attempts.max(1);
+        let attempts = settings.client.attempts();
         let log = &self.context().log;
         let uri = &settings.client.uri.display;
         if self.call().is_some() && failures >= attempts {

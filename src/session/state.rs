@@ -152,15 +152,14 @@ impl Session {
     /// It is not a JSON object, or the queue is full and keeps what it has.
     pub fn event(&self, application: &Arc<str>, json: &[u8]) -> Result<()> {
         let inspection = protocol::inspect(json).map_err(Error::Json)?;
-        let json = std::str::from_utf8(json).map_err(|_| Error::Utf8("json"))?;
         let text = protocol::complete(
-            json,
+            inspection.text,
             &inspection,
             application,
             || self.context.timestamp(),
             &self.context.asterisk_id,
         );
-        let channel = self.channel_event(&inspection.kind, json);
+        let channel = self.channel_event(&inspection.kind, inspection.text);
         let offered = self
             .outbox
             .offer(application, text, channel, |event, change| {
