@@ -210,7 +210,7 @@ fn persistent(session: &SessionEntry) -> Option<(&str, &View)> {
 
 fn per_call(session: &SessionEntry) -> Option<&View> {
     match &session.kind {
-        SessionKind::PerCall(view) => Some(view),
+        SessionKind::PerCall { view, .. } => Some(view),
         _ => None,
     }
 }
@@ -257,6 +257,13 @@ mod tests {
         }
     }
 
+    fn call(view: View) -> SessionKind {
+        SessionKind::PerCall {
+            connection: "one".to_owned(),
+            view,
+        }
+    }
+
     #[test]
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
@@ -285,8 +292,8 @@ mod tests {
     fn calls_are_summed_up_so_that_no_call_makes_a_series() {
         let text = render(&snapshot(vec![
             ("one", SessionKind::PerCallConfig),
-            ("one:channel-1", SessionKind::PerCall(busy())),
-            ("one:channel-2", SessionKind::PerCall(busy())),
+            ("one:channel-1", call(busy())),
+            ("one:channel-2", call(busy())),
         ]));
         assert!(!text.contains("channel-"));
         for expected in [

@@ -39,10 +39,10 @@ fn push_calls(page: &mut String, snapshot: &Snapshot, connection: &Connection) {
         .sessions
         .iter()
         .filter_map(|session| match &session.kind {
-            SessionKind::PerCall(view) => {
-                let channel = session.id.strip_prefix(connection.name.as_str())?;
-                channel.starts_with(':').then_some((session, view))
-            }
+            SessionKind::PerCall {
+                connection: name,
+                view,
+            } if *name == connection.name => Some((session, view)),
             _ => None,
         });
     let mut count = 0_usize;
@@ -82,7 +82,7 @@ fn push_view(page: &mut String, view: &View) {
     add("round_trip", round_trip.as_deref().unwrap_or("N/A"));
 }
 
-/// A duration for people: three digits that matter below a minute, whole units above.
+/// A duration for people: tenths below a minute, two whole units above.
 fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

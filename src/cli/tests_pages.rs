@@ -27,6 +27,13 @@ fn printed(line: &str, connections: Vec<Connection>, sessions: Vec<SessionEntry>
     printed
 }
 
+fn call(connection: &str) -> SessionKind {
+    SessionKind::PerCall {
+        connection: connection.to_owned(),
+        view: up(),
+    }
+}
+
 #[test]
 fn without_connections_the_table_is_its_heading() {
     assert_eq!(
@@ -78,7 +85,7 @@ fn the_table_of_sessions_has_asterisks_columns() {
         session(
             "connection2:Local/per@default-00000000;2",
             &["testapp:Local/per@default-00000000;2"],
-            SessionKind::PerCall(up()),
+            call("connection2"),
         ),
     ];
     let expected = sessions_heading()
@@ -284,8 +291,8 @@ fn detail_of_a_per_call_configuration_has_each_call() {
     client(&mut per_call).connection_type = ConnectionType::PerCallConfig;
     let sessions = vec![
         session("connection1", &["testapp"], SessionKind::PerCallConfig),
-        session("connection1:a", &["testapp:a"], SessionKind::PerCall(up())),
-        session("connection11:b", &["testapp:b"], SessionKind::PerCall(up())),
+        session("connection1:a", &["testapp:a"], call("connection1")),
+        session("connection1:b:c", &["testapp:c"], call("connection1:b")),
     ];
     let page = printed(
         "ari show outbound-websocket connection1 detail",
@@ -298,7 +305,7 @@ fn detail_of_a_per_call_configuration_has_each_call() {
         "state =                  up for 0.0 ms\n",
     );
     assert!(page.contains(expected), "{page}");
-    assert!(!page.contains("connection11"), "{page}");
+    assert!(!page.contains("connection1:b"), "{page}");
 }
 
 #[test]

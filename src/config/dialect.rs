@@ -15,7 +15,7 @@ use super::problem::{Origin, Problems};
 use super::template::{Section, join};
 
 /// `key = value`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Setting {
     /// In lower case.
     pub(super) key: String,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::problem::{Origin, Problems};
 
 /// A line that has something to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) origin: Origin,
     /// Without comments and surrounding blanks; never empty.

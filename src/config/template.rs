@@ -14,7 +14,7 @@ const INHERITED: usize = 256 << 20;
 const SETTING: usize = 128;
 
 /// A section with everything in it, what it inherits first.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Section {
     pub(super) name: String,
     /// Where its header stands.

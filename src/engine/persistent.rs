@@ -71,10 +71,7 @@ impl Engine {
             )
         };
         if self.is_begun(id) {
-            if let Some(connection) = self.context.config().connections.get(id) {
-                let connection = Arc::clone(connection);
-                self.table().shut_down.insert(id.to_owned(), connection);
-            }
+            self.note_shut_down(id);
             self.end(id, soon()).await;
         } else if let Some(call) = call {
             self.shut_down_call(&call, soon()).await;
@@ -90,6 +87,18 @@ impl Engine {
             )));
         }
         Ok(())
+    }
+
+    /// Remembers what a connection is like that is shut down: a change brings it back.
+    fn note_shut_down(&self, name: &str) {
+        let config = self.context.config();
+        let mut table = self.table();
+        // A session has its last valid settings, whatever the configuration says now.
+        let session = table.persistent.get(name).map(|session| session.settings());
+        let before = session.or_else(|| config.connections.get(name).cloned());
+        if let Some(before) = before {
+            table.shut_down.insert(name.to_owned(), before);
+        }
     }
 
     /// `ari shutdown websocket sessions`.

@@ -43,7 +43,12 @@ pub enum SessionKind {
     /// A per-call configuration, from which sessions are made.
     PerCallConfig,
     /// The connection of a call.
-    PerCall(View),
+    PerCall {
+        /// The connection id of its configuration.
+        connection: String,
+        /// The session.
+        view: View,
+    },
     /// A websocket that an application opened to the host.
     Inbound {
         /// "address:port", empty if unknown.
@@ -74,7 +79,10 @@ impl Engine {
             totals += view.totals;
             sessions.push(SessionEntry {
                 id: call.session.id().to_owned(),
-                kind: SessionKind::PerCall(view),
+                kind: SessionKind::PerCall {
+                    connection: call.session.settings().name.clone(),
+                    view,
+                },
                 apps: call.session.applications(),
             });
         }
