@@ -172,10 +172,10 @@ fn a_refused_registration_leaves_the_other_applications_working() {
 fn a_silent_server_is_given_up_at_the_deadline() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("connection_timeout = 5000", "connection_timeout = 50");
+        .replacing("connection_timeout = 5000", "connection_timeout = 1000");
     let _library = Library::load(&host, &configuration);
     let _silent = server.accept_tcp();
-    host.wait_for_log("no complete answer to the upgrade request within 50 ms");
+    host.wait_for_log("no complete answer to the upgrade request within 1000 ms");
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
 }
 
