@@ -1,9 +1,9 @@
 //! Channels that enter and leave applications, and the per-call connections that are made for them.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -278,13 +278,12 @@ impl Engine {
     /// The task of one call's session.
     async fn run_call(&self, call: PerCall, answer: oneshot::Sender<Result<()>>) {
         let session = &call.session;
-        let answer = Arc::new(std::sync::Mutex::new(Some(answer)));
+        // Given when the session opens, or when it ends without having done so.
+        let answer = Arc::new(Mutex::new(Some(answer)));
         let respond = {
             let answer = Arc::clone(&answer);
             move |outcome: Result<()>| {
-                let mut answer = answer
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
                 match answer.take() {
                     // Whoever started it may have gone with the instance.
                     Some(answer) => answer.send(outcome).is_ok(),
@@ -334,7 +333,11 @@ impl Engine {
         let session = &call.session;
         self.unregister_call(session).await;
         let mut table = self.table();
-        table.per_call.remove(session.id());
+        // Two channels of one name at a time would share the id.
+        let listed = table.per_call.get(session.id());
+        if listed.is_some_and(|listed| Arc::ptr_eq(&listed.session, session)) {
+            table.per_call.remove(session.id());
+        }
         table.leave(session);
         drop(table);
         call.gone.cancel();
