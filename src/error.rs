@@ -63,7 +63,7 @@ pub enum Error {
     /// The system refused a resource.
     #[error("{0}")]
     System(String),
-    /// The words of a command do not fit; its usage was written.
+    /// The words name no command, or do not fit one; in that case its usage was written.
     #[error("no such command, or wrong arguments")]
     Usage,
     /// A command failed and said why.

@@ -3,7 +3,6 @@
 //! Reading and writing are two futures of one task, so that a peer that does not read stops the writing only.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -91,8 +90,7 @@ pub(super) async fn run<S: Link + Send>(
     let shared = Shared {
         delivery: Mutex::default(),
         closing: Mutex::default(),
-        peer_closes: AtomicBool::new(false),
-        reading_paused: AtomicBool::new(false),
+        reading: Mutex::default(),
         meter,
         outbox,
         patience,
@@ -114,7 +112,7 @@ pub(super) async fn run<S: Link + Send>(
                         break (End::Closed, None);
                     }
                     // Nothing can be sent past the answer to its Close, which reading is about to end with.
-                    Err(_) if shared.peer_closes.load(Ordering::Relaxed) => break reading.await,
+                    Err(_) if *shared.reading() == Reading::PeerCloses => break reading.await,
                     Err(cause) => break (End::Lost(cause), None),
                 },
                 wish = &mut closing, if last_moment.is_none() => {
@@ -154,13 +152,22 @@ pub(super) async fn run<S: Link + Send>(
     }
 }
 
+/// What reading does, for the writing beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reading {
+    /// It takes what comes.
+    #[default]
+    Open,
+    /// The application asks faster than it is answered: pongs may be waiting behind its requests.
+    Paused,
+    /// The peer's Close has come.
+    PeerCloses,
+}
+
 struct Shared<'a> {
     delivery: Mutex<Delivery>,
     closing: Mutex<Option<Closing>>,
-    /// The peer's Close has come.
-    peer_closes: AtomicBool,
-    /// Nothing is read, because the application asks faster than it is answered: pongs may be waiting as well.
-    reading_paused: AtomicBool,
+    reading: Mutex<Reading>,
     meter: &'a Meter,
     outbox: &'a Outbox,
     patience: Patience,
@@ -169,6 +176,10 @@ struct Shared<'a> {
 impl Shared<'_> {
     fn delivery(&self) -> MutexGuard<'_, Delivery> {
         self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn closing(&self) -> MutexGuard<'_, Option<Closing>> {
@@ -248,7 +259,7 @@ async fn write<S: Link>(
         if let (Some(keepalive), Some(time)) = (keepalive, keepalive_ping)
             && time <= now
         {
-            if !shared.reading_paused.load(Ordering::Relaxed) {
+            if *shared.reading() != Reading::Paused {
                 ping = probe(&shared.delivery(), keepalive, now)?;
             }
             keepalive_ping = Some(now + keepalive.interval);
@@ -295,9 +306,9 @@ async fn read<S: Link>(
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(Frame::Text(text)) => {
-                shared.reading_paused.store(true, Ordering::Relaxed);
+                *shared.reading() = Reading::Paused;
                 owner.received(&text).await;
-                shared.reading_paused.store(false, Ordering::Relaxed);
+                *shared.reading() = Reading::Open;
             }
             Ok(Frame::Pong(payload)) => {
                 let answered = shared.delivery().pong(&payload, Timer::now().into_std());
@@ -312,7 +323,7 @@ async fn read<S: Link>(
             Ok(Frame::Close(frame)) => {
                 let how = End::ClosedByPeer(described(frame.as_ref()));
                 let deadline = Timer::now() + CLOSE_TIME;
-                shared.peer_closes.store(true, Ordering::Relaxed);
+                *shared.reading() = Reading::PeerCloses;
                 // The websocket sends its own Close while it is read to its end.
                 while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
                 return (how, None);

@@ -1,5 +1,4 @@
 //! What the tests share: a host behind the C table, a websocket server to connect to, and configurations.
-#![allow(dead_code)] // Each test crate uses its part.
 
 pub mod configuration;
 pub mod host;

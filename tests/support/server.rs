@@ -21,8 +21,6 @@ pub struct Server {
 /// A connection that the library made.
 pub struct Connection {
     pub websocket: WebSocket<TcpStream>,
-    /// The fields of the upgrade request, names in lower case.
-    pub fields: Vec<(String, String)>,
     pub path: String,
 }
 
@@ -56,15 +54,10 @@ impl Server {
 
     /// The next connection, upgraded with the subprotocol that it asked for.
     pub fn accept(&self) -> Connection {
-        let mut fields = Vec::new();
         let mut path = String::new();
         #[allow(clippy::result_large_err)] // The type is tungstenite's.
         let upgrade = |request: &Request, mut response: Response| {
             path = request.uri().to_string();
-            for (name, value) in request.headers() {
-                let value = value.to_str().expect("ASCII").to_owned();
-                fields.push((name.as_str().to_owned(), value));
-            }
             if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
                 response
                     .headers_mut()
@@ -73,11 +66,7 @@ impl Server {
             Ok(response)
         };
         let websocket = accept_hdr(self.accept_tcp(), upgrade).expect("an upgrade");
-        Connection {
-            websocket,
-            fields,
-            path,
-        }
+        Connection { websocket, path }
     }
 
     /// Whether nobody connects for a while.
