@@ -1,0 +1,1301 @@
+/*
+ * res_ariws: ARI outbound WebSockets for Asterisk 16 to 23, by libariws.
+ *
+ * Copyright (C) 2026, the ariws authors
+ *
+ * This program is free software: you can redistribute it and/or modify it under the terms of the GNU General Public
+ * License as published by the Free Software Foundation, either version 2 of the License, or (at your option) any later
+ * version. It is distributed WITHOUT ANY WARRANTY; see the GNU General Public License for more details. The library
+ * that it loads has a licence of its own (MIT OR Apache-2.0).
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+/*
+ * Between Asterisk and the library, and nothing more: the library has the connections, the queues, the configuration
+ * and the commands; this file registers what Asterisk must know, and passes events one way and requests the other.
+ *
+ *   applications   stasis_app_register's handler gives every event to ariws_event, which never blocks
+ *   channels       Stasis(): waits for a connection while it serves the channel, then runs stasis_app_exec
+ *   requests       ari_request runs ast_ari_invoke on the library's pool
+ *   contexts, commands, metrics
+ *   module         load, reload, unload
+ *
+ * No lock is held here while the library is called, and none that a callback needs. What differs between versions is
+ * found by the Makefile in the installed headers (HAVE_...), never from a version number.
+ */
+
+/*** MODULEINFO
+    <depend>res_ari</depend>
+    <depend>res_stasis</depend>
+    <support_level>extended</support_level>
+ ***/
+
+#ifndef AST_MODULE
+#define AST_MODULE "res_ariws"
+#endif
+#ifndef AST_MODULE_SELF_SYM
+#define AST_MODULE_SELF_SYM __internal_res_ariws_self
+#endif
+
+#include "asterisk.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "asterisk/app.h"
+#include "asterisk/ari.h"
+#include "asterisk/ast_version.h"
+#include "asterisk/astobj2.h"
+#include "asterisk/channel.h"
+#include "asterisk/cli.h"
+#include "asterisk/config.h"
+#include "asterisk/http.h"
+#include "asterisk/json.h"
+#include "asterisk/linkedlists.h"
+#include "asterisk/lock.h"
+#include "asterisk/logger.h"
+#include "asterisk/module.h"
+#include "asterisk/paths.h"
+#include "asterisk/pbx.h"
+#include "asterisk/stasis_app.h"
+#include "asterisk/stasis_app_impl.h"
+#include "asterisk/strings.h"
+#include "asterisk/utils.h"
+
+#include "ariws.h"
+
+#define REGISTRAR "res_ariws"
+#define LIBRARY "libariws.so.0"
+#define UNLOAD_GRACE_MS 2000
+#define EXIT_GRACE_MS 1000
+
+/* ---- The library ------------------------------------------------------------------------------------------------ */
+
+#define LIBRARY_FUNCTIONS(FUNCTION) \
+    FUNCTION(abi_version)           \
+    FUNCTION(cli_commands)          \
+    FUNCTION(cli_complete)          \
+    FUNCTION(cli_execute)           \
+    FUNCTION(event)                 \
+    FUNCTION(inbound_closed)        \
+    FUNCTION(inbound_opened)        \
+    FUNCTION(load)                  \
+    FUNCTION(metrics)               \
+    FUNCTION(reload)                \
+    FUNCTION(request_complete)      \
+    FUNCTION(result_text)           \
+    FUNCTION(stasis_cancel)         \
+    FUNCTION(stasis_end)            \
+    FUNCTION(stasis_start_async)    \
+    FUNCTION(unload)                \
+    FUNCTION(version)
+
+#define DECLARE(name) __typeof__(&ariws_##name) name;
+static struct {
+    void *handle;
+    LIBRARY_FUNCTIONS(DECLARE)
+} library;
+
+/* Written by ariws_load before the first callback, constant from then on: a call after ariws_unload finds a dead handle. */
+static ariws_instance *instance;
+
+static void library_close(void)
+{
+    if (library.handle) {
+        dlclose(library.handle);
+    }
+    memset(&library, 0, sizeof(library));
+}
+
+static int library_open(void)
+{
+    char path[PATH_MAX];
+    char *missing = NULL;
+
+    /* Beside the module first, so that an Asterisk can have a library of its own. */
+    snprintf(path, sizeof(path), "%s/" LIBRARY, ast_config_AST_MODULE_DIR);
+    library.handle = dlopen(access(path, R_OK) ? LIBRARY : path, RTLD_NOW | RTLD_LOCAL);
+    if (!library.handle) {
+        ast_log(LOG_ERROR, "%s. Install " LIBRARY " where the system's loader finds it and run ldconfig, or copy it to %s.\n",
+                dlerror(), ast_config_AST_MODULE_DIR);
+        return -1;
+    }
+#define FIND(name)                                                    \
+    library.name = (__typeof__(library.name)) dlsym(library.handle, "ariws_" #name); \
+    if (!library.name) {                                              \
+        missing = "ariws_" #name;                                     \
+    }
+    LIBRARY_FUNCTIONS(FIND)
+    if (missing) {
+        ast_log(LOG_ERROR, LIBRARY " has no function %s. Install the version that this module was built with, " ARIWS_VERSION
+                ", or a newer one.\n", missing);
+        library_close();
+        return -1;
+    }
+    if (library.abi_version() != ARIWS_ABI_VERSION) {
+        ast_log(LOG_ERROR, LIBRARY " %s has ABI version %u and this module needs %u. Build the module again with the header "
+                "of the installed library.\n", library.version(), library.abi_version(), (unsigned int) ARIWS_ABI_VERSION);
+        library_close();
+        return -1;
+    }
+    return 0;
+}
+
+static void on_log(void *userdata, int32_t level, const char *subject, const char *message)
+{
+    const char *colon = ast_strlen_zero(subject) ? "" : ": ";
+
+    switch (level) {
+    case ARIWS_LOG_ERROR:
+        ast_log(LOG_ERROR, "%s%s%s\n", subject, colon, message);
+        break;
+    case ARIWS_LOG_WARNING:
+        ast_log(LOG_WARNING, "%s%s%s\n", subject, colon, message);
+        break;
+    case ARIWS_LOG_NOTICE:
+        ast_log(LOG_NOTICE, "%s%s%s\n", subject, colon, message);
+        break;
+    case ARIWS_LOG_INFO:
+        ast_verb(3, "%s%s%s\n", subject, colon, message);
+        break;
+    default:
+        ast_debug(1, "%s%s%s\n", subject, colon, message);
+        break;
+    }
+}
+
+/* ---- Channels in Stasis ----------------------------------------------------------------------------------------- */
+
+/* A channel that runs our Stasis(). */
+struct call {
+    /* The connection of its application is lost for good. */
+    int failed;
+    /* The name that stasis_app_exec was given. */
+    char *application;
+    char channel_id[0];
+};
+
+static struct ao2_container *calls;
+
+AO2_STRING_FIELD_HASH_FN(call, channel_id)
+AO2_STRING_FIELD_CMP_FN(call, channel_id)
+
+static void call_destroy(void *object)
+{
+    struct call *call = object;
+
+    ast_free(call->application);
+}
+
+static struct call *call_enter(const char *channel_id, const char *application)
+{
+    struct call *call = ao2_alloc(sizeof(*call) + strlen(channel_id) + 1, call_destroy);
+
+    if (!call) {
+        return NULL;
+    }
+    strcpy(call->channel_id, channel_id); /* Safe */
+    call->application = ast_strdup(application);
+    /* The dialplan that stasis_app_exec may run for a channel of its own can enter Stasis() anew: the inner one counts. */
+    if (!call->application || !ao2_link(calls, call)) {
+        ao2_ref(call, -1);
+        return NULL;
+    }
+    return call;
+}
+
+static int call_failed(struct call *call)
+{
+    int failed;
+
+    ao2_lock(call);
+    failed = call->failed;
+    ao2_unlock(call);
+    return failed;
+}
+
+/* Ends Stasis for a channel, if it has begun. */
+static void channel_leave_stasis(const char *channel_id)
+{
+    struct stasis_app_control *control = stasis_app_control_find_by_channel_id(channel_id);
+
+    if (control) {
+        stasis_app_control_continue(control, NULL, NULL, -1);
+        ao2_ref(control, -1);
+    }
+}
+
+/* Whether Asterisk lists the channel with the application, where an application can move it without our seeing it. */
+static int application_has_channel(const char *application, const char *channel_id)
+{
+    struct ast_json *json = stasis_app_to_json(application);
+    struct ast_json *ids = json ? ast_json_object_get(json, "channel_ids") : NULL;
+    size_t index;
+    int found = 0;
+
+    for (index = 0; !found && index < ast_json_array_size(ids); index++) {
+        found = !strcmp(S_OR(ast_json_string_get(ast_json_array_get(ids, index)), ""), channel_id);
+    }
+    ast_json_unref(json);
+    return found;
+}
+
+static void on_stasis_failed(void *userdata, const char *channel_id, const char *application)
+{
+    struct call *call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
+
+    if (call) {
+        /* It may be late, and the channel in another application's hands by now. */
+        int concerned = !strcmp(call->application, application) || application_has_channel(application, channel_id);
+
+        if (concerned) {
+            ao2_lock(call);
+            call->failed = 1;
+            ao2_unlock(call);
+        }
+        ao2_ref(call, -1);
+        if (!concerned) {
+            return;
+        }
+    }
+    channel_leave_stasis(channel_id);
+}
+
+/* A failure that came after Stasis() had looked for one, and before stasis_app_exec had made the channel known. */
+static void channel_entered_stasis(struct ast_json *event)
+{
+    const char *channel_id = ast_json_string_get(ast_json_object_get(ast_json_object_get(event, "channel"), "id"));
+    struct call *call = channel_id ? ao2_find(calls, channel_id, OBJ_SEARCH_KEY) : NULL;
+
+    if (call && call_failed(call)) {
+        channel_leave_stasis(channel_id);
+    }
+    ao2_cleanup(call);
+}
+
+/* ---- Applications ----------------------------------------------------------------------------------------------- */
+
+enum ownership {
+    /* Its events come to us. */
+    OURS,
+    /* Somebody else registered it. */
+    TAKEN,
+    /* Who took it is gone, and nobody has it. */
+    RELEASED,
+};
+
+/* A registration of ours; the data of Asterisk's handler. */
+struct application {
+    enum ownership ownership;
+    char name[0];
+};
+
+/* An application that a client took over by connecting to Asterisk with its name. Asterisk deactivates the application
+   when that client leaves, and tells nobody; but the client is served by a thread of its own, the one that took the
+   application over, which ends with it. */
+struct takeover {
+    pthread_t thread;
+    struct application *application;
+    char session_id[32];
+    AST_LIST_ENTRY(takeover) list;
+};
+
+static struct ao2_container *applications;
+static AST_LIST_HEAD_STATIC(takeovers, takeover);
+static pthread_key_t takeover_key;
+static int takeover_number;
+
+/* A registration by ourselves is under way on this thread. */
+static __thread int registering;
+
+/* Registrations that Asterisk still has a reference to, for a call of our handler perhaps. */
+static int registrations;
+AST_MUTEX_DEFINE_STATIC(registrations_lock);
+static ast_cond_t registrations_gone;
+
+AO2_STRING_FIELD_HASH_FN(application, name)
+AO2_STRING_FIELD_CMP_FN(application, name)
+
+static void application_destroy(void *object)
+{
+    ast_mutex_lock(&registrations_lock);
+    if (!--registrations) {
+        ast_cond_signal(&registrations_gone);
+    }
+    ast_mutex_unlock(&registrations_lock);
+}
+
+static struct application *application_create(const char *name)
+{
+    struct application *application = ao2_alloc(sizeof(*application) + strlen(name) + 1, application_destroy);
+
+    if (application) {
+        strcpy(application->name, name); /* Safe */
+        ast_mutex_lock(&registrations_lock);
+        registrations++;
+        ast_mutex_unlock(&registrations_lock);
+    }
+    return application;
+}
+
+static enum ownership application_ownership(struct application *application)
+{
+    enum ownership ownership;
+
+    ao2_lock(application);
+    ownership = application->ownership;
+    ao2_unlock(application);
+    return ownership;
+}
+
+static void application_set_ownership(struct application *application, enum ownership ownership)
+{
+    ao2_lock(application);
+    application->ownership = ownership;
+    ao2_unlock(application);
+}
+
+static void takeover_free(struct takeover *takeover)
+{
+    ao2_ref(takeover->application, -1);
+    ast_free(takeover);
+}
+
+static struct takeover *takeover_of_thread(void)
+{
+    struct takeover *takeover;
+
+    AST_LIST_LOCK(&takeovers);
+    AST_LIST_TRAVERSE_SAFE_BEGIN(&takeovers, takeover, list) {
+        if (pthread_equal(takeover->thread, pthread_self())) {
+            AST_LIST_REMOVE_CURRENT(list);
+            break;
+        }
+    }
+    AST_LIST_TRAVERSE_SAFE_END;
+    AST_LIST_UNLOCK(&takeovers);
+    return takeover;
+}
+
+/* A thread ends that took applications over. */
+static void takeover_ended(void *value)
+{
+    struct takeover *takeover;
+
+    while ((takeover = takeover_of_thread())) {
+        application_set_ownership(takeover->application, RELEASED);
+        /* The library registers it again. */
+        library.inbound_closed(instance, takeover->session_id);
+        takeover_free(takeover);
+    }
+}
+
+static void application_taken(struct application *application)
+{
+    struct takeover *takeover = ast_calloc(1, sizeof(*takeover));
+    ariws_inbound inbound = ARIWS_INBOUND_INIT;
+
+    application_set_ownership(application, TAKEN);
+    ast_log(LOG_NOTICE, "Stasis application %s is taken over by somebody who connected to Asterisk with its name\n",
+            application->name);
+    if (!takeover || pthread_setspecific(takeover_key, takeover)) {
+        ast_free(takeover);
+        ast_log(LOG_WARNING, "Stasis application %s stays theirs until this module is reloaded\n", application->name);
+        return;
+    }
+    takeover->thread = pthread_self();
+    takeover->application = ao2_bump(application);
+    snprintf(takeover->session_id, sizeof(takeover->session_id), "inbound-%d",
+             ast_atomic_fetchadd_int(&takeover_number, 1) + 1);
+    AST_LIST_LOCK(&takeovers);
+    AST_LIST_INSERT_TAIL(&takeovers, takeover, list);
+    AST_LIST_UNLOCK(&takeovers);
+    inbound.session_id = takeover->session_id;
+    inbound.apps = application->name;
+    library.inbound_opened(instance, &inbound);
+}
+
+static void debug_event(const char *application, struct ast_json *event)
+{
+    char *text = ast_json_dump_string_format(event, ast_ari_json_format());
+
+    ast_verbose("<--- Sending ARI event to %s --->\n%s\n", application, S_OR(text, ""));
+    ast_json_free(text);
+}
+
+/* Asterisk's handler: on its own threads, some of which serve many channels. Nothing here waits. */
+static void application_event(void *data, const char *name, struct ast_json *event)
+{
+    const char *type = S_OR(ast_json_string_get(ast_json_object_get(event, "type")), "");
+    char *text;
+
+    if (!strcmp(type, "ApplicationReplaced") && !registering) {
+        application_taken(data);
+    } else if (!strcmp(type, "StasisStart")) {
+        channel_entered_stasis(event);
+    }
+#ifdef HAVE_STASIS_APP_EVENT_ALLOWED
+    if (!stasis_app_event_allowed(name, event)) {
+        return;
+    }
+#endif
+    if (stasis_app_get_debug_by_name(name)) {
+        debug_event(name, event);
+    }
+    text = ast_json_dump_string_format(event, AST_JSON_COMPACT);
+    if (!text) {
+        ast_log(LOG_ERROR, "Out of memory: application %s does not get a %s\n", name, type);
+        return;
+    }
+    /* What it refuses it counts and reports itself; no connection is ordinary for what trails the end of a call. */
+    library.event(instance, name, text, strlen(text));
+    ast_json_free(text);
+}
+
+static int registered_by_others(const char *name)
+{
+#ifdef HAVE_STASIS_APP_IS_REGISTERED
+    return stasis_app_is_registered(name);
+#else
+    struct stasis_app *app = stasis_app_get_by_name(name);
+    int registered = app != NULL;
+
+    ao2_cleanup(app);
+    return registered;
+#endif
+}
+
+static int32_t on_app_register(void *userdata, const char *name, int32_t subscribe_all)
+{
+    struct application *former = ao2_find(applications, name, OBJ_SEARCH_KEY);
+    int replaced = former ? application_ownership(former) == OURS : registered_by_others(name);
+    struct application *application = application_create(name);
+    int failed;
+
+    ao2_cleanup(former);
+    if (!application) {
+        return ARIWS_HOST_FAILED;
+    }
+    registering = 1;
+    failed = subscribe_all ? stasis_app_register_all(name, application_event, application)
+                           : stasis_app_register(name, application_event, application);
+    registering = 0;
+    if (!failed && !ao2_link(applications, application)) {
+        stasis_app_unregister(name);
+        failed = 1;
+    }
+    ao2_ref(application, -1);
+    if (failed) {
+        ast_log(LOG_ERROR, "Asterisk does not register Stasis application %s\n", name);
+        return ARIWS_HOST_FAILED;
+    }
+    return replaced ? ARIWS_APP_REPLACED : ARIWS_APP_REGISTERED;
+}
+
+static void on_app_unregister(void *userdata, const char *name)
+{
+    struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY | OBJ_UNLINK);
+
+    if (application && application_ownership(application) == OURS) {
+        stasis_app_unregister(name);
+    }
+    ao2_cleanup(application);
+}
+
+static int32_t on_app_is_registered(void *userdata, const char *name)
+{
+    struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY);
+    int registered = application ? application_ownership(application) != RELEASED : registered_by_others(name);
+
+    ao2_cleanup(application);
+    return registered;
+}
+
+/* ---- Requests --------------------------------------------------------------------------------------------------- */
+
+/* Requests for Asterisk's modules that run now. They wait for the lock that is held while a module is unloaded. */
+static int module_requests;
+
+static enum ast_http_method request_method(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum ast_http_method method;
+    } methods[] = {
+        {"GET", AST_HTTP_GET}, {"POST", AST_HTTP_POST},     {"PUT", AST_HTTP_PUT},
+        {"DELETE", AST_HTTP_DELETE}, {"HEAD", AST_HTTP_HEAD}, {"OPTIONS", AST_HTTP_OPTIONS},
+    };
+    size_t index;
+
+    for (index = 0; index < ARRAY_LEN(methods); index++) {
+        if (!strcmp(name, methods[index].name)) {
+            return methods[index].method;
+        }
+    }
+    return AST_HTTP_UNKNOWN;
+}
+
+static int request_parameters(const ariws_request *request, struct ast_variable **list)
+{
+    struct ast_variable *last = NULL;
+    size_t index;
+
+    for (index = 0; index < request->parameters_count; index++) {
+        const ariws_parameter *parameter = &request->parameters[index];
+        struct ast_variable *variable = ast_variable_new(parameter->name, parameter->value, "");
+
+        if (!variable) {
+            return -1;
+        }
+        last = ast_variable_list_append_hint(list, last, variable);
+    }
+    return 0;
+}
+
+#ifdef HAVE_ARI_INVOKE_SOURCE
+
+/* Here Asterisk checks name and password itself, for every request. */
+static void request_invoke(const ariws_request *request, struct ast_variable *parameters, struct ast_json *body,
+                           struct ast_ari_response *response)
+{
+    size_t size = strlen(request->user) + strlen(request->password) + 2;
+    char *credentials = ast_malloc(size);
+    char *header = ast_malloc(sizeof("Basic ") + size * 4 / 3 + 4);
+    struct ast_variable *headers = NULL;
+
+    if (credentials && header) {
+        sprintf(credentials, "%s:%s", request->user, request->password);
+        strcpy(header, "Basic "); /* Safe */
+        ast_base64encode(header + strlen(header), (unsigned char *) credentials, size - 1, size * 4 / 3 + 4);
+        headers = ast_variable_new("Authorization", header, "");
+    }
+    if (headers) {
+        ast_ari_invoke(NULL, ARI_INVOKE_SOURCE_WEBSOCKET, NULL, request->path, request_method(request->method), parameters,
+                       headers, body, response);
+    } else {
+        ast_ari_response_alloc_failed(response);
+    }
+    ast_variables_destroy(headers);
+    ast_free(header);
+    ast_free(credentials);
+}
+
+#else
+
+static struct ast_http_uri metrics_uri;
+
+/* A websocket over a websocket. These versions take the path up to an empty segment and would serve a client that is not
+   there. */
+static int is_events(const char *path)
+{
+    size_t length = strcspn(path, "/");
+    char *segment = ast_alloca(length + 1);
+
+    ast_copy_string(segment, path, length + 1);
+    ast_uri_decode(segment, ast_uri_http_legacy);
+    return !strcmp(segment, "events") && (!path[length] || path[length + 1] == '/' || !path[length + 1]);
+}
+
+/* Here the function does less by itself: what Asterisk's HTTP server does before it is done here. The library has seen to
+   read-only users, and there is nothing to authenticate. */
+static void request_invoke(const ariws_request *request, struct ast_variable *parameters, struct ast_json *body,
+                           struct ast_ari_response *response)
+{
+    enum ast_http_method method = request_method(request->method);
+    const char *path = request->path;
+
+    if (!ast_fully_booted) {
+        ast_ari_response_error(response, 503, "Service Unavailable", "Asterisk not booted");
+    } else if (ast_ends_with(path, "/")) {
+        ast_ari_response_error(response, 404, "Not Found", "ARI URLs do not end with a slash. Try /ari/%.*s",
+                               (int) strlen(path) - 1, path);
+    } else if (ast_begins_with(path, "api-docs/")) {
+        if (method == AST_HTTP_GET) {
+            ast_ari_get_docs(path + strlen("api-docs/"), S_OR(metrics_uri.prefix, ""), NULL, response);
+        } else {
+            ast_ari_response_error(response, 405, "Method Not Allowed", "Unsupported method");
+        }
+    } else if (method == AST_HTTP_GET && is_events(path)) {
+        ast_ari_response_error(response, 400, "Bad request", "Can't upgrade to websocket from a websocket");
+    } else {
+        ast_ari_invoke(NULL, path, method, parameters, NULL, body, response);
+    }
+}
+
+#endif
+
+static void debug_request(const ariws_request *request)
+{
+    struct ast_str *text = ast_str_create(512);
+    size_t index;
+
+    if (!text) {
+        return;
+    }
+    ast_str_set(&text, 0, "<--- ARI request received from: %s --->\n%s %s\n", request->session_id, request->method,
+                request->path);
+    for (index = 0; index < request->parameters_count; index++) {
+        ast_str_append(&text, 0, "%s: %s\n", request->parameters[index].name, request->parameters[index].value);
+    }
+    ast_verbose("%sbody:\n%s\n\n", ast_str_buffer(text), S_OR(request->body, ""));
+    ast_free(text);
+}
+
+/* Gives the answer to the library, and frees what it is made of. */
+static void request_answer(const ariws_request *request, struct ast_ari_response *response, int debug)
+{
+    char *text = NULL;
+
+    if (response->fd >= 0) {
+        /* A file: websocket messages carry JSON only. */
+        close(response->fd);
+        response->response_code = 406;
+        response->response_text = "Not Acceptable.  Use HTTP GET";
+    } else if (response->message && !ast_json_is_null(response->message)) {
+        text = ast_json_dump_string_format(response->message, AST_JSON_COMPACT);
+    }
+    if (debug) {
+        ast_verbose("<--- Sending ARI response to %s --->\n%d %s\n%s\n\n", request->session_id, response->response_code,
+                    S_OR(response->response_text, ""), S_OR(text, ""));
+    }
+    if (library.request_complete(instance, request->id, response->response_code, response->response_text, text,
+                                 text ? strlen(text) : 0) == ARIWS_ERROR_ARGUMENT) {
+        ast_log(LOG_ERROR, "Asterisk answers %s %s with status %d\n", request->method, request->path,
+                response->response_code);
+        library.request_complete(instance, request->id, 500, NULL, NULL, 0);
+    }
+    ast_json_free(text);
+    ast_json_unref(response->message);
+    ast_free(response->headers);
+}
+
+static void on_ari_request(void *userdata, const ariws_request *request)
+{
+    struct ast_ari_response response = {.fd = -1, .headers = ast_str_create(80)};
+    struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
+    struct ast_variable *parameters = NULL;
+    int for_modules = ast_begins_with(request->path, "asterisk/modules");
+    int debug = stasis_app_get_debug_by_name(request->application);
+
+    if (debug) {
+        debug_request(request);
+    }
+    if (for_modules) {
+        ast_atomic_fetchadd_int(&module_requests, 1);
+    }
+    if (!response.headers || !body || request_parameters(request, &parameters)) {
+        ast_ari_response_alloc_failed(&response);
+    } else {
+        request_invoke(request, parameters, body, &response);
+    }
+    request_answer(request, &response, debug);
+    if (for_modules) {
+        ast_atomic_fetchadd_int(&module_requests, -1);
+    }
+    ast_variables_destroy(parameters);
+    ast_json_unref(body);
+}
+
+/* ---- Dialplan contexts ------------------------------------------------------------------------------------------ */
+
+static int32_t on_context_create(void *userdata, const char *name, const char *app)
+{
+    struct ast_context *context = ast_context_find(name);
+    /* Asterisk makes one as well when somebody else registers the application, and destroys it when they leave: then ours
+       must be there. */
+    int theirs = context && strcmp(ast_get_context_registrar(context), "res_stasis")
+                 && strcmp(ast_get_context_registrar(context), REGISTRAR);
+
+    if (theirs) {
+        return ARIWS_CONTEXT_EXISTS;
+    }
+    if (!ast_context_find_or_create(NULL, NULL, name, REGISTRAR)
+        || ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR)
+        || ast_add_extension(name, 1, "h", 1, NULL, NULL, "NoOp", NULL, NULL, REGISTRAR)) {
+        ast_context_destroy_by_name(name, REGISTRAR);
+        ast_log(LOG_ERROR, "Asterisk does not create dialplan context %s\n", name);
+        return ARIWS_HOST_FAILED;
+    }
+    return ARIWS_CONTEXT_CREATED;
+}
+
+static void on_context_destroy(void *userdata, const char *name)
+{
+    ast_context_destroy_by_name(name, REGISTRAR);
+}
+
+/* ---- Stasis() --------------------------------------------------------------------------------------------------- */
+
+#define MAX_ARGUMENTS 128
+
+/* Shared with the completion, which comes exactly once: Stasis() does not return before it. */
+struct start {
+    int event;
+    int32_t result;
+    char *application;
+    const char *channel_id;
+};
+
+static void start_done(void *data, int32_t result, const char *application, const char *message)
+{
+    struct start *start = data;
+
+    start->result = result;
+    if (result == ARIWS_OK && !(start->application = ast_strdup(application))) {
+        library.stasis_end(instance, application, start->channel_id);
+        start->result = ARIWS_ERROR_SYSTEM;
+    }
+    ast_debug(3, "%s: %s\n", start->channel_id, result == ARIWS_OK ? application : message);
+    eventfd_write(start->event, 1);
+}
+
+/* Waits for the completion and serves the channel meanwhile: what it receives is read and dropped, so that nothing piles
+   up and a hang-up is seen at once. Returns -1 if the channel is to leave first. */
+static int serve_until(struct ast_channel *chan, int event)
+{
+    while (!ast_check_hangup(chan)) {
+        int ready = -1;
+        int for_ever = -1;
+        struct ast_channel *readable;
+        struct ast_frame *frame;
+
+        errno = 0;
+        readable = ast_waitfor_nandfds(&chan, 1, &event, 1, NULL, &ready, &for_ever);
+        if (ready >= 0) {
+            return 0;
+        }
+        if (!readable) {
+            if (errno && errno != EINTR && errno != EAGAIN) {
+                return -1;
+            }
+            continue;
+        }
+        frame = ast_read(chan);
+        if (!frame) {
+            return -1;
+        }
+        ast_frfree(frame);
+    }
+    return -1;
+}
+
+/* The name of the application to run, or NULL. */
+static char *start_application(struct ast_channel *chan, const char *app, const char *channel_id)
+{
+    struct start start = {.event = eventfd(0, EFD_CLOEXEC), .channel_id = channel_id};
+    char *name = ast_strdupa(ast_channel_name(chan));
+    char message[256] = "";
+    eventfd_t count;
+
+    if (start.event < 0) {
+        ast_log(LOG_ERROR, "%s: eventfd: %s\n", name, strerror(errno));
+        return NULL;
+    }
+    start.result = library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
+    if (start.result == ARIWS_OK) {
+        if (serve_until(chan, start.event)) {
+            library.stasis_cancel(instance, channel_id);
+        }
+        /* There already, or about to be: a cancelled start completes at once. */
+        while (eventfd_read(start.event, &count) && errno == EINTR) {
+        }
+    }
+    close(start.event);
+    if (start.result == ARIWS_ERROR_NOT_FOUND) {
+        ast_log(LOG_WARNING, "%s: Stasis app '%s' doesn't exist\n", name, app);
+    }
+    return start.application;
+}
+
+static int stasis_run(struct ast_channel *chan, const char *app, int argc, char *argv[])
+{
+    char *channel_id = ast_strdupa(ast_channel_uniqueid(chan));
+    char *application = start_application(chan, app, channel_id);
+    struct call *call;
+    int result = -1;
+
+    if (!application) {
+        return -1;
+    }
+    call = call_enter(channel_id, application);
+    if (call) {
+        if (!call_failed(call) && !ast_check_hangup(chan)) {
+            result = stasis_app_exec(chan, application, argc, argv);
+        }
+        if (call_failed(call)) {
+            result = -1;
+        }
+        ao2_unlink(calls, call);
+        ao2_ref(call, -1);
+    }
+    library.stasis_end(instance, application, channel_id);
+    ast_free(application);
+    return result;
+}
+
+static int stasis_exec(struct ast_channel *chan, const char *data)
+{
+    char *parse = ast_strdupa(S_OR(data, ""));
+    int result = -1;
+
+    AST_DECLARE_APP_ARGS(args,
+        AST_APP_ARG(app);
+        AST_APP_ARG(arguments)[MAX_ARGUMENTS];
+    );
+
+    pbx_builtin_setvar_helper(chan, "STASISSTATUS", "");
+    AST_STANDARD_APP_ARGS(args, parse);
+    if (ast_strlen_zero(args.app)) {
+        ast_log(LOG_WARNING, "Stasis app_name argument missing\n");
+    } else {
+        result = stasis_run(chan, args.app, args.argc - 1, args.arguments);
+    }
+    pbx_builtin_setvar_helper(chan, "STASISSTATUS", result ? "FAILED" : "SUCCESS");
+    /* A failure does not hang the channel up: the dialplan is to handle it. */
+    return result && ast_check_hangup(chan) ? -1 : 0;
+}
+
+/* ---- Commands --------------------------------------------------------------------------------------------------- */
+
+#define WORD "ari"
+#define OWN_WORD "ariws"
+
+struct command {
+    struct ast_cli_entry entry;
+    char *words;
+    char *usage;
+    int registered;
+    AST_LIST_ENTRY(command) list;
+};
+
+static AST_LIST_HEAD_NOLOCK_STATIC(commands, command);
+
+/* Asterisk has outbound websockets of its own. */
+static int native;
+
+struct candidates {
+    int skip;
+    char *found;
+};
+
+static void take_candidate(void *data, const char *text, size_t length)
+{
+    struct candidates *candidates = data;
+
+    if (!candidates->skip--) {
+        candidates->found = ast_strndup(text, length);
+    }
+}
+
+static void take_text(void *data, const char *text, size_t length)
+{
+    struct ast_str **output = data;
+
+    ast_str_append_substr(output, 0, text, length);
+}
+
+/* The words as the library knows them. */
+static void library_words(const char *words[], const char *const *typed, int count)
+{
+    int index;
+
+    for (index = 0; index < count; index++) {
+        words[index] = index ? typed[index] : WORD;
+    }
+}
+
+static char *command_run(struct ast_cli_args *a)
+{
+    const char *words[AST_MAX_ARGS];
+    struct ast_str *output = ast_str_create(1024);
+    int32_t result;
+
+    if (!output) {
+        return CLI_FAILURE;
+    }
+    library_words(words, a->argv, a->argc);
+    result = library.cli_execute(instance, words, a->argc, take_text, &output);
+    if (result == ARIWS_ERROR_USAGE) {
+        /* Asterisk prints it. */
+        ast_free(output);
+        return CLI_SHOWUSAGE;
+    }
+    ast_cli(a->fd, "%s", ast_str_buffer(output));
+    ast_free(output);
+    if (result != ARIWS_OK && result != ARIWS_ERROR_COMMAND) {
+        ast_cli(a->fd, "%s\n", library.result_text(result));
+    }
+    return result == ARIWS_OK ? CLI_SUCCESS : CLI_FAILURE;
+}
+
+static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_args *a)
+{
+    struct command *command = (struct command *) e;
+    const char *words[AST_MAX_ARGS];
+    struct candidates candidates = {0, NULL};
+
+    switch (cmd) {
+    case CLI_INIT:
+        e->command = command->words;
+        e->usage = command->usage;
+        return NULL;
+    case CLI_GENERATE:
+        library_words(words, a->argv, a->pos);
+        candidates.skip = a->n;
+        library.cli_complete(instance, words, a->pos, a->word, take_candidate, &candidates);
+        return candidates.found;
+    default:
+        return command_run(a);
+    }
+}
+
+static void commands_unregister(void)
+{
+    struct command *command;
+
+    while ((command = AST_LIST_REMOVE_HEAD(&commands, list))) {
+        if (command->registered) {
+            ast_cli_unregister(&command->entry);
+        }
+        ast_free(command->words);
+        ast_free(command->usage);
+        ast_free(command);
+    }
+}
+
+/* Where Asterisk has its own commands under our words, ours begin with another. */
+static char *own_words(const char *text)
+{
+    const char *found = native ? strstr(text, WORD " ") : NULL;
+    char *copy;
+
+    if (!found) {
+        return ast_strdup(text);
+    }
+    return ast_asprintf(&copy, "%.*s" OWN_WORD "%s", (int) (found - text), text, found + strlen(WORD)) < 0 ? NULL : copy;
+}
+
+static int commands_register(void)
+{
+    ariws_cli_command known = ARIWS_CLI_COMMAND_INIT;
+    size_t index;
+
+    for (index = 0; library.cli_commands(index, &known) == ARIWS_OK; index++) {
+        struct ast_cli_entry entry = AST_CLI_DEFINE(command_handle, known.summary);
+        struct command *command = ast_calloc(1, sizeof(*command));
+
+        if (!command) {
+            return -1;
+        }
+        /* Some of its members are const. */
+        memcpy(&command->entry, &entry, sizeof(entry));
+        AST_LIST_INSERT_TAIL(&commands, command, list);
+        command->words = own_words(known.words);
+        command->usage = own_words(known.usage);
+        if (!command->words || !command->usage || ast_cli_register(&command->entry)) {
+            return -1;
+        }
+        command->registered = 1;
+    }
+    return 0;
+}
+
+static int has_native_commands(void)
+{
+    char *found = ast_cli_generator(WORD " show outbound-websockets", "outbound-websockets", 0);
+    int has = found != NULL;
+
+    ast_free(found);
+    return has;
+}
+
+/* ---- Metrics ---------------------------------------------------------------------------------------------------- */
+
+static const char *const user_files[] = {"ari.conf", "ari_outbound.conf"};
+
+static struct ast_config *load_file(const char *file)
+{
+    struct ast_flags flags = {0};
+    struct ast_config *config = ast_config_load2(file, AST_MODULE, flags);
+
+    return config == CONFIG_STATUS_FILEMISSING || config == CONFIG_STATUS_FILEINVALID ? NULL : config;
+}
+
+static int user_matches(struct ast_config *config, const struct ast_http_auth *auth)
+{
+    const char *type = ast_variable_retrieve(config, auth->userid, "type");
+    const char *password = ast_variable_retrieve(config, auth->userid, "password");
+    const char *format = ast_variable_retrieve(config, auth->userid, "password_format");
+
+    if (strcasecmp(S_OR(type, ""), "user") || ast_strlen_zero(password)) {
+        return 0;
+    }
+    return strcasecmp(S_OR(format, ""), "crypt") ? !strcmp(auth->password, password)
+                                                 : ast_crypt_validate(auth->password, password);
+}
+
+/* Whether the request has the name and password of a user of ARI. */
+static int is_user(struct ast_variable *headers)
+{
+    struct ast_http_auth *auth = ast_http_get_auth(headers);
+    size_t index;
+    int matches = 0;
+
+    for (index = 0; auth && !matches && index < ARRAY_LEN(user_files); index++) {
+        struct ast_config *config = load_file(user_files[index]);
+
+        if (config) {
+            matches = user_matches(config, auth);
+            ast_config_destroy(config);
+        }
+    }
+    ao2_cleanup(auth);
+    return matches;
+}
+
+static int metrics_respond(struct ast_tcptls_session_instance *ser, const struct ast_http_uri *uri, const char *path,
+                           enum ast_http_method method, struct ast_variable *parameters, struct ast_variable *headers)
+{
+    struct ast_str *header = ast_str_create(128);
+    struct ast_str *body = ast_str_create(8192);
+    int status = 200;
+    const char *title = "OK";
+
+    if (!header || !body) {
+        ast_free(header);
+        ast_free(body);
+        ast_http_error(ser, 500, "Server Error", "Out of memory");
+        return 0;
+    }
+    if (method != AST_HTTP_GET && method != AST_HTTP_HEAD) {
+        status = 405;
+        title = "Method Not Allowed";
+        ast_str_set(&header, 0, "Allow: GET, HEAD\r\n");
+    } else if (!is_user(headers)) {
+        status = 401;
+        title = "Unauthorized";
+        ast_str_set(&header, 0, "WWW-Authenticate: Basic realm=\"Asterisk REST Interface\"\r\n");
+    } else if (library.metrics(instance, take_text, &body) != ARIWS_OK) {
+        status = 503;
+        title = "Service Unavailable";
+    } else {
+        ast_str_set(&header, 0, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"
+                                "Cache-Control: no-store\r\n");
+    }
+    /* It frees both. */
+    ast_http_send(ser, method, status, title, header, body, 0, 0);
+    return 0;
+}
+
+static struct ast_http_uri metrics_uri = {
+    .description = "Metrics of the ARI outbound websockets",
+    .uri = "ariws/metrics",
+    .callback = metrics_respond,
+    .key = AST_MODULE,
+};
+
+/* ---- The module ------------------------------------------------------------------------------------------------- */
+
+/* Whether both Asterisk and the library would make the connections of ari.conf. */
+static int sections_are_native(void)
+{
+    struct ast_config *config = native ? load_file("ari.conf") : NULL;
+    const char *section = NULL;
+    int found = 0;
+
+    while (config && !found && (section = ast_category_browse(config, section))) {
+        found = !strcasecmp(S_OR(ast_variable_retrieve(config, section, "type"), ""), "outbound_websocket");
+    }
+    if (found) {
+        ast_log(LOG_ERROR, "Section [%s] of ari.conf is read by Asterisk's own outbound websockets too. Move the sections "
+                "with type = outbound_websocket to ari_outbound.conf, and run 'module reload res_ari.so'.\n", section);
+    }
+    if (config) {
+        ast_config_destroy(config);
+    }
+    return found;
+}
+
+static int instance_load(void)
+{
+    ariws_host host = ARIWS_HOST_INIT;
+    ariws_options options = ARIWS_OPTIONS_INIT;
+    char eid[20];
+    char product[128];
+    char message[1024] = "";
+
+    host.log = on_log;
+    host.ari_request = on_ari_request;
+    host.app_register = on_app_register;
+    host.app_unregister = on_app_unregister;
+    host.app_is_registered = on_app_is_registered;
+    host.context_create = on_context_create;
+    host.context_destroy = on_context_destroy;
+    host.stasis_failed = on_stasis_failed;
+
+    ast_eid_to_str(eid, sizeof(eid), &ast_eid_default);
+    snprintf(product, sizeof(product), "Asterisk/%s", ast_get_version());
+    options.config_directory = ast_config_AST_CONFIG_DIR;
+    options.asterisk_id = eid;
+    options.product = product;
+
+    if (library.load(&host, &options, NULL, NULL, &instance, message, sizeof(message)) != ARIWS_OK) {
+        ast_log(LOG_ERROR, "%s. Then run 'module load res_ariws.so'.\n", message);
+        return -1;
+    }
+    return 0;
+}
+
+/* Asterisk ends, or is replaced by a new one, without unloading modules: every peer gets its Close. */
+static void instance_unload_at_exit(void)
+{
+    library.unload(instance, EXIT_GRACE_MS);
+}
+
+/* Waits until no thread of Asterisk's can be in our handler any more. */
+static void registrations_wait(void)
+{
+    ast_mutex_lock(&registrations_lock);
+    while (registrations) {
+        ast_cond_wait(&registrations_gone, &registrations_lock);
+    }
+    ast_mutex_unlock(&registrations_lock);
+}
+
+static void takeovers_forget(void)
+{
+    struct takeover *takeover;
+
+    /* From here on no thread calls takeover_ended. */
+    pthread_key_delete(takeover_key);
+    AST_LIST_LOCK(&takeovers);
+    while ((takeover = AST_LIST_REMOVE_HEAD(&takeovers, list))) {
+        takeover_free(takeover);
+    }
+    AST_LIST_UNLOCK(&takeovers);
+}
+
+static void tables_free(void)
+{
+    takeovers_forget();
+    ao2_cleanup(applications);
+    applications = NULL;
+    registrations_wait();
+    ast_cond_destroy(&registrations_gone);
+    ao2_cleanup(calls);
+    calls = NULL;
+}
+
+static int tables_create(void)
+{
+    ast_cond_init(&registrations_gone, NULL);
+    if (pthread_key_create(&takeover_key, takeover_ended)) {
+        ast_log(LOG_ERROR, "The process has no pthread key left\n");
+        return -1;
+    }
+    calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
+                                     call_hash_fn, NULL, call_cmp_fn);
+    applications = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
+                                            application_hash_fn, NULL, application_cmp_fn);
+    if (!calls || !applications) {
+        tables_free();
+        return -1;
+    }
+    return 0;
+}
+
+static void registered_remove(void)
+{
+    ast_unregister_atexit(instance_unload_at_exit);
+    ast_http_uri_unlink(&metrics_uri);
+    commands_unregister();
+    ast_unregister_application("Stasis");
+}
+
+static int unload_module(void)
+{
+    int count = ao2_container_count(calls);
+    int32_t result;
+
+    if (count) {
+        ast_log(LOG_WARNING, "Not unloaded: %d channel%s in Stasis\n", count, count == 1 ? " is" : "s are");
+        return -1;
+    }
+    if (ast_atomic_fetchadd_int(&module_requests, 0)) {
+        ast_log(LOG_WARNING, "Not unloaded: an application's request for a module is under way\n");
+        return -1;
+    }
+    result = library.unload(instance, UNLOAD_GRACE_MS);
+    if (result != ARIWS_OK && result != ARIWS_ERROR_UNLOADED) {
+        ast_log(LOG_WARNING, "Not unloaded: %s\n", library.result_text(result));
+        return -1;
+    }
+    registered_remove();
+    tables_free();
+    library_close();
+    return 0;
+}
+
+static int reload_module(void)
+{
+    char message[1024] = "";
+    int32_t result;
+
+    if (sections_are_native()) {
+        return -1;
+    }
+    result = library.reload(instance, NULL, NULL, message, sizeof(message));
+    if (result != ARIWS_OK) {
+        ast_log(LOG_ERROR, "Nothing is changed: %s\n", message);
+        return -1;
+    }
+    return 0;
+}
+
+static enum ast_module_load_result load_module(void)
+{
+    if (pbx_findapp("Stasis")) {
+        ast_log(LOG_ERROR, "app_stasis.so is loaded, and this module has the application Stasis instead. Add "
+                "'noload => app_stasis.so' to modules.conf and restart Asterisk, or unload app_stasis.so.\n");
+        return AST_MODULE_LOAD_DECLINE;
+    }
+    native = has_native_commands();
+    if (sections_are_native() || library_open()) {
+        return AST_MODULE_LOAD_DECLINE;
+    }
+    if (tables_create()) {
+        library_close();
+        return AST_MODULE_LOAD_DECLINE;
+    }
+    if (instance_load()) {
+        tables_free();
+        library_close();
+        return AST_MODULE_LOAD_DECLINE;
+    }
+    if (ast_register_application_xml("Stasis", stasis_exec) || commands_register() || ast_http_uri_link(&metrics_uri)
+        || ast_register_atexit(instance_unload_at_exit)) {
+        ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
+        library.unload(instance, 0);
+        registered_remove();
+        tables_free();
+        library_close();
+        return AST_MODULE_LOAD_DECLINE;
+    }
+    if (native) {
+        ast_log(LOG_NOTICE, "Asterisk has commands of its own that begin with '" WORD "': those of this module begin with '"
+                OWN_WORD "', such as '" OWN_WORD " show outbound-websockets'\n");
+    }
+    ast_verb(1, "ARI outbound websockets by libariws %s\n", library.version());
+    return AST_MODULE_LOAD_SUCCESS;
+}
+
+AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "ARI outbound websockets",
+    .support_level = AST_MODULE_SUPPORT_EXTENDED,
+    .load = load_module,
+    .unload = unload_module,
+    .reload = reload_module,
+    .load_pri = AST_MODPRI_APP_DEPEND,
+    .requires = "res_ari,res_stasis,res_http_websocket",
+);
