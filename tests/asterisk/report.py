@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Results, their comparison, and the table at the end."""
+
+import difflib
+import json
+from dataclasses import dataclass, field
+
+import versions
+
+PASSED, CRASHED, HUNG, FAILED = "passed", "crashed", "hung", "FAILED"
+
+
+@dataclass
+class Result:
+    """One case on one host."""
+
+    ended: str
+    outcome: dict | None
+    detail: str
+    seconds: float
+    log: list[str] = field(default_factory=list)
+    at_stop: str = ""
+
+
+@dataclass
+class Cell:
+    """What the table says, and whether it is a failure."""
+
+    text: str
+    failure: str = ""
+    differences: list = field(default_factory=list)
+
+
+def native_cell(case, result):
+    ended = f"{result.ended} ({result.detail.splitlines()[0]})" if result.ended in (CRASHED, HUNG) else result.ended
+    if result.ended == PASSED:
+        text = "pass" + (f", then {result.at_stop}" if result.at_stop else "")
+        return Cell(text)
+    if any(result.ended in difference.ends for difference in case.differences):
+        return Cell(ended)
+    return Cell(ended, f"native was not expected to end so: {result.detail}")
+
+
+def our_cell(case, host, result, reference):
+    """Compares ours with the reference, which is None where there is no native host."""
+    if result.ended != PASSED:
+        return Cell(f"{result.ended} ({result.detail.splitlines()[0][:60]})", result.detail)
+    if result.at_stop:
+        return Cell(f"crashed ({result.at_stop})", f"passed, then: {result.at_stop}")
+    if reference is None:
+        return Cell("pass")
+    return compared(case, host, result.outcome, reference)
+
+
+def compared(case, host, outcome, reference):
+    if reference.ended != PASSED:
+        shown = [difference for difference in case.differences if reference.ended in difference.ends]
+        if not shown:
+            return Cell("pass, nothing to compare")
+        return Cell("differs: " + shown[0].name, differences=shown[:1])
+    expected, shown = versions.adapted(reference.outcome, host.version), []
+    for difference in case.differences:
+        changed = difference.applied(expected)
+        if changed != expected:
+            shown.append(difference)
+        elif not difference.sometimes:
+            return Cell(FAILED, f"the intended difference '{difference.name}' no longer occurs on native")
+        expected = changed
+    if outcome != expected:
+        return Cell(FAILED, "differs from native in a way that is not intended:\n" + unified(expected, outcome))
+    names = "; ".join(difference.name for difference in shown)
+    return Cell(f"differs: {names}" if names else "pass", differences=shown)
+
+
+def unified(expected, outcome):
+    lines = [json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).split("\n") for value in (expected, outcome)]
+    return "\n".join(difflib.unified_diff(*lines, "expected after native", "ours", lineterm="", n=4))
+
+
+def table(cases, hosts, cells, results):
+    """The table of case × host, as text."""
+    rows = [["case", *(host.name for host in hosts), "seconds"]]
+    for case in cases:
+        seconds = "/".join(f"{results[case.name, host.name].seconds:.0f}" for host in hosts)
+        rows.append([case.name, *(cells[case.name, host.name].text for host in hosts), seconds])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def intended(cells):
+    """The intended differences that occurred, each once, with its reason."""
+    seen = {difference.name: difference.reason for cell in cells.values() for difference in cell.differences}
+    return "\n".join(f"  {name}: {reason}" for name, reason in sorted(seen.items()))
+
+
+def totals(hosts, cells):
+    lines = []
+    for host in hosts:
+        own = [cell for (_, name), cell in cells.items() if name == host.name]
+        failed = sum(bool(cell.failure) for cell in own)
+        differing = sum(bool(cell.differences) for cell in own)
+        lines.append(f"{host.name}: {len(own)} cases, {failed} failed, {differing} differ as intended")
+    return "\n".join(lines)

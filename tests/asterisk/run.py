@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Runs the cases on real Asterisks and compares outbound websockets of ours with Asterisk's own.
+
+usage: run.py [--library FILE] --host NAME=native:ROOT --host NAME=ours:ROOT:MODULE --host NAME=prefix:DIR:MODULE
+              [--case PATTERN]... [--jobs N] [--keep]
+
+ROOT is a root directory with a packaged Asterisk, which needs the rights to chroot; DIR a prefix under which one is
+installed. The exit status is 1 if ours failed anything, differs from native in a way that no case declares, or no
+longer differs where a case says so.
+"""
+
+import argparse
+import asyncio
+import fnmatch
+import resource
+import shutil
+import sys
+import time
+import traceback
+
+import cases  # noqa: F401  the import declares them
+import report
+from asterisk import Died, Hung
+from case import CASES
+from host import Host
+from report import Result
+from stage import Stage
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", help="libariws.so.0, for the hosts that are not native")
+    parser.add_argument("--host", action="append", required=True, metavar="NAME=KIND:PLACE")
+    parser.add_argument("--case", action="append", metavar="PATTERN", help="cases to run, with * and ?")
+    parser.add_argument("--jobs", type=int, default=6, help="cases that run at a time")
+    parser.add_argument("--keep", action="store_true", help="keep the folders with configuration and logs")
+    return parser.parse_args()
+
+
+async def run_case(case, host, keep):
+    stage = Stage(host)
+    begin = time.monotonic()
+    try:
+        outcome = await stage.perform(case.function, case.seconds)
+        result = Result(report.PASSED, outcome, "", 0)
+    except Died as error:
+        result = Result(report.CRASHED, None, str(error), 0)
+    except Hung as error:
+        result = Result(report.HUNG, None, str(error), 0)
+    except Exception as error:
+        lines = traceback.format_exception(error)
+        result = Result(report.FAILED, None, f"{error or type(error).__name__}\n{''.join(lines[-4:])}", 0)
+    problems = await stage.stop()
+    result.at_stop = "; ".join(str(problem) for problem in problems)
+    result.seconds = time.monotonic() - begin
+    if result.ended != report.PASSED or result.at_stop:
+        result.log = [line for asterisk in stage.asterisks for line in asterisk.log().splitlines()[-25:]]
+    if not keep:
+        for folder in stage.folders():
+            shutil.rmtree(folder)
+    return result
+
+
+async def run_all(selected, hosts, jobs, keep):
+    """Every case on every host, those that have to be alone at the end."""
+    results = {}
+    slots = asyncio.Semaphore(jobs)
+
+    async def one(case, host):
+        async with slots:
+            result = results[case.name, host.name] = await run_case(case, host, keep)
+        print(f"{case.name} on {host}: {result.ended} {result.detail.split(chr(10))[0]} {result.at_stop}", flush=True)
+
+    async with asyncio.TaskGroup() as group:
+        for case in selected:
+            for host in hosts:
+                if not case.alone:
+                    group.create_task(one(case, host))
+    for case in selected:
+        for host in hosts:
+            if case.alone:
+                await one(case, host)
+    return results
+
+
+def judge(selected, hosts, results):
+    cells = {}
+    reference = next((host for host in hosts if host.native), None)
+    for case in selected:
+        for host in hosts:
+            result = results[case.name, host.name]
+            native = results[case.name, reference.name] if reference else None
+            cell = report.native_cell(case, result) if host.native else report.our_cell(case, host, result, native)
+            cells[case.name, host.name] = cell
+    return cells
+
+
+def main():
+    arguments = options()
+    patterns = arguments.case or ["*"]
+    selected = [case for case in CASES if any(fnmatch.fnmatch(case.name, pattern) for pattern in patterns)]
+    if not selected:
+        sys.exit(f"no case is called like {patterns}")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    begin = time.monotonic()
+    hosts = []
+    try:
+        for specification in arguments.host:
+            name, _, place = specification.partition("=")
+            hosts.append(Host(name, place, arguments.library))
+        results = asyncio.run(run_all(selected, hosts, arguments.jobs, arguments.keep))
+    finally:
+        for host in hosts:
+            host.end(arguments.keep)
+    cells = judge(selected, hosts, results)
+    for (case, host), cell in cells.items():
+        if cell.failure:
+            print(f"\n== {case} on {host}: {cell.failure}")
+            print("\n".join(results[case, host].log))
+    print("\n" + report.table(selected, hosts, cells, results))
+    if differences := report.intended(cells):
+        print("\nIntended differences:\n" + differences)
+    print(f"\n{report.totals(hosts, cells)}\n{len(selected)} cases in {time.monotonic() - begin:.0f} s")
+    sys.exit(any(cell.failure for cell in cells.values()))
+
+
+if __name__ == "__main__":
+    main()
