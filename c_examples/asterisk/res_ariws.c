@@ -180,6 +180,7 @@ struct call {
 static struct ao2_container *calls;
 
 AO2_STRING_FIELD_HASH_FN(call, channel_id)
+AO2_STRING_FIELD_SORT_FN(call, channel_id)
 AO2_STRING_FIELD_CMP_FN(call, channel_id)
 
 static void call_destroy(void *object)
@@ -316,6 +317,7 @@ AST_MUTEX_DEFINE_STATIC(registrations_lock);
 static ast_cond_t registrations_gone;
 
 AO2_STRING_FIELD_HASH_FN(application, name)
+AO2_STRING_FIELD_SORT_FN(application, name)
 AO2_STRING_FIELD_CMP_FN(application, name)
 
 static void application_destroy(void *object)
@@ -700,22 +702,29 @@ static void on_ari_request(void *userdata, const ariws_request *request)
 
 /* ---- Dialplan contexts ------------------------------------------------------------------------------------------ */
 
-static int32_t on_context_create(void *userdata, const char *name, const char *app)
+/* The registrar of the contexts that Asterisk makes by itself for applications, and destroys some time after they are
+   gone: also when they are registered anew meanwhile. In such a context the extensions become ours. */
+#define STASIS_REGISTRAR "res_stasis"
+
+static int context_is_of(const char *name, const char *registrar)
 {
     struct ast_context *context = ast_context_find(name);
-    /* Asterisk makes one as well when somebody else registers the application, and destroys it when they leave: then ours
-       must be there. */
-    int theirs = context && strcmp(ast_get_context_registrar(context), "res_stasis")
-                 && strcmp(ast_get_context_registrar(context), REGISTRAR);
 
-    if (theirs) {
+    return context && !strcmp(ast_get_context_registrar(context), registrar);
+}
+
+static int32_t on_context_create(void *userdata, const char *name, const char *app)
+{
+    if (!ast_context_find(name)) {
+        if (!ast_context_find_or_create(NULL, NULL, name, REGISTRAR)) {
+            return ARIWS_HOST_FAILED;
+        }
+    } else if (!context_is_of(name, STASIS_REGISTRAR) && !context_is_of(name, REGISTRAR)) {
         return ARIWS_CONTEXT_EXISTS;
     }
-    if (!ast_context_find_or_create(NULL, NULL, name, REGISTRAR)
-        || ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR)
+    if (ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR)
         || ast_add_extension(name, 1, "h", 1, NULL, NULL, "NoOp", NULL, NULL, REGISTRAR)) {
         ast_context_destroy_by_name(name, REGISTRAR);
-        ast_log(LOG_ERROR, "Asterisk does not create dialplan context %s\n", name);
         return ARIWS_HOST_FAILED;
     }
     return ARIWS_CONTEXT_CREATED;
@@ -723,7 +732,13 @@ static int32_t on_context_create(void *userdata, const char *name, const char *a
 
 static void on_context_destroy(void *userdata, const char *name)
 {
+    struct ast_context *context;
+
     ast_context_destroy_by_name(name, REGISTRAR);
+    context = ast_context_find(name);
+    if (context && context_is_of(name, STASIS_REGISTRAR) && !ast_walk_context_extensions(context, NULL)) {
+        ast_context_destroy_by_name(name, STASIS_REGISTRAR);
+    }
 }
 
 /* ---- Stasis() --------------------------------------------------------------------------------------------------- */
@@ -1196,9 +1211,9 @@ static int tables_create(void)
         return -1;
     }
     calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
-                                     call_hash_fn, NULL, call_cmp_fn);
+                                     call_hash_fn, call_sort_fn, call_cmp_fn);
     applications = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
-                                            application_hash_fn, NULL, application_cmp_fn);
+                                            application_hash_fn, application_sort_fn, application_cmp_fn);
     if (!calls || !applications) {
         tables_free();
         return -1;
