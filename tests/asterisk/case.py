@@ -46,21 +46,22 @@ class Case:
     differences: tuple[Difference, ...]
     seconds: float
     alone: bool
+    ours_only: bool
 
     @property
     def text(self):
         return (self.function.__doc__ or "").strip()
 
 
-def case(name, *differences, seconds=60, alone=False):
+def case(name, *differences, seconds=60, alone=False, ours_only=False):
     """Declares a case, `feature/name`: an async function that gets a Stage and returns an outcome.
 
-    alone: it runs while nothing else runs, for what measures time.
+    alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind.
     """
 
     def declare(function):
         assert all(other.name != name for other in CASES), f"{name} is declared twice"
-        CASES.append(Case(name, function, differences, seconds, alone))
+        CASES.append(Case(name, function, differences, seconds, alone, ours_only))
         return function
 
     return declare

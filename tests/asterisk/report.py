@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import versions
 
-PASSED, CRASHED, HUNG, FAILED = "passed", "crashed", "hung", "FAILED"
+PASSED, CRASHED, HUNG, FAILED, LEFT_OUT = "passed", "crashed", "hung", "FAILED", "-"
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Cell:
 
 
 def native_cell(case, result):
+    if result.ended == LEFT_OUT:
+        return Cell(LEFT_OUT)
     ended = f"{result.ended} ({result.detail.splitlines()[0]})" if result.ended in (CRASHED, HUNG) else result.ended
     if result.ended == PASSED:
         text = "pass" + (f", then {result.at_stop}" if result.at_stop else "")
@@ -97,7 +99,7 @@ def intended(cells):
 def totals(hosts, cells):
     lines = []
     for host in hosts:
-        own = [cell for (_, name), cell in cells.items() if name == host.name]
+        own = [cell for (_, name), cell in cells.items() if name == host.name and cell.text != LEFT_OUT]
         failed = sum(bool(cell.failure) for cell in own)
         differing = sum(bool(cell.differences) for cell in own)
         lines.append(f"{host.name}: {len(own)} cases, {failed} failed, {differing} differ as intended")

@@ -67,6 +67,9 @@ async def run_all(selected, hosts, jobs, keep):
     slots = asyncio.Semaphore(jobs)
 
     async def one(case, host):
+        if case.ours_only and host.native:
+            results[case.name, host.name] = Result(report.LEFT_OUT, None, "", 0)
+            return
         async with slots:
             result = results[case.name, host.name] = await run_case(case, host, keep)
         print(f"{case.name} on {host}: {result.ended} {result.detail.split(chr(10))[0]} {result.at_stop}", flush=True)
@@ -89,7 +92,7 @@ def judge(selected, hosts, results):
     for case in selected:
         for host in hosts:
             result = results[case.name, host.name]
-            native = results[case.name, reference.name] if reference else None
+            native = results[case.name, reference.name] if reference and not case.ours_only else None
             cell = report.native_cell(case, result) if host.native else report.our_cell(case, host, result, native)
             cells[case.name, host.name] = cell
     return cells
