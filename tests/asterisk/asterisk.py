@@ -132,7 +132,7 @@ class Asterisk:
 
     async def http(self, method, path, body=None, user="user1:userpass", **query):
         """A request of ARI over HTTP."""
-        uri = f"http://127.0.0.1:{self.http_port}/ari/{path}?{urllib.parse.urlencode(query)}"
+        uri = f"http://127.0.0.1:{self.http_port}/ari/{urllib.parse.quote(path)}?{urllib.parse.urlencode(query)}"
         headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()}
         data = None if body is None else json.dumps(body).encode()
         if data:
@@ -163,6 +163,7 @@ class Asterisk:
             extension="wait",
             context="default",
             priority=1,
+            formats="ulaw",
             channelId=f"far.{channel}",
             otherChannelId=channel,
         )
@@ -178,6 +179,13 @@ class Asterisk:
         """An event for the application that needs no channel."""
         reply = await self.http("POST", f"events/user/{name}", application=application)
         assert reply.status == 204, reply
+
+    def sound(self, name):
+        """Makes a tenth of a second of silence; returns what to play, without its extension."""
+        folder = self.folder / "sounds"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.ulaw").write_bytes(b"\xff" * 800)
+        return self.host.inside(folder / name)
 
     async def no_channels(self, seconds=DEADLINE):
         """Waits until every channel is gone."""

@@ -17,6 +17,7 @@ DROPPED = ("timestamp", "asterisk_id", "creationtime")
 PATTERNS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}"), "time"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "uuid"),
+    (re.compile(r"(?:/[\w.-]+)*/ariws-[a-z0-9_]{8}/\d+"), "folder"),
     (re.compile(r"\b\d{9,10}\.\d+\b"), "id"),
     (re.compile(r"(?<=[@/\w]-)[0-9a-f]{8}(?=;[12])"), "name"),
     (re.compile(r"(?<=127\.0\.0\.1:)\d{4,5}\b"), "port"),

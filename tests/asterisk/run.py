@@ -48,8 +48,8 @@ async def run_case(case, host, keep):
     except Hung as error:
         result = Result(report.HUNG, None, str(error), 0)
     except Exception as error:
-        lines = traceback.format_exception(error)
-        result = Result(report.FAILED, None, f"{error or type(error).__name__}\n{''.join(lines[-4:])}", 0)
+        lines = "".join(traceback.format_exception(error)[-8:])
+        result = Result(report.FAILED, None, f"{error or type(error).__name__}\n{lines}", 0)
     problems = await stage.stop()
     result.at_stop = "; ".join(str(problem) for problem in problems)
     result.seconds = time.monotonic() - begin

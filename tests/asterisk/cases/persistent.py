@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Persistent connections: the first one, and what an outage costs."""
+"""Persistent connections: the first connection and what comes over it."""
 
 from case import case, outcome
 from configuration import persistent
+from differences import NOISE
 
 
 @case("persistent/first connect")
@@ -16,3 +17,96 @@ async def first_connect(stage):
     await connection.expect("ChannelUserevent", eventname="after")
     headers = {name: connection.headers.get(name) for name in ("Authorization", "Sec-WebSocket-Protocol")}
     return outcome(connection, path=connection.path, **headers)
+
+
+@case("persistent/three applications")
+async def three_applications(stage):
+    """Each application is registered, in configured order, and has a context that leads into it."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application, apps="three,one,two"))
+    connection = await application.connection()
+    for name in ("three", "one", "two"):
+        await connection.expect("ApplicationRegistered", application=name)
+    for name in ("one", "two", "three"):
+        await asterisk.user_event(f"for {name}", name)
+        await connection.expect("ChannelUserevent", application=name)
+    await asterisk.originate("anything", "stasis-two", "call1")
+    start = await connection.expect_channel("StasisStart", "call1")
+    assert start.fields["application"] == "two", start.raw
+    assert [message.fields["application"] for message in connection.messages[:3]] == ["three", "one", "two"]
+    return outcome(connection, ignored=NOISE)
+
+
+@case("persistent/server comes up later")
+async def server_comes_up_later(stage):
+    """Asterisk keeps trying; what happened before the first connection comes after ApplicationRegistered."""
+    application = await stage.application(listening=False)
+    asterisk = await stage.asterisk(persistent(application))
+    for number in range(3):
+        await asterisk.user_event(f"early {number}")
+    await application.listen()
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    await connection.expect("ChannelUserevent", eventname="early 2")
+    return outcome(connection)
+
+
+@case("persistent/subscribe_all = no")
+async def subscribe_all_no(stage):
+    """Only what concerns the application's own channels arrives."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application))
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    await asterisk.originate("wait", channel="stranger")
+    await asterisk.hang_up("stranger")
+    await asterisk.no_channels()
+    await asterisk.originate(channel="call1")
+    await connection.expect_channel("StasisStart", "call1")
+    await asterisk.hang_up("call1")
+    await connection.expect_channel("StasisEnd", "call1")
+    assert "stranger" not in str(connection.messages)
+    subscriptions = (await asterisk.http("GET", "applications/testapp")).body["channel_ids"]
+    return outcome(connection, ignored=NOISE, subscriptions=subscriptions)
+
+
+@case("persistent/subscribe_all = yes")
+async def subscribe_all_yes(stage):
+    """Whatever happens to any channel or bridge arrives."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application, outbound={"subscribe_all": "yes"}))
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    await asterisk.originate("wait", channel="stranger")
+    await asterisk.hang_up("stranger")
+    for channel in ("stranger", "far.stranger"):
+        await connection.expect_channel("ChannelCreated", channel)
+        await connection.expect_channel("ChannelDestroyed", channel)
+    await asterisk.http("POST", "bridges/bridge1", type="mixing")
+    await asterisk.http("DELETE", "bridges/bridge1")
+    await connection.expect("BridgeDestroyed")
+    kinds = {(message.type, message.fields.get("channel", {}).get("name")) for message in connection.messages}
+    created = {kind for kind in kinds if kind[0] in ("ChannelCreated", "ChannelDestroyed")}
+    subscriptions = (await asterisk.http("GET", "applications/testapp")).body["channel_ids"]
+    others = sorted({kind for kind, _ in kinds if kind.startswith(("Bridge", "Application"))})
+    return outcome(created=sorted(map(list, created)), others=others, subscriptions=subscriptions)
+
+
+@case("persistent/answer, play and hang up")
+async def answer_play_hang_up(stage):
+    """A whole call over a persistent connection, which stays."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application))
+    connection = await application.connection()
+    await asterisk.originate(channel="call1")
+    await connection.expect_channel("StasisStart", "call1")
+    await connection.ask("POST", "channels/call1/answer", 204)
+    sound = asterisk.sound("tiny")
+    await connection.ask("POST", f"channels/call1/play?media=sound:{sound}&playbackId=play1", 201)
+    await connection.expect("PlaybackFinished")
+    await connection.ask("DELETE", "channels/call1", 204)
+    await connection.expect_channel("StasisEnd", "call1")
+    await asterisk.no_channels()
+    await asterisk.user_event("still there")
+    await connection.expect("ChannelUserevent")
+    return outcome(connection, ignored=NOISE, connections=len(application.connections))
