@@ -70,6 +70,7 @@
 #define LIBRARY "libariws.so.0"
 #define UNLOAD_GRACE_MS 2000
 #define EXIT_GRACE_MS 1000
+#define HANDLER_SECONDS 5
 
 /* ---- The library ------------------------------------------------------------------------------------------------ */
 
@@ -1169,22 +1170,10 @@ static void instance_unload_at_exit(void)
     library.unload(instance, EXIT_GRACE_MS);
 }
 
-/* Waits until no thread of Asterisk's can be in our handler any more. */
-static void registrations_wait(void)
-{
-    ast_mutex_lock(&registrations_lock);
-    while (registrations) {
-        ast_cond_wait(&registrations_gone, &registrations_lock);
-    }
-    ast_mutex_unlock(&registrations_lock);
-}
-
 static void takeovers_forget(void)
 {
     struct takeover *takeover;
 
-    /* From here on no thread calls takeover_ended. */
-    pthread_key_delete(takeover_key);
     AST_LIST_LOCK(&takeovers);
     while ((takeover = AST_LIST_REMOVE_HEAD(&takeovers, list))) {
         takeover_free(takeover);
@@ -1192,15 +1181,32 @@ static void takeovers_forget(void)
     AST_LIST_UNLOCK(&takeovers);
 }
 
+/* Waits until no thread of Asterisk's can be in our handler any more, which takes a moment since it never blocks. */
+static int handler_left(void)
+{
+    struct timeval end = ast_tvadd(ast_tvnow(), ast_tv(HANDLER_SECONDS, 0));
+    struct timespec deadline = {.tv_sec = end.tv_sec, .tv_nsec = end.tv_usec * 1000};
+    int left;
+
+    takeovers_forget();
+    ao2_callback(applications, OBJ_UNLINK | OBJ_NODATA | OBJ_MULTIPLE, NULL, NULL);
+    ast_mutex_lock(&registrations_lock);
+    while (registrations && !ast_cond_timedwait(&registrations_gone, &registrations_lock, &deadline)) {
+    }
+    left = !registrations;
+    ast_mutex_unlock(&registrations_lock);
+    return left;
+}
+
 static void tables_free(void)
 {
-    takeovers_forget();
+    /* From here on no thread calls takeover_ended. */
+    pthread_key_delete(takeover_key);
     ao2_cleanup(applications);
     applications = NULL;
-    registrations_wait();
-    ast_cond_destroy(&registrations_gone);
     ao2_cleanup(calls);
     calls = NULL;
+    ast_cond_destroy(&registrations_gone);
 }
 
 static int tables_create(void)
@@ -1247,6 +1253,10 @@ static int unload_module(void)
         ast_log(LOG_WARNING, "Not unloaded: %s\n", library.result_text(result));
         return -1;
     }
+    if (!handler_left()) {
+        ast_log(LOG_ERROR, "Every connection is closed, but Asterisk still gives events to this module: unload it again\n");
+        return -1;
+    }
     registered_remove();
     tables_free();
     library_close();
@@ -1285,6 +1295,7 @@ static enum ast_module_load_result load_module(void)
         return AST_MODULE_LOAD_DECLINE;
     }
     if (instance_load()) {
+        handler_left();
         tables_free();
         library_close();
         return AST_MODULE_LOAD_DECLINE;
@@ -1293,6 +1304,7 @@ static enum ast_module_load_result load_module(void)
         || ast_register_atexit(instance_unload_at_exit)) {
         ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
         library.unload(instance, 0);
+        handler_left();
         registered_remove();
         tables_free();
         library_close();
