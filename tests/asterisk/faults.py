@@ -23,8 +23,11 @@ class Link(asyncio.Protocol):
         self.close_code = None
         self.upgraded = False
         self.ended = False
+        # We have begun to end it.
+        self.ending = False
         self.transport = None
         self._bytes = bytearray()
+        self._rest = b""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -89,12 +92,13 @@ class Link(asyncio.Protocol):
             self.messages.append(message)
             if self.peer.on_message is not None:
                 self.peer.on_message(self, message)
-        elif opcode == PING:
+        elif opcode == PING and not self._rest:
             self.frame(PONG, payload)
         elif opcode == CLOSE:
             self.close_code = int.from_bytes(payload[:2], "big")
             if self.peer.answers_close:
-                self.frame(CLOSE, payload)
+                if not self.ending:
+                    self.frame(CLOSE, payload)
                 self.transport.close()
 
     def types(self):
@@ -106,26 +110,31 @@ class Link(asyncio.Protocol):
         head = bytes([length]) if length < 126 else b"\x7e" + struct.pack(">H", length)
         self.transport.write(bytes([0x80 | opcode]) + head + payload)
 
-    def request(self, request_id, method, uri):
-        message = {"type": "RESTRequest", "request_id": request_id, "method": method, "uri": uri}
-        self.frame(TEXT, json.dumps(message).encode())
-
     def half_a_frame(self):
-        """The head of a text frame of 100 bytes, and 20 of them."""
-        self.transport.write(bytes([0x80 | TEXT, 100]) + b'{"type":"RESTRequest')
+        """Sends the first part of a request, and nothing else before `other_half`."""
+        message = b'{"type":"RESTRequest","request_id":"in two parts","method":"GET","uri":"asterisk/ping"}'
+        self.transport.write(bytes([0x80 | TEXT, len(message)]) + message[:20])
+        self._rest = message[20:]
+
+    def other_half(self):
+        self.transport.write(self._rest)
+        self._rest = b""
 
     def reset(self):
         """Ends the connection with RST."""
+        self.ending = True
         linger = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.transport.abort()
 
     def finish(self):
         """Ends the connection with FIN and no Close, and reads what comes until the other side does the same."""
+        self.ending = True
         self.transport.write_eof()
 
     def close(self):
         """Ends the connection with Close, as a server does that shuts down."""
+        self.ending = True
         self.frame(CLOSE, struct.pack(">H", 1001))
 
     def stop_reading(self):
@@ -187,8 +196,8 @@ class Peer(Watched):
             self._server = None
 
     def open_link(self):
-        """The connection of the moment: the last one that was upgraded and has not ended."""
-        return next((link for link in reversed(self.links) if link.upgraded and not link.ended), None)
+        """The connection of the moment, if there is one that nobody has begun to end."""
+        return next((link for link in reversed(self.links) if link.upgraded and not (link.ended or link.ending)), None)
 
     def messages(self):
         """All messages, by connection in the order in which they were made."""

@@ -5,6 +5,8 @@ import asyncio
 import json
 import re
 
+from waiting import poll
+
 EVENT = re.compile(r"flow-(\d+)-(\d+)")
 
 
@@ -27,6 +29,10 @@ class Flow:
 
     async def __aexit__(self, *_):
         await self.stop()
+
+    async def until_posted(self, count):
+        """Waits until so many events are posted."""
+        await poll(lambda: sum(self.posted) >= count, f"{count} events posted; {self.posted}", 20)
 
     async def stop(self):
         """Ends after the answers of the requests that are under way."""
