@@ -5,6 +5,7 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
+#   debootstrap sipp
 
 set -euo pipefail
 
@@ -20,7 +21,7 @@ works() {
     valgrind) valgrind -q true ;;
     binutils) nm --version && readelf --version ;;
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
-    make | openssl | pkg-config | shellcheck) command -v "$1" ;;
+    debootstrap | make | openssl | pkg-config | shellcheck | sipp) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
 
@@ -38,6 +39,8 @@ packages() {
     c++) echo g++ libc6-dev ;;
     valgrind) echo valgrind libc6-dbg ;;
     python) echo python3-venv ;;
+    debootstrap) echo debootstrap debian-archive-keyring ;;
+    sipp) echo sip-tester ;;
     binutils | make | openssl | pkg-config | shellcheck) echo "$1" ;;
     esac
 }
@@ -75,7 +78,7 @@ install() {
 for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
-        python | shellcheck) ;;
+        python | shellcheck | debootstrap | sipp) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

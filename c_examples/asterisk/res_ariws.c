@@ -457,7 +457,7 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     ast_json_free(text);
 }
 
-static int registered_by_others(const char *name)
+static int asterisk_has_application(const char *name)
 {
 #ifdef HAVE_STASIS_APP_IS_REGISTERED
     return stasis_app_is_registered(name);
@@ -470,10 +470,44 @@ static int registered_by_others(const char *name)
 #endif
 }
 
+/* Asterisk keeps an application that was unregistered while it has subscriptions, and gives them to who registers it next:
+   what was to be a change of subscribe_all would change nothing. */
+static void application_set_scope(const char *name, int subscribe_all)
+{
+    static const char *everything[] = {"channel:", "bridge:", "endpoint:", "deviceState:"};
+    static const char *all_topics[] = {"channel:__AST_CHANNEL_ALL_TOPIC", "bridge:__AST_BRIDGE_ALL_TOPIC",
+                                       "endpoint:__AST_ENDPOINT_ALL_TOPIC", "deviceState:__AST_DEVICE_STATE_ALL_TOPIC"};
+    struct ao2_iterator iterator;
+    struct call *call;
+    size_t index;
+    int changed = 0;
+
+    if (subscribe_all) {
+        stasis_app_subscribe(name, everything, ARRAY_LEN(everything), NULL);
+        return;
+    }
+    for (index = 0; index < ARRAY_LEN(all_topics); index++) {
+        changed |= stasis_app_unsubscribe(name, &all_topics[index], 1, NULL) == STASIS_ASR_OK;
+    }
+    /* Its own channels had no subscription besides. */
+    iterator = ao2_iterator_init(calls, 0);
+    for (; changed && (call = ao2_iterator_next(&iterator)); ao2_ref(call, -1)) {
+        char uri[sizeof("channel:") + strlen(call->channel_id)];
+        const char *uris[] = {uri};
+
+        if (!strcmp(call->application, name)) {
+            sprintf(uri, "channel:%s", call->channel_id); /* Safe */
+            stasis_app_subscribe(name, uris, 1, NULL);
+        }
+    }
+    ao2_iterator_destroy(&iterator);
+}
+
 static int32_t on_app_register(void *userdata, const char *name, int32_t subscribe_all)
 {
+    int known = asterisk_has_application(name);
     struct application *former = ao2_find(applications, name, OBJ_SEARCH_KEY);
-    int replaced = former ? application_ownership(former) == OURS : registered_by_others(name);
+    int replaced = former ? application_ownership(former) == OURS : known;
     struct application *application = application_create(name);
     int failed;
 
@@ -494,6 +528,9 @@ static int32_t on_app_register(void *userdata, const char *name, int32_t subscri
         ast_log(LOG_ERROR, "Asterisk does not register Stasis application %s\n", name);
         return ARIWS_HOST_FAILED;
     }
+    if (known) {
+        application_set_scope(name, subscribe_all);
+    }
     return replaced ? ARIWS_APP_REPLACED : ARIWS_APP_REGISTERED;
 }
 
@@ -510,7 +547,7 @@ static void on_app_unregister(void *userdata, const char *name)
 static int32_t on_app_is_registered(void *userdata, const char *name)
 {
     struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY);
-    int registered = application ? application_ownership(application) != RELEASED : registered_by_others(name);
+    int registered = application ? application_ownership(application) != RELEASED : asterisk_has_application(name);
 
     ao2_cleanup(application);
     return registered;
