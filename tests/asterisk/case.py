@@ -29,12 +29,13 @@ class Difference:
         return self.change(outcome) or outcome if self.change else outcome
 
 
-def fact(name, reason, key, native, ours, sometimes=False):
-    """A fact that is another one on ours; both are asserted."""
+def facts(name, reason, sometimes=False, **values):
+    """Facts that are others on ours, each given as (native's, ours); both are asserted."""
 
     def change(outcome):
-        if outcome["facts"].get(key) == native:
-            outcome["facts"][key] = ours
+        for key, (native, ours) in values.items():
+            if outcome["facts"].get(key) == native:
+                outcome["facts"][key] = ours
 
     return Difference(name, reason, change, sometimes=sometimes)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Reloads that change applications, connections and users."""
 
-from case import case, fact, outcome
+from case import case, facts, outcome
 from configuration import persistent
 from waiting import poll
 
@@ -131,26 +131,15 @@ async def connection_deleted(stage):
 
 @case(
     "reload/connection renamed",
-    fact(
+    facts(
         "a renamed connection keeps its applications",
-        "native registers the application for the new connection before it removes the old one, and loses it",
-        "applications",
-        native=[],
-        ours=["testapp"],
-    ),
-    fact(
-        "a renamed connection hears that its application is registered",
-        "native does not tell the new connection",
-        "new",
-        native=[],
-        ours=["ApplicationRegistered"],
-    ),
-    fact(
-        "nothing is replaced by a rename",
-        "ours removes before it adds, so the old connection sees no ApplicationReplaced",
-        "old",
-        native=["ApplicationRegistered", "ApplicationReplaced", "ApplicationUnregistered"],
-        ours=["ApplicationRegistered", "ApplicationUnregistered"],
+        "native registers them for the new connection before it removes the old one, and loses them",
+        applications=([], ["testapp"]),
+        new=([], ["ApplicationRegistered"]),
+        old=(
+            ["ApplicationRegistered", "ApplicationReplaced", "ApplicationUnregistered"],
+            ["ApplicationRegistered", "ApplicationUnregistered"],
+        ),
     ),
 )
 async def connection_renamed(stage):
@@ -174,12 +163,10 @@ async def connection_renamed(stage):
 
 @case(
     "reload/applications change places",
-    fact(
-        "applications can move between connections in one reload",
-        "native loses the one whose new connection comes first",
-        "answered",
-        native=[204, 404],
-        ours=[204, 204],
+    facts(
+        "applications can move between connections",
+        "in one reload; native loses the one whose new connection comes first",
+        answered=([204, 404], [204, 204]),
     ),
 )
 async def application_moved(stage):
@@ -200,12 +187,10 @@ async def application_moved(stage):
 
 @case(
     "reload/password of the local user changed",
-    fact(
+    facts(
         "a changed password is used at the next request",
         "native answers 401 until the connection is made anew",
-        "status",
-        native=401,
-        ours=200,
+        status=(401, 200),
     ),
 )
 async def password_changed(stage):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Sessions that the operator shuts down and starts again."""
 
-from case import Difference, case, outcome
+from case import case, facts, outcome
 from configuration import persistent
 
 ABSENCE = 1.0
@@ -67,17 +67,12 @@ async def while_down(stage):
     return outcome(connection, output=output, sessions=sessions)
 
 
-def stays_down(outcome):
-    if outcome["facts"]["restarted"]:
-        outcome["facts"]["restarted"] = False
-
-
 @case(
     "shutdown/then reload",
-    Difference(
+    facts(
         "a reload does not start what was shut down",
         "native starts every session that was shut down at any reload, even of unchanged files",
-        stays_down,
+        restarted=(True, False),
     ),
 )
 async def then_reload(stage):
