@@ -2,7 +2,10 @@
 """Looking at an Asterisk while something goes on: whether its command line answers, what its process holds."""
 
 import asyncio
+import os
 import time
+
+from waiting import poll
 
 INTERVAL = 0.1
 
@@ -40,3 +43,20 @@ def status(asterisk, name):
     """A number of the process's status file, such as `VmRSS` (in kB) or `Threads`."""
     with open(f"/proc/{asterisk.process.pid}/status", encoding="ascii") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+def held(asterisk):
+    """How many threads and open files the process has."""
+    return status(asterisk, "Threads"), len(os.listdir(f"/proc/{asterisk.process.pid}/fd"))
+
+
+async def settled(asterisk, rounds=5):
+    """What the process holds as soon as that has not changed for some rounds."""
+    last = []
+
+    def same():
+        last.append(held(asterisk))
+        return len(last) > rounds and len(set(last[-rounds:])) == 1
+
+    await poll(same, "settled number of threads and files")
+    return last[-1]
