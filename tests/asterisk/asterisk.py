@@ -57,6 +57,7 @@ class Asterisk:
         directories, text = asterisk_conf(inside(self.folder), inside(self.host.modules), self.host.data_inside)
         for directory in directories:
             (self.folder / directory).mkdir()
+        (self.folder / "spool" / "recording").mkdir()
         self.write("asterisk.conf", text)
         self.write("logger.conf", LOGGER)
         self.write("http.conf", f"[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = {self.http_port}\n")
@@ -180,11 +181,11 @@ class Asterisk:
         reply = await self.http("POST", f"events/user/{name}", application=application)
         assert reply.status == 204, reply
 
-    def sound(self, name):
-        """Makes a tenth of a second of silence; returns what to play, without its extension."""
+    def sound(self, name, seconds=0.1):
+        """Makes a file of silence; returns what to play, without its extension."""
         folder = self.folder / "sounds"
         folder.mkdir(exist_ok=True)
-        (folder / f"{name}.ulaw").write_bytes(b"\xff" * 800)
+        (folder / f"{name}.ulaw").write_bytes(b"\xff" * round(8000 * seconds))
         return self.host.inside(folder / name)
 
     async def no_channels(self, seconds=DEADLINE):

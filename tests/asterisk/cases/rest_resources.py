@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Requests over the websocket that concern no channel."""
+
+import json
+
+from case import case, facts, outcome
+from configuration import persistent
+
+READ_ONLY = {"user1": {"password": "userpass", "read_only": "yes"}, "user2": {"password": "userpass"}}
+
+
+async def connected(stage, **configuration):
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application), **configuration)
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    return asterisk, connection
+
+
+@case("rest/asterisk")
+async def about_asterisk(stage):
+    """Information, ping, global variables, modules and log channels."""
+    _, connection = await connected(stage)
+    info = await connection.ask("GET", "asterisk/info", 200)
+    only = await connection.ask("GET", "asterisk/info?only=status", 200)
+    assert list(only) == ["status"], only
+    await connection.ask("GET", "asterisk/ping", 200)
+    await connection.ask("POST", "asterisk/variable?variable=COLOUR&value=dark%20red", 204)
+    assert (await connection.ask("GET", "asterisk/variable?variable=COLOUR", 200)) == {"value": "dark red"}
+    await connection.ask("GET", "asterisk/variable?variable=NOSUCH", 200)
+    await connection.ask("GET", "asterisk/variable", 400)
+    assert (await connection.ask("GET", "asterisk/modules/res_ari.so", 200))["status"] == "Running"
+    await connection.ask("GET", "asterisk/modules/nosuch.so", 404)
+    modules = await connection.ask("GET", "asterisk/modules", 200)
+    kinds = [(m.fields["status_code"], m.fields["uri"], m.fields["reason_phrase"]) for m in connection.messages[1:]]
+    return outcome(answers=kinds, info=sorted(info), modules=len(modules) > 40)
+
+
+@case("rest/devices, endpoints and mailboxes")
+async def devices(stage):
+    """Puts, gets and deletes a device state; what has no provider answers with Asterisk's own errors."""
+    _, connection = await connected(stage)
+    await connection.ask("PUT", "deviceStates/Stasis:lamp?deviceState=INUSE", 204)
+    await connection.ask("GET", "deviceStates/Stasis:lamp", 200)
+    await connection.ask("GET", "deviceStates", 200)
+    await connection.ask("PUT", "deviceStates/SIP:lamp?deviceState=INUSE", 409)
+    await connection.ask("DELETE", "deviceStates/Stasis:lamp", 204)
+    await connection.ask("GET", "deviceStates/Stasis:lamp", 200)
+    await connection.ask("GET", "endpoints", 200)
+    await connection.ask("GET", "endpoints/PJSIP", 404)
+    await connection.ask("GET", "mailboxes", 404)
+    await connection.ask("PUT", "mailboxes/ann?oldMessages=1&newMessages=2", 404)
+    return outcome(connection)
+
+
+@case("rest/applications and events")
+async def applications(stage):
+    """Lists, gets and subscribes applications, filters their events, and makes an event."""
+    _, connection = await connected(stage)
+    await connection.ask("GET", "applications", 200)
+    await connection.ask("GET", "applications/testapp", 200)
+    await connection.ask("GET", "applications/nosuch", 404)
+    await connection.ask("POST", "applications/testapp/subscription?eventSource=deviceState:Stasis:lamp", 200)
+    await connection.ask("POST", "applications/testapp/subscription?eventSource=channel:nosuch", 422)
+    await connection.ask("POST", "applications/testapp/subscription?eventSource=nonsense", 400)
+    await connection.ask("PUT", "deviceStates/Stasis:lamp?deviceState=INUSE", 204)
+    await connection.expect("DeviceStateChanged")
+    await connection.ask("DELETE", "applications/testapp/subscription?eventSource=deviceState:Stasis:lamp", 200)
+    body = json.dumps({"variables": {"colour": "red"}})
+    more = {"content_type": "application/json", "message_body": body}
+    await connection.ask("POST", "events/user/painted?application=testapp", 204, **more)
+    await connection.expect("ChannelUserevent", eventname="painted")
+    await connection.ask("POST", "events/user/painted?application=nosuch", 404)
+    return outcome(connection)
+
+
+@case("rest/recordings")
+async def recordings(stage):
+    """A stored recording is listed, copied and deleted; its file is binary and is refused."""
+    asterisk, connection = await connected(stage)
+    folder = asterisk.folder / "spool" / "recording"
+    (folder / "greeting.ulaw").write_bytes(b"\xff" * 800)
+    await connection.ask("GET", "recordings/stored", 200)
+    await connection.ask("GET", "recordings/stored/greeting", 200)
+    answer = await connection.request("GET", "recordings/stored/greeting/file")
+    assert (answer.status, answer.reason) == (406, "Not Acceptable.  Use HTTP GET"), answer.fields
+    await connection.ask("POST", "recordings/stored/greeting/copy?destinationRecordingName=copy", 200)
+    await connection.ask("DELETE", "recordings/stored/greeting", 204)
+    await connection.ask("GET", "recordings/stored/greeting", 404)
+    await connection.ask("GET", "recordings/stored/greeting/file", 404)
+    await connection.ask("GET", "recordings/live/greeting", 404)
+    return outcome(connection, copied=(folder / "copy.ulaw").exists())
+
+
+@case("rest/sounds")
+async def sounds(stage):
+    """A sound of the packaged ones, and one that does not exist."""
+    _, connection = await connected(stage)
+    listed = await connection.ask("GET", "sounds", 200)
+    await connection.ask("GET", "sounds/beep", 200)
+    await connection.ask("GET", "sounds/nosuch", 404)
+    del connection.messages[1]
+    return outcome(connection, some="beep" in [sound["id"] for sound in listed])
+
+
+@case("rest/user that may only read")
+async def read_only(stage):
+    """GET and OPTIONS work; whatever would change something is 403, whether it exists or not."""
+    _, connection = await connected(stage, users=READ_ONLY)
+    await connection.ask("GET", "asterisk/ping", 200)
+    await connection.ask("GET", "channels", 200)
+    await connection.ask("OPTIONS", "channels", 204)
+    for method, path in (
+        ("POST", "channels?endpoint=Local/wait@default&app=testapp"),
+        ("PUT", "deviceStates/Stasis:lamp?deviceState=INUSE"),
+        ("DELETE", "channels/nosuch"),
+        ("POST", "nosuch"),
+        ("POST", "events/user/x?application=testapp"),
+        ("POST", "bridges"),
+        ("DELETE", "bridges/nosuch"),
+    ):
+        assert (await connection.ask(method, path, 403))["message"] == "Write access denied"
+    await connection.ask("post", "bridges", 400)
+    return outcome(connection)
+
+
+@case("rest/events over the websocket")
+async def get_events(stage):
+    """A websocket in a websocket is refused, however the path is spelled, and Asterisk lives on."""
+    _, connection = await connected(stage)
+    await connection.ask("GET", "events", 400)
+    await connection.ask("GET", "events?app=testapp", 400)
+    paths = ("%65vents", "events//x", "/events", "events/")
+    spelled = [(await connection.request("GET", path)).status for path in paths]
+    await connection.ask("GET", "asterisk/ping", 200)
+    return outcome(connection, spelled=spelled)
+
+
+@case("rest/requests that are wrong")
+async def wrong_requests(stage):
+    """Each is answered with 400 and the connection stays."""
+    _, connection = await connected(stage)
+    for text in ("{", "[]", "7", "", '{"type": "RESTRequest"', '{"type": "RESTRequest"} trailing'):
+        await connection.send(text)
+    request = {"type": "RESTRequest", "uri": "asterisk/ping", "method": "GET"}
+    for fields in (
+        {},
+        {"type": "Nonsense"},
+        {"type": "RESTRequest"},
+        {"type": "RESTRequest", "uri": "asterisk/ping"},
+        request | {"uri": ""},
+        request | {"method": "GETT"},
+        request | {"query_strings": [7]},
+        request | {"message_body": "{}"},
+        request | {"message_body": "{}", "content_type": "x/y"},
+        request | {"message_body": "{", "content_type": "application/json"},
+    ):
+        await connection.send(json.dumps({"request_id": "wrong", "transaction_id": "t"} | fields))
+    await connection.ask("GET", "asterisk/ping", 200)
+    return outcome(connection)
+
+
+@case("rest/paths")
+async def paths(stage):
+    """Paths that lead nowhere, have escapes, or miss their method."""
+    _, connection = await connected(stage)
+    for method, path in (
+        ("GET", "nosuch"),
+        ("GET", "asterisk"),
+        ("GET", "asterisk/nosuch"),
+        ("GET", "asterisk/ping/"),
+        ("GET", "/asterisk/ping"),
+        ("GET", "asterisk//ping"),
+        ("GET", "ari/asterisk/ping"),
+        ("GET", "%61sterisk/ping"),
+        ("GET", "asterisk/../asterisk/ping"),
+        ("GET", "?"),
+        ("DELETE", "asterisk/ping"),
+        ("PUT", "channels"),
+        ("HEAD", "asterisk/ping"),
+        ("OPTIONS", "asterisk/ping"),
+        ("PATCH", "asterisk/ping"),
+        ("GET", "api-docs/nosuch.json"),
+    ):
+        await connection.request(method, path)
+    return outcome(connection)
+
+
+@case("rest/many at once")
+async def many_at_once(stage):
+    """Two hundred requests that do not wait for each other are answered in their order."""
+    _, connection = await connected(stage)
+    ids = [await connection.send_request("GET", "asterisk/ping", transaction_id=str(n)) for n in range(200)]
+    for request_id in ids:
+        await connection.answer(request_id)
+    answered = [message.fields["request_id"] for message in connection.of_type("RESTResponse")]
+    assert answered == ids
+    return outcome(connection)
+
+
+@case(
+    "rest/ids that are numbers",
+    facts(
+        "ids that are numbers come back",
+        "native answers with empty ones",
+        ids=("/", "17/18"),
+    ),
+)
+async def number_ids(stage):
+    """As strings of the same digits."""
+    _, connection = await connected(stage)
+    request = {"type": "RESTRequest", "method": "GET", "uri": "asterisk/ping", "request_id": 17, "transaction_id": 18}
+    await connection.send(json.dumps(request))
+    fields = (await connection.expect("RESTResponse")).fields
+    return outcome(ids=f"{fields['request_id']}/{fields['transaction_id']}")
+
+
+@case(
+    "rest/a message of 100 kB",
+    facts(
+        "messages beyond 64 kB are taken",
+        "native drops the connection",
+        status=(None, 204),
+        connections=(2, 1),
+    ),
+)
+async def big_message(stage):
+    """A variable's long value."""
+    application = await stage.application()
+    await stage.asterisk(persistent(application))
+    connection = await application.connection()
+    body = json.dumps({"variable": "LONG", "value": "x" * 100_000})
+    more = {"content_type": "application/json", "message_body": body}
+    if stage.native:
+        await connection.send_request("POST", "asterisk/variable", **more)
+        await application.until(lambda: len(application.connections) == 2, "reconnect")
+        status = None
+    else:
+        status = (await connection.request("POST", "asterisk/variable", **more)).status
+    return outcome(status=status, connections=len(application.connections))
