@@ -1178,6 +1178,7 @@ static int instance_load(void)
     char eid[20];
     char product[128];
     char message[1024] = "";
+    int32_t result;
 
     host.log = on_log;
     host.ari_request = on_ari_request;
@@ -1194,11 +1195,14 @@ static int instance_load(void)
     options.asterisk_id = eid;
     options.product = product;
 
-    if (library.load(&host, &options, NULL, NULL, &instance, message, sizeof(message)) != ARIWS_OK) {
-        ast_log(LOG_ERROR, "%s. Then run 'module load res_ariws.so'.\n", message);
-        return -1;
+    result = library.load(&host, &options, NULL, NULL, &instance, message, sizeof(message));
+    if (result == ARIWS_ERROR_CONFIG) {
+        /* on_log has told what, and where. */
+        ast_log(LOG_ERROR, "Not loaded for errors in the configuration. Correct them and run 'module load res_ariws.so'.\n");
+    } else if (result != ARIWS_OK) {
+        ast_log(LOG_ERROR, "Not loaded: %s\n", message);
     }
-    return 0;
+    return result == ARIWS_OK ? 0 : -1;
 }
 
 /* Asterisk ends, or is replaced by a new one, without unloading modules: every peer gets its Close. */
@@ -1309,11 +1313,10 @@ static int reload_module(void)
         return -1;
     }
     result = library.reload(instance, NULL, NULL, message, sizeof(message));
-    if (result != ARIWS_OK) {
-        ast_log(LOG_ERROR, "Nothing is changed: %s\n", message);
-        return -1;
+    if (result != ARIWS_OK && result != ARIWS_ERROR_CONFIG) {
+        ast_log(LOG_ERROR, "Not reloaded: %s\n", message);
     }
-    return 0;
+    return result == ARIWS_OK ? 0 : -1;
 }
 
 static enum ast_module_load_result load_module(void)

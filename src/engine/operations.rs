@@ -48,8 +48,10 @@ pub enum ReportKind {
 
 /// What [`run`] is asked for; each has a place for its answer.
 pub(super) enum Operation {
-    /// Read the configuration and apply it.
+    /// Read the configuration for the first time and apply it.
     Load(SyncSender<Result<Vec<Line>>>),
+    /// Read it again and apply what differs.
+    Reload(SyncSender<Result<Vec<Line>>>),
     /// Begin a connection that is not running.
     Start(String, SyncSender<Result<Started>>),
     /// End a session.
@@ -75,7 +77,14 @@ pub(super) struct Line {
 pub(super) async fn run(engine: Arc<Engine>, mut asked: UnboundedReceiver<Operation>) {
     while let Some(operation) = asked.recv().await {
         match operation {
-            Operation::Load(answer) => engine.carry_out(engine.apply_configuration(), answer).await,
+            Operation::Load(answer) => {
+                let load = engine.apply_configuration(None);
+                engine.carry_out(load, answer).await;
+            }
+            Operation::Reload(answer) => {
+                let reload = engine.apply_configuration(Some(engine.context.config()));
+                engine.carry_out(reload, answer).await;
+            }
             Operation::Start(connection, answer) => {
                 let start = engine.start_connection(&connection);
                 engine.carry_out(start, answer).await;
@@ -107,7 +116,8 @@ impl Engine {
     /// # Errors
     /// A file is missing or cannot be parsed.
     pub fn load(&self, report: &mut dyn FnMut(&ReportEntry<'_>)) -> Result<()> {
-        self.reload(false, report)
+        report_all(self.operate(false, Operation::Load)?, report);
+        Ok(())
     }
 
     /// Reads the configuration again and applies what differs.
@@ -119,15 +129,7 @@ impl Engine {
         inside_callback: bool,
         report: &mut dyn FnMut(&ReportEntry<'_>),
     ) -> Result<()> {
-        for line in self.operate(inside_callback, Operation::Load)? {
-            report(&ReportEntry {
-                kind: line.kind,
-                object: &line.object,
-                message: Cow::Borrowed(&line.message),
-                file: &line.file,
-                line: line.line,
-            });
-        }
+        report_all(self.operate(inside_callback, Operation::Reload)?, report);
         Ok(())
     }
 
@@ -177,12 +179,15 @@ impl Engine {
         let _ = self.operations.send(Operation::Reclaim);
     }
 
-    async fn apply_configuration(self: &Arc<Self>) -> Result<Vec<Line>> {
+    /// `previous` is what was in effect.
+    async fn apply_configuration(
+        self: &Arc<Self>,
+        previous: Option<Arc<Config>>,
+    ) -> Result<Vec<Line>> {
         let old = self.context.config();
         let directory = self.options.config_directory.clone();
-        let previous = Arc::clone(&old);
         // Files may lie on a slow disk.
-        let reading = spawn_blocking(move || config::read(&directory, Some(&previous)))
+        let reading = spawn_blocking(move || config::read(&directory, previous.as_deref()))
             .await
             .map_err(|error| Error::Internal(error.to_string()))?
             .inspect_err(|problems| self.log_problems(problems))
@@ -213,6 +218,18 @@ impl Engine {
                 Severity::Warning => self.log().warning("", problem.to_string()),
             }
         }
+    }
+}
+
+fn report_all(lines: Vec<Line>, report: &mut dyn FnMut(&ReportEntry<'_>)) {
+    for line in lines {
+        report(&ReportEntry {
+            kind: line.kind,
+            object: &line.object,
+            message: Cow::Owned(line.message),
+            file: &line.file,
+            line: line.line,
+        });
     }
 }
 
