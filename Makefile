@@ -85,6 +85,11 @@ check-exports: build ## what the built library exports, its SONAME, and that it 
 	@scripts/require.sh binutils
 	@scripts/check-exports.sh $(LIBRARY)
 
+.PHONY: portable
+portable: ## the library for every Linux with glibc 2.28 or newer, in target/portable
+	@scripts/require.sh cargo cc python binutils
+	@scripts/portable.sh
+
 .PHONY: install
 install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
 	@scripts/install.sh $(TARGET)/release
@@ -133,4 +138,4 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt

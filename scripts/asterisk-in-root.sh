@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Runs a command in a root that scripts/asterisk-root.sh prepared, with the machine's /proc and /dev in it and its
-# network. Asterisk runs without the two, Debian's tools and what looks for the number of cores do not. The mounts are
-# the command's own and vanish with it. The command takes the place of this script: a signal to the script's process is
-# one to the command.
+# network. Asterisk itself would run without the two; Debian's tools want them. The mounts are the command's own and
+# vanish with it. The command takes the place of this script: a signal to the script's process is one to the command.
 #
 # usage: scripts/asterisk-in-root.sh ROOT COMMAND...
 
@@ -25,7 +24,7 @@ fi
 
 # What the machine has here need not exist in there.
 unset TMPDIR
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8
 
 # shellcheck disable=SC2016
 exec unshare --mount --propagation private "$BASH" -euc '

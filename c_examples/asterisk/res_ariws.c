@@ -1363,6 +1363,7 @@ AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "ARI outbound websocke
     .load = load_module,
     .unload = unload_module,
     .reload = reload_module,
-    .load_pri = AST_MODPRI_APP_DEPEND,
+    /* After app_stasis: if that finds its application taken, Asterisk does not start at all. */
+    .load_pri = AST_MODPRI_DEFAULT + 1,
     .requires = "res_ari,res_stasis,res_http_websocket",
 );
