@@ -66,7 +66,8 @@ def compared(case, host, outcome, reference):
         if changed != expected:
             shown.append(difference)
         elif not difference.sometimes:
-            return Cell(FAILED, f"the intended difference '{difference.name}' no longer occurs on native")
+            native = json.dumps(expected, indent=1, sort_keys=True, ensure_ascii=False)
+            return Cell(FAILED, f"the intended difference '{difference.name}' does not occur on native:\n{native}")
         expected = changed
     if outcome != expected:
         return Cell(FAILED, "differs from native in a way that is not intended:\n" + unified(expected, outcome))

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What every command prints, byte for byte, in each state that a connection can be in."""
+
+from case import Difference, case, facts, outcome
+from cases.outage import is_down
+from cases.per_call import call_in_stasis
+from configuration import per_call, persistent
+from normal import Placeholders
+
+COMMANDS = (
+    "ari show outbound-websockets",
+    "ari show outbound-websockets extra",
+    "ari show outbound-websocket",
+    "ari show outbound-websocket connection1",
+    "ari show outbound-websocket connection1 extra",
+    "ari show outbound-websocket nosuch",
+    "ari show outbound-websocket CONNECTION1",
+    "ari show websocket sessions",
+    "ari show websocket sessions extra",
+    "ari shutdown websocket session",
+    "ari shutdown websocket session nosuch",
+    "ari shutdown websocket session connection1 extra",
+    "ari shutdown websocket sessions extra",
+    "ari start outbound-websocket",
+    "ari start outbound-websocket nosuch",
+    "ari start outbound-websocket connection1 extra",
+)
+
+STARTING = "Starting websocket session for outbound-websocket 'connection1'"
+
+# What ours says after the first line of a usage.
+USAGES = {
+    "Usage: ari show outbound-websockets": ["Lists every outbound websocket that is configured."],
+    "Usage: ari show outbound-websocket <connection id>": [
+        "Shows how an outbound websocket is configured.",
+        "With the word 'detail' after the id also how it is doing.",
+    ],
+    "Usage: ari show websocket sessions": ["Lists the sessions of all websockets, outbound and inbound."],
+    "Usage: ari shutdown websocket session <id>": [
+        "Ends one session. An outbound one stays down until it is started,",
+        "or its configuration changes.",
+    ],
+    "Usage: ari shutdown websocket sessions": ["Ends every session, inbound ones too."],
+    "Usage: ari start outbound-websocket <connection id>": ["Starts an outbound websocket that was shut down."],
+}
+
+
+def own_usages(outcome):
+    for command, lines in outcome["facts"].items():
+        if lines[0] in USAGES:
+            outcome["facts"][command] = [lines[0], *(f"       {line}" for line in USAGES[lines[0]]), ""]
+
+
+USAGE = Difference("usages say more", "native's second line only repeats the command's words", own_usages)
+
+
+async def transcript(asterisk, *commands):
+    """The output of each command, with the ports and the random parts of names replaced."""
+    placeholders = Placeholders()
+    return {command: placeholders.text(await asterisk.cli(command)).split("\n") for command in commands}
+
+
+@case("command line/nothing configured", USAGE)
+async def nothing_configured(stage):
+    """Headings without rows, usages, and what is said of unknown ids."""
+    asterisk = await stage.asterisk()
+    return outcome(**await transcript(asterisk, *COMMANDS))
+
+
+@case("command line/up", USAGE)
+async def up(stage):
+    """One connection that is up, with every setting of its own."""
+    application = await stage.application()
+    client = {"connection_timeout": 1234, "reconnect_interval": 567, "reconnect_attempts": 8, "protocols": "ari,other"}
+    tls = {"ca_list_file": "/ca.pem", "ca_list_path": "/ca", "verify_server_cert": "no", "verify_server_hostname": "no"}
+    outbound = {"subscribe_all": "yes"}
+    asterisk = await stage.asterisk(persistent(application, apps="two, one", client=client | tls, outbound=outbound))
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered", application="one")
+    return outcome(**await transcript(asterisk, *COMMANDS))
+
+
+@case("command line/never connected", USAGE)
+async def never_connected(stage):
+    """A connection whose server has not been there yet, without the optional settings."""
+    application = await stage.application(listening=False)
+    client = dict.fromkeys(("protocols", "username", "password", "reconnect_attempts", "tls_enabled"))
+    asterisk = await stage.asterisk(persistent(application, client=client))
+    return outcome(**await transcript(asterisk, *COMMANDS))
+
+
+@case("command line/down after it was up", USAGE)
+async def down(stage):
+    """A connection that is being tried again."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application))
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    await application.kill()
+    await is_down(asterisk)
+    return outcome(**await transcript(asterisk, *COMMANDS))
+
+
+@case("command line/invalid", USAGE)
+async def invalid(stage):
+    """An application in two connections, a user that does not exist, both at once, and a valid one beside them."""
+    application = await stage.application()
+    stranger = {"local_ari_user": "stranger"}
+    asterisk = await stage.asterisk(
+        persistent(application, name="connection1", apps="twice,one"),
+        persistent(application, name="connection2", apps="twice", outbound=stranger),
+        persistent(application, name="connection3", apps="three", outbound=stranger),
+        persistent(application, name="valid", apps="four"),
+    )
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered", application="four")
+    more = [f"ari show outbound-websocket {name}" for name in ("connection2", "connection3", "valid")]
+    return outcome(**await transcript(asterisk, *COMMANDS, *more))
+
+
+@case("command line/call running", USAGE)
+async def call_running(stage):
+    """A per-call connection, its configuration's row and its session's row."""
+    _, asterisk, connection = await call_in_stasis(stage)
+    result = outcome(**await transcript(asterisk, *COMMANDS))
+    await connection.ask("DELETE", "channels/call1", 204)
+    return result
+
+
+@case("command line/several connections")
+async def several(stage):
+    """Rows are sorted by name; long names and lists shift the columns."""
+    application = await stage.application()
+    long = "a_connection_whose_name_is_longer_than_its_column"
+    outbounds = [
+        persistent(application, name="zebra", apps="z2,z1"),
+        persistent(application, name="Ape", apps="a"),
+        per_call(application, name="monkey", apps="m1 ,m2"),
+        persistent(application, name=long, apps=",".join(f"application_number_{n}" for n in range(4))),
+    ]
+    asterisk = await stage.asterisk(*outbounds)
+    for _ in range(3):
+        await (await application.connection()).expect("ApplicationRegistered")
+    commands = ("ari show outbound-websockets", "ari show websocket sessions", f"ari show outbound-websocket {long}")
+    return outcome(**await transcript(asterisk, *commands))
+
+
+@case(
+    "command line/start what runs",
+    facts(
+        "start says when there is nothing to start",
+        "native says only that it starts",
+        said=([STARTING], [STARTING, "'connection1' is running already; nothing was changed"]),
+    ),
+)
+async def start_running(stage):
+    """The session stays as it is."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application))
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    output = await asterisk.cli("ari start outbound-websocket connection1")
+    await application.no_connection(0.5)
+    return outcome(connection, said=output.splitlines())
+
+
+@case(
+    "command line/start what is invalid",
+    facts(
+        "start says why an invalid connection is not started",
+        "native says only that it starts",
+        said=(
+            [STARTING],
+            [STARTING, "'connection1' is invalid and was not started: there is no user stranger"],
+        ),
+    ),
+)
+async def start_invalid(stage):
+    """Nothing is connected."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application, outbound={"local_ari_user": "stranger"}))
+    output = await asterisk.cli("ari start outbound-websocket connection1")
+    await application.no_connection(0.5)
+    return outcome(said=output.splitlines())
+
+
+@case("command line/completion")
+async def completion(stage):
+    """Ids after each command that takes one, whatever their case."""
+    application = await stage.application()
+    names = ("connA", "connB", "Conn_c", "other")
+    asterisk = await stage.asterisk(*(persistent(application, name=name, apps=name) for name in names))
+    for _ in names:
+        await (await application.connection()).expect("ApplicationRegistered")
+    commands = [
+        f'_command matchesarray "{words} {word}" "{word}"'
+        for words in ("ari show outbound-websocket", "ari start outbound-websocket", "ari shutdown websocket session")
+        for word in ("", "c", "C", "connA", "zzz")
+    ]
+    commands += ['_command matchesarray "ari shutdown websocket s" "s"', '_command matchesarray "ari shutdown " ""']
+    commands += ['_command matchesarray "ari start " ""', '_command matchesarray "ari show outbound-websockets " ""']
+    return outcome(**await transcript(asterisk, *commands))
+
+
+@case("command line/the document's spelling")
+async def document_spelling(stage):
+    """`ari show sessions` is in Asterisk's document, not in native; ours prints what the native spelling prints."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application))
+    await (await application.connection()).expect("ApplicationRegistered")
+    if not stage.native:
+        spelled = await asterisk.cli("ari show sessions")
+        assert spelled == await asterisk.cli("ari show websocket sessions"), spelled
+    return outcome()
