@@ -5,6 +5,8 @@ from case import case, outcome
 from configuration import persistent
 
 FILES = ("ari.conf", "ari_outbound.conf", "websocket_client.conf")
+# By itself, or with ARI.
+DECLINED = r"ERROR.* loader.c: (res_ariws declined to load|Declined modules which depend on res_ari: .*\bres_ariws\b)"
 
 
 async def declined(asterisk, *words):
@@ -30,7 +32,7 @@ async def no_client_file(stage):
     asterisk = await stage.asterisk(persistent(application), start=False)
     (asterisk.folder / "etc" / "websocket_client.conf").unlink()
     await asterisk.start()
-    await declined(asterisk, r"ERROR.* res_ariws.c: .*websocket_client\.conf.* missing.*'module load res_ariws\.so'")
+    await declined(asterisk, r"ERROR.* res_ariws.c: .*websocket_client\.conf.* missing", r"'module load res_ariws\.so'")
     asterisk.configure(persistent(application))
     await loads(asterisk, application)
     return outcome()
@@ -44,7 +46,7 @@ async def no_files(stage):
     for name in FILES:
         (asterisk.folder / "etc" / name).unlink()
     await asterisk.start()
-    await declined(asterisk, r"ERROR.* loader.c: res_ariws declined to load")
+    await declined(asterisk, DECLINED)
     await application.no_connection(0.5)
     return outcome()
 
@@ -110,7 +112,7 @@ async def native_sections(stage):
         await own.closed()
         await loads(asterisk, application)
     else:
-        await declined(asterisk, r"ERROR.* loader.c: res_ariws declined to load")
+        await declined(asterisk, DECLINED)
         await application.no_connection(0.5)
     return outcome()
 
