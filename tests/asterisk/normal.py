@@ -69,6 +69,9 @@ def normal_body(body):
         return [normal_body(item) for item in body]
     if isinstance(body, dict) and "id" in body:
         return {"id": body["id"], **({"name": body["name"]} if "name" in body else {})}
+    if isinstance(body, dict) and "target_uri" in body:
+        # A recording, which may have begun or not when the answer is made.
+        return {key: value for key, value in body.items() if key != "state"}
     return body
 
 
