@@ -138,4 +138,4 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
