@@ -12,10 +12,9 @@ KEPT = {
     "playback": ("id", "media_uri", "target_uri", "state"),
     "recording": ("name", "format", "state"),
 }
-DROPPED = ("timestamp", "asterisk_id", "creationtime")
 
+TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}\b")
 PATTERNS = (
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}"), "time"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "uuid"),
     (re.compile(r"(?:/[\w.-]+)*/ariws-[a-z0-9_]{8}/\d+"), "folder"),
     (re.compile(r"\b\d{9,10}\.\d+\b"), "id"),
@@ -31,6 +30,7 @@ class Placeholders:
         self.known = {}
 
     def text(self, text):
+        text = TIME.sub("<time>", text)
         for pattern, kind in PATTERNS:
             text = pattern.sub(lambda match, kind=kind: self._name(match[0], kind), text)
         return text
@@ -44,11 +44,7 @@ def reduced(value, name=None):
     """A JSON value without what does not matter; name is that of the member that it is."""
     if isinstance(value, dict):
         kept = KEPT.get(name)
-        return {
-            key: reduced(item, key)
-            for key, item in value.items()
-            if key not in DROPPED and (kept is None or key in kept)
-        }
+        return {key: reduced(item, key) for key, item in value.items() if kept is None or key in kept}
     if isinstance(value, list):
         return [reduced(item) for item in value]
     return value
@@ -56,10 +52,8 @@ def reduced(value, name=None):
 
 def normal_message(fields):
     """A message without what does not matter."""
-    fields = dict(fields)
     if "message_body" in fields:
-        body = json.loads(fields["message_body"])
-        fields["message_body"] = normal_body(body)
+        fields = fields | {"message_body": normal_body(json.loads(fields["message_body"]))}
     return reduced(fields)
 
 
