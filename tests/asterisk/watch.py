@@ -4,7 +4,6 @@
 import asyncio
 import os
 import time
-from pathlib import Path
 
 from waiting import poll
 
@@ -61,9 +60,3 @@ async def settled(asterisk, rounds=5):
 
     await poll(same, "settled number of threads and files")
     return last[-1]
-
-
-def threads(asterisk, name):
-    """How many threads whose names begin so the process has."""
-    names = [path.read_text() for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/comm")]
-    return sum(found.startswith(name) for found in names)
