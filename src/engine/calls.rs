@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -223,7 +224,7 @@ impl Engine {
     /// Makes the connection of a call.
     async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
         let id = format!("{}:{}", connection.name, entry.channel_name);
-        if let Some(application) = self.join_or_supersede(&id, &entry.channel_id).await {
+        if let Some(application) = self.join_or_supersede(&id, entry).await {
             return Ok(application);
         }
         let session = Session::per_call(
@@ -263,11 +264,19 @@ impl Engine {
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
     /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
-    async fn join_or_supersede(&self, id: &str, channel_id: &str) -> Option<String> {
+    async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Option<String> {
         let older = self.table().per_call.get(id).cloned()?;
         let session = &older.session;
-        if !session.is_stopping() && !session.channels().is_empty() && session.entered(channel_id) {
+        if !session.is_stopping()
+            && !session.channels().is_empty()
+            && session.entered(&entry.channel_id)
+        {
             return session.call_application().map(str::to_owned);
+        }
+        // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
+        tokio::select! {
+            _ = timeout(LAST_WORDS, session.every_end_offered()) => {}
+            () = entry.cancelled.cancelled() => {}
         }
         older.superseded.cancel();
         session.stop(soon());

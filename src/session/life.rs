@@ -9,6 +9,7 @@ use tokio::time::{Instant as Timer, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::backoff::{pause, steady};
+use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::requests;
 use super::state::{Call, Control, Session, Stop, now};
@@ -263,7 +264,7 @@ impl Session {
         };
         loop {
             let changed = call.members_changed.notified();
-            let Some(time) = call.closing_time() else {
+            let Some(time) = call.with(Members::closing_time) else {
                 changed.await;
                 continue;
             };
@@ -281,9 +282,11 @@ impl Session {
             return false;
         };
         match end {
-            End::Closed => call.closing_time().is_some_and(|time| time <= now()),
+            End::Closed => call
+                .with(Members::closing_time)
+                .is_some_and(|time| time <= now()),
             End::ClosedByPeer(_) | End::Lost(_) => {
-                call.with_members(|members| members.all_ended()) && self.outbox().depth().0 == 0
+                call.with(Members::all_ended) && self.outbox().depth().0 == 0
             }
         }
     }
@@ -374,15 +377,6 @@ impl Owner for Wire<'_> {
         } else {
             Frame::Text(message.text.clone())
         }
-    }
-}
-
-impl Call {
-    fn closing_time(&self) -> Option<Instant> {
-        self.members
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .closing_time()
     }
 }
 

@@ -140,6 +140,13 @@ impl Members {
             .all(|member| matches!(member.place, Place::Away | Place::Gone))
     }
 
+    /// Whether Stasis has returned for a channel whose StasisEnd is still to come.
+    pub(super) fn awaits_end(&self) -> bool {
+        self.members
+            .values()
+            .any(|member| member.place == Place::Returned)
+    }
+
     /// When the session is to close: after the trailing events had their time, or as soon as nothing can trail any more.
     pub(super) fn closing_time(&self) -> Option<Instant> {
         let vacant = self.vacant?;

@@ -217,14 +217,24 @@ impl Session {
         }
     }
 
+    /// Waits until StasisEnd was offered for every channel for which Stasis has returned: hosts may send it from another
+    /// thread than the channel's.
+    pub async fn every_end_offered(&self) {
+        let Some(call) = &self.call else { return };
+        loop {
+            let changed = call.members_changed.notified();
+            if !call.with(Members::awaits_end) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// The channels that are in a per-call session's application.
     pub fn channels(&self) -> Vec<String> {
-        self.call.as_ref().map_or_else(Vec::new, |call| {
-            call.members
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .in_stasis()
-        })
+        self.call
+            .as_ref()
+            .map_or_else(Vec::new, |call| call.with(Members::in_stasis))
     }
 
     /// Lets no channel into a per-call session any more; gives those that are in its application.
@@ -418,9 +428,13 @@ impl Session {
 }
 
 impl Call {
+    pub(super) fn with<R>(&self, look: impl FnOnce(&Members) -> R) -> R {
+        look(&self.members.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn with_members<R>(&self, change: impl FnOnce(&mut Members) -> R) -> R {
         let outcome = change(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner));
-        self.members_changed.notify_one();
+        self.members_changed.notify_waiters();
         outcome
     }
 }

@@ -282,6 +282,26 @@ fn a_channel_may_enter_again_while_its_old_connection_lingers() {
 }
 
 #[test]
+fn a_stasis_end_that_comes_after_the_next_start_reaches_the_old_connection() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut old = enter(&library, &server, "1");
+    library.stasis_end(APPLICATION, "1");
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    assert!(old.is_quiet());
+    library.event(APPLICATION, &stasis_event("StasisEnd", "1"));
+    assert_eq!(old.summary(), format!("StasisEnd {APPLICATION}"));
+    assert_eq!(old.wait_for_close(), 1000);
+    let mut new = server.accept();
+    assert_eq!(
+        new.summary(),
+        format!("ApplicationRegistered {APPLICATION}")
+    );
+    assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
+}
+
+#[test]
 fn shutting_a_call_down_by_command_ends_its_stasis() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = per_call(&server);
