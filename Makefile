@@ -6,6 +6,8 @@
 #   CARGO_FLAGS       options for every cargo command, such as --locked
 #   CARGO_TARGET_DIR  where everything is built (target)
 #   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
+#   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
+#   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +26,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -104,6 +106,11 @@ sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50
 	@scripts/require.sh openssl
 	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
 	    --calls '1000 50 s@stasis-app1 1# 24' -- $(TARGET)/minipbx/minipbx --playback-ms 2000
+
+.PHONY: asterisk-test
+asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
+	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/asterisk-test.sh
 
 .PHONY: valgrind
 valgrind: build minipbx venv ## 20 calls under valgrind

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Runs a command in a root that scripts/asterisk-root.sh prepared, with the machine's /proc and /dev in it and its
-# network. Asterisk itself would run without the two; Debian's tools want them. The mounts are the command's own and
-# vanish with it. The command takes the place of this script: a signal to the script's process is one to the command.
+# Runs a command in a root that scripts/asterisk-root.sh prepared, with the machine's /proc and /dev in it, its network,
+# and the names of hosts that it knows: without its own host's name Asterisk asks DNS at every call. The mounts are the
+# command's own and vanish with it. The command takes the place of this script: a signal to the script's process is one
+# to the command.
 #
 # usage: scripts/asterisk-in-root.sh ROOT COMMAND...
 
@@ -30,5 +31,10 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 exec unshare --mount --propagation private "$BASH" -euc '
     mount --rbind /proc "$1/proc"
     mount --rbind /dev "$1/dev"
+    for file in /etc/hosts /etc/resolv.conf; do
+        if [[ -e $file && -e $1$file ]]; then
+            mount --bind "$file" "$1$file"
+        fi
+    done
     exec chroot "$@"
 ' asterisk-in-root "$@"

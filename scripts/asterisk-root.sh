@@ -69,6 +69,8 @@ prepare() {
     # Nothing is to be started: the tests run Asterisk themselves.
     printf '#!/bin/sh\nexit 101\n' >"$folder/usr/sbin/policy-rc.d"
     chmod 755 "$folder/usr/sbin/policy-rc.d"
+    # Places for the machine's own, which need not be the same every time.
+    touch "$folder/etc/hosts" "$folder/etc/resolv.conf"
     inside=("$scripts/asterisk-in-root.sh" "$folder" env DEBIAN_FRONTEND=noninteractive)
     "${inside[@]}" apt-get -q update || return
     "${inside[@]}" apt-get -q -y install --no-install-recommends "${packages[@]}" || return
