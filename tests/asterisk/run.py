@@ -19,6 +19,7 @@ import time
 import traceback
 
 import cases  # noqa: F401  the import declares them
+import measure
 import report
 from asterisk import Died, Hung
 from case import CASES
@@ -123,6 +124,8 @@ def main():
     print("\n" + report.table(selected, hosts, cells, results))
     if differences := report.intended(cells):
         print("\nIntended differences:\n" + differences)
+    if measure.MEASURED:
+        print("\n" + measure.table())
     print(f"\n{report.totals(hosts, cells)}\n{len(selected)} cases in {time.monotonic() - begin:.0f} s")
     sys.exit(any(cell.failure for cell in cells.values()))
 

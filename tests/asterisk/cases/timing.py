@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What a per-call connection costs a call: until the application hears of it, and after it has left."""
+
+import asyncio
+
+import measure
+from case import case, outcome
+from configuration import per_call, persistent
+
+CALLS = 100
+AT_A_TIME = 10
+# Far from what is usual, for machines that are busy; a tenth of native's is far from that as well.
+MOST_SECONDS = 0.1
+NATIVE_TIMES = 10
+
+ENTER = "from ApplicationRegistered to StasisStart"
+LEAVE = "from StasisEnd to the next priority of the dialplan"
+
+# Both applications are in one process, so that one clock has all times.
+EXTENSIONS = """
+[timing]
+exten = s,1,Stasis(testapp)
+ same = n,Stasis(marker)
+ same = n,Hangup()
+"""
+
+
+async def one_call(connection, marker):
+    """The two times of one call."""
+    registered = await connection.expect("ApplicationRegistered")
+    start = await connection.expect("StasisStart")
+    channel = start.fields["channel"]["id"]
+    await connection.ask("POST", f"channels/{channel}/continue", 204)
+    end = await connection.expect("StasisEnd")
+    after = await marker.expect_channel("StasisStart", channel)
+    await marker.ask("DELETE", f"channels/{channel}", 204)
+    return start.arrival - registered.arrival, after.arrival - end.arrival
+
+
+@case("timing/100 calls, 10 at a time", seconds=120, alone=True)
+async def timing(stage):
+    """Until StasisStart, and until the dialplan goes on."""
+    application, marker = await stage.application(), await stage.application()
+    outbounds = per_call(application), persistent(marker, name="marker", apps="marker")
+    asterisk = await stage.asterisk(*outbounds, extensions=EXTENSIONS)
+    marker = await marker.connection()
+    times = []
+    for batch in range(CALLS // AT_A_TIME):
+        await asyncio.gather(
+            *(asterisk.originate("s", "timing", channel=f"call{batch}.{number}") for number in range(AT_A_TIME))
+        )
+        connections = [await application.connection() for _ in range(AT_A_TIME)]
+        times += await asyncio.gather(*(one_call(connection, marker) for connection in connections))
+    for name, values in zip((ENTER, LEAVE), zip(*times, strict=True), strict=True):
+        measure.record(name, stage.host, values)
+        check(name, stage)
+    return outcome()
+
+
+def check(name, stage):
+    if stage.native:
+        return
+    median = measure.percentile(measure.MEASURED[name][stage.host], 0.5)
+    assert median < MOST_SECONDS, f"{name}: {median * 1000:.1f} ms"
+    if reference := measure.native(name):
+        assert median < measure.percentile(reference, 0.5) / NATIVE_TIMES, f"{name}: {median * 1000:.1f} ms"
