@@ -267,16 +267,16 @@ impl Engine {
     async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Option<String> {
         let older = self.table().per_call.get(id).cloned()?;
         let session = &older.session;
+        // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
+        tokio::select! {
+            _ = timeout(LAST_WORDS, session.has_left(&entry.channel_id)) => {}
+            () = entry.cancelled.cancelled() => {}
+        }
         if !session.is_stopping()
-            && !session.channels().is_empty()
+            && session.has_channels_besides(&entry.channel_id)
             && session.entered(&entry.channel_id)
         {
             return session.call_application().map(str::to_owned);
-        }
-        // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
-        tokio::select! {
-            _ = timeout(LAST_WORDS, session.every_end_offered()) => {}
-            () = entry.cancelled.cancelled() => {}
         }
         older.superseded.cancel();
         session.stop(soon());

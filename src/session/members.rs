@@ -140,11 +140,21 @@ impl Members {
             .all(|member| matches!(member.place, Place::Away | Place::Gone))
     }
 
-    /// Whether Stasis has returned for a channel whose StasisEnd is still to come.
-    pub(super) fn awaits_end(&self) -> bool {
+    /// Whether the channel's Stasis is over, and its StasisEnd still to be offered or sent.
+    pub(super) fn is_leaving(&self, channel: &str) -> bool {
         self.members
-            .values()
-            .any(|member| member.place == Place::Returned)
+            .get(channel)
+            .is_some_and(|member| matches!(member.place, Place::Returned | Place::Leaving))
+    }
+
+    /// Whether the session must stay, for others than a channel that is leaving.
+    pub(super) fn are_held_without(&self, leaving: &str) -> bool {
+        let left = self.is_leaving(leaving);
+        let mut others = self
+            .members
+            .iter()
+            .filter(|(channel, _)| !left || *channel != leaving);
+        others.any(|(_, member)| member.holds())
     }
 
     /// When the session is to close: after the trailing events had their time, or as soon as nothing can trail any more.

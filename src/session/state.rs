@@ -217,17 +217,24 @@ impl Session {
         }
     }
 
-    /// Waits until StasisEnd was offered for every channel for which Stasis has returned: hosts may send it from another
-    /// thread than the channel's.
-    pub async fn every_end_offered(&self) {
+    /// Waits until a channel that has left is known to the application as such: Stasis may return before the host sends
+    /// its StasisEnd.
+    pub async fn has_left(&self, channel_id: &str) {
         let Some(call) = &self.call else { return };
         loop {
             let changed = call.members_changed.notified();
-            if !call.with(Members::awaits_end) {
+            if !call.with(|members| members.is_leaving(channel_id)) {
                 return;
             }
             changed.await;
         }
+    }
+
+    /// Whether other channels are in a per-call session's application than one that leaves it.
+    pub fn has_channels_besides(&self, leaving: &str) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| call.with(|members| members.are_held_without(leaving)))
     }
 
     /// The channels that are in a per-call session's application.
