@@ -5,6 +5,9 @@ import math
 
 MEASURED = {}
 
+# What two messages are apart that are read at once is no time.
+RESOLUTION = 0.0001
+
 
 def record(name, host, values):
     MEASURED.setdefault(name, {})[host] = sorted(values)
@@ -22,17 +25,22 @@ def native(name):
 
 def cell(values, reference):
     """Median and 99th percentile in milliseconds, and how many times as long native takes."""
-    parts = [percentile(values, part) for part in (0.5, 0.99)]
-    text = " / ".join(f"{part * 1000:.2f}" for part in parts)
-    if reference is None or reference is values:
-        return text
-    return text + " (" + " / ".join(f"x {percentile(reference, p) / v:.0f}" for p, v in zip((0.5, 0.99), parts)) + ")"
+    texts = []
+    for part in (0.5, 0.99):
+        value = percentile(values, part)
+        small = value < RESOLUTION
+        text = f"<{RESOLUTION * 1000:g}" if small else f"{value * 1000:.1f}"
+        if reference is not None and reference is not values:
+            ratio = percentile(reference, part) / max(value, RESOLUTION)
+            text += f" (x {'>' if small else ''}{ratio:.0f})"
+        texts.append(text)
+    return " / ".join(texts)
 
 
 def table():
     """All times, with the hosts beside each other."""
     hosts = list(dict.fromkeys(host for by_host in MEASURED.values() for host in by_host))
-    rows = [["p50 / p99 in ms (x native)", *(host.name for host in hosts)]]
+    rows = [["p50 / p99 in ms (native: x times as long)", *(host.name for host in hosts)]]
     for name, by_host in MEASURED.items():
         cells = [cell(by_host[host], native(name)) if host in by_host else "-" for host in hosts]
         rows.append([name, *cells])

@@ -2,6 +2,7 @@
 """What a per-call connection costs a call: until the application hears of it, and after it has left."""
 
 import asyncio
+import time
 
 import measure
 from case import case, outcome
@@ -13,8 +14,12 @@ AT_A_TIME = 10
 MOST_SECONDS = 0.1
 NATIVE_TIMES = 10
 
-ENTER = "from ApplicationRegistered to StasisStart"
-LEAVE = "from StasisEnd to the next priority of the dialplan"
+NAMES = (
+    "from the open websocket to StasisStart",
+    "from ApplicationRegistered to StasisStart",
+    "from the request to continue to the next priority of the dialplan",
+    "from StasisEnd to the next priority of the dialplan",
+)
 
 # Both applications are in one process, so that one clock has all times.
 EXTENSIONS = """
@@ -26,15 +31,18 @@ exten = s,1,Stasis(testapp)
 
 
 async def one_call(connection, marker):
-    """The two times of one call."""
+    """The times of one call, as in NAMES."""
     registered = await connection.expect("ApplicationRegistered")
     start = await connection.expect("StasisStart")
     channel = start.fields["channel"]["id"]
+    request = time.monotonic()
     await connection.ask("POST", f"channels/{channel}/continue", 204)
     end = await connection.expect("StasisEnd")
     after = await marker.expect_channel("StasisStart", channel)
     await marker.ask("DELETE", f"channels/{channel}", 204)
-    return start.arrival - registered.arrival, after.arrival - end.arrival
+    begins = connection.opened, registered.arrival, request, end.arrival
+    ends = start.arrival, start.arrival, after.arrival, after.arrival
+    return [end - begin for begin, end in zip(begins, ends, strict=True)]
 
 
 @case("timing/100 calls, 10 at a time", seconds=120, alone=True)
@@ -51,7 +59,7 @@ async def timing(stage):
         )
         connections = [await application.connection() for _ in range(AT_A_TIME)]
         times += await asyncio.gather(*(one_call(connection, marker) for connection in connections))
-    for name, values in zip((ENTER, LEAVE), zip(*times, strict=True), strict=True):
+    for name, values in zip(NAMES, zip(*times, strict=True), strict=True):
         measure.record(name, stage.host, values)
         check(name, stage)
     return outcome()
