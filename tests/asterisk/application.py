@@ -46,8 +46,9 @@ class Answer:
 class Connection(Watched):
     """One websocket connection of the PBX."""
 
-    def __init__(self, websocket, number):
+    def __init__(self, application, websocket, number):
         super().__init__()
+        self.application = application
         self.websocket = websocket
         self.number = number
         self.opened = time.monotonic()
@@ -58,6 +59,10 @@ class Connection(Watched):
     def __str__(self):
         got = [f"{message.type} {message.fields.get('application', '')}" for message in self.messages]
         return f"connection {self.number} {'has ended' if self.ended else 'is open'}, got {got}"
+
+    def changed(self):
+        super().changed()
+        self.application.changed()
 
     @property
     def path(self):
@@ -156,13 +161,17 @@ class Connection(Watched):
 class Application(Watched):
     """A server with a port of its own, which stays reserved while it does not listen."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1", tls=None):
         super().__init__()
-        self.reserved = bound_socket(0)
+        self.address = address
+        self.tls = tls
+        self.reserved = bound_socket(0, address)
         self.port = self.reserved.getsockname()[1]
         self.connections: list[Connection] = []
         self.handshakes = []
         self.refusal = None
+        self.dropping = False
+        self.answer_headers = {}
         self.answering = asyncio.Event()
         self.answering.set()
         self._claimed = 0
@@ -175,13 +184,16 @@ class Application(Watched):
 
     @property
     def uri(self):
-        return f"ws://127.0.0.1:{self.port}/ari"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{'wss' if self.tls else 'ws'}://{host}:{self.port}/ari"
 
     async def listen(self):
         self._server = await serve(
             self._serve,
-            sock=bound_socket(self.port),
+            sock=bound_socket(self.port, self.address),
+            ssl=self.tls,
             process_request=self._handshake,
+            process_response=self._answer,
             select_subprotocol=lambda _, offered: offered[0] if offered else None,
             compression=None,
             ping_interval=None,
@@ -212,6 +224,14 @@ class Application(Watched):
         """Answers upgrade requests with this HTTP status; None accepts them again."""
         self.refusal = status
 
+    def drop(self):
+        """Accepts upgrades and ends each connection at once, without a Close frame."""
+        self.dropping = True
+
+    def answer_with(self, **headers):
+        """Changes headers of the answer to an upgrade request; `_` stands for `-`."""
+        self.answer_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
     def hold(self):
         """Accepts TCP connections but answers no upgrade request until release."""
         self.answering.clear()
@@ -227,12 +247,19 @@ class Application(Watched):
             return websocket.respond(HTTPStatus(self.refusal), "refused\n")
         return None
 
+    def _answer(self, websocket, request, response):
+        for name, value in self.answer_headers.items():
+            if name in response.headers:
+                del response.headers[name]
+            response.headers[name] = value
+
     async def _serve(self, websocket):
-        connection = Connection(websocket, next(self._numbers))
+        connection = Connection(self, websocket, next(self._numbers))
         self.connections.append(connection)
         self.changed()
+        if self.dropping:
+            websocket.transport.close()
         await connection.record()
-        self.changed()
 
     async def connection(self, seconds=DEADLINE):
         """The next connection, in the order in which they were opened."""
@@ -240,6 +267,10 @@ class Application(Watched):
         await self.until(lambda: len(self.connections) > number, f"connection {number + 1}", seconds)
         self._claimed = number + 1
         return self.connections[number]
+
+    def has_registered(self):
+        """Whether any connection has said ApplicationRegistered."""
+        return any(connection.of_type("ApplicationRegistered") for connection in self.connections)
 
     async def no_connection(self, seconds):
         """Asserts that no further connection is there or comes within the window."""
@@ -250,10 +281,10 @@ class Application(Watched):
         raise AssertionError(f"unexpected connection; {self}")
 
 
-def bound_socket(port):
+def bound_socket(port, address="127.0.0.1"):
     """Bound with SO_REUSEADDR, so that another socket may listen on the port while this one keeps it."""
-    endpoint = socket.socket()
+    endpoint = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    endpoint.bind(("127.0.0.1", port))
+    endpoint.bind((address, port))
     endpoint.setblocking(False)
     return endpoint

@@ -148,7 +148,7 @@ class Asterisk:
                 return error.code, error.read()
 
         status, content = await asyncio.to_thread(perform)
-        return Reply(status, json.loads(content) if content.strip() else None)
+        return Reply(status, json.loads(content) if content.startswith((b"{", b"[")) else None)
 
     async def originate(self, extension="call", context="default", channel=None):
         """A Local channel whose one end executes the extension and whose other end waits.

@@ -22,8 +22,8 @@ class Stage:
         self.asterisks: list[Asterisk] = []
         self.applications: list[Application] = []
 
-    async def application(self, listening=True):
-        application = Application()
+    async def application(self, listening=True, **options):
+        application = Application(**options)
         self.applications.append(application)
         if listening:
             await application.listen()

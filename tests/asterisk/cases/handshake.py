@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""How a connection is made: the upgrade request, the addresses, the answers that are accepted."""
+
+from case import case, facts, outcome
+from configuration import persistent
+from waiting import Missing
+
+ABSENCE = 1.5
+
+
+async def connects(application):
+    """Whether there is a connection over which something comes, within a bounded time."""
+    try:
+        connection = await application.connection(ABSENCE)
+        await connection.expect("ApplicationRegistered", seconds=ABSENCE)
+    except Missing:
+        return False
+    return True
+
+
+def header_lines(application):
+    _, request = application.handshakes[0]
+    varying = {"Sec-WebSocket-Key": "<key>", "Host": request.headers["Host"].replace(str(application.port), "<port>")}
+    return {name: varying.get(name, value) for name, value in request.headers.raw_items()}
+
+
+USER_AGENT = facts("the upgrade request has a User-Agent", "native says nothing of itself", has_agent=(False, True))
+
+
+@case("handshake/request", USER_AGENT)
+async def request(stage):
+    """The path with its query, the credentials and the subprotocols, as configured."""
+    application = await stage.application()
+    client = {"uri": f"ws://127.0.0.1:{application.port}/some/path?query=a%20b", "protocols": "ari,other"}
+    await stage.asterisk(persistent(application, client=client))
+    await (await application.connection()).expect("ApplicationRegistered")
+    headers = header_lines(application)
+    agent = headers.pop("User-Agent", None)
+    return outcome(path=application.connections[0].path, headers=headers, has_agent=agent is not None)
+
+
+@case("handshake/request without credentials", USER_AGENT)
+async def without_credentials(stage):
+    """Neither Authorization nor subprotocols unless they are configured; a user name alone is not enough."""
+    application = await stage.application()
+    await stage.asterisk(persistent(application, client={"password": None, "protocols": None}))
+    await (await application.connection()).expect("ApplicationRegistered")
+    headers = header_lines(application)
+    agent = headers.pop("User-Agent", None)
+    return outcome(headers=headers, has_agent=agent is not None)
+
+
+@case("handshake/credentials in the uri")
+async def credentials_in_uri(stage):
+    """They win over username and password."""
+    application = await stage.application()
+    uri = f"ws://other:secret@127.0.0.1:{application.port}/ari"
+    await stage.asterisk(persistent(application, client={"uri": uri}))
+    await (await application.connection()).expect("ApplicationRegistered")
+    return outcome(authorization=header_lines(application)["Authorization"])
+
+
+@case(
+    "handshake/IPv6 literal",
+    facts("IPv6 literals work", "native loses the brackets and never connects", connected=(False, True)),
+)
+async def ipv6(stage):
+    """ws://[::1]:port/ari."""
+    application = await stage.application(address="::1")
+    await stage.asterisk(persistent(application))
+    return outcome(connected=await connects(application))
+
+
+@case(
+    "handshake/upper-case scheme",
+    facts("schemes in upper case work", "native takes the scheme for a name", connected=(False, True)),
+)
+async def upper_case(stage):
+    """WS://127.0.0.1:port/ari."""
+    application = await stage.application()
+    uri = application.uri.replace("ws", "WS")
+    await stage.asterisk(persistent(application, client={"uri": uri}))
+    return outcome(connected=await connects(application))
+
+
+@case(
+    "handshake/Connection with two tokens",
+    facts("Connection may have several tokens", "native refuses an answer that RFC 6455 allows", connected=(False, True)),
+)
+async def two_tokens(stage):
+    """An answer with `Connection: keep-alive, Upgrade`, as some proxies make it."""
+    application = await stage.application()
+    application.answer_with(Connection="keep-alive, Upgrade")
+    await stage.asterisk(persistent(application))
+    return outcome(connected=await connects(application))
+
+
+WRONG = {
+    "key": {"Sec_WebSocket_Accept": "d3Jvbmc="},
+    "subprotocol": {"Sec_WebSocket_Protocol": "other"},
+    "extension": {"Sec_WebSocket_Extensions": "permessage-deflate"},
+    "upgrade": {"Upgrade": "h2c"},
+    "redirect": 302,
+    "unauthorized": 401,
+}
+
+
+@case("handshake/wrong answers")
+async def wrong_answers(stage):
+    """Each is tried again, nothing is sent over it, and it works as soon as the answer is right."""
+    applications = {name: await stage.application() for name in WRONG}
+    for name, wrong in WRONG.items():
+        if isinstance(wrong, int):
+            applications[name].refuse(wrong)
+        else:
+            applications[name].answer_with(**wrong)
+    await stage.asterisk(*(persistent(application, name=name, apps=name) for name, application in applications.items()))
+    for application in applications.values():
+        await application.until(lambda application=application: len(application.handshakes) >= 3, "third attempt")
+        assert not any(connection.messages for connection in application.connections), str(application)
+        application.answer_with()
+        application.refuse(None)
+    for application in applications.values():
+        await application.until(application.has_registered, "connection after right answers")
+    return outcome()
+
+
+@case(
+    "handshake/server accepts and drops",
+    facts(
+        "a server that accepts and drops causes no storm",
+        "native connects again without any pause",
+        storm=(True, False),
+    ),
+)
+async def accepts_and_drops(stage):
+    """Connections of one second, with a reconnect_interval of 200 ms."""
+    application = await stage.application()
+    application.drop()
+    await stage.asterisk(persistent(application))
+    await application.until(lambda: application.connections, "first connection")
+    begin = application.connections[0].opened
+    await application.until(lambda: application.connections[-1].opened - begin > 1, "second of connections")
+    count = sum(connection.opened - begin <= 1 for connection in application.connections)
+    return outcome(storm=count > 12, few=count < 3)
