@@ -54,10 +54,6 @@ class Case:
     alone: bool
     ours_only: bool
 
-    @property
-    def text(self):
-        return (self.function.__doc__ or "").strip()
-
 
 def case(name, *differences, seconds=60, alone=False, ours_only=False):
     """Declares a case, `feature/name`: an async function that gets a Stage and returns an outcome.

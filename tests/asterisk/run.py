@@ -14,6 +14,7 @@ import asyncio
 import fnmatch
 import resource
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -38,21 +39,29 @@ def options():
     return parser.parse_args()
 
 
+async def result_of(case, stage):
+    """What the case itself comes to."""
+    try:
+        return Result(report.PASSED, await stage.perform(case.function, case.seconds), "")
+    except Died as error:
+        return Result(report.CRASHED, None, str(error))
+    except Hung as error:
+        return Result(report.HUNG, None, str(error))
+    except Exception as error:
+        lines = "".join(traceback.format_exception(error)[-8:])
+        return Result(report.FAILED, None, f"{error or type(error).__name__}\n{lines}")
+
+
 async def run_case(case, host, keep):
     stage = Stage(host)
     begin = time.monotonic()
     try:
-        outcome = await stage.perform(case.function, case.seconds)
-        result = Result(report.PASSED, outcome, "", 0)
-    except Died as error:
-        result = Result(report.CRASHED, None, str(error), 0)
-    except Hung as error:
-        result = Result(report.HUNG, None, str(error), 0)
-    except Exception as error:
-        lines = "".join(traceback.format_exception(error)[-8:])
-        result = Result(report.FAILED, None, f"{error or type(error).__name__}\n{lines}", 0)
-    problems = await stage.stop()
-    result.at_stop = "; ".join(str(problem) for problem in problems)
+        result = await result_of(case, stage)
+        problems = await stage.stop()
+    finally:
+        await stage.kill()
+    kinds = [report.HUNG if isinstance(problem, Hung) else report.CRASHED for problem in problems]
+    result.at_stop = "; ".join(f"{kind} ({problem})" for kind, problem in zip(kinds, problems, strict=True))
     result.seconds = time.monotonic() - begin
     if result.ended != report.PASSED or result.at_stop:
         result.log = [line for asterisk in stage.asterisks for line in asterisk.log().splitlines()[-25:]]
@@ -69,11 +78,12 @@ async def run_all(selected, hosts, jobs, keep):
 
     async def one(case, host):
         if case.ours_only and host.native:
-            results[case.name, host.name] = Result(report.LEFT_OUT, None, "", 0)
+            results[case.name, host.name] = Result(report.LEFT_OUT, None, "")
             return
         async with slots:
             result = results[case.name, host.name] = await run_case(case, host, keep)
-        print(f"{case.name} on {host}: {result.ended} {result.detail.split(chr(10))[0]} {result.at_stop}", flush=True)
+        notes = " ".join(note for note in (report.first_line(result), result.at_stop) if note)
+        print(f"{case.name} on {host}: {result.ended} {notes}".rstrip(), flush=True)
 
     async with asyncio.TaskGroup() as group:
         for case in selected:
@@ -94,7 +104,7 @@ def judge(selected, hosts, results):
         for host in hosts:
             result = results[case.name, host.name]
             native = results[case.name, reference.name] if reference and not case.ours_only else None
-            cell = report.native_cell(case, result) if host.native else report.our_cell(case, host, result, native)
+            cell = report.native_cell(case, result) if host.native else report.our_cell(case, result, native)
             cells[case.name, host.name] = cell
     return cells
 
@@ -105,6 +115,8 @@ def main():
     selected = [case for case in CASES if any(fnmatch.fnmatch(case.name, pattern) for pattern in patterns)]
     if not selected:
         sys.exit(f"no case is called like {patterns}")
+    # Ends as an interrupt from the keyboard does, with every Asterisk.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     begin = time.monotonic()
     hosts = []

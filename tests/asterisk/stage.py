@@ -75,18 +75,21 @@ class Stage:
                 return error
         return AssertionError(f"the case did not end within {seconds:g} s")
 
+    async def kill(self):
+        """Ends everything that is left, at once."""
+        for asterisk in self.asterisks:
+            await asterisk.kill()
+        for application in self.applications:
+            await application.end()
+
     async def stop(self):
-        """Ends every Asterisk as an operator would, then the applications; returns what went wrong."""
+        """Ends every Asterisk as an operator would; returns what went wrong."""
         problems = []
         for asterisk in self.asterisks:
             try:
                 await asterisk.stop()
             except (Died, Hung) as error:
                 problems.append(error)
-            finally:
-                await asterisk.kill()
-        for application in self.applications:
-            await application.end()
         return problems
 
     def folders(self):

@@ -33,13 +33,6 @@ async def signed(stage):
     return await expected(stage, True, certificate, certificate.authority)
 
 
-@case("tls/self-signed certificate")
-async def self_signed(stage):
-    """The server's own certificate is in ca_list_file."""
-    certificate = certificates.self_signed()
-    return await expected(stage, True, certificate, certificate.authority)
-
-
 @case("tls/another authority")
 async def another_authority(stage):
     """Another authority is in ca_list_file than the one that signed the server's certificate."""
