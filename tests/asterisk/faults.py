@@ -92,7 +92,7 @@ class Link(asyncio.Protocol):
             self.messages.append(message)
             if self.peer.on_message is not None:
                 self.peer.on_message(self, message)
-        elif opcode == PING and not self._rest:
+        elif opcode == PING and not (self._rest or self.ending):
             self.frame(PONG, payload)
         elif opcode == CLOSE:
             self.close_code = int.from_bytes(payload[:2], "big")

@@ -55,8 +55,8 @@ class Stage:
             if not case.done():
                 raise await self._late(seconds)
             return case.result()
-        except AssertionError:
-            # A connection that ended may be the first that is seen of a crash.
+        except Exception:
+            # A connection that ended, or a request that failed, may be the first that is seen of a crash.
             await asyncio.wait({self.death}, timeout=0.5)
             if self.death.done():
                 self.death.result()

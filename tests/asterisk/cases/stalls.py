@@ -11,7 +11,6 @@ from flow import Flow, numbers, out_of_order
 from watch import CommandLine, status
 
 PADDING = 8000
-CLI_SECONDS = 1.0
 # Of the kernel, for what the server does not read, so that it is full soon.
 RECEIVE_BUFFER = 65536
 
@@ -43,11 +42,6 @@ async def stalled(stage, peer, **client):
     return asterisk, application, link
 
 
-def assert_answered(command_line):
-    assert command_line.answers, "the command line was not asked"
-    assert command_line.slowest < CLI_SECONDS, f"the command line took {command_line.slowest:.2f} s"
-
-
 BLOCKS = "a server that does not read blocks native's writes: it gives up events one by one, and may crash"
 
 
@@ -69,7 +63,7 @@ async def reads_again(stage):
         assert flow.taken == sum(flow.posted), f"{flow.taken} of {flow.posted} taken"
         assert not out_of_order(peer.messages()), out_of_order(peer.messages())[:5]
         assert len(peer.links) == 1, peer
-        assert_answered(command_line)
+        command_line.assert_prompt()
     return outcome()
 
 
@@ -78,26 +72,25 @@ async def reads_again(stage):
     Difference("drops a server that does not read", BLOCKS, ends=("crashed", "hung", "FAILED"), sometimes=True),
 )
 async def never_reads_again(stage):
-    """It is dropped after write_timeout and connected to anew; what was kept of 32 MB follows, the rest is counted."""
-    bounds = {} if stage.native else {"write_timeout": 3000, "queue_max_bytes": 4 << 20}
+    """It is dropped after write_timeout and connected to anew; what was kept of 24 MB follows, the rest is counted."""
+    bounds = {} if stage.native else {"write_timeout": 8000, "queue_max_bytes": 4 << 20}
     async with Peer(receive_buffer=RECEIVE_BUFFER) as peer:
         asterisk, application, link = await stalled(stage, peer, **bounds)
         before = status(asterisk, "VmRSS")
         link.stop_reading()
         async with CommandLine(asterisk) as command_line:
             async with Flow(asterisk.http_port, padding=PADDING) as flow:
-                await flow.until_posted(4000)
+                await flow.until_posted(3000)
             await call_elsewhere(asterisk, application, "call1")
             grown = status(asterisk, "VmRSS") - before
             fresh = await peer.until(lambda: len(peer.links) > 1 and peer.links[1], "second connection")
         await asterisk.user_event("flow-9-0")
         await peer.until(lambda: 9 in numbers(fresh.messages), "fresh event")
         assert not out_of_order(fresh.messages), out_of_order(fresh.messages)[:5]
-        assert_answered(command_line)
+        command_line.assert_prompt()
         if not stage.native:
             assert fresh.messages[0]["type"] == "ApplicationRegistered", fresh.messages[0]
-            kept = sum(len(sequence) for sequence in numbers(fresh.messages).values())
-            assert 100 < kept < 1000, f"{kept} events were kept"
+            await asterisk.logged(r"res_ariws.c: .*[1-9]\d* events were dropped meanwhile")
             # The queue, what is being written, and what the heap of every thread keeps.
             assert grown < 48 << 10, f"{grown} kB more"
     return outcome()
@@ -130,7 +123,7 @@ async def half_a_frame(stage):
         link.other_half()
         await peer.until(lambda: "RESTResponse" in link.types(), "answer to the request in two parts")
         assert len(peer.links) == 1, peer
-        assert_answered(command_line)
+        command_line.assert_prompt()
     return outcome()
 
 
