@@ -69,6 +69,12 @@ def case(name, *differences, seconds=60, alone=False, ours_only=False):
     return declare
 
 
+def sure(value, expected):
+    """The value, which has to be this one on every host."""
+    assert value == expected, f"{value!r} is not {expected!r}"
+    return value
+
+
 def outcome(*connections, ignored=(), **facts):
     """What native and ours are compared by: the messages of connections, without the types ignored, and facts."""
     return {"connections": normal.messages(connections, ignored), "facts": facts}

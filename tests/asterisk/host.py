@@ -26,7 +26,7 @@ class Host:
         self.library = None if self.native else Path(library)
         self.module = None if self.native else Path(places[1])
         beneath = place if self.kind == "prefix" else place / "usr"
-        self.packaged = found(beneath.glob("lib/**/asterisk/modules/res_stasis.so"), "modules", place).parent
+        self.packaged = found(beneath.glob("lib*/**/asterisk/modules/res_stasis.so"), "modules", place).parent
         documentation = [*beneath.glob("share/asterisk/documentation"), *beneath.glob("var/lib/asterisk/documentation")]
         self.data_inside = self.inside(found(documentation, "documentation", place).parent)
         self.version = self.find_version()

@@ -60,11 +60,22 @@ async def transcript(asterisk, *commands):
     return {command: placeholders.text(await asterisk.cli(command)).split("\n") for command in commands}
 
 
+def shows(said, **states):
+    """Asserts what some commands say: `sessions` and `connections` have a line with each of these texts, and no other."""
+    commands = {"sessions": "ari show websocket sessions", "connections": "ari show outbound-websockets"}
+    for name, texts in states.items():
+        rows = [line for line in said[commands[name]][2:] if line]
+        assert len(rows) == len(texts), rows
+        for row, text in zip(rows, texts, strict=True):
+            assert " ".join(row.split()) == text, rows
+    return outcome(**said)
+
+
 @case("command line/nothing configured", USAGE)
 async def nothing_configured(stage):
     """Headings without rows, usages, and what is said of unknown ids."""
     asterisk = await stage.asterisk()
-    return outcome(**await transcript(asterisk, *COMMANDS))
+    return shows(await transcript(asterisk, *COMMANDS), sessions=[], connections=[])
 
 
 @case("command line/up", USAGE)
@@ -77,7 +88,11 @@ async def up(stage):
     asterisk = await stage.asterisk(persistent(application, apps="two, one", client=client | tls, outbound=outbound))
     connection = await application.connection()
     await connection.expect("ApplicationRegistered", application="one")
-    return outcome(**await transcript(asterisk, *COMMANDS))
+    return shows(
+        await transcript(asterisk, *COMMANDS),
+        sessions=["connection1 persistent 127.0.0.1:<port 1> Up one,two"],
+        connections=["connection1 persistent two, one valid ws://127.0.0.1:<port 1>/ari"],
+    )
 
 
 @case("command line/never connected", USAGE)
@@ -86,7 +101,7 @@ async def never_connected(stage):
     application = await stage.application(listening=False)
     client = dict.fromkeys(("protocols", "username", "password", "reconnect_attempts", "tls_enabled"))
     asterisk = await stage.asterisk(persistent(application, client=client))
-    return outcome(**await transcript(asterisk, *COMMANDS))
+    return shows(await transcript(asterisk, *COMMANDS), sessions=["connection1 persistent N/A Down testapp"])
 
 
 @case("command line/down after it was up", USAGE)
@@ -98,7 +113,8 @@ async def down(stage):
     await connection.expect("ApplicationRegistered")
     await application.kill()
     await is_down(asterisk)
-    return outcome(**await transcript(asterisk, *COMMANDS))
+    sessions = ["connection1 persistent 127.0.0.1:<port 1> Down testapp"]
+    return shows(await transcript(asterisk, *COMMANDS), sessions=sessions)
 
 
 @case("command line/invalid", USAGE)
@@ -115,16 +131,30 @@ async def invalid(stage):
     connection = await application.connection()
     await connection.expect("ApplicationRegistered", application="four")
     more = [f"ari show outbound-websocket {name}" for name in ("connection2", "connection3", "valid")]
-    return outcome(**await transcript(asterisk, *COMMANDS, *more))
+    return shows(
+        await transcript(asterisk, *COMMANDS, *more),
+        sessions=["valid persistent 127.0.0.1:<port 1> Up four"],
+        connections=[
+            "connection1 persistent twice,one INVALID ws://127.0.0.1:<port 1>/ari",
+            "connection2 persistent twice INVALID ws://127.0.0.1:<port 1>/ari",
+            "connection3 persistent three INVALID ws://127.0.0.1:<port 1>/ari",
+            "valid persistent four valid ws://127.0.0.1:<port 1>/ari",
+        ],
+    )
 
 
 @case("command line/call running", USAGE)
 async def call_running(stage):
     """A per-call connection, its configuration's row and its session's row."""
     _, asterisk, connection = await call_in_stasis(stage)
-    result = outcome(**await transcript(asterisk, *COMMANDS))
+    said = await transcript(asterisk, *COMMANDS)
     await connection.ask("DELETE", "channels/call1", 204)
-    return result
+    name = "Local/call@default-<name 1>;2"
+    sessions = [
+        "connection1 per_call_config N/A N/A testapp",
+        f"connection1:{name} per_call 127.0.0.1:<port 1> Up testapp:{name}",
+    ]
+    return shows(said, sessions=sessions)
 
 
 @case("command line/several connections")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What [general] of ari.conf changes about outbound websockets."""
 
-from case import case, outcome
+from case import case, outcome, sure
 from configuration import persistent
 from normal import normal_text
 
@@ -40,4 +40,4 @@ async def not_enabled(stage):
     await connection.expect("ApplicationRegistered")
     await connection.ask("GET", "asterisk/ping", 200)
     over_http = (await asterisk.http("GET", "asterisk/ping")).status
-    return outcome(connection, over_http=over_http)
+    return outcome(connection, over_http=sure(over_http, 404))

@@ -3,7 +3,7 @@
 
 import json
 
-from case import case, outcome
+from case import case, outcome, sure
 from cases.per_call import call_in_stasis
 from differences import NOISE
 from waiting import poll
@@ -118,8 +118,9 @@ async def parameters(stage):
         await connection.ask("POST", f"{path}?variable={name}&value=uri", 204, **more)
         await is_set(asterisk, name)
         found[name] = (await connection.ask("GET", f"{path}?variable={name}", 200))["value"]
+    sure(found, {"A": "query_strings", "B": "form", "C": "form", "D": "json", "E": "json"})
     await end(connection, "call1")
-    return outcome(connection, ignored=EVENTS, found=found)
+    return outcome(connection, ignored=EVENTS)
 
 
 @case("rest/bridges")
