@@ -83,6 +83,9 @@ class Asterisk:
             )
         self._watch = asyncio.create_task(self._wait())
 
+        # Asked only when it listens, for each question is a process.
+        await poll((self.folder / "run" / "asterisk.ctl").exists, "control socket of Asterisk", 2 * DEADLINE)
+
         async def booted():
             return "fully booted" in (await self.run("core waitfullybooted"))[1]
 
