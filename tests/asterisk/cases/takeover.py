@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """An application's name that somebody else takes, and one that a channel enters twice in a row."""
 
+import asyncio
+import json
+
 from websockets.asyncio.client import connect
 
 from case import Difference, case, outcome
 from configuration import per_call, persistent
+from waiting import DEADLINE
 
 LOST = Difference(
     "registered again after a take-over",
@@ -26,9 +30,12 @@ async def taken_and_left(stage, subscribe_all):
     asterisk = await stage.asterisk(persistent(application, outbound={"subscribe_all": subscribe_all}))
     connection = await application.connection()
     await connection.expect("ApplicationRegistered")
-    async with inbound(asterisk, subscribeAll="true" if subscribe_all == "yes" else "false"):
+    async with inbound(asterisk, subscribeAll="true" if subscribe_all == "yes" else "false") as client:
         await connection.expect("ApplicationReplaced")
         await asterisk.user_event("theirs")
+        async with asyncio.timeout(DEADLINE):
+            while json.loads(await client.recv()).get("eventname") != "theirs":
+                pass
     await connection.expect("ApplicationRegistered")
     await asterisk.user_event("ours")
     await connection.expect("ChannelUserevent", eventname="ours")
@@ -40,7 +47,7 @@ async def taken_and_left(stage, subscribe_all):
         await connection.expect_channel("ChannelStateChange", "far.call1")
     await asterisk.hang_up("call1")
     await connection.expect_channel("StasisEnd", "call1")
-    assert not [message for message in connection.messages if message.fields.get("eventname") == "theirs"]
+    assert not [message for message in connection.messages if message.fields.get("eventname") == "theirs"], connection
     return outcome()
 
 
