@@ -39,7 +39,7 @@ def native_cell(case, result):
         return Cell(LEFT_OUT)
     if result.ended == PASSED:
         return Cell("pass" + (f", then {result.at_stop}" if result.at_stop else ""))
-    ended = f"{result.ended} ({first_line(result)})" if result.ended in (CRASHED, HUNG) else result.ended
+    ended = f"{result.ended} ({first_line(result)[:60]})"
     if any(result.ended in difference.ends for difference in case.differences):
         return Cell(ended)
     return Cell(ended, f"native was not expected to end so: {result.detail}")
