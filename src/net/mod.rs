@@ -6,11 +6,11 @@ mod proxy;
 mod resolve;
 mod stream;
 mod tls;
+mod trail;
 mod upgrade;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -18,11 +18,13 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 
 use crate::config::Client;
+use trail::Trail;
 
 pub use meter::{Link, Meter, Metered};
 pub use resolve::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;
+pub use trail::Step;
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +42,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn as_str(self) -> &'static str {
+    /// Its name for operators.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "name",
             Self::Tcp => "TCP",
@@ -98,15 +101,37 @@ pub async fn connect(
     user_agent: &str,
     memory: &Memory,
 ) -> Result<Connected, AttemptError> {
-    let progress = Progress::default();
+    within_timeout(client, user_agent, memory, &Trail::position()).await
+}
+
+/// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
+/// failed if the attempt did.
+pub async fn probe(client: &Client, user_agent: &str) -> Vec<Step> {
+    let trail = Trail::complete();
+    match within_timeout(client, user_agent, &Memory::default(), &trail).await {
+        Ok(mut connected) => {
+            // A peer that does not answer the Close is no failure of the attempt.
+            let _ = connected.websocket.close(None).await;
+        }
+        Err(error) => trail.failed(&error.cause),
+    }
+    trail.steps()
+}
+
+async fn within_timeout(
+    client: &Client,
+    user_agent: &str,
+    memory: &Memory,
+    trail: &Trail,
+) -> Result<Connected, AttemptError> {
     match timeout(
         client.connection_timeout,
-        attempt(client, user_agent, memory, &progress),
+        attempt(client, user_agent, memory, trail),
     )
     .await
     {
         Ok(outcome) => outcome,
-        Err(_) => Err(progress.timed_out(client.connection_timeout, memory)),
+        Err(_) => Err(trail.timed_out(client.connection_timeout, &memory.rotation)),
     }
 }
 
@@ -114,9 +139,9 @@ async fn attempt(
     client: &Client,
     user_agent: &str,
     memory: &Memory,
-    progress: &Progress,
+    trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    progress.enter(Stage::Resolve, None);
+    trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (client.uri.host.as_str(), client.port()),
@@ -124,20 +149,30 @@ async fn attempt(
     let addresses = resolve::resolve(host, port)
         .await
         .map_err(|error| AttemptError::new(Stage::Resolve, error))?;
-    let tcp = open(&memory.rotation.order(addresses), memory, progress).await?;
+    trail.passed(|| {
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|found| found.ip().to_string())
+            .collect();
+        format!("{host}: {}", addresses.join(", "))
+    });
+    let tcp = open(&memory.rotation.order(addresses), memory, trail).await?;
     let remote = tcp
         .peer_addr()
         .map_err(|error| AttemptError::new(Stage::Tcp, error))?;
     configure(&tcp, client).map_err(|error| AttemptError::new(Stage::Tcp, error))?;
 
-    let stream = secure(tcp, client, memory, progress, remote).await;
+    let stream = secure(tcp, client, memory, trail, remote).await;
     let upgraded = match stream {
         Ok(stream) => {
-            progress.enter(Stage::Upgrade, Some(remote));
+            trail.enter(Stage::Upgrade, Some(remote));
             let (stream, meter) = Metered::new(stream);
             upgrade::upgrade(stream, client, user_agent)
                 .await
-                .map(|websocket| (websocket, meter))
+                .map(|(websocket, protocol)| {
+                    trail.passed(|| upgrade::describe(protocol.as_deref()));
+                    (websocket, meter)
+                })
         }
         Err(error) => Err(error),
     };
@@ -154,16 +189,20 @@ async fn attempt(
 async fn open(
     addresses: &[SocketAddr],
     memory: &Memory,
-    progress: &Progress,
+    trail: &Trail,
 ) -> Result<TcpStream, AttemptError> {
     let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
     for &address in addresses {
-        progress.enter(Stage::Tcp, Some(address));
+        trail.enter(Stage::Tcp, Some(address));
         match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                trail.passed(|| "connected".into());
+                return Ok(stream);
+            }
             Err(error) => {
                 memory.rotation.failed(address);
                 last = AttemptError::new(Stage::Tcp, format!("{address}: {error}"));
+                trail.failed(&error.to_string());
             }
         }
     }
@@ -187,59 +226,25 @@ async fn secure(
     mut tcp: TcpStream,
     client: &Client,
     memory: &Memory,
-    progress: &Progress,
+    trail: &Trail,
     remote: SocketAddr,
 ) -> Result<Stream, AttemptError> {
     if let Some(proxy) = &client.proxy {
-        progress.enter(Stage::Proxy, Some(remote));
+        trail.enter(Stage::Proxy, Some(remote));
         proxy::tunnel(&mut tcp, proxy, &client.uri.host, client.port())
             .await
             .map_err(|cause| AttemptError::new(Stage::Proxy, cause))?;
+        trail.passed(|| format!("tunnel to {}:{}", client.uri.host, client.port()));
     }
     if !client.uses_tls() {
         return Ok(Stream::Plain(tcp));
     }
-    progress.enter(Stage::Tls, Some(remote));
-    memory
+    trail.enter(Stage::Tls, Some(remote));
+    let stream = memory
         .tls
         .handshake(tcp, client)
         .await
-        .map(|stream| Stream::Tls(Box::new(stream)))
-        .map_err(|cause| AttemptError::new(Stage::Tls, cause))
-}
-
-/// Where an attempt is, so that a deadline can say what it cut short.
-#[derive(Default)]
-struct Progress(Mutex<Option<(Stage, Option<SocketAddr>)>>);
-
-impl Progress {
-    fn enter(&self, stage: Stage, address: Option<SocketAddr>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((stage, address));
-    }
-
-    fn timed_out(&self, after: Duration, memory: &Memory) -> AttemptError {
-        let (stage, address) = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .unwrap_or((Stage::Resolve, None));
-        if let Some(address) = address {
-            memory.rotation.failed(address);
-        }
-        let who = address.map_or_else(String::new, |address| format!("{address}: "));
-        let what = match stage {
-            Stage::Resolve => "no answer from the name servers",
-            Stage::Tcp => "no answer to the connection request",
-            Stage::Proxy => "no answer from the proxy",
-            Stage::Tls => "the TLS handshake did not end",
-            Stage::Upgrade => "no complete answer to the upgrade request",
-        };
-        AttemptError::new(
-            stage,
-            format!(
-                "{who}{what} within {} ms (connection_timeout)",
-                after.as_millis()
-            ),
-        )
-    }
+        .map_err(|cause| AttemptError::new(Stage::Tls, cause))?;
+    trail.passed(|| tls::describe(&stream, client));
+    Ok(Stream::Tls(Box::new(stream)))
 }

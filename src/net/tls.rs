@@ -26,8 +26,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName,
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, ProtocolVersion,
+    RootCertStore, SignatureScheme,
 };
 
 use crate::config::{Client, TlsVersion};
@@ -61,6 +61,26 @@ impl TlsContext {
             .await
             .map_err(|error| explain(&error, client))
     }
+}
+
+/// What was agreed, for operators.
+pub(super) fn describe(stream: &TlsStream<TcpStream>, client: &Client) -> String {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2",
+    };
+    let suite = session
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str())
+        .unwrap_or("unknown cipher suite");
+    let checked = match (client.verify_server_cert, client.verify_server_hostname) {
+        (true, true) => "certificate and name verified",
+        (true, false) => "certificate verified, name not (verify_server_hostname)",
+        (false, true) => "name verified, certificate not (verify_server_cert)",
+        (false, false) => "certificate not verified (verify_server_cert)",
+    };
+    format!("{version}, {suite}, {checked}")
 }
 
 fn configure(client: &Client) -> Result<Arc<ClientConfig>, String> {

@@ -21,12 +21,12 @@ const READ_BUFFER: usize = 4 << 10;
 /// Frames gathered before the kernel is asked to take them.
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// Asks for the upgrade and judges the answer.
+/// Asks for the upgrade and judges the answer; gives the subprotocol that the server chose as well.
 pub(super) async fn upgrade<S: Link>(
     mut stream: Metered<S>,
     client: &Client,
     user_agent: &str,
-) -> Result<WebSocketStream<Metered<S>>, AttemptError> {
+) -> Result<(WebSocketStream<Metered<S>>, Option<String>), AttemptError> {
     let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
     let key = generate_key();
     stream
@@ -39,6 +39,10 @@ pub(super) async fn upgrade<S: Link>(
         .map_err(|error| fail(error.to_string()))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(fail)?;
+    let protocol = head
+        .values("Sec-WebSocket-Protocol")
+        .next()
+        .map(str::to_owned);
 
     let limit = usize::try_from(client.max_message_size).ok();
     let config = WebSocketConfig::default()
@@ -47,7 +51,17 @@ pub(super) async fn upgrade<S: Link>(
         .max_message_size(limit)
         .max_frame_size(limit);
     stream.begin_frames();
-    Ok(WebSocketStream::from_partially_read(stream, head.rest, Role::Client, Some(config)).await)
+    let websocket =
+        WebSocketStream::from_partially_read(stream, head.rest, Role::Client, Some(config)).await;
+    Ok((websocket, protocol))
+}
+
+/// What came of it, for operators.
+pub(super) fn describe(protocol: Option<&str>) -> String {
+    match protocol {
+        Some(protocol) => format!("the server speaks the subprotocol {protocol}"),
+        None => "the server chose no subprotocol".into(),
+    }
 }
 
 fn request(client: &Client, user_agent: &str, key: &str) -> String {
