@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""A websocket server, byte by byte, for an Asterisk to connect to: it resets, falls silent, stops reading, says half."""
+"""A websocket server, byte by byte, for an Asterisk to connect to: it resets, falls silent, stops reading."""
 
 import asyncio
 import base64
@@ -117,6 +117,7 @@ class Link(asyncio.Protocol):
         self._rest = message[20:]
 
     def other_half(self):
+        """Sends the rest of the request."""
         self.transport.write(self._rest)
         self._rest = b""
 

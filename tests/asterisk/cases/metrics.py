@@ -18,7 +18,8 @@ OPENMETRICS = "application/openmetrics-text"
 async def scrape(asterisk, user=None, method="GET"):
     """Status, headers and text of a request."""
     headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()} if user else {}
-    request = urllib.request.Request(f"http://127.0.0.1:{asterisk.http_port}/ariws/metrics", headers=headers, method=method)
+    uri = f"http://127.0.0.1:{asterisk.http_port}/ariws/metrics"
+    request = urllib.request.Request(uri, headers=headers, method=method)
 
     def perform():
         try:

@@ -127,7 +127,9 @@ async def debug(stage, which):
 
 
 async def set_filter(asterisk, **events):
-    reply = await asterisk.http("PUT", FILTER, body={kind: [{"type": name} for name in events[kind]] for kind in events})
+    """Filters by types of events, given as allowed or disallowed."""
+    body = {kind: [{"type": name} for name in names] for kind, names in events.items()}
+    reply = await asterisk.http("PUT", FILTER, body=body)
     assert reply.status == 200, reply
 
 

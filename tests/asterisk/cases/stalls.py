@@ -129,7 +129,11 @@ async def half_a_frame(stage):
 
 @case(
     "crash/silent after accept",
-    Difference("a silent server times out", "native waits for the answer to its upgrade request for ever", ends=("hung",)),
+    Difference(
+        "a silent server times out",
+        "native waits for the answer to its upgrade request for ever",
+        ends=("hung",),
+    ),
 )
 async def silent_after_accept(stage):
     """connection_timeout is for the whole attempt: the next ones follow, and the first that is answered is used."""
