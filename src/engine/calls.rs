@@ -267,9 +267,16 @@ impl Engine {
     async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Option<String> {
         let older = self.table().per_call.get(id).cloned()?;
         let session = &older.session;
-        // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
+        let farewell = async {
+            // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
+            session.has_left(&entry.channel_id).await;
+            if !session.has_channels_besides(&entry.channel_id) {
+                // The request that made the channel leave may be the last one.
+                session.has_answered().await;
+            }
+        };
         tokio::select! {
-            _ = timeout(LAST_WORDS, session.has_left(&entry.channel_id)) => {}
+            _ = timeout(LAST_WORDS, farewell) => {}
             () = entry.cancelled.cancelled() => {}
         }
         if !session.is_stopping()

@@ -18,7 +18,7 @@ use crate::protocol::{self, Request, Response};
 
 /// Requests of one session that may be waiting, running, or answered and not sent. At this many nothing more is read from
 /// the application, so that one that asks without listening fills its own network buffers instead of the host's memory.
-const INTAKE: usize = 64;
+const INTAKE: u32 = 64;
 
 /// The requests of one session.
 #[derive(Debug)]
@@ -44,9 +44,15 @@ struct Job {
 impl Requests {
     pub(super) fn new() -> Self {
         Self {
-            intake: Arc::new(Semaphore::new(INTAKE)),
+            intake: Arc::new(Semaphore::new(INTAKE as usize)),
             queue: Mutex::default(),
         }
+    }
+
+    /// Waits until every request is answered and its answer handed over; nothing more is read meanwhile.
+    pub(super) async fn answered(&self) {
+        // The semaphore is never closed.
+        let _ = self.intake.acquire_many(INTAKE).await;
     }
 
     /// The next job; a runner that finds none, or finds too many runners, has ended.

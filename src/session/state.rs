@@ -230,6 +230,11 @@ impl Session {
         }
     }
 
+    /// Waits until the application has the answer to every request that it sent.
+    pub async fn has_answered(&self) {
+        self.requests.answered().await;
+    }
+
     /// Whether other channels are in a per-call session's application than one that leaves it.
     pub fn has_channels_besides(&self, leaving: &str) -> bool {
         self.call

@@ -48,7 +48,7 @@ fn an_application_that_one_took_and_left_is_registered_again() {
     let mut connection = server.accept();
     connection.summary();
     library.inbound_opened("uuid-1", "127.0.0.1:4000", "app1");
-    host.take_away("app1");
+    host.set_registered("app1", false);
     library.inbound_closed("uuid-1");
     assert_eq!(connection.summary(), "ApplicationRegistered app1");
     assert!(host.has("app1"));
@@ -59,7 +59,7 @@ fn a_channel_that_enters_an_application_left_behind_has_it_registered_again() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let library = Library::load(&host, &configuration);
-    host.take_away("app1");
+    host.set_registered("app1", false);
     assert_eq!(
         library.stasis_start("app1", "1", "Local/1"),
         Ok("app1".into())

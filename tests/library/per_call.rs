@@ -302,6 +302,28 @@ fn a_stasis_end_that_comes_after_the_next_start_reaches_the_old_connection() {
 }
 
 #[test]
+fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_closes_its_connection()
+{
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut old = enter(&library, &server, "1");
+    old.send(
+        r#"{"type":"RESTRequest","request_id":"1","method":"POST","uri":"channels/1/continue"}"#,
+    );
+    let request = host.wait_for_request("channels/1/continue");
+    leave(&library, "1");
+    assert_eq!(old.summary(), format!("StasisEnd {APPLICATION}"));
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    assert!(old.is_quiet());
+    library.complete(request.id, 204, None);
+    assert_eq!(old.json()["status_code"], 204);
+    assert_eq!(old.wait_for_close(), 1000);
+    server.accept();
+    assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
+}
+
+#[test]
 fn shutting_a_call_down_by_command_ends_its_stasis() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = per_call(&server);
