@@ -157,6 +157,14 @@ class Connection(Watched):
         await self.until(lambda: self.ended, "end of the connection", seconds)
         return self.close_code
 
+    async def stays(self, seconds):
+        """Asserts that the connection does not end within the window."""
+        try:
+            await self.closed(seconds)
+        except Missing:
+            return
+        raise AssertionError(f"unexpected end; {self}")
+
 
 class Application(Watched):
     """A server with a port of its own, which stays reserved while it does not listen."""

@@ -5,7 +5,7 @@ from case import case, facts, outcome, sure
 from cases.per_call import call_in_stasis
 from configuration import per_call
 from differences import NOISE, registered_first
-from waiting import Missing, poll
+from waiting import DEADLINE, Missing, poll
 
 ABSENCE = 1.0
 FEW = {"reconnect_attempts": 3}
@@ -122,7 +122,7 @@ async def caller_hangs_up_while_connecting(stage):
     await application.until(lambda: application.handshakes, "first attempt")
     await asterisk.hang_up("call1")
     try:
-        await asterisk.no_channels(ABSENCE)
+        await asterisk.no_channels(2 * ABSENCE)
         gone = True
     except Missing:
         gone = False
@@ -174,7 +174,7 @@ async def operator_shuts_down(stage):
     await connection.expect("ApplicationUnregistered")
     code = await connection.closed()
     try:
-        status = await asterisk.came_back(seconds=ABSENCE)
+        status = await asterisk.came_back(seconds=ABSENCE if stage.native else DEADLINE)
     except Missing:
         status = []
     await asterisk.http("DELETE", "channels/call1")

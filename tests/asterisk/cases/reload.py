@@ -201,6 +201,7 @@ async def password_changed(stage):
     application = await stage.application()
     asterisk = await stage.asterisk(persistent(application))
     connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
     await connection.ask("GET", "asterisk/ping", 200)
     asterisk.configure(persistent(application), users={"user1": {"password": "another"}})
     await asterisk.cli("module reload res_ari.so")
@@ -215,6 +216,7 @@ async def made_read_only(stage):
     application = await stage.application()
     asterisk = await stage.asterisk(persistent(application))
     connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
     await connection.ask("PUT", "deviceStates/Stasis:lamp?deviceState=INUSE", 204)
     user = {"password": "userpass", "read_only": "yes"}
     asterisk.configure(persistent(application), users={"user1": user})

@@ -24,6 +24,15 @@ def query(**parameters):
     return [{"name": name, "value": value} for name, value in parameters.items()]
 
 
+async def is_gone(asterisk, path):
+    """Asterisk answers, or sends the event, before the thing is gone."""
+
+    async def gone():
+        return (await asterisk.http("GET", path)).status == 404
+
+    await poll(gone, f"end of {path}")
+
+
 async def end(connection, *channels):
     for channel in channels:
         await connection.ask("DELETE", f"channels/{channel}", 204)
@@ -140,11 +149,7 @@ async def bridges(stage):
     await connection.expect_channel("ChannelLeftBridge", "call1")
     await connection.ask("POST", "bridges/bridge1/removeChannel?channel=call1", 422)
     await connection.ask("DELETE", "bridges/bridge1", 204)
-
-    async def gone():
-        return (await asterisk.http("GET", "bridges/bridge1")).status == 404
-
-    await poll(gone, "end of the bridge")
+    await is_gone(asterisk, "bridges/bridge1")
     await connection.ask("GET", "bridges/bridge1", 404)
     await end(connection, "call1")
     return outcome(connection, ignored=EVENTS)
@@ -163,6 +168,7 @@ async def playbacks(stage):
     await connection.ask("POST", "playbacks/play1/control?operation=dance", 400)
     await connection.ask("DELETE", "playbacks/play1", 204)
     await connection.expect("PlaybackFinished")
+    await is_gone(asterisk, "playbacks/play1")
     await connection.ask("GET", "playbacks/play1", 404)
     await end(connection, "call1")
     return outcome(connection, ignored=EVENTS)

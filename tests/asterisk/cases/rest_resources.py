@@ -231,6 +231,7 @@ async def big_message(stage):
     application = await stage.application()
     await stage.asterisk(persistent(application))
     connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
     body = json.dumps({"variable": "LONG", "value": "x" * 100_000})
     more = {"content_type": "application/json", "message_body": body}
     if stage.native:
