@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
+use serde_json::json;
 
 use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
@@ -308,9 +309,7 @@ fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_clo
     let configuration = per_call(&server);
     let library = Library::load(&host, &configuration);
     let mut old = enter(&library, &server, "1");
-    old.send(
-        r#"{"type":"RESTRequest","request_id":"1","method":"POST","uri":"channels/1/continue"}"#,
-    );
+    old.send(&json!({"type": "RESTRequest", "request_id": "1", "method": "POST", "uri": "channels/1/continue"}));
     let request = host.wait_for_request("channels/1/continue");
     leave(&library, "1");
     assert_eq!(old.summary(), format!("StasisEnd {APPLICATION}"));
