@@ -21,8 +21,9 @@
  *   contexts, commands, metrics
  *   module         load, reload, unload
  *
- * No lock is held here while the library is called, and none that a callback needs. What differs between versions is
- * found by the Makefile in the installed headers (HAVE_...), never from a version number.
+ * No lock of this file is held while the library is called. Asterisk holds one of its own while it loads, reloads and
+ * unloads modules, which requests may wait for: unload_module looks after that. What differs between versions is found by
+ * the Makefile in the installed headers (HAVE_...), never from a version number.
  */
 
 /*** MODULEINFO
@@ -42,6 +43,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include "asterisk/app.h"
@@ -62,6 +64,7 @@
 #include "asterisk/stasis_app.h"
 #include "asterisk/stasis_app_impl.h"
 #include "asterisk/strings.h"
+#include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
 #include "ariws.h"
@@ -70,6 +73,7 @@
 #define LIBRARY "libariws.so.0"
 #define UNLOAD_GRACE_MS 2000
 #define EXIT_GRACE_MS 1000
+#define LEAVE_SECONDS 2
 #define HANDLER_SECONDS 5
 
 /* ---- The library ------------------------------------------------------------------------------------------------ */
@@ -167,12 +171,78 @@ static void on_log(void *userdata, int32_t level, const char *subject, const cha
     }
 }
 
+/* ---- Who is inside ---------------------------------------------------------------------------------------------- */
+
+/* Threads of Asterisk's and the library's that are in code of this file, or that wait in Asterisk for a lock which the
+   unloading of modules holds. Nobody comes in once it is closed. */
+static struct {
+    int inside;
+    int closed;
+} gate;
+
+AST_MUTEX_DEFINE_STATIC(gate_lock);
+static ast_cond_t gate_left;
+
+static int gate_enter(void)
+{
+    int closed;
+
+    ast_mutex_lock(&gate_lock);
+    closed = gate.closed;
+    if (!closed) {
+        gate.inside++;
+    }
+    ast_mutex_unlock(&gate_lock);
+    return closed ? -1 : 0;
+}
+
+static void gate_leave(void)
+{
+    ast_mutex_lock(&gate_lock);
+    if (!--gate.inside) {
+        ast_cond_signal(&gate_left);
+    }
+    ast_mutex_unlock(&gate_lock);
+}
+
+static void gate_open(void)
+{
+    ast_mutex_lock(&gate_lock);
+    gate.closed = 0;
+    ast_mutex_unlock(&gate_lock);
+}
+
+static struct timespec deadline_after(int seconds)
+{
+    struct timeval end = ast_tvadd(ast_tvnow(), ast_tv(seconds, 0));
+    struct timespec deadline = {.tv_sec = end.tv_sec, .tv_nsec = end.tv_usec * 1000};
+
+    return deadline;
+}
+
+/* Closes it and waits until nobody is inside; gives how many stayed. */
+static int gate_close(void)
+{
+    struct timespec deadline = deadline_after(LEAVE_SECONDS);
+    int inside;
+
+    ast_mutex_lock(&gate_lock);
+    gate.closed = 1;
+    while (gate.inside && !ast_cond_timedwait(&gate_left, &gate_lock, &deadline)) {
+    }
+    inside = gate.inside;
+    ast_mutex_unlock(&gate_lock);
+    return inside;
+}
+
 /* ---- Channels in Stasis ----------------------------------------------------------------------------------------- */
 
 /* A channel that runs our Stasis(). */
 struct call {
     /* The connection of its application is lost for good. */
     int failed;
+    /* stasis_app_exec has returned, or was not called. */
+    int over;
     /* The name that stasis_app_exec was given. */
     char *application;
     char channel_id[0];
@@ -218,15 +288,14 @@ static int call_failed(struct call *call)
     return failed;
 }
 
-/* Ends Stasis for a channel, if it has begun. */
-static void channel_leave_stasis(const char *channel_id)
+static int call_over(struct call *call)
 {
-    struct stasis_app_control *control = stasis_app_control_find_by_channel_id(channel_id);
+    int over;
 
-    if (control) {
-        stasis_app_control_continue(control, NULL, NULL, -1);
-        ao2_ref(control, -1);
-    }
+    ao2_lock(call);
+    over = call->over;
+    ao2_unlock(call);
+    return over;
 }
 
 /* Whether Asterisk lists the channel with the application, where an application can move it without our seeing it. */
@@ -244,35 +313,33 @@ static int application_has_channel(const char *application, const char *channel_
     return found;
 }
 
+/* Notes that the channel's application is gone for good; -1 if it is not in that application. */
+static int call_fail(struct call *call, const char *application)
+{
+    /* It may be late, and the channel in another application's hands by now. */
+    if (strcmp(call->application, application) && !application_has_channel(application, call->channel_id)) {
+        return -1;
+    }
+    ao2_lock(call);
+    call->failed = 1;
+    ao2_unlock(call);
+    return 0;
+}
+
 static void on_stasis_failed(void *userdata, const char *channel_id, const char *application)
 {
     struct call *call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
+    struct stasis_app_control *control = NULL;
 
-    if (call) {
-        /* It may be late, and the channel in another application's hands by now. */
-        int concerned = !strcmp(call->application, application) || application_has_channel(application, channel_id);
-
-        if (concerned) {
-            ao2_lock(call);
-            call->failed = 1;
-            ao2_unlock(call);
-        }
-        ao2_ref(call, -1);
-        if (!concerned) {
-            return;
+    if (!call || !call_fail(call, application)) {
+        /* Where Stasis() has looked for a failure and found none, stasis_app_exec is a moment from making the control. */
+        while (!(control = stasis_app_control_find_by_channel_id(channel_id)) && call && !call_over(call)) {
+            usleep(1000);
         }
     }
-    channel_leave_stasis(channel_id);
-}
-
-/* A failure that came after Stasis() had looked for one, and before stasis_app_exec had made the channel known. */
-static void channel_entered_stasis(struct ast_json *event)
-{
-    const char *channel_id = ast_json_string_get(ast_json_object_get(ast_json_object_get(event, "channel"), "id"));
-    struct call *call = channel_id ? ao2_find(calls, channel_id, OBJ_SEARCH_KEY) : NULL;
-
-    if (call && call_failed(call)) {
-        channel_leave_stasis(channel_id);
+    if (control) {
+        stasis_app_control_continue(control, NULL, NULL, -1);
+        ao2_ref(control, -1);
     }
     ao2_cleanup(call);
 }
@@ -360,6 +427,22 @@ static void application_set_ownership(struct application *application, enum owne
     ao2_unlock(application);
 }
 
+/* Whether Asterisk has the application, and without a subscription. Then somebody has it registered: one that was
+   unregistered stays only for its subscriptions. */
+static int application_is_bare(const char *name)
+{
+    static const char *const kinds[] = {"channel_ids", "bridge_ids", "endpoint_ids", "device_names"};
+    struct ast_json *json = stasis_app_to_json(name);
+    size_t index;
+    int bare = json != NULL;
+
+    for (index = 0; bare && index < ARRAY_LEN(kinds); index++) {
+        bare = !ast_json_array_size(ast_json_object_get(json, kinds[index]));
+    }
+    ast_json_unref(json);
+    return bare;
+}
+
 static void takeover_free(struct takeover *takeover)
 {
     ao2_ref(takeover->application, -1);
@@ -388,8 +471,11 @@ static void takeover_ended(void *value)
     struct takeover *takeover;
 
     while ((takeover = takeover_of_thread())) {
-        application_set_ownership(takeover->application, RELEASED);
-        /* The library registers it again. */
+        /* Another client may have taken it from this one. */
+        if (!application_is_bare(takeover->application->name)) {
+            application_set_ownership(takeover->application, RELEASED);
+        }
+        /* The library registers what is free. */
         library.inbound_closed(instance, takeover->session_id);
         takeover_free(takeover);
     }
@@ -436,8 +522,6 @@ static void application_event(void *data, const char *name, struct ast_json *eve
 
     if (!strcmp(type, "ApplicationReplaced") && !registering) {
         application_taken(data);
-    } else if (!strcmp(type, "StasisStart")) {
-        channel_entered_stasis(event);
     }
 #ifdef HAVE_STASIS_APP_EVENT_ALLOWED
     if (!stasis_app_event_allowed(name, event)) {
@@ -539,6 +623,8 @@ static void on_app_unregister(void *userdata, const char *name)
     struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY | OBJ_UNLINK);
 
     if (application && application_ownership(application) == OURS) {
+        /* Older versions keep an application for its subscriptions to everything, and would take it for registered. */
+        application_set_scope(name, 0);
         stasis_app_unregister(name);
     }
     ao2_cleanup(application);
@@ -555,8 +641,8 @@ static int32_t on_app_is_registered(void *userdata, const char *name)
 
 /* ---- Requests --------------------------------------------------------------------------------------------------- */
 
-/* Requests for Asterisk's modules that run now. They wait for the lock that is held while a module is unloaded. */
-static int module_requests;
+/* As much as Asterisk takes over its own websockets. Much of it copies such texts to the stack. */
+#define MAX_REQUEST 65535
 
 static enum ast_http_method request_method(const char *name)
 {
@@ -596,7 +682,9 @@ static int request_parameters(const ariws_request *request, struct ast_variable 
 
 #ifdef HAVE_ARI_INVOKE_SOURCE
 
-/* Here Asterisk checks name and password itself, for every request. */
+/* Here Asterisk checks name and password itself, for every request. Some versions look at the peer's address as well. */
+static struct ast_tcptls_session_instance nobody;
+
 static void request_invoke(const ariws_request *request, struct ast_variable *parameters, struct ast_json *body,
                            struct ast_ari_response *response)
 {
@@ -612,7 +700,7 @@ static void request_invoke(const ariws_request *request, struct ast_variable *pa
         headers = ast_variable_new("Authorization", header, "");
     }
     if (headers) {
-        ast_ari_invoke(NULL, ARI_INVOKE_SOURCE_WEBSOCKET, NULL, request->path, request_method(request->method), parameters,
+        ast_ari_invoke(&nobody, ARI_INVOKE_SOURCE_WEBSOCKET, NULL, request->path, request_method(request->method), parameters,
                        headers, body, response);
     } else {
         ast_ari_response_alloc_failed(response);
@@ -687,6 +775,7 @@ static void debug_request(const ariws_request *request)
 static void request_answer(const ariws_request *request, struct ast_ari_response *response, int debug)
 {
     char *text = NULL;
+    int32_t result;
 
     if (response->fd >= 0) {
         /* A file: websocket messages carry JSON only. */
@@ -700,10 +789,11 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
         ast_verbose("<--- Sending ARI response to %s --->\n%d %s\n%s\n\n", request->session_id, response->response_code,
                     S_OR(response->response_text, ""), S_OR(text, ""));
     }
-    if (library.request_complete(instance, request->id, response->response_code, response->response_text, text,
-                                 text ? strlen(text) : 0) == ARIWS_ERROR_ARGUMENT) {
-        ast_log(LOG_ERROR, "Asterisk answers %s %s with status %d\n", request->method, request->path,
-                response->response_code);
+    result = library.request_complete(instance, request->id, response->response_code, response->response_text, text,
+                                      text ? strlen(text) : 0);
+    if (result != ARIWS_OK && result != ARIWS_ERROR_NOT_FOUND && result != ARIWS_ERROR_UNLOADED) {
+        ast_log(LOG_ERROR, "Asterisk's answer to %s %s, with status %d, cannot be sent: %s\n", request->method, request->path,
+                response->response_code, library.result_text(result));
         library.request_complete(instance, request->id, 500, NULL, NULL, 0);
     }
     ast_json_free(text);
@@ -711,31 +801,58 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
     ast_free(response->headers);
 }
 
+static size_t request_size(const ariws_request *request)
+{
+    size_t size = strlen(request->path) + request->body_length;
+    size_t index;
+
+    for (index = 0; index < request->parameters_count; index++) {
+        size += request->parameters[index].name_length + request->parameters[index].value_length;
+    }
+    return size;
+}
+
+static void request_run(const ariws_request *request, struct ast_ari_response *response)
+{
+    struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
+    struct ast_variable *parameters = NULL;
+
+    if (request_size(request) > MAX_REQUEST) {
+        ast_ari_response_error(response, 413, "Request Entity Too Large", "Request body too large");
+    } else if (!body) {
+        ast_ari_response_error(response, 400, "Bad request", "Unable to parse 'message_body' as 'application/json'.");
+    } else if (!response->headers || request_parameters(request, &parameters)) {
+        ast_ari_response_alloc_failed(response);
+    } else {
+        request_invoke(request, parameters, body, response);
+    }
+    ast_variables_destroy(parameters);
+    ast_json_unref(body);
+}
+
 static void on_ari_request(void *userdata, const ariws_request *request)
 {
     struct ast_ari_response response = {.fd = -1, .headers = ast_str_create(80)};
-    struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
-    struct ast_variable *parameters = NULL;
-    int for_modules = ast_begins_with(request->path, "asterisk/modules");
     int debug = stasis_app_get_debug_by_name(request->application);
+    sigset_t urgent;
+    sigset_t before;
 
     if (debug) {
         debug_request(request);
     }
-    if (for_modules) {
-        ast_atomic_fetchadd_int(&module_requests, 1);
+    if (gate_enter()) {
+        ast_ari_response_error(&response, 503, "Service Unavailable", "The module is being unloaded");
+        request_answer(request, &response, debug);
+        return;
     }
-    if (!response.headers || !body || request_parameters(request, &parameters)) {
-        ast_ari_response_alloc_failed(&response);
-    } else {
-        request_invoke(request, parameters, body, &response);
-    }
+    /* Threads that Asterisk starts from here inherit the mask, and it wakes them with this signal. */
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, &before);
+    request_run(request, &response);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     request_answer(request, &response, debug);
-    if (for_modules) {
-        ast_atomic_fetchadd_int(&module_requests, -1);
-    }
-    ast_variables_destroy(parameters);
-    ast_json_unref(body);
+    gate_leave();
 }
 
 /* ---- Dialplan contexts ------------------------------------------------------------------------------------------ */
@@ -751,7 +868,7 @@ static int context_is_of(const char *name, const char *registrar)
     return context && !strcmp(ast_get_context_registrar(context), registrar);
 }
 
-static int32_t on_context_create(void *userdata, const char *name, const char *app)
+static int32_t context_create(const char *name, const char *app)
 {
     if (!ast_context_find(name)) {
         if (!ast_context_find_or_create(NULL, NULL, name, REGISTRAR)) {
@@ -768,15 +885,28 @@ static int32_t on_context_create(void *userdata, const char *name, const char *a
     return ARIWS_CONTEXT_CREATED;
 }
 
+static int32_t on_context_create(void *userdata, const char *name, const char *app)
+{
+    int32_t result;
+
+    /* It is a recursive lock: without it a context could go between two looks at it. */
+    ast_wrlock_contexts();
+    result = context_create(name, app);
+    ast_unlock_contexts();
+    return result;
+}
+
 static void on_context_destroy(void *userdata, const char *name)
 {
     struct ast_context *context;
 
+    ast_wrlock_contexts();
     ast_context_destroy_by_name(name, REGISTRAR);
     context = ast_context_find(name);
     if (context && context_is_of(name, STASIS_REGISTRAR) && !ast_walk_context_extensions(context, NULL)) {
         ast_context_destroy_by_name(name, STASIS_REGISTRAR);
     }
+    ast_unlock_contexts();
 }
 
 /* ---- Stasis() --------------------------------------------------------------------------------------------------- */
@@ -810,19 +940,17 @@ static int serve_until(struct ast_channel *chan, int event)
 {
     while (!ast_check_hangup(chan)) {
         int ready = -1;
-        int for_ever = -1;
-        struct ast_channel *readable;
+        int left = INT_MAX;
+        struct ast_channel *readable = ast_waitfor_nandfds(&chan, 1, &event, 1, NULL, &ready, &left);
         struct ast_frame *frame;
 
-        errno = 0;
-        readable = ast_waitfor_nandfds(&chan, 1, &event, 1, NULL, &ready, &for_ever);
         if (ready >= 0) {
             return 0;
         }
+        if (left < 0) {
+            return -1;
+        }
         if (!readable) {
-            if (errno && errno != EINTR && errno != EAGAIN) {
-                return -1;
-            }
             continue;
         }
         frame = ast_read(chan);
@@ -858,6 +986,8 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
     close(start.event);
     if (start.result == ARIWS_ERROR_NOT_FOUND) {
         ast_log(LOG_WARNING, "%s: Stasis app '%s' doesn't exist\n", name, app);
+    } else if (!ast_strlen_zero(message)) {
+        ast_log(LOG_WARNING, "%s: Stasis(%s): %s\n", name, app, message);
     }
     return start.application;
 }
@@ -877,9 +1007,12 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
         if (!call_failed(call) && !ast_check_hangup(chan)) {
             result = stasis_app_exec(chan, application, argc, argv);
         }
-        if (call_failed(call)) {
+        ao2_lock(call);
+        call->over = 1;
+        if (call->failed) {
             result = -1;
         }
+        ao2_unlock(call);
         ao2_unlink(calls, call);
         ao2_ref(call, -1);
     }
@@ -887,6 +1020,9 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
     ast_free(application);
     return result;
 }
+
+/* Channels that run Stasis(). */
+static int channels;
 
 static int stasis_exec(struct ast_channel *chan, const char *data)
 {
@@ -902,8 +1038,11 @@ static int stasis_exec(struct ast_channel *chan, const char *data)
     AST_STANDARD_APP_ARGS(args, parse);
     if (ast_strlen_zero(args.app)) {
         ast_log(LOG_WARNING, "Stasis app_name argument missing\n");
-    } else {
+    } else if (!gate_enter()) {
+        ast_atomic_fetchadd_int(&channels, 1);
         result = stasis_run(chan, args.app, args.argc - 1, args.arguments);
+        ast_atomic_fetchadd_int(&channels, -1);
+        gate_leave();
     }
     pbx_builtin_setvar_helper(chan, "STASISSTATUS", result ? "FAILED" : "SUCCESS");
     /* A failure does not hang the channel up: the dialplan is to handle it. */
@@ -946,7 +1085,7 @@ static void take_text(void *data, const char *text, size_t length)
 {
     struct ast_str **output = data;
 
-    ast_str_append_substr(output, 0, text, length);
+    ast_str_append(output, 0, "%.*s", (int) length, text);
 }
 
 /* The words as the library knows them. */
@@ -964,6 +1103,8 @@ static char *command_run(struct ast_cli_args *a)
     const char *words[AST_MAX_ARGS];
     struct ast_str *output = ast_str_create(1024);
     int32_t result;
+    char *line;
+    char *rest;
 
     if (!output) {
         return CLI_FAILURE;
@@ -975,7 +1116,10 @@ static char *command_run(struct ast_cli_args *a)
         ast_free(output);
         return CLI_SHOWUSAGE;
     }
-    ast_cli(a->fd, "%s", ast_str_buffer(output));
+    /* Line by line: what a slow console does not take of one piece at once is cut off. */
+    for (rest = ast_str_buffer(output); !ast_strlen_zero(rest) && (line = strsep(&rest, "\n"));) {
+        ast_cli(a->fd, "%s\n", line);
+    }
     ast_free(output);
     if (result != ARIWS_OK && result != ARIWS_ERROR_COMMAND) {
         ast_cli(a->fd, "%s\n", library.result_text(result));
@@ -988,6 +1132,7 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
     struct command *command = (struct command *) e;
     const char *words[AST_MAX_ARGS];
     struct candidates candidates = {0, NULL};
+    char *result;
 
     switch (cmd) {
     case CLI_INIT:
@@ -1000,7 +1145,12 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
         library.cli_complete(instance, words, a->pos, a->word, take_candidate, &candidates);
         return candidates.found;
     default:
-        return command_run(a);
+        if (gate_enter()) {
+            return CLI_FAILURE;
+        }
+        result = command_run(a);
+        gate_leave();
+        return result;
     }
 }
 
@@ -1108,8 +1258,8 @@ static int is_user(struct ast_variable *headers)
     return matches;
 }
 
-static int metrics_respond(struct ast_tcptls_session_instance *ser, const struct ast_http_uri *uri, const char *path,
-                           enum ast_http_method method, struct ast_variable *parameters, struct ast_variable *headers)
+static void metrics_write(struct ast_tcptls_session_instance *ser, enum ast_http_method method,
+                          struct ast_variable *headers)
 {
     struct ast_str *header = ast_str_create(128);
     struct ast_str *body = ast_str_create(8192);
@@ -1120,7 +1270,7 @@ static int metrics_respond(struct ast_tcptls_session_instance *ser, const struct
         ast_free(header);
         ast_free(body);
         ast_http_error(ser, 500, "Server Error", "Out of memory");
-        return 0;
+        return;
     }
     if (method != AST_HTTP_GET && method != AST_HTTP_HEAD) {
         status = 405;
@@ -1134,11 +1284,21 @@ static int metrics_respond(struct ast_tcptls_session_instance *ser, const struct
         status = 503;
         title = "Service Unavailable";
     } else {
-        ast_str_set(&header, 0, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"
-                                "Cache-Control: no-store\r\n");
+        ast_str_set(&header, 0, "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n");
     }
     /* It frees both. */
     ast_http_send(ser, method, status, title, header, body, 0, 0);
+}
+
+static int metrics_respond(struct ast_tcptls_session_instance *ser, const struct ast_http_uri *uri, const char *path,
+                           enum ast_http_method method, struct ast_variable *parameters, struct ast_variable *headers)
+{
+    if (gate_enter()) {
+        ast_http_error(ser, 503, "Service Unavailable", "The module is being unloaded");
+        return 0;
+    }
+    metrics_write(ser, method, headers);
+    gate_leave();
     return 0;
 }
 
@@ -1225,8 +1385,7 @@ static void takeovers_forget(void)
 /* Waits until no thread of Asterisk's can be in our handler any more, which takes a moment since it never blocks. */
 static int handler_left(void)
 {
-    struct timeval end = ast_tvadd(ast_tvnow(), ast_tv(HANDLER_SECONDS, 0));
-    struct timespec deadline = {.tv_sec = end.tv_sec, .tv_nsec = end.tv_usec * 1000};
+    struct timespec deadline = deadline_after(HANDLER_SECONDS);
     int left;
 
     takeovers_forget();
@@ -1248,11 +1407,13 @@ static void tables_free(void)
     ao2_cleanup(calls);
     calls = NULL;
     ast_cond_destroy(&registrations_gone);
+    ast_cond_destroy(&gate_left);
 }
 
 static int tables_create(void)
 {
     ast_cond_init(&registrations_gone, NULL);
+    ast_cond_init(&gate_left, NULL);
     if (pthread_key_create(&takeover_key, takeover_ended)) {
         ast_log(LOG_ERROR, "The process has no pthread key left\n");
         return -1;
@@ -1278,20 +1439,24 @@ static void registered_remove(void)
 
 static int unload_module(void)
 {
-    int count = ao2_container_count(calls);
-    int32_t result;
+    int count = ast_atomic_fetchadd_int(&channels, 0);
+    int32_t result = ARIWS_OK;
 
     if (count) {
         ast_log(LOG_WARNING, "Not unloaded: %d channel%s in Stasis\n", count, count == 1 ? " is" : "s are");
         return -1;
     }
-    if (ast_atomic_fetchadd_int(&module_requests, 0)) {
-        ast_log(LOG_WARNING, "Not unloaded: an application's request for a module is under way\n");
-        return -1;
+    /* Asterisk holds its list of modules locked, and a request may wait for that: then this must not wait for the request. */
+    count = gate_close();
+    if (!count) {
+        result = library.unload(instance, UNLOAD_GRACE_MS);
     }
-    result = library.unload(instance, UNLOAD_GRACE_MS);
-    if (result != ARIWS_OK && result != ARIWS_ERROR_UNLOADED) {
-        ast_log(LOG_WARNING, "Not unloaded: %s\n", library.result_text(result));
+    if (count || (result != ARIWS_OK && result != ARIWS_ERROR_UNLOADED)) {
+        ast_log(LOG_WARNING, "Not unloaded: %s\n", count ? "a request, a call or a command is under way"
+                                                         : library.result_text(result));
+        if (!ast_shutting_down()) {
+            gate_open();
+        }
         return -1;
     }
     if (!handler_left()) {
@@ -1319,6 +1484,24 @@ static int reload_module(void)
     return result == ARIWS_OK ? 0 : -1;
 }
 
+/* Asterisk compares build options, not versions; and between versions ast_ari_invoke got other arguments. The function
+   looked for here came with them. */
+static int headers_fit(void)
+{
+#ifdef HAVE_ARI_INVOKE_SOURCE
+    int built_for_new = 1;
+#else
+    int built_for_new = 0;
+#endif
+    int is_new = dlsym(RTLD_DEFAULT, "ast_http_parse_post_form") != NULL;
+
+    if (is_new != built_for_new) {
+        ast_log(LOG_ERROR, "This module was built with the headers of %s Asterisk than this, %s. Build it again with this "
+                "one's headers.\n", is_new ? "an older" : "a newer", ast_get_version());
+    }
+    return is_new == built_for_new;
+}
+
 static enum ast_module_load_result load_module(void)
 {
     if (pbx_findapp("Stasis")) {
@@ -1327,7 +1510,7 @@ static enum ast_module_load_result load_module(void)
         return AST_MODULE_LOAD_DECLINE;
     }
     native = has_native_commands();
-    if (sections_are_native() || library_open()) {
+    if (!headers_fit() || sections_are_native() || library_open()) {
         return AST_MODULE_LOAD_DECLINE;
     }
     if (tables_create()) {
@@ -1365,5 +1548,5 @@ AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "ARI outbound websocke
     .reload = reload_module,
     /* After app_stasis: if that finds its application taken, Asterisk does not start at all. */
     .load_pri = AST_MODPRI_DEFAULT + 1,
-    .requires = "res_ari,res_stasis,res_http_websocket",
+    .requires = "res_ari,res_stasis",
 );
