@@ -5,7 +5,7 @@ import re
 
 from case import Difference, case, outcome
 from configuration import per_call, persistent
-from watch import settled
+from watch import library_threads, settled
 
 PING = {"method": "GET", "uri": "asterisk/ping", "status": 200}
 FILTER = "applications/testapp/eventFilter"
@@ -40,10 +40,10 @@ async def unload_during_call(stage):
 
 @case("module/reload, unload and load again and again", ours_only=True)
 async def again_and_again(stage):
-    """Ten rounds: the connection is made anew each time, and no thread and no file is left over."""
+    """Ten rounds: the connection is made anew each time, and no thread of the library and no file is left over."""
     application = await stage.application()
     asterisk = await stage.asterisk(persistent(application), per_call(application, name="calls", apps="callapp"))
-    held = []
+    files = []
     for _ in range(10):
         connection = await application.connection()
         await connection.expect("ApplicationRegistered")
@@ -51,10 +51,11 @@ async def again_and_again(stage):
         text = await asterisk.cli("module unload res_ariws.so")
         assert "Unloaded" in text, text
         assert await connection.closed() == 1000
-        held.append(await settled(asterisk))
+        assert library_threads(asterisk) == 0
+        files.append((await settled(asterisk))[1])
         text = await asterisk.cli("module load res_ariws.so")
         assert "Loaded" in text, text
-    assert held[-1] <= held[1], f"threads and files after each round: {held}"
+    assert files[-1] <= files[1], f"open files after each round: {files}"
     return outcome()
 
 
