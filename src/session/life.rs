@@ -215,7 +215,6 @@ impl Session {
         let owner = Wire {
             session: self,
             number,
-            pretty: self.context().config().general.pretty,
         };
         let patience = Patience {
             write_timeout: settings
@@ -341,7 +340,6 @@ impl Session {
 struct Wire<'a> {
     session: &'a Arc<Session>,
     number: u64,
-    pretty: bool,
 }
 
 impl Owner for Wire<'_> {
@@ -372,7 +370,8 @@ impl Owner for Wire<'_> {
     }
 
     fn spelled(&self, message: &Message) -> Frame {
-        if self.pretty {
+        // Looked up for each message: a reload changes it on connections that are open.
+        if self.session.context().config().general.pretty {
             Frame::text(protocol::indented(&message.text))
         } else {
             Frame::Text(message.text.clone())

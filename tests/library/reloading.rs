@@ -47,6 +47,18 @@ fn applications_come_and_go_on_the_same_connection() {
 }
 
 #[test]
+fn pretty_counts_from_the_next_message_on() {
+    let host = Host::new();
+    let (_server, mut configuration, library, mut connection) = up(&host);
+    library.event("app1", r#"{"type":"A"}"#);
+    assert!(!connection.text().contains('\n'));
+    configuration.replace("enabled = yes", "enabled = yes\npretty = yes");
+    library.reload();
+    library.event("app1", r#"{"type":"B"}"#);
+    assert!(connection.text().starts_with("{\n  \"type\": \"B\","));
+}
+
+#[test]
 fn subscribe_all_registers_everything_anew_on_the_same_connection() {
     let host = Host::new();
     let (_server, mut configuration, library, mut connection) = up(&host);
