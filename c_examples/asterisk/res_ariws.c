@@ -641,8 +641,8 @@ static int32_t on_app_is_registered(void *userdata, const char *name)
 
 /* ---- Requests --------------------------------------------------------------------------------------------------- */
 
-/* As much as Asterisk takes over its own websockets. Much of it copies such texts to the stack. */
-#define MAX_REQUEST 65535
+/* Asterisk copies paths, parameters and the strings of a body to stacks that may be as small as 240 KiB. */
+#define MAX_TEXT (128 << 10)
 
 static enum ast_http_method request_method(const char *name)
 {
@@ -801,15 +801,19 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
     ast_free(response->headers);
 }
 
-static size_t request_size(const ariws_request *request)
+static int request_is_too_long(const ariws_request *request, struct ast_json *body)
 {
-    size_t size = strlen(request->path) + request->body_length;
+    struct ast_json_iter *member;
+    int too_long = strlen(request->path) > MAX_TEXT;
     size_t index;
 
     for (index = 0; index < request->parameters_count; index++) {
-        size += request->parameters[index].name_length + request->parameters[index].value_length;
+        too_long |= request->parameters[index].name_length > MAX_TEXT || request->parameters[index].value_length > MAX_TEXT;
     }
-    return size;
+    for (member = ast_json_object_iter(body); member; member = ast_json_object_iter_next(body, member)) {
+        too_long |= strlen(S_OR(ast_json_string_get(ast_json_object_iter_value(member)), "")) > MAX_TEXT;
+    }
+    return too_long;
 }
 
 static void request_run(const ariws_request *request, struct ast_ari_response *response)
@@ -817,10 +821,10 @@ static void request_run(const ariws_request *request, struct ast_ari_response *r
     struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
     struct ast_variable *parameters = NULL;
 
-    if (request_size(request) > MAX_REQUEST) {
-        ast_ari_response_error(response, 413, "Request Entity Too Large", "Request body too large");
-    } else if (!body) {
+    if (!body) {
         ast_ari_response_error(response, 400, "Bad request", "Unable to parse 'message_body' as 'application/json'.");
+    } else if (request_is_too_long(request, body)) {
+        ast_ari_response_error(response, 413, "Request Entity Too Large", "A text of the request is too long");
     } else if (!response->headers || request_parameters(request, &parameters)) {
         ast_ari_response_alloc_failed(response);
     } else {
