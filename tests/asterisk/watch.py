@@ -2,6 +2,7 @@
 """Looking at an Asterisk while something goes on: whether its command line answers, what its process holds."""
 
 import asyncio
+import contextlib
 import os
 import statistics
 import time
@@ -53,8 +54,12 @@ def status(asterisk, name):
 
 def library_threads(asterisk):
     """How many threads of the library the process has."""
-    names = [path.read_text() for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/comm")]
-    return sum(name.startswith("ariws-") for name in names)
+    count = 0
+    for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/comm"):
+        # One may end just now.
+        with contextlib.suppress(OSError):
+            count += path.read_text().startswith("ariws-")
+    return count
 
 
 def held(asterisk):
