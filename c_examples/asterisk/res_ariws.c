@@ -278,24 +278,14 @@ static struct call *call_enter(const char *channel_id, const char *application)
     return call;
 }
 
-static int call_failed(struct call *call)
+static int call_flag(struct call *call, const int *flag)
 {
-    int failed;
+    int value;
 
     ao2_lock(call);
-    failed = call->failed;
+    value = *flag;
     ao2_unlock(call);
-    return failed;
-}
-
-static int call_over(struct call *call)
-{
-    int over;
-
-    ao2_lock(call);
-    over = call->over;
-    ao2_unlock(call);
-    return over;
+    return value;
 }
 
 /* Whether Asterisk lists the channel with the application, where an application can move it without our seeing it. */
@@ -333,7 +323,7 @@ static void on_stasis_failed(void *userdata, const char *channel_id, const char 
 
     if (!call || !call_fail(call, application)) {
         /* Where Stasis() has looked for a failure and found none, stasis_app_exec is a moment from making the control. */
-        while (!(control = stasis_app_control_find_by_channel_id(channel_id)) && call && !call_over(call)) {
+        while (!(control = stasis_app_control_find_by_channel_id(channel_id)) && call && !call_flag(call, &call->over)) {
             usleep(1000);
         }
     }
@@ -1008,7 +998,7 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
     }
     call = call_enter(channel_id, application);
     if (call) {
-        if (!call_failed(call) && !ast_check_hangup(chan)) {
+        if (!call_flag(call, &call->failed) && !ast_check_hangup(chan)) {
             result = stasis_app_exec(chan, application, argc, argv);
         }
         ao2_lock(call);
