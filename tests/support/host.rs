@@ -143,9 +143,14 @@ impl Host {
         self.lock().clear();
     }
 
-    /// Takes an application away behind the library's back.
-    pub fn take_away(&self, app: &str) {
-        self.registered.lock().expect("the lock").remove(app);
+    /// Registers an application for somebody else, or takes it away, behind the library's back.
+    pub fn set_registered(&self, app: &str, registered: bool) {
+        let mut apps = self.registered.lock().expect("the lock");
+        if registered {
+            apps.insert(app.to_owned());
+        } else {
+            apps.remove(app);
+        }
     }
 
     /// Whether an application is registered.
@@ -251,7 +256,7 @@ unsafe extern "C" fn app_register(
 
 unsafe extern "C" fn app_unregister(userdata: *mut c_void, app: *const c_char) {
     let (host, app) = (host(userdata), text(app));
-    host.take_away(&app);
+    host.set_registered(&app, false);
     host.record(Call::Unregister(app));
 }
 
