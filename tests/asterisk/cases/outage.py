@@ -3,9 +3,9 @@
 
 import asyncio
 
-from case import case, outcome, sure
+from case import case, facts, outcome, sure
 from configuration import persistent
-from differences import NOISE, registered_first
+from differences import NOISE, REGISTERED_FIRST
 from waiting import poll
 
 DOWN = 3.0
@@ -54,7 +54,7 @@ async def outage(stage, end):
     return outcome(first, second)
 
 
-@case("outage/server closes cleanly", registered_first())
+@case("outage/server closes cleanly", REGISTERED_FIRST)
 async def closes_cleanly(stage):
     """A Close frame, then nobody listens for 3 s."""
 
@@ -65,7 +65,7 @@ async def closes_cleanly(stage):
     return await outage(stage, end)
 
 
-@case("outage/server is killed", registered_first())
+@case("outage/server is killed", REGISTERED_FIRST)
 async def killed(stage):
     """A reset, then nobody listens for 3 s."""
 
@@ -89,7 +89,15 @@ async def restarts_at_once(stage):
     return outcome(first, second, code=sure(first.close_code, 1001))
 
 
-@case("outage/several applications", registered_first(apps=("three", "one", "two")))
+@case(
+    "outage/several applications",
+    facts(
+        "ApplicationRegistered comes before the queue",
+        "after a reconnect native sends what had waited before it says which application is registered",
+        registered=(["one", "three", "two"], ["three", "one", "two"]),
+        begins_with=("ChannelUserevent", "ApplicationRegistered"),
+    ),
+)
 async def several_applications(stage):
     """After the reconnect every application is registered in configured order."""
     application = await stage.application()
@@ -105,10 +113,11 @@ async def several_applications(stage):
     for name in ("one", "two", "three"):
         await second.expect("ApplicationRegistered", application=name)
         await second.expect("ChannelUserevent", application=name)
-    return outcome(first, second)
+    registered = [message.fields["application"] for message in second.of_type("ApplicationRegistered")]
+    return outcome(first, registered=registered, begins_with=second.messages[0].type)
 
 
-@case("outage/call enters while down", registered_first())
+@case("outage/call enters while down", REGISTERED_FIRST)
 async def call_enters_while_down(stage):
     """A call enters the application while the connection is down and is served after the reconnect."""
     application = await stage.application()
@@ -128,7 +137,7 @@ async def call_enters_while_down(stage):
     return outcome(first, second, ignored=NOISE)
 
 
-@case("outage/call goes on", registered_first())
+@case("outage/call goes on", REGISTERED_FIRST)
 async def call_goes_on(stage):
     """A call that is in the application when the connection breaks stays in it."""
     application = await stage.application()

@@ -4,7 +4,7 @@
 from case import case, facts, outcome, sure
 from cases.per_call import call_in_stasis
 from configuration import per_call
-from differences import NOISE, registered_first
+from differences import NOISE, REGISTERED_FIRST
 from waiting import DEADLINE, Missing, poll
 
 ABSENCE = 1.0
@@ -18,7 +18,7 @@ async def session_is_down(asterisk):
     await poll(down, "session that is down")
 
 
-@case("per call outage/server is killed and returns", registered_first())
+@case("per call outage/server is killed and returns", REGISTERED_FIRST)
 async def killed_and_returns(stage):
     """The call stays in Stasis; what happened meanwhile comes over the next connection."""
     application, asterisk, first = await call_in_stasis(stage, client={"reconnect_attempts": 20})
