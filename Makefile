@@ -49,6 +49,12 @@ test: build minipbx minipbx-address venv ## all tests, and calls under AddressSa
 	@scripts/require.sh valgrind openssl binutils c++ pkg-config
 	@scripts/test.sh
 
+# A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
+.PHONY: conformance
+conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones
+	@scripts/require.sh cargo cc
+	$(if $(REFERENCE),REFERENCE='$(abspath $(REFERENCE))') $(CARGO) test --test conformance $(CARGO_FLAGS) -- --quiet
+
 .PHONY: lint
 lint: lint-format lint-clippy lint-documentation lint-scripts ## format, clippy, rustdoc, shellcheck: no warning passes
 

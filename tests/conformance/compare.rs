@@ -1,0 +1,124 @@
+//! Comparing what the library did with what Asterisk did.
+
+use super::network::{Peer, State};
+use super::normal::{Ports, keyless, timeless};
+use super::story::{Item, Link};
+
+/// Whether a connection has everything that Asterisk's had before a moment.
+pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
+    let before = |answers: bool| {
+        let items = link
+            .items
+            .iter()
+            .filter(|(when, item)| *when < at && item.is_answer() == answers);
+        items.count()
+    };
+    let (answers, others) = (before(true), before(false));
+    let made = link.made.is_some_and(|made| made < at);
+    let closed = link.closed.is_some_and(|closed| closed < at);
+    let Some(peer) = peer else {
+        return !made && !closed && answers == 0 && others == 0;
+    };
+    let answered = peer.items.iter().filter(|item| item.is_answer()).count();
+    answered >= answers && peer.items.len() - answered >= others && (!closed || peer.closed)
+}
+
+/// What is different in the connections.
+pub fn connections(links: &[Link], state: &State, ports: &Ports, begun: bool) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (index, link) in links.iter().enumerate() {
+        match state.peer(index) {
+            Some(peer) => problems.extend(connection(link, peer, ports)),
+            None => problems.push(format!("connection {} was not made", link.number)),
+        }
+    }
+    for peer in state
+        .peers
+        .iter()
+        .filter(|peer| peer.link.is_none() && !begun)
+    {
+        let items: Vec<String> = peer.items.iter().map(shown).collect();
+        problems.push(format!(
+            "a connection that Asterisk did not make, to {}: {items:#?}",
+            peer.port
+        ));
+    }
+    problems
+}
+
+fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Some(request) = &link.request {
+        let (expected, actual) = (keyless(request), keyless(&ports.recorded(&peer.head)));
+        if expected != actual {
+            problems.push(different(
+                &format!("the upgrade request of connection {}", link.number),
+                &expected,
+                &actual,
+            ));
+        }
+    }
+    for answers in [true, false] {
+        let of_kind = |item: &&Item| item.is_answer() == answers;
+        let expected: Vec<String> = link
+            .items
+            .iter()
+            .map(|(_, item)| item)
+            .filter(of_kind)
+            .map(shown)
+            .collect();
+        let actual: Vec<String> = peer.items.iter().filter(of_kind).map(shown).collect();
+        if expected != actual {
+            let what = if answers { "answers" } else { "messages" };
+            let what = format!("the {what} of connection {}", link.number);
+            problems.push(different(&what, &expected.join("\n"), &actual.join("\n")));
+        }
+    }
+    if link.closed.is_some() && !peer.closed {
+        problems.push(format!("connection {} is still open", link.number));
+    }
+    problems
+}
+
+/// An item in words, without what varies.
+fn shown(item: &Item) -> String {
+    match item {
+        Item::Event(text) | Item::Answer(text) => timeless(text),
+        Item::Close(Some(code)) => format!("Close {code}"),
+        Item::Close(None) => "Close without a code".to_owned(),
+        Item::Pong(payload) => format!("Pong {payload}"),
+        Item::Fault(fault) => format!("a fault: {fault}"),
+    }
+}
+
+/// What is different in a command's output.
+pub fn outputs(line: &str, expected: &str, actual: &str) -> String {
+    different(&format!("the output of '{line}'"), expected, actual)
+}
+
+/// Two texts, line by line.
+fn different(what: &str, expected: &str, actual: &str) -> String {
+    let (one, other): (Vec<&str>, Vec<&str>) =
+        (expected.lines().collect(), actual.lines().collect());
+    let mut output = format!("different: {what}\n");
+    let same = one
+        .iter()
+        .zip(&other)
+        .take_while(|(one, other)| one == other)
+        .count();
+    let tail = one[same..]
+        .iter()
+        .rev()
+        .zip(other[same..].iter().rev())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let lines = |mark: &str, lines: &[&str]| -> String {
+        lines[same..lines.len() - tail]
+            .iter()
+            .map(|line| format!("    {mark} {line}\n"))
+            .collect()
+    };
+    output.push_str(&lines("Asterisk:", &one));
+    output.push_str(&lines("ours:    ", &other));
+    output
+}

@@ -1,0 +1,111 @@
+//! WebSocket frames: those of a server, made by hand so that they can be wrong, and those of the library, checked.
+
+use std::io::{self, Read};
+
+pub const CONTINUATION: u8 = 0;
+pub const TEXT: u8 = 1;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
+
+/// The bit of a frame that ends its message.
+pub const FINAL: u8 = 0x80;
+
+/// A frame of a server.
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(length as u8),
+        length @ 126..65536 => {
+            bytes.push(126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            bytes.push(127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(payload);
+    bytes
+}
+
+/// A text in one frame.
+pub fn text(payload: &[u8]) -> Vec<u8> {
+    frame(FINAL | TEXT, payload)
+}
+
+/// A text in frames of the given sizes of payload.
+pub fn fragments(payload: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let count = payload.len().div_ceil(size).max(1);
+    (0..count)
+        .map(|index| {
+            let end = payload.len().min((index + 1) * size);
+            let opcode = if index == 0 { TEXT } else { CONTINUATION };
+            let last = if index + 1 == count { FINAL } else { 0 };
+            frame(last | opcode, &payload[index * size..end])
+        })
+        .collect()
+}
+
+/// A frame of the library.
+#[derive(Debug)]
+pub struct Frame {
+    pub opcode: u8,
+    pub payload: Vec<u8>,
+    /// What a client must not do.
+    pub fault: Option<&'static str>,
+}
+
+/// Reads the next frame.
+pub fn read(stream: &mut impl Read) -> io::Result<Frame> {
+    let [first, second] = bytes(stream)?;
+    let length = match second & 0x7f {
+        126 => u16::from_be_bytes(bytes(stream)?).into(),
+        127 => u64::from_be_bytes(bytes(stream)?),
+        length => length.into(),
+    };
+    let fault = if first & 0x70 != 0 {
+        Some("a reserved bit is set")
+    } else if first & FINAL == 0 || first & 0x0f == CONTINUATION {
+        Some("the message is fragmented")
+    } else if second & 0x80 == 0 {
+        Some("the frame is not masked")
+    } else {
+        None
+    };
+    let mask = if second & 0x80 == 0 {
+        [0; 4]
+    } else {
+        bytes(stream)?
+    };
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload)?;
+    for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+    Ok(Frame {
+        opcode: first & 0x0f,
+        payload,
+        fault,
+    })
+}
+
+fn bytes<const COUNT: usize>(stream: &mut impl Read) -> io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
+    let digits = digits.as_bytes();
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let whole = digits.len().is_multiple_of(2);
+    whole.then(|| digits.chunks(2).map(pair).collect())?
+}

@@ -1,0 +1,122 @@
+//! Conformance: recorded cases of Asterisk's own outbound websockets are replayed against the library through its C ABI.
+//!
+//! Each case is one test, named after its folder and file. `tests/reference` has the cases and says where they come from;
+//! another folder of cases is named by the environment variable `REFERENCE`. The last lines count what came of them.
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code)] // The other tests use the rest.
+mod support;
+
+mod abi;
+mod asterisk;
+mod case;
+mod compare;
+mod dialplan;
+mod differences;
+mod frames;
+mod load;
+mod network;
+mod normal;
+mod replay;
+mod report;
+mod requests;
+mod rules;
+mod saying;
+mod story;
+mod terminal;
+mod timeline;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use case::{Amendment, Case};
+use differences::Table;
+use libtest_mimic::{Arguments, Failed, Trial};
+use load::Loaded;
+use report::{Outcome, Report};
+
+/// Cases that run at a time: most of them wait for a timer of the library's most of the time.
+const AT_A_TIME: usize = 16;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_A_TIME);
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var_os("REFERENCE").filter(|folder| !folder.is_empty());
+    let folder = folder.map_or_else(|| root.join("tests/reference"), PathBuf::from);
+    let table = Table::read(root, &folder)?;
+    let mut amendments = Vec::new();
+    for folder in BTreeSet::from([root.join("tests/reference"), folder.clone()]) {
+        let path = folder.join("amendments.json");
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        let more: Vec<Amendment> =
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        amendments.extend(more);
+    }
+    let (table, report) = (Arc::new(table), Arc::new(Report::default()));
+    let cases = load::cases(&folder, &amendments)?;
+    let mut trials = vec![Trial::test("runner/checks", || {
+        normal::check();
+        differences::check();
+        Ok(())
+    })];
+    trials.extend(cases.into_iter().map(|case| trial(case, &table, &report)));
+    let conclusion = libtest_mimic::run(arguments, trials);
+    if !arguments.list {
+        report.print(&table);
+    }
+    Ok(conclusion.exit_code())
+}
+
+/// The test of one case.
+fn trial(case: Loaded, table: &Arc<Table>, report: &Arc<Report>) -> Trial {
+    let id = case
+        .as_ref()
+        .map_or_else(|unreadable| unreadable.id.clone(), Case::id);
+    let (table, report) = (Arc::clone(table), Arc::clone(report));
+    Trial::test(id.clone(), move || {
+        let outcome = match &case {
+            Ok(case) => outcome(case, &table),
+            Err(unreadable) => Err(vec![unreadable.reason.clone()]),
+        };
+        report.add(&id, outcome.clone().unwrap_or(Outcome::Failed));
+        outcome
+            .map(drop)
+            .map_err(|problems| Failed::from(problems.join("\n")))
+    })
+}
+
+/// Replays a case; gives what came of it, or what is wrong.
+fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
+    if let Some(reason) = table.not_applicable(&case.id()) {
+        return Ok(Outcome::NotApplicable(reason.to_owned()));
+    }
+    let mut story = timeline::story(case);
+    let mut met: Vec<&str> = rules::apply(&mut story);
+    met.extend(replay::replay(&story)?);
+    for rule in &met {
+        if table.said(rule).is_none() {
+            return Err(vec![format!("no documentation is named for \"{rule}\"")]);
+        }
+    }
+    Ok(if met.is_empty() {
+        Outcome::Equal
+    } else {
+        Outcome::Different(met.into_iter().map(str::to_owned).collect())
+    })
+}

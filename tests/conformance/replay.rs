@@ -1,0 +1,393 @@
+//! Doing what the story says, each thing after all that Asterisk did before it in the recording.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::asterisk::Asterisk;
+use super::case::Files;
+use super::compare;
+use super::network::{Network, State};
+use super::normal::Ports;
+use super::requests::without_trailer;
+use super::story::{Act, Command, Compare, Event, Http, Saying, Story, What};
+use super::support::host::Host;
+use super::support::library::Library;
+use super::support::{DEADLINE, QUIET};
+use super::timeline::{entering, hung_up, only_shows};
+use super::{abi, terminal};
+
+/// The id of the Asterisk that was recorded, and of the host.
+pub const ASTERISK_ID: &str = "02:fc:00:00:00:01";
+
+/// How long what Asterisk did may take here. Long enough for every timer of the library.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The same after something has not come: then the case has failed, and is only carried on to show more.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+
+/// Replays a story; gives the rules that it met, or what is different.
+pub fn replay(story: &Story) -> Result<BTreeSet<&'static str>, Vec<String>> {
+    let network = Network::new(story.links.clone(), story.begun);
+    let asterisk = Asterisk::new(&network);
+    let host = asterisk.host();
+    let mut replay = Replay {
+        story,
+        network: Arc::clone(&network),
+        asterisk,
+        host: &host,
+        library: None,
+        folder: tempfile::tempdir().map_err(|error| vec![error.to_string()])?,
+        ports: Ports::default(),
+        problems: story.unknown.clone(),
+        met: BTreeSet::new(),
+        late: AtomicBool::new(false),
+    };
+    replay.run();
+    let problems = replay.end();
+    if problems.is_empty() {
+        Ok(replay.met)
+    } else {
+        Err(with_log(problems, &host))
+    }
+}
+
+fn with_log(mut problems: Vec<String>, host: &Host) -> Vec<String> {
+    problems.push(format!("the log:\n    {}", host.log().join("\n    ")));
+    problems
+}
+
+struct Replay<'a> {
+    story: &'a Story,
+    network: Arc<Network>,
+    asterisk: Arc<Asterisk>,
+    host: &'a Host,
+    library: Option<Library<'a>>,
+    folder: TempDir,
+    ports: Ports,
+    problems: Vec<String>,
+    /// Rules that show only when the story is replayed.
+    met: BTreeSet<&'static str>,
+    late: AtomicBool,
+}
+
+impl Replay<'_> {
+    fn run(&mut self) {
+        for port in &self.story.ports {
+            match self.network.hold(*port) {
+                Ok(held) => {
+                    self.ports.0.insert(*port, held);
+                }
+                Err(error) => self.problems.push(format!("port {port}: {error}")),
+            }
+        }
+        self.write(&self.story.files);
+        if self.story.begun {
+            for port in &self.story.ports {
+                self.listen(*port);
+            }
+        }
+        for act in &self.story.acts {
+            self.settle(act.at);
+            self.perform(act);
+        }
+    }
+
+    /// Compares what is there at the end.
+    fn end(&mut self) -> Vec<String> {
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.extend(self.asterisk.problems());
+        for status in &self.story.statuses {
+            let actual = self.asterisk.status(status);
+            if actual != status.status {
+                problems.push(format!(
+                    "STASISSTATUS of {} is {actual}, for Asterisk {}",
+                    status.channel, status.status
+                ));
+            }
+        }
+        problems.extend(compare::connections(
+            &self.story.links,
+            &self.network.lock(),
+            &self.ports,
+            self.story.begun,
+        ));
+        drop(self.library.take());
+        self.network.end();
+        problems
+    }
+
+    fn perform(&mut self, act: &Act) {
+        match &act.what {
+            What::Load => self.load(),
+            What::End => {
+                // Nothing else may come.
+                let count = |state: &State| {
+                    state
+                        .peers
+                        .iter()
+                        .map(|peer| peer.items.len() + 1)
+                        .sum::<usize>()
+                };
+                let before = count(&self.network.lock());
+                self.network.wait(QUIET, |state| count(state) != before);
+            }
+            What::Listen(port) => self.listen(*port),
+            What::StopListening(port) => self.network.stop_listening(*port),
+            What::Write(files) => self.write(files),
+            What::Reload => {
+                if let Some(library) = &self.library {
+                    // What is wrong in the files shows in what follows.
+                    library.try_reload(&mut Vec::new());
+                }
+            }
+            What::Command(command) => self.command(command),
+            What::Http(http) => self.http(http),
+            What::Say(link, saying) => self.say(*link, saying),
+            What::Event(event) => self.event(event),
+            What::Enter(channel) => {
+                if let Some(library) = &self.library {
+                    let start =
+                        library.stasis_start_async(&channel.app, &channel.id, &channel.name);
+                    self.asterisk.entered(channel, start);
+                }
+            }
+            What::Inbound {
+                name,
+                id,
+                address,
+                apps,
+            } => self.asterisk.inbound(self.host, name, id, address, apps),
+            What::InboundGone(name) => self.asterisk.inbound_left(self.host, name),
+        }
+    }
+
+    fn load(&mut self) {
+        let mut report = Vec::new();
+        match Library::try_load(self.host, self.folder.path(), &mut report) {
+            Ok(library) => {
+                self.asterisk.loaded(library.handle());
+                self.library = Some(library);
+            }
+            Err((_, message)) => self.problems.push(format!("not loaded: {message}")),
+        }
+        if self.story.begun {
+            self.recognize();
+        }
+    }
+
+    /// The connections that exist when the case begins: finds out which of them the recorded ones are.
+    fn recognize(&self) {
+        let Some(library) = &self.library else { return };
+        let up = library.wait_for_output("ari show websocket sessions", |output| {
+            !output.contains(" Down ")
+        });
+        // Each of its applications is announced.
+        let announced = up
+            .lines()
+            .filter(|line| line.contains(" Up "))
+            .map(|line| line.split(',').count())
+            .sum();
+        let items = |state: &State| {
+            state
+                .peers
+                .iter()
+                .map(|peer| peer.items.len())
+                .sum::<usize>()
+        };
+        self.network
+            .wait(DEADLINE, |state| items(state) >= announced);
+        let mut state = self.network.lock();
+        for link in 0..self.story.links.len() {
+            if state.peer(link).is_none()
+                && let Some(peer) = state.peers.iter_mut().find(|peer| peer.link.is_none())
+            {
+                peer.link = Some(link);
+            }
+        }
+        for peer in &mut state.peers {
+            peer.items.clear();
+        }
+    }
+
+    fn listen(&mut self, port: u16) {
+        if let Err(error) = self.network.listen(port) {
+            self.problems.push(format!("port {port}: {error}"));
+        }
+    }
+
+    fn write(&mut self, files: &Files) {
+        for (name, text) in files {
+            // Files of the system are none of the library's.
+            let Some(path) = Path::new(name)
+                .file_name()
+                .filter(|_| !name.starts_with('/'))
+            else {
+                continue;
+            };
+            let path = self.folder.path().join(path);
+            let written = match text {
+                Some(text) => fs::write(&path, self.ports.in_use(text)),
+                None if path.exists() => fs::remove_file(&path),
+                None => Ok(()),
+            };
+            if let Err(error) = written {
+                self.problems.push(format!("{}: {error}", path.display()));
+            }
+        }
+    }
+
+    fn command(&mut self, command: &Command) {
+        let handle = self.library.as_ref().map(Library::handle);
+        let run = |line: &str| {
+            terminal::run(handle, &self.asterisk, line).map(|output| self.ports.recorded(&output))
+        };
+        // What explains that nothing is started is looked at before anything could be.
+        let explained =
+            (command.compare == Compare::Started).then(|| terminal::explained(&command.line, run));
+        let deadline = Instant::now() + self.patience() / 3;
+        loop {
+            let Some(mut output) = run(&command.line) else {
+                return;
+            };
+            let mut expected = terminal::comparable(&command.line, &command.output);
+            match &command.compare {
+                Compare::Whole => {}
+                Compare::FirstLine => {
+                    output = first_line(&output);
+                    expected = first_line(&expected);
+                }
+                Compare::As(other) => expected = run(other).unwrap_or_default(),
+                Compare::Started => {
+                    if let Some(Some(begin)) = &explained {
+                        self.met.insert("starting in vain");
+                        output = output
+                            .split_inclusive('\n')
+                            .filter(|line| !line.starts_with(begin))
+                            .collect();
+                    }
+                }
+            }
+            if output == expected {
+                return;
+            }
+            if !only_shows(&command.line) || Instant::now() > deadline {
+                self.problems
+                    .push(compare::outputs(&command.line, &expected, &output));
+                return;
+            }
+            // Until something happens, or a timer of the library's may have run out.
+            self.network.wait(Duration::from_millis(20), |_| false);
+        }
+    }
+
+    fn http(&mut self, http: &Http) {
+        let parameter = |name: &str| {
+            http.query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        };
+        if let Some((one, other)) = parameter("channelId").zip(parameter("otherChannelId")) {
+            self.asterisk.pair(one, other);
+        }
+        if let Some(channel) = hung_up(http)
+            && let Some(library) = &self.library
+        {
+            for id in self.asterisk.hung_up(channel) {
+                library.stasis_cancel(&id);
+            }
+        }
+        if http.method == "POST"
+            && http.path.starts_with("events/user/")
+            && let Some(app) = parameter("application")
+            && matches!(http.status, 204 | 404)
+        {
+            let status = if self.asterisk.apps().iter().any(|known| known == app) {
+                204
+            } else {
+                404
+            };
+            if status != http.status {
+                self.problems.push(format!(
+                    "{} for {app} is {status}, for Asterisk {}",
+                    http.path, http.status
+                ));
+            }
+        }
+    }
+
+    fn say(&mut self, link: usize, saying: &Saying) {
+        self.network.wait(self.patience(), |state| {
+            state.peer(link).is_some_and(|peer| peer.up.is_some())
+        });
+        let Some(stream) = self.network.stream(link) else {
+            return;
+        };
+        let mut output = stream.as_ref();
+        let said = match saying {
+            Saying::Bytes(bytes) => output.write_all(bytes),
+            Saying::Request(bytes, request) => {
+                self.asterisk.expect(request);
+                output.write_all(bytes)
+            }
+            Saying::Pieces(bytes, size, pause) => bytes.chunks(*size).try_for_each(|piece| {
+                self.network.wait(*pause, |_| false);
+                output.write_all(piece)
+            }),
+            Saying::Finish => output
+                .flush()
+                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
+            Saying::Reset => {
+                drop(stream);
+                self.network.reset(link);
+                Ok(())
+            }
+        };
+        // A connection that is gone shows in what it has not sent.
+        let _ = said;
+    }
+
+    fn event(&mut self, event: &Event) {
+        let Some(library) = &self.library else { return };
+        if entering(event).is_some() {
+            self.asterisk.wait_for_start(&event.application);
+        }
+        library.event(&event.application, &without_trailer(&event.text));
+        if event.kind == "StasisEnd"
+            && let Some(channel) = &event.channel
+        {
+            abi::stasis_end(library.handle(), &event.application, &channel.id);
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.late.load(Ordering::Relaxed) {
+            IMPATIENCE
+        } else {
+            PATIENCE
+        }
+    }
+
+    /// Waits for all that Asterisk did before this moment.
+    fn settle(&self, at: f64) {
+        let links = &self.story.links;
+        let settled = self.network.wait(self.patience(), |state| {
+            links
+                .iter()
+                .enumerate()
+                .all(|(index, link)| compare::is_settled(link, state.peer(index), at))
+        });
+        if !settled {
+            self.late.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

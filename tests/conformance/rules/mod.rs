@@ -1,0 +1,116 @@
+//! Where the library is different on purpose, in general: each rule turns what Asterisk did into what the library is to do
+//! instead, wherever a recording has a reason for it. What a rule says stands in the documentation; the table in
+//! `tests/reference/differences.json` names the heading.
+
+mod applications;
+mod commands;
+mod requests;
+
+use super::case::Files;
+use super::story::{Link, Request, Saying, Story, What};
+
+/// A rule.
+pub struct Rule {
+    /// Its name in the table.
+    pub name: &'static str,
+    /// Changes the story; whether there was anything to change.
+    pub apply: fn(&mut Story) -> bool,
+}
+
+/// Every rule, in the order in which they are applied.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "numeric ids",
+        apply: requests::numeric_ids,
+    },
+    Rule {
+        name: "big numbers",
+        apply: requests::big_numbers,
+    },
+    Rule {
+        name: "content types",
+        apply: requests::content_types,
+    },
+    Rule {
+        name: "password changes",
+        apply: requests::password_changes,
+    },
+    Rule {
+        name: "long messages",
+        apply: requests::long_messages,
+    },
+    Rule {
+        name: "applications taken over",
+        apply: applications::taken_over,
+    },
+    Rule {
+        name: "answers always",
+        apply: requests::answers_always,
+    },
+    Rule {
+        name: "usage",
+        apply: commands::usage,
+    },
+    Rule {
+        name: "ari show sessions",
+        apply: commands::sessions,
+    },
+    Rule {
+        name: "connection type missing",
+        apply: commands::connection_type,
+    },
+    Rule {
+        name: "calls shut down",
+        apply: commands::calls_shut_down,
+    },
+    Rule {
+        name: "completion",
+        apply: commands::completion,
+    },
+    Rule {
+        name: "starting in vain",
+        apply: commands::starting,
+    },
+];
+
+/// The names of the rules that change this story.
+pub fn apply(story: &mut Story) -> Vec<&'static str> {
+    let applied = RULES
+        .iter()
+        .filter(|rule| (rule.apply)(story))
+        .map(|rule| rule.name)
+        .collect();
+    for link in &mut story.links {
+        link.items.sort_by(|one, other| one.0.total_cmp(&other.0));
+    }
+    story.acts.sort_by(|one, other| one.at.total_cmp(&other.at));
+    applied
+}
+
+impl Story {
+    /// Every request: the connection, when it was sent, and the request.
+    fn requests(&mut self) -> impl Iterator<Item = (usize, f64, &mut Request)> {
+        self.acts.iter_mut().filter_map(|act| match &mut act.what {
+            What::Say(link, Saying::Request(_, request)) => Some((*link, act.at, request)),
+            _ => None,
+        })
+    }
+
+    /// The files at a moment.
+    fn files_at(&self, at: f64) -> Files {
+        let mut files = self.files.clone();
+        for act in self.acts.iter().filter(|act| act.at < at) {
+            if let What::Write(changed) = &act.what {
+                files.extend(changed.clone());
+            }
+        }
+        files
+    }
+}
+
+impl Link {
+    /// Whether the connection ended before a moment, or at a time of which nobody knows.
+    fn ends_before(&self, at: f64) -> bool {
+        self.closed.is_some_and(|closed| closed < at)
+    }
+}

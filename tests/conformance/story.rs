@@ -1,0 +1,238 @@
+//! What a replay does and what it expects: a recorded case in terms of the library.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::case::Files;
+
+/// A case in terms of the library.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The files at the beginning.
+    pub files: Files,
+    /// What is done, in order.
+    pub acts: Vec<Act>,
+    /// The connections that Asterisk made, in the order in which they were accepted.
+    pub links: Vec<Link>,
+    /// The case begins with connections that exist already; their beginnings were not recorded.
+    pub begun: bool,
+    /// Ports of the application's servers, as they were recorded.
+    pub ports: BTreeSet<u16>,
+    /// What STASISSTATUS was.
+    pub statuses: Vec<Status>,
+    /// What the runner cannot replay.
+    pub unknown: Vec<String>,
+}
+
+/// One thing that is done.
+#[derive(Debug, Clone)]
+pub struct Act {
+    /// When it was done. All that Asterisk did before is waited for before it is done again.
+    pub at: f64,
+    pub what: What,
+}
+
+/// What is done.
+#[derive(Debug, Clone)]
+pub enum What {
+    Load,
+    /// Asterisk is stopped.
+    End,
+    Listen(u16),
+    StopListening(u16),
+    Write(Files),
+    Reload,
+    Command(Command),
+    Http(Http),
+    /// The application sends something on a connection.
+    Say(usize, Saying),
+    /// Asterisk has an event for an application.
+    Event(Event),
+    /// A channel enters `Stasis(app)`.
+    Enter(Channel),
+    /// An application connects to Asterisk.
+    Inbound {
+        name: String,
+        id: String,
+        address: String,
+        apps: Vec<String>,
+    },
+    /// It leaves.
+    InboundGone(String),
+}
+
+/// A command line and what Asterisk printed.
+#[derive(Debug, Clone)]
+pub struct Command {
+    pub line: String,
+    pub output: String,
+    pub compare: Compare,
+}
+
+/// How a command's output is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compare {
+    Whole,
+    /// Only the first line.
+    FirstLine,
+    /// It is what another command prints.
+    As(String),
+    /// One more line may say that nothing was started, and why.
+    Started,
+}
+
+/// A request over HTTP and its answer.
+#[derive(Debug, Clone)]
+pub struct Http {
+    pub method: String,
+    /// Without the leading `/ari/`.
+    pub path: String,
+    pub query: String,
+    pub status: u16,
+}
+
+/// What an application sends.
+#[derive(Debug, Clone)]
+pub enum Saying {
+    /// Frames, written as they are.
+    Bytes(Vec<u8>),
+    /// The same in pieces of this size, with a pause between them.
+    Pieces(Vec<u8>, usize, Duration),
+    /// A request: its frame, and what it is about.
+    Request(Vec<u8>, Request),
+    /// The end of the connection without a Close.
+    Finish,
+    Reset,
+}
+
+/// A request, and how Asterisk answered.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub transaction_id: String,
+    pub request_id: String,
+    /// The whole message.
+    pub text: String,
+    pub answer: Option<String>,
+    /// The answer is not Asterisk's, which did something else.
+    pub ours: bool,
+}
+
+/// An event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The connection that it was sent on.
+    pub link: usize,
+    pub application: String,
+    pub kind: String,
+    /// The channel that it is about.
+    pub channel: Option<Channel>,
+    /// As the library sends it.
+    pub text: String,
+}
+
+/// A channel, and the application that it enters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    pub id: String,
+    pub name: String,
+    pub app: String,
+}
+
+/// What STASISSTATUS was when a channel had been in an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The channel's name.
+    pub channel: String,
+    /// Which of its times it was, from 0 up.
+    pub time: usize,
+    pub status: String,
+}
+
+/// A connection that Asterisk made.
+#[derive(Debug, Clone, Default)]
+pub struct Link {
+    /// Its number in the recording.
+    pub number: u32,
+    pub port: u16,
+    /// When it was made; `None` if it exists already when the case begins.
+    pub made: Option<f64>,
+    /// The upgrade request.
+    pub request: Option<String>,
+    /// What the application's server answered, and how long after the request.
+    pub answers: Vec<(Duration, String)>,
+    /// What Asterisk sent, with the times.
+    pub items: Vec<(f64, Item)>,
+    /// Whether the server answers a Close.
+    pub answers_close: bool,
+    /// When Asterisk closed it.
+    pub closed: Option<f64>,
+}
+
+/// Something that the library sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// An event.
+    Event(String),
+    /// An answer to a request.
+    Answer(String),
+    /// A Close with its code.
+    Close(Option<u16>),
+    /// A pong with its payload in hexadecimal.
+    Pong(String),
+    /// Something that should never be sent.
+    Fault(String),
+}
+
+impl Request {
+    /// Whether an answer of Asterisk's may be meant for it.
+    pub fn is_answered_by(&self, answer: &str) -> bool {
+        let says = |name: &str, text: &str| member(answer, name).is_some_and(|value| value == text);
+        // What Asterisk cannot read it answers without ids and uri.
+        says("uri", "")
+            || says("uri", &self.path)
+                && says("transaction_id", &self.transaction_id)
+                && says("request_id", &self.request_id)
+    }
+}
+
+impl Item {
+    /// Text of the library by what it is.
+    pub fn text(text: String) -> Self {
+        if type_of(&text) == "RESTResponse" {
+            Self::Answer(text)
+        } else {
+            Self::Event(text)
+        }
+    }
+
+    /// Whether it is an answer. No order between answers and the rest is promised.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Answer(_))
+    }
+}
+
+impl Link {
+    /// The application of the first text, by which connections that are made at the same time are told apart.
+    pub fn application(&self) -> Option<String> {
+        self.items.iter().find_map(|(_, item)| match item {
+            Item::Event(text) | Item::Answer(text) => member(text, "application"),
+            _ => None,
+        })
+    }
+}
+
+/// The `type` of a message.
+pub fn type_of(text: &str) -> String {
+    member(text, "type").unwrap_or_default()
+}
+
+/// A member of a message that is a string.
+pub fn member(text: &str, name: &str) -> Option<String> {
+    // Raw values may be nested as deeply as a recording likes.
+    let members: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    serde_json::from_str(members.get(name)?.get()).ok()
+}
