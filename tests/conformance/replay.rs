@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ariws::ffi::ARIWS_ERROR_CONFIG;
 use tempfile::TempDir;
 
 use super::asterisk::Asterisk;
@@ -42,6 +43,7 @@ pub fn replay(story: &Story) -> Result<BTreeSet<&'static str>, Vec<String>> {
         asterisk,
         host: &host,
         library: None,
+        refused: None,
         folder: tempfile::tempdir().map_err(|error| vec![error.to_string()])?,
         ports: Ports::default(),
         problems: story.unknown.clone(),
@@ -68,6 +70,8 @@ struct Replay<'a> {
     asterisk: Arc<Asterisk>,
     host: &'a Host,
     library: Option<Library<'a>>,
+    /// Why it was not loaded.
+    refused: Option<String>,
     folder: TempDir,
     ports: Ports,
     problems: Vec<String>,
@@ -141,7 +145,9 @@ impl Replay<'_> {
             What::StopListening(port) => self.network.stop_listening(*port),
             What::Write(files) => self.write(files),
             What::Reload => {
-                if let Some(library) = &self.library {
+                if self.refused.take().is_some() {
+                    self.load();
+                } else if let Some(library) = &self.library {
                     // What is wrong in the files shows in what follows.
                     library.try_reload(&mut Vec::new());
                 }
@@ -173,6 +179,11 @@ impl Replay<'_> {
             Ok(library) => {
                 self.asterisk.loaded(library.handle());
                 self.library = Some(library);
+            }
+            // Without a library there are no connections, as for Asterisk there must be none.
+            Err((ARIWS_ERROR_CONFIG, message)) => {
+                self.met.insert("unreadable files");
+                self.refused = Some(message);
             }
             Err((_, message)) => self.problems.push(format!("not loaded: {message}")),
         }
@@ -243,6 +254,18 @@ impl Replay<'_> {
     }
 
     fn command(&mut self, command: &Command) {
+        if let Some(message) = &self.refused
+            && terminal::is_the_librarys(&command.line)
+        {
+            if terminal::has_rows(&command.output) {
+                let problem = format!(
+                    "Asterisk has connections, but the load was refused: {message}\n{}",
+                    command.output
+                );
+                self.problems.push(problem);
+            }
+            return;
+        }
         let handle = self.library.as_ref().map(Library::handle);
         let run = |line: &str| {
             terminal::run(handle, &self.asterisk, line).map(|output| self.ports.recorded(&output))

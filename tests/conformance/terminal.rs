@@ -70,6 +70,15 @@ fn execute(handle: Option<Handle>, words: &[String], line: &str) -> String {
     }
 }
 
+/// Whether an output shows a connection: a row below the dashes of a table, or a page.
+pub fn has_rows(output: &str) -> bool {
+    let rows = output
+        .lines()
+        .skip_while(|line| !line.starts_with("---"))
+        .skip(1);
+    rows.count() > 0 || output.starts_with('[')
+}
+
 /// How the line begins that says why `ari start` starts nothing, if it does not: the connection is invalid, or it runs.
 pub fn explained(line: &str, run: impl Fn(&str) -> Option<String>) -> Option<String> {
     let id = words(line).pop()?;
