@@ -46,8 +46,8 @@ pub(super) struct Apps {
     pub(super) repeated: bool,
 }
 
-/// `apps`: names between commas. Blanks around them, and double quotes around one or around the
-/// whole, are no part of them, and a name that is repeated is one application.
+/// `apps`: names between commas. Blanks around them, and quotes around one or around the whole, are
+/// no part of them (recorded), and a name that is repeated is one application.
 pub(super) fn apps(text: &str) -> Result<Apps, String> {
     let mut seen = HashSet::new();
     let mut result = Apps {
@@ -55,7 +55,7 @@ pub(super) fn apps(text: &str) -> Result<Apps, String> {
         repeated: false,
     };
     for item in text.split(',') {
-        let name = trim(trim(item).trim_matches('"'));
+        let name = trim(trim(item).trim_matches(['"', '\'']));
         if name.is_empty() {
             return Err("an application's name is empty; remove the comma too many".to_owned());
         }
@@ -173,12 +173,13 @@ mod tests {
         assert_eq!(names("\ta\t,\tb\t"), ["a", "b"]);
         assert_eq!(names("\"a,b\""), ["a", "b"]);
         assert_eq!(names("a, \"b\" ,\" c \""), ["a", "b", "c"]);
+        assert_eq!(names("'a', b"), ["a", "b"]);
     }
 
     #[test]
     fn whatever_else_is_in_the_name_of_an_application_belongs_to_it() {
         for name in [
-            "my app", "a/1", "a:1", "é", "a=b", "[a]", "#a", "'a'", "*", ".",
+            "my app", "a/1", "a:1", "é", "a=b", "[a]", "#a", "a'b", "*", ".",
         ] {
             assert_eq!(names(name), [name]);
         }
