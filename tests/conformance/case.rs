@@ -96,6 +96,9 @@ impl From<String> for Direction {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Amendment {
     case: String,
+    /// Files that the recording leaves out.
+    #[serde(default)]
+    files: Files,
     /// What is to be replaced in the recorded files to get those at the beginning.
     #[serde(default)]
     before: Replacements,
@@ -113,7 +116,8 @@ impl Amendment {
         if case.id() != self.case {
             return;
         }
-        let recorded = std::mem::take(&mut case.files);
+        let mut recorded = std::mem::take(&mut case.files);
+        recorded.extend(self.files.clone());
         for (_, words) in &case.steps {
             if let Some(replacements) = self.writes.get(words) {
                 case.changes.push(Change {

@@ -60,6 +60,11 @@ fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {
     }
     for answers in [true, false] {
         let of_kind = |item: &&Item| item.is_answer() == answers;
+        let in_short = link
+            .items
+            .iter()
+            .any(|(_, item)| matches!(item, Item::Like(_)) && !answers);
+        let shown = if in_short { Item::summary } else { shown };
         let expected: Vec<String> = link
             .items
             .iter()
@@ -87,6 +92,7 @@ fn shown(item: &Item) -> String {
         Item::Close(Some(code)) => format!("Close {code}"),
         Item::Close(None) => "Close without a code".to_owned(),
         Item::Pong(payload) => format!("Pong {payload}"),
+        Item::Like(summary) => summary.clone(),
         Item::Fault(fault) => format!("a fault: {fault}"),
     }
 }

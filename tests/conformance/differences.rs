@@ -6,15 +6,49 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::story::{Compare, Item, Story, What};
+
 /// The table.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Table {
     /// Where each rule is documented.
     #[serde(default)]
     rules: BTreeMap<String, Said>,
+    /// Parts of messages with which the library refuses what Asterisk accepts, and the rules that say so.
+    #[serde(default)]
+    pub refusals: Vec<(String, String)>,
+    /// What is different in single cases.
+    #[serde(default)]
+    cases: Vec<Single>,
     /// Cases that cannot be replayed.
     #[serde(default)]
     not_applicable: Vec<NotApplicable>,
+}
+
+/// What the library does instead of Asterisk in single cases.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Single {
+    cases: Vec<String>,
+    /// The rule that says so.
+    pub rule: String,
+    #[serde(default)]
+    outputs: Vec<Output>,
+    #[serde(default)]
+    connections: Vec<Connection>,
+}
+
+/// What a command prints.
+#[derive(Debug, Clone, Deserialize)]
+struct Output {
+    /// The command line; the change concerns each time that it is run.
+    line: String,
+    /// Texts to be replaced in what Asterisk printed.
+    #[serde(default)]
+    replace: Vec<(String, String)>,
+    /// The whole output.
+    text: Option<String>,
+    /// Texts that are in the output, which is not compared otherwise.
+    contains: Option<Vec<String>>,
 }
 
 /// A heading of the documentation.
@@ -46,6 +80,8 @@ impl Table {
             let more: Self = serde_json::from_str(&text)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             table.rules.extend(more.rules);
+            table.refusals.extend(more.refusals);
+            table.cases.extend(more.cases);
             table.not_applicable.extend(more.not_applicable);
         }
         table.check(root)?;
@@ -75,6 +111,13 @@ impl Table {
         self.rules.get(rule)
     }
 
+    /// What is different in a case, and only there.
+    pub fn of<'a>(&'a self, case: &str) -> impl Iterator<Item = &'a Single> {
+        self.cases
+            .iter()
+            .filter(move |single| single.cases.iter().any(|pattern| fits(pattern, case)))
+    }
+
     /// Why a case cannot be replayed, if it cannot.
     pub fn not_applicable(&self, case: &str) -> Option<&str> {
         let entry = self
@@ -82,6 +125,80 @@ impl Table {
             .iter()
             .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)));
         entry.map(|entry| entry.reason.as_str())
+    }
+}
+
+/// What comes of a connection.
+#[derive(Debug, Clone, Deserialize)]
+struct Connection {
+    /// Its number in the recording.
+    conn: u32,
+    /// It is not made at all.
+    #[serde(default)]
+    absent: bool,
+    /// What is sent on it besides answers, such as `ApplicationRegistered app1` and `Close 1000`.
+    messages: Option<Vec<String>>,
+    /// Whether the library closes it.
+    closed: Option<bool>,
+}
+
+impl Single {
+    /// Changes the story.
+    pub fn apply(&self, story: &mut Story) {
+        for connection in &self.connections {
+            connection.apply(story);
+        }
+        for act in &mut story.acts {
+            let What::Command(command) = &mut act.what else {
+                continue;
+            };
+            for output in self
+                .outputs
+                .iter()
+                .filter(|output| output.line == command.line)
+            {
+                for (old, new) in &output.replace {
+                    command.output = command.output.replace(old, new);
+                }
+                if let Some(text) = &output.text {
+                    command.output.clone_from(text);
+                }
+                if let Some(texts) = &output.contains {
+                    command.compare = Compare::Contains(texts.clone());
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn apply(&self, story: &mut Story) {
+        let Some(index) = story.links.iter().position(|link| link.number == self.conn) else {
+            return;
+        };
+        if self.absent {
+            return story.remove_link(index);
+        }
+        let link = &mut story.links[index];
+        if let Some(messages) = &self.messages {
+            let times: Vec<f64> = link
+                .items
+                .iter()
+                .filter(|(_, item)| !item.is_answer())
+                .map(|(at, _)| *at)
+                .collect();
+            let last = times.last().copied().or(link.made).unwrap_or_default();
+            link.items.retain(|(_, item)| item.is_answer());
+            for (index, message) in messages.iter().enumerate() {
+                let at = times.get(index).copied().unwrap_or(last);
+                link.items.push((at, Item::Like(message.clone())));
+            }
+        }
+        match self.closed {
+            Some(true) => link.closed = link.closed.or(link.items.last().map(|(at, _)| *at)),
+            Some(false) => link.closed = None,
+            None => {}
+        }
     }
 }
 

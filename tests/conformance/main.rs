@@ -11,12 +11,14 @@ mod abi;
 mod asterisk;
 mod case;
 mod compare;
+mod configured;
 mod dialplan;
 mod differences;
 mod frames;
 mod load;
 mod network;
 mod normal;
+mod refusals;
 mod replay;
 mod report;
 mod requests;
@@ -107,8 +109,15 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
         return Ok(Outcome::NotApplicable(reason.to_owned()));
     }
     let mut story = timeline::story(case);
-    let mut met: Vec<&str> = rules::apply(&mut story);
-    met.extend(replay::replay(&story)?);
+    let mut met: BTreeSet<String> = rules::apply(&mut story)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for single in table.of(&case.id()) {
+        single.apply(&mut story);
+        met.insert(single.rule.clone());
+    }
+    met.extend(replay::replay(&story, table)?);
     for rule in &met {
         if table.said(rule).is_none() {
             return Err(vec![format!("no documentation is named for \"{rule}\"")]);
@@ -117,6 +126,6 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
     Ok(if met.is_empty() {
         Outcome::Equal
     } else {
-        Outcome::Different(met.into_iter().map(str::to_owned).collect())
+        Outcome::Different(met)
     })
 }

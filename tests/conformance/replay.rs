@@ -14,8 +14,10 @@ use tempfile::TempDir;
 use super::asterisk::Asterisk;
 use super::case::Files;
 use super::compare;
+use super::differences::Table;
 use super::network::{Network, State};
 use super::normal::Ports;
+use super::refusals::Refusals;
 use super::requests::without_trailer;
 use super::story::{Act, Command, Compare, Event, Http, Saying, Story, What};
 use super::support::host::Host;
@@ -33,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// Replays a story; gives the rules that it met, or what is different.
-pub fn replay(story: &Story) -> Result<BTreeSet<&'static str>, Vec<String>> {
+pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
     let network = Network::new(story.links.clone(), story.begun);
     let asterisk = Asterisk::new(&network);
     let host = asterisk.host();
@@ -48,6 +50,8 @@ pub fn replay(story: &Story) -> Result<BTreeSet<&'static str>, Vec<String>> {
         ports: Ports::default(),
         problems: story.unknown.clone(),
         met: BTreeSet::new(),
+        table,
+        refusals: Refusals::default(),
         late: AtomicBool::new(false),
     };
     replay.run();
@@ -76,7 +80,9 @@ struct Replay<'a> {
     ports: Ports,
     problems: Vec<String>,
     /// Rules that show only when the story is replayed.
-    met: BTreeSet<&'static str>,
+    met: BTreeSet<String>,
+    table: &'a Table,
+    refusals: Refusals,
     late: AtomicBool,
 }
 
@@ -177,12 +183,13 @@ impl Replay<'_> {
         let mut report = Vec::new();
         match Library::try_load(self.host, self.folder.path(), &mut report) {
             Ok(library) => {
+                self.refusals = Refusals::new(&report, &self.table.refusals, &self.story.files);
                 self.asterisk.loaded(library.handle());
                 self.library = Some(library);
             }
             // Without a library there are no connections, as for Asterisk there must be none.
             Err((ARIWS_ERROR_CONFIG, message)) => {
-                self.met.insert("unreadable files");
+                self.met.insert("unreadable files".to_owned());
                 self.refused = Some(message);
             }
             Err((_, message)) => self.problems.push(format!("not loaded: {message}")),
@@ -278,17 +285,26 @@ impl Replay<'_> {
             let Some(mut output) = run(&command.line) else {
                 return;
             };
-            let mut expected = terminal::comparable(&command.line, &command.output);
+            let (mut expected, rules) = self.refusals.applied(&command.line, &command.output);
+            expected = terminal::comparable(&command.line, &expected);
             match &command.compare {
                 Compare::Whole => {}
                 Compare::FirstLine => {
                     output = first_line(&output);
                     expected = first_line(&expected);
                 }
+                Compare::Beginning if output.starts_with(&expected) => {
+                    output.truncate(expected.len())
+                }
+                Compare::Beginning => {}
+                Compare::Contains(texts) if texts.iter().all(|text| output.contains(text)) => {
+                    return;
+                }
+                Compare::Contains(texts) => expected = texts.join("\n"),
                 Compare::As(other) => expected = run(other).unwrap_or_default(),
                 Compare::Started => {
                     if let Some(Some(begin)) = &explained {
-                        self.met.insert("starting in vain");
+                        self.met.insert("starting in vain".to_owned());
                         output = output
                             .split_inclusive('\n')
                             .filter(|line| !line.starts_with(begin))
@@ -297,6 +313,7 @@ impl Replay<'_> {
                 }
             }
             if output == expected {
+                self.met.extend(rules);
                 return;
             }
             if !only_shows(&command.line) || Instant::now() > deadline {

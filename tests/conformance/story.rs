@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::case::Files;
+use super::dialplan::channel_of;
 
 /// A case in terms of the library.
 #[derive(Debug, Clone)]
@@ -77,6 +78,10 @@ pub enum Compare {
     Whole,
     /// Only the first line.
     FirstLine,
+    /// More lines may follow.
+    Beginning,
+    /// These texts are in it.
+    Contains(Vec<String>),
     /// It is what another command prints.
     As(String),
     /// One more line may say that nothing was started, and why.
@@ -183,6 +188,8 @@ pub enum Item {
     Close(Option<u16>),
     /// A pong with its payload in hexadecimal.
     Pong(String),
+    /// Anything with this summary; only expected, never sent.
+    Like(String),
     /// Something that should never be sent.
     Fault(String),
 }
@@ -209,9 +216,45 @@ impl Item {
         }
     }
 
+    /// It in a few words: the type, the application, and what an event is about.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Event(text) | Self::Answer(text) => {
+                let about = channel_of(text).map(|channel| channel.id);
+                let parts = [
+                    member(text, "type"),
+                    member(text, "application"),
+                    member(text, "eventname").or(about),
+                ];
+                parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
+            Self::Close(Some(code)) => format!("Close {code}"),
+            Self::Close(None) => "Close".to_owned(),
+            Self::Pong(payload) => format!("Pong {payload}"),
+            Self::Like(summary) => summary.clone(),
+            Self::Fault(fault) => format!("a fault: {fault}"),
+        }
+    }
+
     /// Whether it is an answer. No order between answers and the rest is promised.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::Answer(_))
+    }
+}
+
+impl Story {
+    /// A connection is not made.
+    pub fn remove_link(&mut self, index: usize) {
+        self.links.remove(index);
+        self.acts
+            .retain(|act| !matches!(act.what, What::Say(its, _) if its == index));
+        for act in &mut self.acts {
+            match &mut act.what {
+                What::Say(its, _) if *its > index => *its -= 1,
+                What::Event(event) if event.link > index => event.link -= 1,
+                _ => {}
+            }
+        }
     }
 }
 

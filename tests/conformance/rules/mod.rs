@@ -4,6 +4,7 @@
 
 mod applications;
 mod commands;
+mod configuration;
 mod requests;
 
 use super::case::Files;
@@ -19,6 +20,22 @@ pub struct Rule {
 
 /// Every rule, in the order in which they are applied.
 pub const RULES: &[Rule] = &[
+    Rule {
+        name: "faulty general",
+        apply: configuration::faulty_general,
+    },
+    Rule {
+        name: "control characters",
+        apply: configuration::control_characters,
+    },
+    Rule {
+        name: "repeated applications",
+        apply: configuration::repeated_applications,
+    },
+    Rule {
+        name: "later parameters",
+        apply: configuration::later_parameters,
+    },
     Rule {
         name: "numeric ids",
         apply: requests::numeric_ids,
