@@ -35,7 +35,7 @@ pub fn connections(links: &[Link], state: &State, ports: &Ports, begun: bool) ->
     for peer in state
         .peers
         .iter()
-        .filter(|peer| peer.link.is_none() && !begun)
+        .filter(|peer| peer.link.is_none() && !begun && !is_retry(peer, links))
     {
         let items: Vec<String> = peer.items.iter().map(shown).collect();
         problems.push(format!(
@@ -44,6 +44,13 @@ pub fn connections(links: &[Link], state: &State, ports: &Ports, begun: bool) ->
         ));
     }
     problems
+}
+
+/// Whether a connection is one more attempt where the recording ends with attempts that fail.
+fn is_retry(peer: &Peer, links: &[Link]) -> bool {
+    let last = links.iter().rfind(|link| link.port == peer.port);
+    let failed = |link: &Link| link.items.is_empty() && link.made.is_some();
+    peer.items.is_empty() && last.is_some_and(failed)
 }
 
 fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {

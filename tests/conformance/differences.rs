@@ -1,6 +1,6 @@
 //! The table of differences: what the documentation says about each rule, and cases that cannot be replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -70,10 +70,8 @@ impl Table {
     /// Reads the table of this repository and, if there is one, that of a folder of cases.
     pub fn read(root: &Path, folder: &Path) -> Result<Self, String> {
         let mut table = Self::default();
-        for path in [
-            root.join("tests/reference/differences.json"),
-            folder.join("differences.json"),
-        ] {
+        for folder in BTreeSet::from([root.join("tests/reference"), folder.to_owned()]) {
+            let path = folder.join("differences.json");
             let Ok(text) = fs::read_to_string(&path) else {
                 continue;
             };
