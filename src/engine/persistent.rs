@@ -240,16 +240,17 @@ impl Engine {
             };
         };
         let Some(change) = change else { return };
+        let mut leaving = change.apps.removed.clone();
         if change.old.subscribe_all != new.subscribe_all {
-            let mut kept = change.apps.kept.clone();
-            kept.sort_unstable();
-            for app in &kept {
-                self.unregister(&session, app).await;
-            }
+            leaving.extend(change.apps.kept.iter().cloned());
         }
-        for app in &change.apps.removed {
+        // Sorted, whether they come again or not (recorded).
+        leaving.sort_unstable();
+        for app in &leaving {
             self.unregister(&session, app).await;
-            self.destroy_context(app).await;
+            if change.apps.removed.contains(app) {
+                self.destroy_context(app).await;
+            }
         }
     }
 

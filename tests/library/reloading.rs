@@ -59,6 +59,26 @@ fn pretty_counts_from_the_next_message_on() {
 }
 
 #[test]
+fn with_subscribe_all_everything_is_unregistered_in_order_and_then_registered() {
+    let (server, host) = (Server::start(), Host::new());
+    let mut configuration = Configuration::with("persistent", server.address(), "app1,app2");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summaries(2);
+    configuration.replace("apps = app1,app2", "subscribe_all = yes\napps = app2,app3");
+    library.reload();
+    assert_eq!(
+        connection.summaries(4),
+        [
+            "ApplicationUnregistered app1",
+            "ApplicationUnregistered app2",
+            "ApplicationRegistered app2",
+            "ApplicationRegistered app3",
+        ]
+    );
+}
+
+#[test]
 fn subscribe_all_registers_everything_anew_on_the_same_connection() {
     let host = Host::new();
     let (_server, mut configuration, library, mut connection) = up(&host);
