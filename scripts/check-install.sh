@@ -36,6 +36,10 @@ host() {
     echo "the host of the README works with the $name library"
 }
 
+output=$("$folder/installed/bin/ariws-check" "$folder/configuration") || fail "ariws-check: $output"
+[[ $output == "no connection: "* ]] || fail "ariws-check said: $output"
+echo "ariws-check works"
+
 host shared
 rm "$folder"/installed/lib/libariws.so*
 host static --static

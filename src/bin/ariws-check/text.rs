@@ -1,0 +1,83 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use crate::report::{Attempt, Report, milliseconds, severity};
+
+/// Problems first, then what would be loaded, then the attempts.
+pub(crate) fn render(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = problems(&mut text, report)
+        .and_then(|()| loaded(&mut text, report))
+        .and_then(|()| {
+            report
+                .attempts
+                .iter()
+                .try_for_each(|attempt| attempted(&mut text, attempt))
+        });
+    text
+}
+
+fn problems(text: &mut String, report: &Report) -> std::fmt::Result {
+    for problem in &report.problems {
+        writeln!(text, "{}: {problem}", severity(problem))?;
+    }
+    Ok(())
+}
+
+fn loaded(text: &mut String, report: &Report) -> std::fmt::Result {
+    if report.unreadable {
+        return writeln!(text, "nothing would be loaded");
+    }
+    for connection in report.config.connections.values() {
+        let client = &connection.client;
+        write!(
+            text,
+            "{}: {} {}, applications {}",
+            connection.name,
+            client.connection_type.as_str(),
+            client.uri.display,
+            connection.apps.join(", ")
+        )?;
+        match connection.fault() {
+            Some(fault) => writeln!(text, "; INVALID: {fault}")?,
+            None => writeln!(text)?,
+        }
+    }
+    if report.config.connections.is_empty() {
+        writeln!(
+            text,
+            "no connection: ari.conf and ari_outbound.conf have no section with type = outbound_websocket that can be loaded"
+        )?;
+    }
+    for client in report.unused_clients() {
+        writeln!(text, "{client}: a websocket client that no connection uses")?;
+    }
+    Ok(())
+}
+
+fn attempted(text: &mut String, attempt: &Attempt) -> std::fmt::Result {
+    let verdict = if attempt.works() {
+        "works"
+    } else {
+        "does not work"
+    };
+    writeln!(text, "\n{} {verdict}", attempt.connection)?;
+    for step in &attempt.steps {
+        let address = step
+            .address
+            .map_or_else(String::new, |address| format!("{address} "));
+        let (mark, told) = match &step.outcome {
+            Ok(told) => ("", told),
+            Err(told) => ("FAILED: ", told),
+        };
+        writeln!(
+            text,
+            "  {:<8} {:>9.1} ms  {address}{mark}{told}",
+            step.stage.as_str(),
+            milliseconds(step)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! The command ariws-check, as operators and their scripts use it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::accept;
+
+/// What it printed on the standard output, and its exit status.
+fn check(arguments: &[&str]) -> (String, i32) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ariws-check"))
+        .args(arguments)
+        .output()
+        .expect("the command");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (text, output.status.code().expect("an exit status"))
+}
+
+/// A folder with one connection whose websocket client has the given lines.
+fn folder(more: &str, client: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ari = format!(
+        "[general]\n[user1]\ntype = user\npassword = secret\n\
+         [bots]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = user1\n{more}"
+    );
+    let client =
+        format!("[server]\ntype = websocket_client\nconnection_type = persistent\n{client}\n");
+    fs::write(folder.path().join("ari.conf"), ari).expect("a file");
+    fs::write(folder.path().join("websocket_client.conf"), client).expect("a file");
+    folder
+}
+
+fn path(folder: &TempDir) -> &str {
+    folder.path().to_str().expect("UTF-8")
+}
+
+/// The lines, with the folder's name taken out of them.
+fn lines(text: &str, folder: &TempDir) -> Vec<String> {
+    let text = text.replace(path(folder), "DIR");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A server that takes one websocket and waits for its end.
+fn server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut websocket = accept(stream).expect("an upgrade");
+        while websocket.read().is_ok() {}
+    });
+    address
+}
+
+#[test]
+fn the_sample_configuration_is_fine() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("c_examples/sample");
+    let (text, status) = check(&[sample.to_str().expect("UTF-8")]);
+    assert_eq!(
+        text,
+        "connection1: per_call_config wss://some.appserver.net, applications app1, app2\n"
+    );
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn every_fault_has_its_place_and_a_remedy() {
+    let folder = folder(
+        "[other]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = nobody\n",
+        "uri = ws://localhost/\nreconect_interval = 5\n[spare]\ntype = websocket_client\nuri = http://x\nconnection_type = persistent",
+    );
+    let (text, status) = check(&[path(&folder)]);
+    assert_eq!(
+        lines(&text, &folder),
+        [
+            "error: DIR/ari.conf:7: [bots] websocket_client_id: there is no websocket client \"server\", or it has an error; name a section of websocket_client.conf",
+            "error: DIR/ari.conf:12: [other] websocket_client_id: there is no websocket client \"server\", or it has an error; name a section of websocket_client.conf",
+            "error: DIR/websocket_client.conf:5: [server] reconect_interval: there is no such parameter; perhaps reconnect_interval is meant",
+            "error: DIR/websocket_client.conf:8: [spare] uri: write ws:// instead of http://",
+            "no connection: ari.conf and ari_outbound.conf have no section with type = outbound_websocket that can be loaded",
+        ]
+    );
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn an_application_of_two_connections_makes_both_invalid() {
+    let folder = folder(
+        "[other]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = user1\n",
+        "uri = ws://localhost/",
+    );
+    let (text, status) = check(&[path(&folder)]);
+    let invalid = text.lines().filter(|line| line.contains("; INVALID: "));
+    assert_eq!(invalid.count(), 2, "{text}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn a_client_that_no_connection_uses_is_named() {
+    let folder = folder(
+        "",
+        "uri = ws://localhost/\n[spare]\ntype = websocket_client\nuri = ws://x\nconnection_type = persistent",
+    );
+    let (text, status) = check(&[path(&folder)]);
+    assert_eq!(
+        text,
+        "bots: persistent ws://localhost/, applications voicebot\n\
+         spare: a websocket client that no connection uses\n"
+    );
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn files_that_are_missing_are_a_status_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (text, status) = check(&[path(&folder)]);
+    assert_eq!(
+        lines(&text, &folder),
+        [
+            "error: DIR/ari.conf: the file is missing; create it",
+            "error: DIR/websocket_client.conf: the file is missing; create it",
+            "nothing would be loaded"
+        ]
+    );
+    assert_eq!(status, 2);
+}
+
+#[test]
+fn a_wrong_argument_is_a_mistake_and_no_finding() {
+    assert_eq!(check(&["--format", "xml", "x"]), (String::new(), 2));
+    assert_eq!(check(&[]), (String::new(), 2));
+}
+
+#[test]
+fn programs_get_json() {
+    let folder = folder("", "uri = ws://localhost/\nreconnect_interval = soon");
+    let (text, status) = check(&["--format", "json", path(&folder)]);
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(report["status"], json!(status));
+    assert_eq!(report["connections"], json!([]));
+    assert_eq!(report["users"], json!(["user1"]));
+    let problems = report["problems"].as_array().expect("problems");
+    let problem = problems
+        .iter()
+        .find(|problem| problem["section"] == "server");
+    let problem = problem.expect("the fault of the client");
+    assert_eq!(problem["severity"], "error");
+    assert_eq!(problem["key"], "reconnect_interval");
+    assert_eq!(problem["line"], 5);
+}
+
+#[test]
+fn a_connection_that_works_shows_every_stage() {
+    let folder = folder("", &format!("uri = ws://{}/", server()));
+    let (text, status) = check(&["--format", "json", "--connect", path(&folder)]);
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let attempt = &report["attempts"][0];
+    assert_eq!(attempt["works"], true, "{text}");
+    let stages: Vec<_> = attempt["stages"]
+        .as_array()
+        .expect("stages")
+        .iter()
+        .map(|stage| stage["stage"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(stages, ["name", "TCP", "upgrade"]);
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn a_connection_that_fails_says_at_which_stage() {
+    // A port where nobody listens any more.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let folder = folder("", &format!("uri = ws://{address}/"));
+    let (text, status) = check(&["--connect", path(&folder)]);
+    assert!(text.contains("\nbots does not work\n"), "{text}");
+    let last = text.lines().last().expect("a line");
+    assert!(last.contains("TCP"), "{text}");
+    assert!(
+        last.ends_with(&format!(
+            "{address} FAILED: Connection refused (os error 111)"
+        )),
+        "{text}"
+    );
+    assert_eq!(status, 3);
+}
+
+#[test]
+fn no_secret_is_printed() {
+    let folder = folder("", "uri = ws://user:hidden@localhost/\npassword = hidden");
+    for format in ["text", "json"] {
+        let (text, _) = check(&["--format", format, path(&folder)]);
+        assert!(
+            !text.contains("hidden") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}
