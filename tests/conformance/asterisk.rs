@@ -25,6 +25,8 @@ pub struct Asterisk {
 #[derive(Default)]
 struct State {
     apps: BTreeSet<String>,
+    /// Applications that are not registered any more and still have channels.
+    inactive: BTreeSet<String>,
     /// The application that a context is for.
     contexts: BTreeMap<String, String>,
     /// What applications asked for.
@@ -47,6 +49,8 @@ struct Stay {
     channel: Channel,
     start: Start,
     failed: bool,
+    /// The channel has left.
+    over: bool,
 }
 
 enum Start {
@@ -103,7 +107,7 @@ impl Asterisk {
                 if theirs {
                     host.set_registered(app, true);
                 } else {
-                    self.lock().apps.remove(app);
+                    self.lock().unregister(app);
                 }
             }
             Call::CreateContext(context, app) => {
@@ -128,6 +132,7 @@ impl Asterisk {
         for inbound in &mut state.inbound {
             inbound.apps.retain(|theirs| theirs != app);
         }
+        state.inactive.remove(app);
         let replaced = !state.apps.insert(app.to_owned()) && mine;
         drop(state);
         if replaced {
@@ -206,6 +211,7 @@ impl Asterisk {
             channel: channel.clone(),
             start: Start::UnderWay(start),
             failed: false,
+            over: false,
         });
     }
 
@@ -241,11 +247,15 @@ impl Asterisk {
     }
 
     fn fail(&self, channel: &str, application: &str) {
-        for stay in &mut self.lock().stays {
+        let mut state = self.lock();
+        for stay in &mut state.stays {
             if stay.channel.id == channel {
                 stay.failed = true;
+                stay.over = true;
             }
         }
+        state.forget(application);
+        drop(state);
         if let Some(handle) = self.handle.get() {
             abi::stasis_end(*handle, application, channel);
         }
@@ -311,9 +321,24 @@ impl Asterisk {
         }
     }
 
-    /// The applications that are registered.
+    /// The applications that Asterisk lists.
     pub fn apps(&self) -> Vec<String> {
-        self.lock().apps.iter().cloned().collect()
+        let state = self.lock();
+        state.apps.union(&state.inactive).cloned().collect()
+    }
+
+    /// Whether an application is registered.
+    pub fn has(&self, app: &str) -> bool {
+        self.lock().apps.contains(app)
+    }
+
+    /// A channel left an application.
+    pub fn left(&self, application: &str, channel_id: &str) {
+        let mut state = self.lock();
+        for stay in &mut state.stays {
+            stay.over |= stay.channel.id == channel_id && stay.is_inside(application);
+        }
+        state.forget(application);
     }
 
     /// The application of a context, if there is the context.
@@ -323,6 +348,21 @@ impl Asterisk {
 }
 
 impl State {
+    /// An application that is not registered any more is listed no longer than it has channels.
+    fn forget(&mut self, app: &str) {
+        if !self.stays.iter_mut().any(|stay| stay.is_inside(app)) {
+            self.inactive.remove(app);
+        }
+    }
+
+    /// An application is registered no more. While it has channels Asterisk still lists it.
+    fn unregister(&mut self, app: &str) {
+        self.apps.remove(app);
+        if self.stays.iter_mut().any(|stay| stay.is_inside(app)) {
+            self.inactive.insert(app.to_owned());
+        }
+    }
+
     /// The recorded request that this one is: the first that is not answered, unless the library was to answer it itself.
     fn recorded(&mut self, request: &host::Request) -> Option<Request> {
         let mut alike: Vec<&mut Asked> = self
@@ -349,6 +389,13 @@ impl State {
 }
 
 impl Stay {
+    /// Whether the channel is in the application.
+    fn is_inside(&mut self, app: &str) -> bool {
+        self.is_over()
+            && !self.over
+            && matches!(&self.start, Start::Over(Ok(application)) if application == app)
+    }
+
     fn is_over(&mut self) -> bool {
         if let Start::UnderWay(receiver) = &self.start
             && let Ok(outcome) = receiver.try_recv()

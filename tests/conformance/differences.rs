@@ -1,12 +1,15 @@
 //! The table of differences: what the documentation says about each rule, and cases that cannot be replayed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::story::{Compare, Item, Story, What};
+use super::network::ACCEPTED;
+use super::rules::made_up;
+use super::story::{Compare, Item, Link, Story, What};
 
 /// The table.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,13 +38,31 @@ pub struct Single {
     outputs: Vec<Output>,
     #[serde(default)]
     connections: Vec<Connection>,
+    /// Applications that are registered, where Asterisk has lost them.
+    #[serde(default)]
+    registered: Vec<Registered>,
+    /// Applications that are not registered from one moment to another, where Asterisk had them.
+    #[serde(default)]
+    unregistered: Vec<(String, f64, f64)>,
+    /// A change that has no effect: the beginnings of the words of its step and of the one that takes it back.
+    ignores: Option<(String, String)>,
+}
+
+/// An application that is registered for a connection from a moment on.
+#[derive(Debug, Clone, Deserialize)]
+struct Registered {
+    app: String,
+    conn: u32,
+    at: f64,
 }
 
 /// What a command prints.
 #[derive(Debug, Clone, Deserialize)]
 struct Output {
-    /// The command line; the change concerns each time that it is run.
+    /// The command line.
     line: String,
+    /// Which of the times that it is run, from 0 up; all of them if it is not said.
+    nth: Option<usize>,
     /// Texts to be replaced in what Asterisk printed.
     #[serde(default)]
     replace: Vec<(String, String)>,
@@ -134,6 +155,14 @@ struct Connection {
     /// It is not made at all.
     #[serde(default)]
     absent: bool,
+    /// What is not sent on it.
+    #[serde(default)]
+    drop: Vec<String>,
+    /// What is sent on it besides, of what concerns applications, and when.
+    #[serde(default)]
+    insert: Vec<(f64, String)>,
+    /// When it is made, and to which port, if Asterisk did not make it.
+    made: Option<(f64, u16)>,
     /// What is sent on it besides answers, such as `ApplicationRegistered app1` and `Close 1000`.
     messages: Option<Vec<String>>,
     /// Whether the library closes it.
@@ -146,15 +175,40 @@ impl Single {
         for connection in &self.connections {
             connection.apply(story);
         }
+        if let Some((from, to)) = &self.ignores
+            && let Some((from, to)) = story.time_of(from).zip(story.time_of(to))
+        {
+            story.ignore_change(from, to);
+        }
+        for (app, from, to) in &self.unregistered {
+            for act in story
+                .acts
+                .iter_mut()
+                .filter(|act| act.at > *from && act.at < *to)
+            {
+                if let What::Http(http) = &mut act.what
+                    && http.status == 204
+                    && http.query.contains(&format!("application={app}"))
+                {
+                    http.status = 404;
+                }
+            }
+        }
+        for registered in &self.registered {
+            story.register(&registered.app, registered.conn, registered.at);
+        }
+        let mut times: HashMap<String, usize> = HashMap::new();
         for act in &mut story.acts {
             let What::Command(command) = &mut act.what else {
                 continue;
             };
-            for output in self
-                .outputs
-                .iter()
-                .filter(|output| output.line == command.line)
-            {
+            let time = times.entry(command.line.clone()).or_default();
+            let concerns = |output: &&Output| {
+                output.line == command.line && output.nth.is_none_or(|nth| nth == *time)
+            };
+            let outputs: Vec<&Output> = self.outputs.iter().filter(concerns).collect();
+            *time += 1;
+            for output in outputs {
                 for (old, new) in &output.replace {
                     command.output = command.output.replace(old, new);
                 }
@@ -171,6 +225,17 @@ impl Single {
 
 impl Connection {
     fn apply(&self, story: &mut Story) {
+        if let Some((at, port)) = self.made {
+            story.links.push(Link {
+                number: self.conn,
+                port,
+                made: Some(at),
+                request: Some(String::new()),
+                answers: vec![(Duration::ZERO, ACCEPTED.to_owned())],
+                ..Link::default()
+            });
+            story.ports.insert(port);
+        }
         let Some(index) = story.links.iter().position(|link| link.number == self.conn) else {
             return;
         };
@@ -178,6 +243,12 @@ impl Connection {
             return story.remove_link(index);
         }
         let link = &mut story.links[index];
+        link.items
+            .retain(|(_, item)| !self.drop.contains(&item.summary()));
+        for (at, message) in &self.insert {
+            let (kind, app) = message.split_once(' ').unwrap_or((message, ""));
+            link.items.push((*at, Item::Event(made_up(kind, app, ""))));
+        }
         if let Some(messages) = &self.messages {
             let times: Vec<f64> = link
                 .items

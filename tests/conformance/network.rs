@@ -12,10 +12,11 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::frames::{self, CLOSE, FINAL, PING, PONG, TEXT};
+use super::normal::keyless;
 use super::story::{Item, Link, member};
 
 /// What a server answers where the recording has no connection to take an answer from.
-const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\nSec-WebSocket-Protocol: ari\r\n\r\n";
+pub const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\nSec-WebSocket-Protocol: ari\r\n\r\n";
 
 /// All servers of one replay.
 pub struct Network {
@@ -222,7 +223,7 @@ impl Network {
             stream: Some(Arc::clone(stream)),
         });
         let index = state.peers.len() - 1;
-        state.bind(index, &self.links, "");
+        state.bind(index, &self.links, None);
         drop(state);
         self.touch();
         index
@@ -232,13 +233,10 @@ impl Network {
     fn asked(&self, index: usize, head: &str) -> Option<Link> {
         let mut state = self.lock();
         state.peers[index].head = head.to_owned();
-        if let Some(link) = state.peers[index].link {
-            // Now that it has said who it is.
-            state.peers[index].link = None;
-            state.bind(index, &self.links, head);
-            if state.peers[index].link.is_none() {
-                state.peers[index].link = Some(link);
-            }
+        let silent = state.peers[index].link.take();
+        state.bind(index, &self.links, Some(head));
+        if state.peers[index].link.is_none() {
+            state.peers[index].link = silent;
         }
         let (port, link) = (state.peers[index].port, state.peers[index].link);
         drop(state);
@@ -352,20 +350,23 @@ impl State {
         self.peers.iter().find(|peer| peer.link == Some(link))
     }
 
-    /// Finds the recorded connection that a new one stands for: the first on its port that asked for the same.
-    fn bind(&mut self, index: usize, links: &[Link], head: &str) {
+    /// Finds the recorded connection that a new one stands for: the first on its port that asked for the same. One that has
+    /// not asked yet may stand for one that never did.
+    fn bind(&mut self, index: usize, links: &[Link], head: Option<&str>) {
         let port = self.peers[index].port;
-        let free = |link: &usize| {
-            self.peer(*link).is_none() && links[*link].port == port && links[*link].made.is_some()
+        let fits = |link: &&Link| {
+            link.port == port && link.made.is_some() && link.request.is_some() == head.is_some()
         };
-        let free: Vec<usize> = (0..links.len()).filter(free).collect();
+        let free: Vec<usize> = (0..links.len())
+            .filter(|link| self.peer(*link).is_none() && fits(&&links[*link]))
+            .collect();
         let asked = |link: &&usize| {
             let request = links[**link]
                 .request
                 .as_deref()
-                .map(super::normal::keyless)
+                .map(keyless)
                 .unwrap_or_default();
-            identity(&request) == identity(&super::normal::keyless(head))
+            identity(&request) == identity(&keyless(head.unwrap_or_default()))
         };
         let found = free.iter().find(asked).or(free.first());
         self.peers[index].link = found.copied();

@@ -51,6 +51,15 @@ impl Refusals {
         Self(refusals)
     }
 
+    /// The rule by which an application is refused.
+    pub fn rule_of(&self, app: &str) -> Option<&str> {
+        let refused = self
+            .0
+            .values()
+            .find(|refused| refused.apps.iter().any(|its| its == app));
+        refused.map(|refused| refused.rule.as_str())
+    }
+
     /// What Asterisk would print without the refused connections, and the rules that make it so.
     pub fn applied(&self, line: &str, output: &str) -> (String, Vec<String>) {
         let words = terminal::words(line);

@@ -52,6 +52,7 @@ pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<Stri
         met: BTreeSet::new(),
         table,
         refusals: Refusals::default(),
+        absent: BTreeSet::new(),
         late: AtomicBool::new(false),
     };
     replay.run();
@@ -83,6 +84,8 @@ struct Replay<'a> {
     met: BTreeSet<String>,
     table: &'a Table,
     refusals: Refusals,
+    /// Connections that are not made, because they were refused.
+    absent: BTreeSet<usize>,
     late: AtomicBool,
 }
 
@@ -125,6 +128,7 @@ impl Replay<'_> {
             &self.story.links,
             &self.network.lock(),
             &self.ports,
+            &self.absent,
             self.story.begun,
         ));
         drop(self.library.take());
@@ -184,6 +188,15 @@ impl Replay<'_> {
         match Library::try_load(self.host, self.folder.path(), &mut report) {
             Ok(library) => {
                 self.refusals = Refusals::new(&report, &self.table.refusals, &self.story.files);
+                for (index, link) in self.story.links.iter().enumerate() {
+                    if let Some(rule) = link
+                        .application()
+                        .and_then(|app| self.refusals.rule_of(&app).map(str::to_owned))
+                    {
+                        self.absent.insert(index);
+                        self.met.insert(rule);
+                    }
+                }
                 self.asterisk.loaded(library.handle());
                 self.library = Some(library);
             }
@@ -342,16 +355,14 @@ impl Replay<'_> {
                 library.stasis_cancel(&id);
             }
         }
-        if http.method == "POST"
+        let served = !self.current("ari.conf").contains("enabled = no");
+        if served
+            && http.method == "POST"
             && http.path.starts_with("events/user/")
             && let Some(app) = parameter("application")
             && matches!(http.status, 204 | 404)
         {
-            let status = if self.asterisk.apps().iter().any(|known| known == app) {
-                204
-            } else {
-                404
-            };
+            let status = if self.asterisk.has(app) { 204 } else { 404 };
             if status != http.status {
                 self.problems.push(format!(
                     "{} for {app} is {status}, for Asterisk {}",
@@ -359,6 +370,11 @@ impl Replay<'_> {
                 ));
             }
         }
+    }
+
+    /// A configuration file as it is now.
+    fn current(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
 
     fn say(&mut self, link: usize, saying: &Saying) {
@@ -402,6 +418,7 @@ impl Replay<'_> {
             && let Some(channel) = &event.channel
         {
             abi::stasis_end(library.handle(), &event.application, &channel.id);
+            self.asterisk.left(&event.application, &channel.id);
         }
     }
 
@@ -417,10 +434,9 @@ impl Replay<'_> {
     fn settle(&self, at: f64) {
         let links = &self.story.links;
         let settled = self.network.wait(self.patience(), |state| {
-            links
-                .iter()
-                .enumerate()
-                .all(|(index, link)| compare::is_settled(link, state.peer(index), at))
+            links.iter().enumerate().all(|(index, link)| {
+                self.absent.contains(&index) || compare::is_settled(link, state.peer(index), at)
+            })
         });
         if !settled {
             self.late.store(true, Ordering::Relaxed);

@@ -7,12 +7,17 @@ use serde_json::value::RawValue;
 
 use super::case::Files;
 use super::dialplan::channel_of;
+use super::terminal;
 
 /// A case in terms of the library.
 #[derive(Debug, Clone)]
 pub struct Story {
     /// The files at the beginning.
     pub files: Files,
+    /// User events that another application got, as it is connected to Asterisk itself.
+    pub elsewhere: BTreeSet<String>,
+    /// What the recorder did, in words.
+    pub steps: Vec<(f64, String)>,
     /// What is done, in order.
     pub acts: Vec<Act>,
     /// The connections that Asterisk made, in the order in which they were accepted.
@@ -243,11 +248,24 @@ impl Item {
 }
 
 impl Story {
+    /// Whether anything is in it that a library can do like Asterisk or not.
+    pub fn shows_anything(&self) -> bool {
+        let shows = |act: &Act| match &act.what {
+            What::Command(command) => terminal::is_compared(&command.line),
+            What::Http(http) => http.path.starts_with("events/user/"),
+            _ => false,
+        };
+        !self.links.is_empty() || !self.statuses.is_empty() || self.acts.iter().any(shows)
+    }
+
     /// A connection is not made.
     pub fn remove_link(&mut self, index: usize) {
         self.links.remove(index);
-        self.acts
-            .retain(|act| !matches!(act.what, What::Say(its, _) if its == index));
+        self.acts.retain(|act| match &act.what {
+            What::Say(its, _) => *its != index,
+            What::Event(event) => event.link != index,
+            _ => true,
+        });
         for act in &mut self.acts {
             match &mut act.what {
                 What::Say(its, _) if *its > index => *its -= 1,
@@ -263,6 +281,7 @@ impl Link {
     pub fn application(&self) -> Option<String> {
         self.items.iter().find_map(|(_, item)| match item {
             Item::Event(text) | Item::Answer(text) => member(text, "application"),
+            Item::Like(summary) => summary.split(' ').nth(1).map(str::to_owned),
             _ => None,
         })
     }

@@ -48,6 +48,12 @@ pub fn is_the_librarys(line: &str) -> bool {
     lower.first() == Some(&"ari") && !HOSTS.iter().any(|host| is_start(host, &lower))
 }
 
+/// Whether the output of a command is compared.
+pub fn is_compared(line: &str) -> bool {
+    let others = ["ari show apps", "dialplan show ", "_command matchesarray "];
+    is_the_librarys(line) || others.iter().any(|other| line.starts_with(other))
+}
+
 /// Whether a line begins with the words of a command.
 fn is_start(command: &str, line: &[&str]) -> bool {
     let command: Vec<&str> = command.split(' ').collect();

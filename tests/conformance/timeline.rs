@@ -24,6 +24,8 @@ const AT_ONCE: f64 = 20.0;
 pub fn story(case: &Case) -> Story {
     let mut story = Story {
         files: case.files.clone(),
+        elsewhere: BTreeSet::new(),
+        steps: case.steps.clone(),
         acts: Vec::new(),
         links: Vec::new(),
         begun: !case
@@ -194,6 +196,9 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
                     apps: inbound_apps(&entry.raw),
                 },
             );
+        }
+        Direction::ToInbound if entry.kind == "text" => {
+            story.elsewhere.extend(member(&entry.raw, "eventname"));
         }
         // One that Asterisk closed with a code was shut down by a command.
         Direction::ToInbound if entry.kind == "closed" && entry.code.is_none() => {

@@ -1,7 +1,7 @@
 //! Applications that Asterisk loses and the library keeps.
 
 use crate::dialplan::channel_of;
-use crate::story::{Event, Item, Story, What, member, type_of};
+use crate::story::{Event, Item, Link, Story, What, member, type_of};
 
 /// An application that somebody else took over and left stays unregistered in Asterisk; here it is registered again.
 pub fn taken_over(story: &mut Story) -> bool {
@@ -30,6 +30,47 @@ pub fn taken_over(story: &mut Story) -> bool {
             story.gain(&app, at + 0.1);
             changed = true;
         }
+    }
+    changed
+}
+
+/// User events that Asterisk took and lost with a connection arrive.
+pub fn lost_events(story: &mut Story) -> bool {
+    let mut lost = Vec::new();
+    for act in &story.acts {
+        let What::Http(http) = &act.what else {
+            continue;
+        };
+        let name = http
+            .path
+            .strip_prefix("events/user/")
+            .filter(|_| http.method == "POST" && http.status == 204);
+        let app = http
+            .query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("application="));
+        let Some((name, app)) = name.zip(app) else {
+            continue;
+        };
+        let event = format!("ChannelUserevent {app} {name}");
+        let arrives = |at: f64| {
+            let items = story.links.iter().flat_map(|link| &link.items);
+            items
+                .filter(|(when, item)| *when >= at && item.summary() == event)
+                .count()
+                > 0
+        };
+        if !story.elsewhere.contains(name) && !arrives(act.at) {
+            lost.push((
+                act.at,
+                app.to_owned(),
+                made_up("ChannelUserevent", app, name),
+            ));
+        }
+    }
+    let mut changed = false;
+    for (at, app, text) in lost {
+        changed |= story.arrive(&app, at, text);
     }
     changed
 }
@@ -83,46 +124,68 @@ impl Story {
             }
         }
         for (at, text) in events {
-            if let Some(link) = self.link_of(app, at) {
-                self.links[link]
-                    .items
-                    .push((at + 0.1, Item::Event(text.clone())));
-                let event = Event {
-                    link,
-                    application: app.to_owned(),
-                    kind: type_of(&text),
-                    channel: channel_of(&text),
-                    text,
-                };
-                self.add(at + 0.05, What::Event(event));
-            }
+            self.arrive(app, at, text);
         }
+    }
+
+    /// An event arrives that never did, if there is a connection for it.
+    fn arrive(&mut self, app: &str, at: f64, text: String) -> bool {
+        let Some(link) = self.link_of(app, at) else {
+            return false;
+        };
+        let made = self.links[link].made.unwrap_or(at);
+        self.links[link]
+            .items
+            .push((at.max(made + 1.0) + 0.1, Item::Event(text.clone())));
+        let event = Event {
+            link,
+            application: app.to_owned(),
+            kind: type_of(&text),
+            channel: channel_of(&text),
+            text,
+        };
+        self.add(at + 0.05, What::Event(event));
+        true
     }
 
     /// The connection that an application is served on at a moment, or on which it is served next.
     pub fn link_of(&self, app: &str, at: f64) -> Option<usize> {
-        let serves = |link: &usize| {
-            let link = &self.links[*link];
-            link.items.iter().any(|(_, item)| match item {
-                Item::Event(text) | Item::Answer(text) => {
-                    member(text, "application").as_deref() == Some(app)
-                }
-                _ => false,
-            })
-        };
-        let open = |link: &usize| {
-            let link = &self.links[*link];
+        let open = |link: &Link| {
             link.made.is_none_or(|made| made <= at) && link.closed.is_none_or(|closed| closed > at)
         };
-        let mut links = (0..self.links.len()).filter(serves);
-        links
-            .clone()
-            .rfind(open)
-            .or_else(|| links.find(|link| self.links[*link].made.is_some_and(|made| made > at)))
+        let served = self.links.iter().enumerate().filter(|(_, link)| open(link));
+        let since = served.filter_map(|(index, link)| Some((index, link.serves(app, at)?)));
+        let latest = since
+            .max_by(|one, other| one.1.total_cmp(&other.1))
+            .map(|(index, _)| index);
+        latest.or_else(|| {
+            let later = |link: &Link| {
+                link.made.is_some_and(|made| made > at) && link.serves(app, f64::INFINITY).is_some()
+            };
+            self.links.iter().position(later)
+        })
     }
 }
 
-impl crate::story::Link {
+impl Link {
+    /// Since when an application is served on this connection, if it is at a moment.
+    fn serves(&self, app: &str, at: f64) -> Option<f64> {
+        let mut since = None;
+        for (when, item) in self.items.iter().filter(|(when, _)| *when <= at) {
+            let (Item::Event(text) | Item::Answer(text)) = item else {
+                continue;
+            };
+            if member(text, "application").as_deref() == Some(app) {
+                since = match type_of(text).as_str() {
+                    "ApplicationUnregistered" => None,
+                    "ApplicationRegistered" => Some(*when),
+                    _ => since.or(Some(*when)),
+                };
+            }
+        }
+        since
+    }
+
     /// Whether an event of a kind was sent for an application.
     pub fn has(&self, kind: &str, app: &str) -> bool {
         self.items.iter().any(|(_, item)| match item {

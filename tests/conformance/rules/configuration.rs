@@ -26,7 +26,12 @@ pub fn faulty_general(story: &mut Story) -> bool {
     });
     story.links.retain({
         let mut first = true;
-        move |link| !in_vain(link) || std::mem::take(&mut first)
+        let mut begun = false;
+        move |link| {
+            begun |= in_vain(link);
+            let cut = begun && link.items.is_empty();
+            !cut && (!in_vain(link) || std::mem::take(&mut first))
+        }
     });
     if let Some(link) = story.links.iter_mut().find(|link| in_vain(link)) {
         let made = link.made.unwrap_or_default();
@@ -81,7 +86,12 @@ pub fn repeated_applications(story: &mut Story) -> bool {
         apps.dedup();
         apps.len() != connection.apps.len()
     };
-    let connections = configured::connections(&story.files);
+    let mut connections = configured::connections(&story.files);
+    for act in &story.acts {
+        if let What::Write(_) = &act.what {
+            connections.extend(configured::connections(&story.files_at(act.at + 0.01)));
+        }
+    }
     let repeated: Vec<&Connection> = connections
         .iter()
         .filter(|connection| repeats(connection))
@@ -129,18 +139,18 @@ fn announce_once(link: &mut Link) {
         }
         _ => None,
     };
-    let mut last = None;
-    link.items.retain(|(_, item)| {
+    let mut last: Option<(f64, String, Option<String>)> = None;
+    link.items.retain(|(at, item)| {
         let Some((kind, app)) = named(item) else {
             return true;
         };
-        let again = last
-            .as_ref()
-            .is_some_and(|(before, same): &(String, Option<String>)| {
-                *same == app && (*before == kind || kind == "ApplicationReplaced")
-            });
+        let again = last.as_ref().is_some_and(|(before, same_kind, same)| {
+            at - before < 100.0
+                && *same == app
+                && (*same_kind == kind || kind == "ApplicationReplaced")
+        });
         if !again {
-            last = Some((kind, app));
+            last = Some((*at, kind, app));
         }
         !again
     });

@@ -5,7 +5,10 @@
 mod applications;
 mod commands;
 mod configuration;
+mod reloads;
 mod requests;
+
+pub use applications::{lost_events, made_up};
 
 use super::case::Files;
 use super::story::{Link, Request, Saying, Story, What};
@@ -57,6 +60,14 @@ pub const RULES: &[Rule] = &[
         apply: requests::long_messages,
     },
     Rule {
+        name: "contexts",
+        apply: reloads::contexts,
+    },
+    Rule {
+        name: "registered first",
+        apply: reloads::registered_first,
+    },
+    Rule {
         name: "applications taken over",
         apply: applications::taken_over,
     },
@@ -88,23 +99,30 @@ pub const RULES: &[Rule] = &[
         name: "starting in vain",
         apply: commands::starting,
     },
+    Rule {
+        name: "nothing lost",
+        apply: lost_events,
+    },
 ];
 
 /// The names of the rules that change this story.
 pub fn apply(story: &mut Story) -> Vec<&'static str> {
-    let applied = RULES
+    RULES
         .iter()
         .filter(|rule| (rule.apply)(story))
         .map(|rule| rule.name)
-        .collect();
-    for link in &mut story.links {
-        link.items.sort_by(|one, other| one.0.total_cmp(&other.0));
-    }
-    story.acts.sort_by(|one, other| one.at.total_cmp(&other.at));
-    applied
+        .collect()
 }
 
 impl Story {
+    /// Puts everything in the order of its time.
+    pub fn sort(&mut self) {
+        for link in &mut self.links {
+            link.items.sort_by(|one, other| one.0.total_cmp(&other.0));
+        }
+        self.acts.sort_by(|one, other| one.at.total_cmp(&other.at));
+    }
+
     /// Every request: the connection, when it was sent, and the request.
     fn requests(&mut self) -> impl Iterator<Item = (usize, f64, &mut Request)> {
         self.acts.iter_mut().filter_map(|act| match &mut act.what {

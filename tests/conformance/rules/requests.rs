@@ -160,7 +160,7 @@ impl Story {
     }
 
     /// What happened on a connection happens on an earlier one, which is still there.
-    fn merge(&mut self, link: usize, next: usize) {
+    pub fn merge(&mut self, link: usize, next: usize) {
         let removed = self.links.remove(next);
         let items = removed.items.into_iter().filter(|(_, item)| match item {
             Item::Event(text) => member(text, "type").as_deref() != Some("ApplicationRegistered"),
