@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::differences::fits;
+
 /// Configuration files by name; `None` for one that does not exist.
 pub type Files = BTreeMap<String, Option<String>>;
 
@@ -95,6 +97,7 @@ impl From<String> for Direction {
 /// What a recording does not tell: it has its files as they were at the end, and the changes of some cases in words only.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Amendment {
+    /// Its name, or a pattern.
     case: String,
     /// Files that the recording leaves out.
     #[serde(default)]
@@ -113,7 +116,7 @@ type Replacements = BTreeMap<String, Vec<(String, String)>>;
 impl Amendment {
     /// Completes the case that it is for.
     pub fn amend(&self, case: &mut Case) {
-        if case.id() != self.case {
+        if !fits(&self.case, &case.id()) {
             return;
         }
         let mut recorded = std::mem::take(&mut case.files);

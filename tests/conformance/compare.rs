@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::network::{Peer, State};
 use super::normal::{Ports, keyless, timeless};
-use super::story::{Item, Link};
+use super::pressure::is_made;
+use super::story::{Item, Link, Story, type_of};
 
 /// Whether a connection has everything that Asterisk's had before a moment.
 pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
@@ -27,12 +28,15 @@ pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
 
 /// What is different in the connections.
 pub fn connections(
-    links: &[Link],
     state: &State,
     ports: &Ports,
     absent: &BTreeSet<usize>,
-    begun: bool,
+    story: &Story,
 ) -> Vec<String> {
+    let links = &story.links;
+    if story.under_load {
+        return under_load(story, state);
+    }
     let mut problems = Vec::new();
     let links_made = links
         .iter()
@@ -47,13 +51,52 @@ pub fn connections(
     for peer in state
         .peers
         .iter()
-        .filter(|peer| peer.link.is_none() && !begun && !is_retry(peer, links))
+        .filter(|peer| peer.link.is_none() && !story.begun && !is_retry(peer, links))
     {
         let items: Vec<String> = peer.items.iter().map(shown).collect();
         problems.push(format!(
             "a connection that Asterisk did not make, to {}: {items:#?}",
             peer.port
         ));
+    }
+    problems
+}
+
+/// What is different in the connections of a case that was recorded under load: each begins with what is registered, and ends
+/// as it ended.
+fn under_load(story: &Story, state: &State) -> Vec<String> {
+    let mut problems = Vec::new();
+    let is_first =
+        |item: &Item| matches!(item, Item::Event(text) if type_of(text) == "ApplicationRegistered");
+    for peer in &state.peers {
+        let others: Vec<String> = peer
+            .items
+            .iter()
+            .filter(|item| !is_made(item))
+            .map(Item::summary)
+            .collect();
+        if peer
+            .items
+            .first()
+            .is_some_and(|item| !is_first(item) && is_made(item))
+        {
+            problems.push(format!(
+                "a connection begins with {}",
+                others.first().map_or("an event", String::as_str)
+            ));
+        }
+        let Some(link) = peer.link.and_then(|link| story.links.get(link)) else {
+            continue;
+        };
+        let closes = |summary: &&String| summary.starts_with("Close");
+        let expected: Vec<String> = link.items.iter().map(|(_, item)| item.summary()).collect();
+        let actual: Vec<String> = others.iter().filter(closes).cloned().collect();
+        if expected != actual {
+            problems.push(format!(
+                "connection {} ends with {actual:?}, for Asterisk {expected:?}",
+                link.number
+            ));
+        }
     }
     problems
 }

@@ -23,9 +23,19 @@ pub struct Table {
     /// What is different in single cases.
     #[serde(default)]
     cases: Vec<Single>,
+    /// Cases that were recorded under load, and the rule that says what is different, if anything is.
+    #[serde(default)]
+    under_load: Vec<UnderLoad>,
     /// Cases that cannot be replayed.
     #[serde(default)]
     not_applicable: Vec<NotApplicable>,
+}
+
+/// Cases that were recorded under load.
+#[derive(Debug, Clone, Deserialize)]
+struct UnderLoad {
+    cases: Vec<String>,
+    rule: Option<String>,
 }
 
 /// What the library does instead of Asterisk in single cases.
@@ -101,6 +111,7 @@ impl Table {
             table.rules.extend(more.rules);
             table.refusals.extend(more.refusals);
             table.cases.extend(more.cases);
+            table.under_load.extend(more.under_load);
             table.not_applicable.extend(more.not_applicable);
         }
         table.check(root)?;
@@ -135,6 +146,15 @@ impl Table {
         self.cases
             .iter()
             .filter(move |single| single.cases.iter().any(|pattern| fits(pattern, case)))
+    }
+
+    /// Whether a case was recorded under load, and by which rule it is different.
+    pub fn under_load(&self, case: &str) -> Option<Option<&str>> {
+        let entry = self
+            .under_load
+            .iter()
+            .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)));
+        entry.map(|entry| entry.rule.as_deref())
     }
 
     /// Why a case cannot be replayed, if it cannot.
@@ -272,7 +292,7 @@ impl Connection {
 }
 
 /// Whether a name fits a pattern, in which `*` stands for anything.
-fn fits(pattern: &str, name: &str) -> bool {
+pub fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

@@ -18,6 +18,7 @@ mod frames;
 mod load;
 mod network;
 mod normal;
+mod pressure;
 mod refusals;
 mod replay;
 mod report;
@@ -118,6 +119,14 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
         return Ok(Outcome::NotApplicable(
             "nothing but Asterisk's log or its HTTP server shows what it did".to_owned(),
         ));
+    }
+    if let Some(rule) = table.under_load(&case.id()) {
+        story.put_under_load();
+        replay::replay(&story, table)?;
+        return Ok(match rule {
+            Some(rule) => Outcome::Different(BTreeSet::from([rule.to_owned()])),
+            None => Outcome::Equal,
+        });
     }
     let mut met: BTreeSet<String> = rules::apply(&mut story)
         .into_iter()

@@ -235,7 +235,12 @@ impl Network {
         state.peers[index].head = head.to_owned();
         let silent = state.peers[index].link.take();
         state.bind(index, &self.links, Some(head));
-        if state.peers[index].link.is_none() {
+        // One that never asked, because its server did not wait for that, was made before those that did.
+        let made = |link: Option<usize>| {
+            link.and_then(|link| self.links[link].made)
+                .unwrap_or(f64::INFINITY)
+        };
+        if made(silent) < made(state.peers[index].link) {
             state.peers[index].link = silent;
         }
         let (port, link) = (state.peers[index].port, state.peers[index].link);

@@ -14,9 +14,11 @@ use tempfile::TempDir;
 use super::asterisk::Asterisk;
 use super::case::Files;
 use super::compare;
+use super::configured;
 use super::differences::Table;
 use super::network::{Network, State};
 use super::normal::Ports;
+use super::pressure::Pressure;
 use super::refusals::Refusals;
 use super::requests::without_trailer;
 use super::story::{Act, Command, Compare, Event, Http, Saying, Story, What};
@@ -52,6 +54,7 @@ pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<Stri
         met: BTreeSet::new(),
         table,
         refusals: Refusals::default(),
+        pressure: None,
         absent: BTreeSet::new(),
         late: AtomicBool::new(false),
     };
@@ -84,6 +87,7 @@ struct Replay<'a> {
     met: BTreeSet<String>,
     table: &'a Table,
     refusals: Refusals,
+    pressure: Option<Pressure>,
     /// Connections that are not made, because they were refused.
     absent: BTreeSet<usize>,
     late: AtomicBool,
@@ -125,11 +129,10 @@ impl Replay<'_> {
             }
         }
         problems.extend(compare::connections(
-            &self.story.links,
             &self.network.lock(),
             &self.ports,
             &self.absent,
-            self.story.begun,
+            self.story,
         ));
         drop(self.library.take());
         self.network.end();
@@ -140,6 +143,9 @@ impl Replay<'_> {
         match &act.what {
             What::Load => self.load(),
             What::End => {
+                if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
+                    self.problems.extend(pressure.end(&self.network, library));
+                }
                 // Nothing else may come.
                 let count = |state: &State| {
                     state
@@ -198,6 +204,13 @@ impl Replay<'_> {
                     }
                 }
                 self.asterisk.loaded(library.handle());
+                if self.story.under_load {
+                    let app = configured::connections(&self.story.files)
+                        .into_iter()
+                        .flat_map(|its| its.apps)
+                        .next();
+                    self.pressure = app.map(|app| Pressure::begin(library.handle(), app));
+                }
                 self.library = Some(library);
             }
             // Without a library there are no connections, as for Asterisk there must be none.
@@ -378,8 +391,11 @@ impl Replay<'_> {
     }
 
     fn say(&mut self, link: usize, saying: &Saying) {
+        let ends = matches!(saying, Saying::Finish | Saying::Reset);
         self.network.wait(self.patience(), |state| {
-            state.peer(link).is_some_and(|peer| peer.up.is_some())
+            state
+                .peer(link)
+                .is_some_and(|peer| ends || peer.up.is_some())
         });
         let Some(stream) = self.network.stream(link) else {
             return;

@@ -26,6 +26,8 @@ pub struct Story {
     pub begun: bool,
     /// Ports of the application's servers, as they were recorded.
     pub ports: BTreeSet<u16>,
+    /// It was recorded under load.
+    pub under_load: bool,
     /// What STASISSTATUS was.
     pub statuses: Vec<Status>,
     /// What the runner cannot replay.
@@ -256,6 +258,17 @@ impl Story {
             _ => false,
         };
         !self.links.is_empty() || !self.statuses.is_empty() || self.acts.iter().any(shows)
+    }
+
+    /// Of a case that was recorded under load only the ends of connections are compared as they were.
+    pub fn put_under_load(&mut self) {
+        self.under_load = true;
+        for link in &mut self.links {
+            link.items
+                .retain(|(_, item)| matches!(item, Item::Close(_)));
+        }
+        self.acts
+            .retain(|act| !matches!(act.what, What::Event(_) | What::Http(_)));
     }
 
     /// A connection is not made.

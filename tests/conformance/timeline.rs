@@ -33,6 +33,7 @@ pub fn story(case: &Case) -> Story {
             .iter()
             .any(|(_, words)| words == "start asterisk"),
         ports: normal::ports(&case.files),
+        under_load: false,
         statuses: dialplan::statuses(case),
         unknown: Vec::new(),
     };

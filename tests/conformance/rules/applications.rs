@@ -1,7 +1,7 @@
 //! Applications that Asterisk loses and the library keeps.
 
 use crate::dialplan::channel_of;
-use crate::story::{Event, Item, Link, Story, What, member, type_of};
+use crate::story::{Act, Event, Item, Link, Story, What, member, type_of};
 
 /// An application that somebody else took over and left stays unregistered in Asterisk; here it is registered again.
 pub fn taken_over(story: &mut Story) -> bool {
@@ -70,7 +70,14 @@ pub fn lost_events(story: &mut Story) -> bool {
     }
     let mut changed = false;
     for (at, app, text) in lost {
-        changed |= story.arrive(&app, at, text);
+        // What waits for a connection that is shut down goes with it.
+        let shut_down = |act: &Act| matches!(&act.what, What::Command(command) if act.at > at && command.line.starts_with("ari shutdown "));
+        let waits = story
+            .link_of(&app, at)
+            .is_none_or(|link| story.links[link].made.is_some_and(|made| made > at));
+        if !(waits && story.acts.iter().any(shut_down)) {
+            changed |= story.arrive(&app, at, text);
+        }
     }
     changed
 }

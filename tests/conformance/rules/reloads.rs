@@ -23,21 +23,18 @@ pub fn registered_first(story: &mut Story) -> bool {
         let link = &mut story.links[index];
         let before: Vec<String> = link.items.iter().map(|(_, item)| item.summary()).collect();
         let announced = announced(link, made);
-        // Those that Asterisk had queued as well are announced once.
-        let mut position = 0;
-        link.items.retain(|_| {
-            position += 1;
-            !announced.iter().any(|(index, _)| index + 1 == position)
-        });
-        let mut apps: Vec<String> = announced.into_iter().map(|(_, app)| app).collect();
-        apps.sort_by_key(|app| order.iter().position(|its| its == app));
-        apps.dedup();
-        for (position, app) in apps.iter().enumerate() {
-            let text = super::applications::made_up("ApplicationRegistered", app, "");
-            link.items.insert(
-                position,
-                (made + 0.001 * (position + 1) as f64, Item::Event(text)),
-            );
+        let mut announcements: Vec<(String, Item)> = Vec::new();
+        for (index, app) in announced.iter().rev() {
+            let (_, item) = link.items.remove(*index);
+            // Those that Asterisk had queued as well are announced once.
+            if !announcements.iter().any(|(its, _)| its == app) {
+                announcements.push((app.clone(), item));
+            }
+        }
+        announcements.sort_by_key(|(app, _)| order.iter().position(|its| its == app));
+        for (position, (_, item)) in announcements.into_iter().enumerate() {
+            link.items
+                .insert(position, (made + 0.001 * (position + 1) as f64, item));
         }
         link.items.sort_by(|one, other| one.0.total_cmp(&other.0));
         changed |= before
