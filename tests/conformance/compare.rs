@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::network::{Peer, State};
 use super::normal::{Ports, keyless, timeless};
 use super::pressure::is_made;
-use super::story::{Item, Link, Story, type_of};
+use super::story::{Item, Link, Load, Story};
 
 /// Whether a connection has everything that Asterisk's had before a moment.
 pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
@@ -34,8 +34,8 @@ pub fn connections(
     story: &Story,
 ) -> Vec<String> {
     let links = &story.links;
-    if story.under_load {
-        return under_load(story, state);
+    if let Some(load) = story.load {
+        return under_load(story, load, state);
     }
     let mut problems = Vec::new();
     let links_made = links
@@ -62,39 +62,44 @@ pub fn connections(
     problems
 }
 
-/// What is different in the connections of a case that was recorded under load: each begins with what is registered, and ends
-/// as it ended.
-fn under_load(story: &Story, state: &State) -> Vec<String> {
+/// What is different in the connections of a case that was recorded under load: each recorded one is made, begins with what is
+/// registered, and ends as it ended.
+fn under_load(story: &Story, load: Load, state: &State) -> Vec<String> {
     let mut problems = Vec::new();
-    let is_first =
-        |item: &Item| matches!(item, Item::Event(text) if type_of(text) == "ApplicationRegistered");
-    for peer in &state.peers {
-        let others: Vec<String> = peer
-            .items
-            .iter()
-            .filter(|item| !is_made(item))
-            .map(Item::summary)
-            .collect();
-        if peer
-            .items
-            .first()
-            .is_some_and(|item| !is_first(item) && is_made(item))
-        {
-            problems.push(format!(
-                "a connection begins with {}",
-                others.first().map_or("an event", String::as_str)
-            ));
-        }
-        let Some(link) = peer.link.and_then(|link| story.links.get(link)) else {
+    for (index, link) in story.links.iter().enumerate() {
+        let Some(peer) = state.peer(index) else {
+            problems.push(format!("connection {} was not made", link.number));
             continue;
         };
-        let closes = |summary: &&String| summary.starts_with("Close");
+        let closes = |item: &&Item| matches!(item, Item::Close(_));
         let expected: Vec<String> = link.items.iter().map(|(_, item)| item.summary()).collect();
-        let actual: Vec<String> = others.iter().filter(closes).cloned().collect();
+        let actual: Vec<String> = peer
+            .items
+            .iter()
+            .filter(closes)
+            .map(Item::summary)
+            .collect();
         if expected != actual {
             problems.push(format!(
                 "connection {} ends with {actual:?}, for Asterisk {expected:?}",
                 link.number
+            ));
+        }
+    }
+    if state
+        .peers
+        .iter()
+        .any(|peer| peer.items.first().is_some_and(is_made))
+    {
+        problems.push("a connection begins with an event".to_owned());
+    }
+    for (peer, before) in state.peers.iter().zip(0..) {
+        let earliest = load.apart.unwrap_or_default() * before;
+        if peer.accepted < earliest {
+            problems.push(format!(
+                "{} connections were made in {:?}",
+                before + 1,
+                peer.accepted
             ));
         }
     }

@@ -33,9 +33,18 @@ pub struct Table {
 
 /// Cases that were recorded under load.
 #[derive(Debug, Clone, Deserialize)]
-struct UnderLoad {
+pub struct UnderLoad {
     cases: Vec<String>,
-    rule: Option<String>,
+    pub rule: Option<String>,
+    /// How many milliseconds the attempts to connect are apart at least.
+    apart: Option<u64>,
+}
+
+impl UnderLoad {
+    /// How far the attempts to connect are apart at least.
+    pub fn apart(&self) -> Option<Duration> {
+        self.apart.map(Duration::from_millis)
+    }
 }
 
 /// What the library does instead of Asterisk in single cases.
@@ -48,6 +57,9 @@ pub struct Single {
     outputs: Vec<Output>,
     #[serde(default)]
     connections: Vec<Connection>,
+    /// STASISSTATUS of the first time of channels in an application.
+    #[serde(default)]
+    statuses: Vec<(String, String)>,
     /// Applications that are registered, where Asterisk has lost them.
     #[serde(default)]
     registered: Vec<Registered>,
@@ -148,13 +160,11 @@ impl Table {
             .filter(move |single| single.cases.iter().any(|pattern| fits(pattern, case)))
     }
 
-    /// Whether a case was recorded under load, and by which rule it is different.
-    pub fn under_load(&self, case: &str) -> Option<Option<&str>> {
-        let entry = self
-            .under_load
+    /// What there is to know of a case that was recorded under load.
+    pub fn under_load(&self, case: &str) -> Option<&UnderLoad> {
+        self.under_load
             .iter()
-            .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)));
-        entry.map(|entry| entry.rule.as_deref())
+            .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)))
     }
 
     /// Why a case cannot be replayed, if it cannot.
@@ -178,11 +188,14 @@ struct Connection {
     /// What is not sent on it.
     #[serde(default)]
     drop: Vec<String>,
-    /// What is sent on it besides, of what concerns applications, and when.
+    /// What is sent on it besides, of what concerns applications and Closes, and when.
     #[serde(default)]
     insert: Vec<(f64, String)>,
     /// When it is made, and to which port, if Asterisk did not make it.
     made: Option<(f64, u16)>,
+    /// Its server never answers.
+    #[serde(default)]
+    silent: bool,
     /// What is sent on it besides answers, such as `ApplicationRegistered app1` and `Close 1000`.
     messages: Option<Vec<String>>,
     /// Whether the library closes it.
@@ -199,6 +212,9 @@ impl Single {
             && let Some((from, to)) = story.time_of(from).zip(story.time_of(to))
         {
             story.ignore_change(from, to);
+        }
+        for (channel, status) in &self.statuses {
+            story.end_stasis(channel, status);
         }
         for (app, from, to) in &self.unregistered {
             for act in story
@@ -251,7 +267,11 @@ impl Connection {
                 port,
                 made: Some(at),
                 request: Some(String::new()),
-                answers: vec![(Duration::ZERO, ACCEPTED.to_owned())],
+                answers: if self.silent {
+                    Vec::new()
+                } else {
+                    vec![(Duration::ZERO, ACCEPTED.to_owned())]
+                },
                 ..Link::default()
             });
             story.ports.insert(port);
@@ -267,7 +287,10 @@ impl Connection {
             .retain(|(_, item)| !self.drop.contains(&item.summary()));
         for (at, message) in &self.insert {
             let (kind, app) = message.split_once(' ').unwrap_or((message, ""));
-            link.items.push((*at, Item::Event(made_up(kind, app, ""))));
+            link.items.push(match kind {
+                "Close" => (*at, Item::Close(app.parse().ok())),
+                _ => (*at, Item::Event(made_up(kind, app, ""))),
+            });
         }
         if let Some(messages) = &self.messages {
             let times: Vec<f64> = link
@@ -284,7 +307,10 @@ impl Connection {
             }
         }
         match self.closed {
-            Some(true) => link.closed = link.closed.or(link.items.last().map(|(at, _)| *at)),
+            Some(true) => {
+                let last = link.items.last().map(|(at, _)| *at);
+                link.closed = link.closed.or(last).or(link.made);
+            }
             Some(false) => link.closed = None,
             None => {}
         }

@@ -120,13 +120,11 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
             "nothing but Asterisk's log or its HTTP server shows what it did".to_owned(),
         ));
     }
-    if let Some(rule) = table.under_load(&case.id()) {
-        story.put_under_load();
-        replay::replay(&story, table)?;
-        return Ok(match rule {
-            Some(rule) => Outcome::Different(BTreeSet::from([rule.to_owned()])),
-            None => Outcome::Equal,
-        });
+    if let Some(load) = table.under_load(&case.id()) {
+        story.put_under_load(load.apart());
+        let mut met = replay::replay(&story, table)?;
+        met.extend(load.rule.clone());
+        return explained(met, table);
     }
     let mut met: BTreeSet<String> = rules::apply(&mut story)
         .into_iter()
@@ -140,6 +138,11 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
     rules::lost_events(&mut story);
     story.sort();
     met.extend(replay::replay(&story, table)?);
+    explained(met, table)
+}
+
+/// What came of a case that met these rules.
+fn explained(met: BTreeSet<String>, table: &Table) -> Result<Outcome, Vec<String>> {
     for rule in &met {
         if table.said(rule).is_none() {
             return Err(vec![format!("no documentation is named for \"{rule}\"")]);

@@ -25,6 +25,7 @@ pub struct Network {
     links: Vec<Link>,
     /// Connections that the recording does not have behave like the last recorded one on their port.
     begun: bool,
+    created: Instant,
 }
 
 /// What the servers know.
@@ -43,6 +44,8 @@ pub struct Peer {
     pub head: String,
     /// What came after it.
     pub items: Vec<Item>,
+    /// How long after the beginning of the replay it was accepted.
+    pub accepted: Duration,
     /// The upgrade was answered with 101, since then.
     pub up: Option<Instant>,
     /// The library closed it.
@@ -66,6 +69,7 @@ impl Network {
             changed: Condvar::new(),
             links,
             begun,
+            created: Instant::now(),
         })
     }
 
@@ -201,13 +205,13 @@ impl Network {
         {
             self.note(index, Item::Fault(error.to_string()));
         }
-        let mut state = self.lock();
-        state.peers[index].closed = true;
-        if state.peers[index].stream.is_some() {
+        if self.lock().peers[index].stream.is_some() {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        drop(state);
+        // One that is to be reset is reset now.
+        drop(stream);
+        self.lock().peers[index].closed = true;
         self.touch();
     }
 
@@ -217,6 +221,7 @@ impl Network {
             port,
             head: String::new(),
             items: Vec::new(),
+            accepted: self.created.elapsed(),
             up: None,
             closed: false,
             link: None,
@@ -265,9 +270,9 @@ impl Network {
         head: &str,
         mut stream: &TcpStream,
     ) -> io::Result<()> {
-        let answers = match link {
-            Some(link) if link.made.is_some() => link.answers,
-            _ => vec![(Duration::ZERO, ACCEPTED.to_owned())],
+        let (answers, beside) = match link {
+            Some(link) if link.made.is_some() => (link.answers, link.beside),
+            _ => (vec![(Duration::ZERO, ACCEPTED.to_owned())], Vec::new()),
         };
         let asked = Instant::now();
         for (after, answer) in answers {
@@ -278,8 +283,13 @@ impl Network {
             {
                 return Ok(());
             }
-            stream.write_all(accepting(&answer, head).as_bytes())?;
-            if answer.starts_with("HTTP/1.1 101") {
+            let accepts = answer.starts_with("HTTP/1.1 101");
+            let mut bytes = accepting(&answer, head).into_bytes();
+            if accepts {
+                bytes.extend(&beside);
+            }
+            stream.write_all(&bytes)?;
+            if accepts {
                 self.lock().peers[index].up = Some(Instant::now());
                 self.touch();
             }
@@ -299,8 +309,9 @@ impl Network {
                     Ok(text) => self.note(index, Item::text(text)),
                     Err(_) => self.note(index, Item::Fault("a text that is not UTF-8".to_owned())),
                 },
-                // The library's own way to learn what has arrived; Asterisk never pings.
-                PING => input.write_all(&frames::frame(FINAL | PONG, &frame.payload))?,
+                // The library's own way to learn what has arrived; Asterisk never pings. A server that has said its last word
+                // still hears the rest.
+                PING => drop(input.write_all(&frames::frame(FINAL | PONG, &frame.payload))),
                 PONG => self.note(index, Item::Pong(frames::hexadecimal(&frame.payload))),
                 CLOSE => {
                     let code = frame

@@ -144,7 +144,9 @@ impl Replay<'_> {
             What::Load => self.load(),
             What::End => {
                 if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
-                    self.problems.extend(pressure.end(&self.network, library));
+                    let clean = self.story.load.is_some_and(|load| load.clean);
+                    self.problems
+                        .extend(pressure.end(&self.network, library, clean));
                 }
                 // Nothing else may come.
                 let count = |state: &State| {
@@ -204,7 +206,7 @@ impl Replay<'_> {
                     }
                 }
                 self.asterisk.loaded(library.handle());
-                if self.story.under_load {
+                if self.story.load.is_some() {
                     let app = configured::connections(&self.story.files)
                         .into_iter()
                         .flat_map(|its| its.apps)
@@ -417,6 +419,10 @@ impl Replay<'_> {
             Saying::Reset => {
                 drop(stream);
                 self.network.reset(link);
+                // What comes next comes after the reset.
+                self.network.wait(self.patience(), |state| {
+                    state.peer(link).is_none_or(|peer| peer.closed)
+                });
                 Ok(())
             }
         };

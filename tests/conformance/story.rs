@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::case::Files;
 use super::dialplan::channel_of;
-use super::terminal;
+use super::{terminal, timeline};
 
 /// A case in terms of the library.
 #[derive(Debug, Clone)]
@@ -26,12 +26,21 @@ pub struct Story {
     pub begun: bool,
     /// Ports of the application's servers, as they were recorded.
     pub ports: BTreeSet<u16>,
-    /// It was recorded under load.
-    pub under_load: bool,
+    /// How it was recorded under load, if it was.
+    pub load: Option<Load>,
     /// What STASISSTATUS was.
     pub statuses: Vec<Status>,
     /// What the runner cannot replay.
     pub unknown: Vec<String>,
+}
+
+/// What is asked of connections under load.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Load {
+    /// Attempts to connect are at least this far apart.
+    pub apart: Option<Duration>,
+    /// Each connection ends in a way that loses nothing.
+    pub clean: bool,
 }
 
 /// One thing that is done.
@@ -178,6 +187,8 @@ pub struct Link {
     pub answers: Vec<(Duration, String)>,
     /// What Asterisk sent, with the times.
     pub items: Vec<(f64, Item)>,
+    /// Frames that leave the server in one write with the answer.
+    pub beside: Vec<u8>,
     /// Whether the server answers a Close.
     pub answers_close: bool,
     /// When Asterisk closed it.
@@ -254,21 +265,44 @@ impl Story {
     pub fn shows_anything(&self) -> bool {
         let shows = |act: &Act| match &act.what {
             What::Command(command) => terminal::is_compared(&command.line),
-            What::Http(http) => http.path.starts_with("events/user/"),
+            What::Http(http) => http.path.starts_with("events/user/") || self.hangs_up(http),
             _ => false,
         };
         !self.links.is_empty() || !self.statuses.is_empty() || self.acts.iter().any(shows)
     }
 
+    /// Whether a channel is hung up that enters an application.
+    fn hangs_up(&self, http: &Http) -> bool {
+        let hung_up = timeline::hung_up(http);
+        self.acts
+            .iter()
+            .any(|act| matches!(&act.what, What::Enter(channel) if hung_up == Some(&channel.id)))
+    }
+
     /// Of a case that was recorded under load only the ends of connections are compared as they were.
-    pub fn put_under_load(&mut self) {
-        self.under_load = true;
+    pub fn put_under_load(&mut self, apart: Option<Duration>) {
+        let is_reset = |act: &Act| matches!(act.what, What::Say(_, Saying::Reset));
+        self.load = Some(Load {
+            apart,
+            clean: !self.acts.iter().any(is_reset),
+        });
         for link in &mut self.links {
             link.items
                 .retain(|(_, item)| matches!(item, Item::Close(_)));
         }
         self.acts
             .retain(|act| !matches!(act.what, What::Event(_) | What::Http(_)));
+    }
+
+    /// What STASISSTATUS is after the first time of a channel in an application.
+    pub fn end_stasis(&mut self, channel: &str, status: &str) {
+        self.statuses
+            .retain(|known| known.channel != channel || known.time != 0);
+        self.statuses.push(Status {
+            channel: channel.to_owned(),
+            time: 0,
+            status: status.to_owned(),
+        });
     }
 
     /// A connection is not made.

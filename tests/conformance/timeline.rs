@@ -19,6 +19,10 @@ const OWN: [&str; 3] = [
 ];
 /// What arrived within this many milliseconds after it was made was never queued.
 const AT_ONCE: f64 = 20.0;
+/// What a server sent within this many milliseconds was one write; times are recorded in tenths.
+const SAME_WRITE: f64 = 0.05;
+/// What was observed in the same tenth of a millisecond is told apart by this many milliseconds.
+const LATER: f64 = 1e-6;
 
 /// The story of a case.
 pub fn story(case: &Case) -> Story {
@@ -33,19 +37,15 @@ pub fn story(case: &Case) -> Story {
             .iter()
             .any(|(_, words)| words == "start asterisk"),
         ports: normal::ports(&case.files),
-        under_load: false,
+        load: None,
         statuses: dialplan::statuses(case),
         unknown: Vec::new(),
     };
     for change in &case.changes {
         story.ports.extend(normal::ports(&change.files));
     }
-    let end = case.end();
-    let observed: Vec<&Entry> = case
-        .observed
-        .iter()
-        .filter(|entry| entry.t.is_some() && entry.at() <= end)
-        .collect();
+    let observed = observed(case);
+    let observed: Vec<&Entry> = observed.iter().collect();
     add_steps(&mut story, case);
     add_links(&mut story, &observed);
     add_servers(&mut story);
@@ -62,6 +62,20 @@ pub fn story(case: &Case) -> Story {
     // What happens at the same moment stays in the order in which it was added.
     story.acts.sort_by(|one, other| one.at.total_cmp(&other.at));
     story
+}
+
+/// What was observed before the end, each entry later than the one before it.
+fn observed(case: &Case) -> Vec<Entry> {
+    let end = case.end();
+    let within = case
+        .observed
+        .iter()
+        .filter(|entry| entry.t.is_some_and(|at| at <= end));
+    let in_order = within.zip(0..).map(|(entry, place)| Entry {
+        t: Some(entry.at() + LATER * f64::from(place)),
+        ..entry.clone()
+    });
+    in_order.collect()
 }
 
 impl Story {
@@ -200,6 +214,12 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
         }
         Direction::ToInbound if entry.kind == "text" => {
             story.elsewhere.extend(member(&entry.raw, "eventname"));
+            // A channel that enters the application of somebody else.
+            if type_of(&entry.raw) == "StasisStart"
+                && let Some(channel) = dialplan::channel_of(&entry.raw)
+            {
+                story.end_stasis(&channel.name, "SUCCESS");
+            }
         }
         // One that Asterisk closed with a code was shut down by a command.
         Direction::ToInbound if entry.kind == "closed" && entry.code.is_none() => {
@@ -212,6 +232,9 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
             let Some(number) = entry.conn else { return };
             let link = story.link(number);
             match saying(entry) {
+                Ok(Some(Saying::Bytes(bytes))) if is_beside_answer(entry, observed) => {
+                    story.links[link].beside.extend(bytes);
+                }
                 Ok(Some(saying)) => story.add(at, What::Say(link, saying)),
                 Ok(None) => {}
                 Err(unknown) => story.unknown.push(unknown),
@@ -220,6 +243,15 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
         Direction::ToServer => add_item(story, entry, offset),
         Direction::FromInbound | Direction::ToInbound | Direction::Unknown => {}
     }
+}
+
+/// Whether a server sent something in one write with its answer to the upgrade request.
+fn is_beside_answer(entry: &Entry, observed: &[&Entry]) -> bool {
+    observed.iter().any(|answer| {
+        answer.conn == entry.conn
+            && answer.kind == "http-response"
+            && (entry.at() - answer.at()).abs() < SAME_WRITE
+    })
 }
 
 fn add_http(story: &mut Story, entry: &Entry) {
@@ -232,7 +264,13 @@ fn add_http(story: &mut Story, entry: &Entry) {
         query: query.to_owned(),
         status: entry.status.unwrap_or_default(),
     });
-    story.add(entry.begin(), what);
+    // A channel that has hung up when the answer comes may have entered its application before.
+    let at = if method == "DELETE" {
+        entry.at()
+    } else {
+        entry.begin()
+    };
+    story.add(at, what);
 }
 
 fn add_item(story: &mut Story, entry: &Entry, offset: Option<f64>) {

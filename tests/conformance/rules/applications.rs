@@ -1,7 +1,7 @@
 //! Applications that Asterisk loses and the library keeps.
 
 use crate::dialplan::channel_of;
-use crate::story::{Act, Event, Item, Link, Story, What, member, type_of};
+use crate::story::{Act, Event, Item, Link, Saying, Story, What, member, type_of};
 
 /// An application that somebody else took over and left stays unregistered in Asterisk; here it is registered again.
 pub fn taken_over(story: &mut Story) -> bool {
@@ -60,7 +60,7 @@ pub fn lost_events(story: &mut Story) -> bool {
                 .count()
                 > 0
         };
-        if !story.elsewhere.contains(name) && !arrives(act.at) {
+        if !story.elsewhere.contains(name) && !story.is_filtered(act.at) && !arrives(act.at) {
             lost.push((
                 act.at,
                 app.to_owned(),
@@ -83,6 +83,19 @@ pub fn lost_events(story: &mut Story) -> bool {
 }
 
 impl Story {
+    /// Whether the application wants no user events at a moment: the last filter that it asked for keeps them away.
+    fn is_filtered(&self, at: f64) -> bool {
+        let mut requests = self.acts.iter().filter_map(|act| match &act.what {
+            What::Say(_, Saying::Request(_, request)) if act.at < at => Some(request),
+            _ => None,
+        });
+        requests
+            .rfind(|request| request.path.ends_with("/eventFilter"))
+            .is_some_and(|request| {
+                request.text.contains("disallowed") && request.text.contains("ChannelUserevent")
+            })
+    }
+
     /// From this moment on an application is registered that is not in the recording.
     pub fn gain(&mut self, app: &str, at: f64) {
         let registered = made_up("ApplicationRegistered", app, "");
