@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use ariws::ffi::ARIWS_ERROR_CANCELLED;
 use serde_json::{Value, json};
 
 use super::abi;
@@ -217,23 +219,57 @@ impl Asterisk {
 
     /// Waits until no channel is about to enter `application`; events for it make sense only then.
     pub fn wait_for_start(&self, application: &str) {
-        let mut state = self.lock();
-        for stay in &mut state.stays {
+        self.finish(|stay| {
             let own = format!("{}:{}", stay.channel.app, stay.channel.name);
-            if own == application || stay.channel.app == application {
-                stay.finish();
+            own == application || stay.channel.app == application
+        });
+    }
+
+    /// Waits until the starts of some channels are over.
+    fn finish(&self, wanted: impl Fn(&Stay) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let mut state = self.lock();
+            let under_way = |stay: &mut Stay| wanted(stay) && !stay.is_over();
+            if !state.stays.iter_mut().any(under_way) {
+                return;
             }
+            if Instant::now() > deadline {
+                let waiting = state
+                    .stays
+                    .iter_mut()
+                    .filter_map(|stay| under_way(stay).then_some(stay));
+                waiting.for_each(Stay::give_up);
+                return;
+            }
+            drop(state);
+            // Without the lock, as a start may need the host to register an application first.
+            self.network.wait(Duration::from_millis(5), |_| false);
         }
+    }
+
+    /// Whether the start of a channel that has hung up ends as cancelled.
+    pub fn is_cancelled(&self, id: &str) -> bool {
+        self.finish(|stay| stay.channel.id == id);
+        self.lock().stays.iter().any(|stay| {
+            stay.channel.id == id
+                && matches!(stay.start, Start::Over(Err((ARIWS_ERROR_CANCELLED, _))))
+        })
     }
 
     /// A channel hangs up: one that is about to enter an application does not.
     pub fn hung_up(&self, id: &str) -> Vec<String> {
-        let mut state = self.lock();
+        let state = self.lock();
         let other = state.halves.get(id).cloned();
+        let apps = state.apps.clone();
+        drop(state);
         let ids = [Some(id.to_owned()), other];
-        let theirs = |stay: &&mut Stay| ids.iter().flatten().any(|id| stay.channel.id == *id);
-        let waiting = state.stays.iter_mut().filter(theirs).filter_map(|stay| {
-            let waits = !stay.is_over();
+        let theirs = |stay: &Stay| ids.iter().flatten().any(|id| stay.channel.id == *id);
+        // There is no connection to wait for where the application is registered.
+        self.finish(|stay| theirs(stay) && apps.contains(&stay.channel.app));
+        let mut state = self.lock();
+        let waiting = state.stays.iter_mut().filter_map(|stay| {
+            let waits = theirs(stay) && !stay.is_over();
             waits.then(|| stay.channel.id.clone())
         });
         waiting.collect()
@@ -263,19 +299,13 @@ impl Asterisk {
 
     /// What STASISSTATUS is for a channel's n-th time.
     pub fn status(&self, status: &Status) -> String {
-        let mut state = self.lock();
-        let mut stays = state
-            .stays
-            .iter_mut()
-            .filter(|stay| stay.channel.name == status.channel);
-        let Some(stay) = stays.nth(status.time) else {
-            return "none".to_owned();
-        };
-        let started = stay.finish().is_ok();
-        if started && !stay.failed {
-            "SUCCESS"
-        } else {
-            "FAILED"
+        let theirs = |stay: &&Stay| stay.channel.name == status.channel;
+        self.finish(|stay| theirs(&stay));
+        let state = self.lock();
+        match state.stays.iter().filter(theirs).nth(status.time) {
+            None => "none",
+            Some(stay) if stay.failed || matches!(stay.start, Start::Over(Err(_))) => "FAILED",
+            Some(_) => "SUCCESS",
         }
         .to_owned()
     }
@@ -405,17 +435,9 @@ impl Stay {
         matches!(self.start, Start::Over(_))
     }
 
-    /// Waits for the end of the start.
-    fn finish(&mut self) -> &Started {
-        if let Start::UnderWay(receiver) = &self.start {
-            let outcome = receiver.recv_timeout(DEADLINE);
-            self.start =
-                Start::Over(outcome.unwrap_or_else(|_| Err((0, "no outcome in time".to_owned()))));
-        }
-        match &self.start {
-            Start::Over(outcome) => outcome,
-            Start::UnderWay(_) => unreachable!("it is over now"),
-        }
+    /// The start has taken too long.
+    fn give_up(&mut self) {
+        self.start = Start::Over(Err((0, "no outcome in time".to_owned())));
     }
 }
 

@@ -368,6 +368,11 @@ impl Replay<'_> {
         {
             for id in self.asterisk.hung_up(channel) {
                 library.stasis_cancel(&id);
+                self.met.insert("early hang-ups".to_owned());
+                if !self.asterisk.is_cancelled(&id) {
+                    self.problems
+                        .push(format!("the start of {id} was not cancelled"));
+                }
             }
         }
         let served = !self.current("ari.conf").contains("enabled = no");

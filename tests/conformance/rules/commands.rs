@@ -57,6 +57,14 @@ pub fn calls_shut_down(story: &mut Story) -> bool {
         }
     }
     let mut changed = false;
+    for (_, app) in &unregistered {
+        if let Some((_, channel)) = app.split_once(':')
+            && story.enters(channel)
+        {
+            story.end_stasis(channel, "FAILED");
+            changed = true;
+        }
+    }
     for act in &mut story.acts {
         let What::Command(command) = &mut act.what else {
             continue;

@@ -5,6 +5,7 @@
 mod applications;
 mod commands;
 mod configuration;
+mod per_call;
 mod reloads;
 mod requests;
 
@@ -90,6 +91,14 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "calls shut down",
         apply: commands::calls_shut_down,
+    },
+    Rule {
+        name: "channels back",
+        apply: per_call::channels_that_come_back,
+    },
+    Rule {
+        name: "trailing events",
+        apply: per_call::trailing_events,
     },
     Rule {
         name: "completion",
