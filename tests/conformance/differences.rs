@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::many_calls::ManyCalls;
 use super::network::ACCEPTED;
 use super::rules::made_up;
 use super::story::{Compare, Item, Link, Story, What};
@@ -26,6 +27,9 @@ pub struct Table {
     /// Cases that were recorded under load, and the rule that says what is different, if anything is.
     #[serde(default)]
     under_load: Vec<UnderLoad>,
+    /// Cases that tell of many calls in words.
+    #[serde(default)]
+    many_calls: Vec<ManyCalls>,
     /// Cases that cannot be replayed.
     #[serde(default)]
     not_applicable: Vec<NotApplicable>,
@@ -124,6 +128,7 @@ impl Table {
             table.refusals.extend(more.refusals);
             table.cases.extend(more.cases);
             table.under_load.extend(more.under_load);
+            table.many_calls.extend(more.many_calls);
             table.not_applicable.extend(more.not_applicable);
         }
         table.check(root)?;
@@ -163,6 +168,13 @@ impl Table {
     /// What there is to know of a case that was recorded under load.
     pub fn under_load(&self, case: &str) -> Option<&UnderLoad> {
         self.under_load
+            .iter()
+            .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)))
+    }
+
+    /// How many calls there were in a case that tells of them in words.
+    pub fn many_calls(&self, case: &str) -> Option<&ManyCalls> {
+        self.many_calls
             .iter()
             .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)))
     }

@@ -16,6 +16,7 @@ mod dialplan;
 mod differences;
 mod frames;
 mod load;
+mod many_calls;
 mod network;
 mod normal;
 mod pressure;
@@ -119,6 +120,9 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
         return Ok(Outcome::NotApplicable(
             "nothing but Asterisk's log or its HTTP server shows what it did".to_owned(),
         ));
+    }
+    if let Some(calls) = table.many_calls(&case.id()) {
+        calls.retell(&mut story);
     }
     if let Some(load) = table.under_load(&case.id()) {
         story.put_under_load(load.apart());

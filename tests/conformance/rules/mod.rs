@@ -10,6 +10,7 @@ mod reloads;
 mod requests;
 
 pub use applications::{lost_events, made_up};
+pub use per_call::about_channel;
 
 use super::case::Files;
 use super::story::{Link, Request, Saying, Story, What};

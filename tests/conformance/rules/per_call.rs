@@ -85,10 +85,7 @@ impl Story {
 
     /// A call ends at a moment as every call does: with StasisEnd, and its connection with a Close.
     fn end_call(&mut self, link: usize, at: f64, app: &str, channel: &Channel) {
-        let text = format!(
-            "{{\"type\":\"StasisEnd\",\"timestamp\":\"2026-11-23T00:00:00.000+0000\",\"channel\":{{\"id\":\"{}\",\"name\":\"{}\"}},\"asterisk_id\":\"02:fc:00:00:00:01\",\"application\":\"{app}\"}}",
-            channel.id, channel.name,
-        );
+        let text = about_channel("StasisEnd", app, channel);
         let event = Event {
             link,
             application: app.to_owned(),
@@ -131,6 +128,14 @@ impl Link {
         rest.find(|(_, item)| says(item, "ChannelDestroyed"))
             .map(|(at, _)| *at)
     }
+}
+
+/// An event about a channel, as Asterisk writes it.
+pub fn about_channel(kind: &str, app: &str, channel: &Channel) -> String {
+    format!(
+        "{{\"type\":\"{kind}\",\"timestamp\":\"2026-11-23T00:00:00.000+0000\",\"channel\":{{\"id\":\"{}\",\"name\":\"{}\"}},\"asterisk_id\":\"02:fc:00:00:00:01\",\"application\":\"{app}\"}}",
+        channel.id, channel.name,
+    )
 }
 
 /// The application of an event, if it is of a kind.
