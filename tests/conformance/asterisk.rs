@@ -248,6 +248,13 @@ impl Asterisk {
         }
     }
 
+    /// Whether every start of a channel is over.
+    pub fn is_started(&self, id: &str) -> bool {
+        let mut state = self.lock();
+        let mut theirs = state.stays.iter_mut().filter(|stay| stay.channel.id == id);
+        theirs.all(Stay::is_over)
+    }
+
     /// Whether the start of a channel that has hung up ends as cancelled.
     pub fn is_cancelled(&self, id: &str) -> bool {
         self.finish(|stay| stay.channel.id == id);

@@ -21,7 +21,7 @@ use super::normal::Ports;
 use super::pressure::Pressure;
 use super::refusals::Refusals;
 use super::requests::without_trailer;
-use super::story::{Act, Command, Compare, Event, Http, Saying, Story, What};
+use super::story::{Act, Channel, Command, Compare, Event, Http, Saying, Story, What};
 use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
@@ -179,6 +179,7 @@ impl Replay<'_> {
                     let start =
                         library.stasis_start_async(&channel.app, &channel.id, &channel.name);
                     self.asterisk.entered(channel, start);
+                    self.begin_call(channel);
                 }
             }
             What::Inbound {
@@ -398,6 +399,9 @@ impl Replay<'_> {
     }
 
     fn say(&mut self, link: usize, saying: &Saying) {
+        if self.absent.contains(&link) {
+            return;
+        }
         let ends = matches!(saying, Saying::Finish | Saying::Reset);
         self.network.wait(self.patience(), |state| {
             state
@@ -446,6 +450,20 @@ impl Replay<'_> {
         {
             abi::stasis_end(library.handle(), &event.application, &channel.id);
             self.asterisk.left(&event.application, &channel.id);
+        }
+    }
+
+    /// Waits until a call has begun: what follows finds its connection being made, or its start over.
+    fn begin_call(&self, channel: &Channel) {
+        let begun = || {
+            let handle = self.library.as_ref().map(Library::handle);
+            let sessions = terminal::run(handle, &self.asterisk, "ari show websocket sessions");
+            self.asterisk.is_started(&channel.id)
+                || sessions.is_some_and(|sessions| sessions.contains(&channel.name))
+        };
+        let deadline = Instant::now() + self.patience();
+        while !begun() && Instant::now() < deadline {
+            self.network.wait(Duration::from_millis(5), |_| false);
         }
     }
 

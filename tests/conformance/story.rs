@@ -279,6 +279,13 @@ impl Story {
             .any(|act| matches!(&act.what, What::Enter(channel) if hung_up == Some(&channel.id)))
     }
 
+    /// Whether every attempt to connect got an answer from its server.
+    pub fn is_answered(&self) -> bool {
+        self.links
+            .iter()
+            .all(|link| link.made.is_none() || !link.answers.is_empty())
+    }
+
     /// Of a case that was recorded under load only the ends of connections are compared as they were.
     pub fn put_under_load(&mut self, apart: Option<Duration>) {
         let is_reset = |act: &Act| matches!(act.what, What::Say(_, Saying::Reset));

@@ -337,18 +337,15 @@ fn add_event(story: &mut Story, link: usize, entry: &Entry, offset: Option<f64>)
 
 /// A command that changes something is run before the first thing that came of it.
 fn before_effects(entry: &Entry, observed: &[&Entry]) -> f64 {
+    let begun = match entry.took_ms {
+        Some(_) => entry.begin(),
+        None => entry.at() - 1.0,
+    };
     let effects = observed.iter().filter(|effect| {
-        effect.dir == Direction::ToServer
-            && effect.at() > entry.begin() - 20.0
-            && effect.at() <= entry.at()
+        effect.dir == Direction::ToServer && effect.at() > begun && effect.at() <= entry.at()
     });
-    let effects =
-        effects.filter(|effect| entry.took_ms.is_some() || effect.at() > entry.at() - 1.0);
     let first = effects.map(|effect| effect.at()).reduce(f64::min);
-    first
-        .filter(|first| *first > entry.begin())
-        .unwrap_or(entry.at())
-        - 0.05
+    first.unwrap_or(entry.at()) - 0.05
 }
 
 fn is_reload(line: &str) -> bool {
