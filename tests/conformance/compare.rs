@@ -93,15 +93,14 @@ fn under_load(story: &Story, load: Load, state: &State) -> Vec<String> {
     {
         problems.push("a connection begins with an event".to_owned());
     }
-    for (peer, before) in state.peers.iter().zip(0..) {
-        let earliest = load.apart.unwrap_or_default() * before;
-        if peer.accepted < earliest {
-            problems.push(format!(
-                "{} connections were made in {:?}",
-                before + 1,
-                peer.accepted
-            ));
-        }
+    let apart = load.apart.unwrap_or_default();
+    let early = |(peer, before): &(&Peer, u32)| peer.accepted < apart * *before;
+    if let Some((peer, before)) = state.peers.iter().zip(0..).find(early) {
+        problems.push(format!(
+            "{} connections were made in {:?}",
+            before + 1,
+            peer.accepted
+        ));
     }
     problems
 }

@@ -3,22 +3,30 @@
 //! not counted as possibly lost. None is missing at all where every connection ends with a Close or a FIN.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::frames::{CLOSE, FINAL};
 use super::network::{Network, State};
-use super::story::{Item, member};
+use super::story::{Act, Item, Saying, Story, What, member};
 use super::support::library::{Handle, Library};
 
 /// The time between two events.
 const PACE: Duration = Duration::from_micros(500);
 /// How long the last event may take, with every attempt to connect that is needed before.
 const LATEST: Duration = Duration::from_secs(20);
+/// Events on a connection before it ends, unless it ended at once.
+const BEFORE_AN_END: usize = 20;
+/// A connection that ended within this many milliseconds ended at once.
+const AT_ONCE: f64 = 10.0;
+/// Events while no server listens, and at the end.
+const MEANWHILE: usize = 300;
 
 /// Makes events until it is told to stop.
 pub struct Pressure {
     stop: Arc<AtomicBool>,
+    made: Arc<AtomicUsize>,
     thread: JoinHandle<usize>,
 }
 
@@ -26,7 +34,8 @@ impl Pressure {
     /// Begins to make events for an application.
     pub fn begin(handle: Handle, app: String) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopping = Arc::clone(&stop);
+        let made = Arc::new(AtomicUsize::new(0));
+        let (stopping, counting) = (Arc::clone(&stop), Arc::clone(&made));
         let thread = thread::spawn(move || {
             let mut count = 0;
             while !stopping.load(Ordering::Relaxed) {
@@ -35,11 +44,40 @@ impl Pressure {
                     &format!("{{\"type\":\"ChannelUserevent\",\"eventname\":\"N{count}\"}}"),
                 );
                 count += 1;
+                counting.store(count, Ordering::Relaxed);
                 thread::sleep(PACE);
             }
             count
         });
-        Self { stop, thread }
+        Self { stop, made, thread }
+    }
+
+    /// Waits until enough events have been made before something is done.
+    pub fn lead_up_to(&self, act: &Act, story: &Story, network: &Network) {
+        match &act.what {
+            What::Say(link, saying) if ends(saying) => {
+                let made = story.links[*link].made.unwrap_or_default();
+                let wanted = if act.at - made < AT_ONCE {
+                    0
+                } else {
+                    BEFORE_AN_END
+                };
+                network.wait(LATEST, |state| {
+                    let peer = state.peer(*link);
+                    let events = |item: &&Item| is_made(item);
+                    peer.is_some_and(|peer| {
+                        peer.closed || peer.items.iter().filter(events).count() >= wanted
+                    })
+                });
+            }
+            What::Listen(_) | What::End => {
+                let enough = self.made.load(Ordering::Relaxed) + MEANWHILE;
+                while self.made.load(Ordering::Relaxed) < enough && !self.thread.is_finished() {
+                    network.wait(PACE, |_| false);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Stops, waits for the last event, and tells what is wrong with all of them. `clean`: none may be missing.
@@ -76,6 +114,15 @@ impl Pressure {
             ));
         }
         problems
+    }
+}
+
+/// Whether an application ends its connection by this.
+fn ends(saying: &Saying) -> bool {
+    match saying {
+        Saying::Finish | Saying::Reset => true,
+        Saying::Bytes(bytes) => bytes.first() == Some(&(FINAL | CLOSE)),
+        Saying::Pieces(..) | Saying::Request(..) => false,
     }
 }
 

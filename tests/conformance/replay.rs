@@ -140,6 +140,9 @@ impl Replay<'_> {
     }
 
     fn perform(&mut self, act: &Act) {
+        if let Some(pressure) = &self.pressure {
+            pressure.lead_up_to(act, self.story, &self.network);
+        }
         match &act.what {
             What::Load => self.load(),
             What::End => {
