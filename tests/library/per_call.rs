@@ -339,20 +339,6 @@ fn shutting_a_call_down_by_command_ends_its_stasis() {
 }
 
 #[test]
-fn a_running_call_is_not_touched_by_a_reload() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    configuration.replace("/ari\n", "/other\n");
-    library.reload();
-    library.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    assert_eq!(connection.summary(), format!("ChannelVarset {APPLICATION}"));
-    connection.reset();
-    assert_eq!(server.accept().path, "/ari");
-}
-
-#[test]
 fn a_refused_registration_fails_the_start() {
     let (server, host) = (Server::start(), Host::refusing(&[APPLICATION]));
     let configuration = per_call(&server);

@@ -6,6 +6,14 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+/// The keys of a connection that are no keys of its websocket client.
+const OUTBOUND_WEBSOCKET: [&str; 4] = [
+    "websocket_client_id",
+    "apps",
+    "subscribe_all",
+    "local_ari_user",
+];
+
 /// A folder with `ari.conf` and `websocket_client.conf`, removed at the end.
 pub struct Configuration {
     folder: TempDir,
@@ -50,6 +58,45 @@ impl Configuration {
         self
     }
 
+    /// With one more websocket client: like the one of a connection, under another name and with another path.
+    pub fn client_like(mut self, connection: &str, name: &str, path: &str) -> Self {
+        let (start, end) = section(&self.client, connection);
+        let copy = self.client[start..end]
+            .replacen(&format!("[{connection}]"), &format!("[{name}]"), 1)
+            .replacen("/ari\n", &format!("{path}\n"), 1);
+        self.client.push_str(&copy);
+        self.write();
+        self
+    }
+
+    /// Adds lines to a section; of several lines with one key the last one counts. What is said of a connection goes to its
+    /// own section or to that of its websocket client.
+    pub fn set(&mut self, name: &str, lines: &str) {
+        let outbound = OUTBOUND_WEBSOCKET.iter().any(|key| lines.starts_with(key));
+        let text = match self.client.contains(&format!("[{name}]\n")) && !outbound {
+            true => &mut self.client,
+            false => &mut self.ari,
+        };
+        let (_, end) = section(text, name);
+        text.insert_str(end, &format!("{lines}\n"));
+        self.write();
+    }
+
+    /// Removes the section of a connection; its websocket client stays.
+    pub fn remove(&mut self, name: &str) {
+        let (start, end) = section(&self.ari, name);
+        self.ari.replace_range(start..end, "");
+        self.write();
+    }
+
+    /// Changes the name of a connection; its websocket client keeps its own.
+    pub fn rename(&mut self, name: &str, new: &str) {
+        self.ari = self
+            .ari
+            .replacen(&format!("[{name}]\n"), &format!("[{new}]\n"), 1);
+        self.write();
+    }
+
     /// With a replacement in both files.
     pub fn replacing(mut self, old: &str, new: &str) -> Self {
         self.replace(old, new);
@@ -77,4 +124,12 @@ impl Configuration {
         fs::write(self.folder().join("websocket_client.conf"), &self.client)
             .expect("websocket_client.conf");
     }
+}
+
+/// Where a section begins and ends.
+fn section(text: &str, name: &str) -> (usize, usize) {
+    let header = format!("[{name}]\n");
+    let start = text.find(&header).expect("the section");
+    let next = text[start + 1..].find("\n[");
+    (start, next.map_or(text.len(), |next| start + 1 + next + 1))
 }

@@ -138,9 +138,9 @@ impl Host {
             .collect()
     }
 
-    /// Forgets what it was called for.
+    /// Forgets what it was called for, and gives the memory back.
     pub fn forget(&self) {
-        self.lock().clear();
+        *self.lock() = Vec::new();
     }
 
     /// Registers an application for somebody else, or takes it away, behind the library's back.

@@ -144,24 +144,7 @@ impl<'a> Library<'a> {
 
     /// Begins a start; the outcome comes later.
     pub fn stasis_start_async(&self, app: &str, id: &str, name: &str) -> Receiver<Started> {
-        let (sender, receiver) = channel::<Started>();
-        let (app, id, name) = (c(app), c(id), c(name));
-        let data = Box::into_raw(Box::new(sender)).cast();
-        // SAFETY: the data lives until `started` takes it.
-        let code = unsafe {
-            ariws_stasis_start_async(
-                self.instance,
-                app.as_ptr(),
-                id.as_ptr(),
-                name.as_ptr(),
-                Some(started),
-                data,
-                ptr::null_mut(),
-                0,
-            )
-        };
-        assert_eq!(code, ARIWS_OK);
-        receiver
+        self.handle().start(app, id, name)
     }
 
     pub fn stasis_cancel(&self, channel_id: &str) -> i32 {
@@ -274,6 +257,27 @@ impl Handle {
                 json.len(),
             )
         }
+    }
+
+    pub fn start(self, app: &str, id: &str, name: &str) -> Receiver<Started> {
+        let (sender, receiver) = channel::<Started>();
+        let (app, id, name) = (c(app), c(id), c(name));
+        let data = Box::into_raw(Box::new(sender)).cast();
+        // SAFETY: the data lives until `started` takes it.
+        let code = unsafe {
+            ariws_stasis_start_async(
+                self.0,
+                app.as_ptr(),
+                id.as_ptr(),
+                name.as_ptr(),
+                Some(started),
+                data,
+                ptr::null_mut(),
+                0,
+            )
+        };
+        assert_eq!(code, ARIWS_OK);
+        receiver
     }
 
     pub fn cancel(self, channel_id: &str) -> i32 {

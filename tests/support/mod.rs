@@ -1,8 +1,10 @@
 //! What the tests share: a host behind the C table, a websocket server to connect to, and configurations.
 
+pub mod attempt;
 pub mod configuration;
 pub mod host;
 pub mod library;
+pub mod mute;
 pub mod server;
 
 use std::time::Duration;

@@ -54,19 +54,7 @@ impl Server {
 
     /// The next connection, upgraded with the subprotocol that it asked for.
     pub fn accept(&self) -> Connection {
-        let mut path = String::new();
-        #[allow(clippy::result_large_err)] // The type is tungstenite's.
-        let upgrade = |request: &Request, mut response: Response| {
-            path = request.uri().to_string();
-            if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
-                response
-                    .headers_mut()
-                    .insert("Sec-WebSocket-Protocol", protocol.clone());
-            }
-            Ok(response)
-        };
-        let websocket = accept_hdr(self.accept_tcp(), upgrade).expect("an upgrade");
-        Connection { websocket, path }
+        upgrade(self.accept_tcp())
     }
 
     /// Whether nobody connects for a while.
@@ -202,6 +190,23 @@ impl Connection {
         let _ = self.websocket.get_mut().read_to_end(&mut bytes);
         bytes
     }
+}
+
+/// Upgrades a connection with the subprotocol that it asks for.
+pub(super) fn upgrade(stream: TcpStream) -> Connection {
+    let mut path = String::new();
+    #[allow(clippy::result_large_err)] // The type is tungstenite's.
+    let answer = |request: &Request, mut response: Response| {
+        path = request.uri().to_string();
+        if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
+            response
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", protocol.clone());
+        }
+        Ok(response)
+    };
+    let websocket = accept_hdr(stream, answer).expect("an upgrade");
+    Connection { websocket, path }
 }
 
 /// A RESTRequest.

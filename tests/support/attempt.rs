@@ -1,0 +1,62 @@
+//! Attempts to connect that have not become connections.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use super::DEADLINE;
+use super::server::{Connection, Server, upgrade};
+
+/// The first byte of a TLS record that is part of a handshake (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// An attempt to connect. The server is silent until the test lets it answer.
+pub struct Attempt {
+    stream: TcpStream,
+    /// What the library has said first: the head of a request, or the beginning of a TLS handshake.
+    pub head: String,
+}
+
+impl Server {
+    /// The next attempt to connect.
+    pub fn attempt(&self) -> Attempt {
+        let stream = self.accept_tcp();
+        let head = String::from_utf8_lossy(&head(&stream)).into_owned();
+        Attempt { stream, head }
+    }
+}
+
+impl Attempt {
+    /// Answers as a server does, or as a proxy with the server behind it.
+    pub fn upgrade(mut self) -> Connection {
+        if self.head.starts_with("CONNECT ") {
+            let mut request = vec![0; self.head.len()];
+            self.stream.read_exact(&mut request).expect("the request");
+            let answer = b"HTTP/1.1 200 Connection established\r\n\r\n";
+            self.stream.write_all(answer).expect("room");
+        }
+        upgrade(self.stream)
+    }
+
+    /// Waits until the library gives it up.
+    pub fn wait_for_end(mut self) {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).expect("an end in time");
+    }
+}
+
+/// What comes first, which is left where it is.
+fn head(stream: &TcpStream) -> Vec<u8> {
+    let deadline = Instant::now() + DEADLINE;
+    let mut bytes = [0; 4096];
+    loop {
+        let length = stream.peek(&mut bytes).expect("the beginning of a request");
+        let seen = &bytes[..length];
+        if seen.ends_with(b"\r\n\r\n") || seen.first() == Some(&TLS_HANDSHAKE) {
+            return seen.to_vec();
+        }
+        assert!(length > 0, "the library gave up before it said anything");
+        assert!(Instant::now() < deadline, "only half a request came");
+        std::thread::yield_now();
+    }
+}
