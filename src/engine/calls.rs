@@ -230,7 +230,7 @@ impl Engine {
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
-            self.memory(&connection.name),
+            self.memory(connection),
             &entry.app,
             &entry.channel_id,
             &entry.channel_name,

@@ -30,8 +30,6 @@ impl Engine {
             changes.filter(|connection| connection.is_valid())
         };
         for connection in changed() {
-            // Whatever is connected from now on goes by the new values, those of TLS included.
-            self.table().memories.remove(&connection.name);
             self.shrink(connection).await;
         }
         self.context.set_config(Arc::clone(&new));
@@ -169,7 +167,7 @@ impl Engine {
                 }
             }
             ConnectionType::Persistent => {
-                let memory = self.memory(name);
+                let memory = self.memory(connection);
                 let session = Session::persistent(&self.context, Arc::clone(connection), memory);
                 self.table()
                     .persistent
@@ -279,7 +277,7 @@ impl Engine {
         }
         session.reorder();
         if change.effect == Effect::Reconnect {
-            session.reconnect(self.memory(&new.name));
+            session.reconnect(self.memory(new));
         }
     }
 
@@ -361,14 +359,19 @@ impl Engine {
         }
     }
 
-    /// What the attempts of a connection share.
-    pub(super) fn memory(&self, connection: &str) -> Arc<Memory> {
-        Arc::clone(
-            self.table()
-                .memories
-                .entry(connection.to_owned())
-                .or_default(),
-        )
+    /// What the attempts of a connection share. It has been made of the settings of TLS, so that other settings have another
+    /// one: a call that came before a reload may still ask for its own.
+    pub(super) fn memory(&self, connection: &Connection) -> Arc<Memory> {
+        let mut table = self.table();
+        match table.memories.get(&connection.name) {
+            Some((client, memory)) if *client == connection.client => Arc::clone(memory),
+            _ => {
+                let memory = Arc::<Memory>::default();
+                let entry = (Arc::clone(&connection.client), Arc::clone(&memory));
+                table.memories.insert(connection.name.clone(), entry);
+                memory
+            }
+        }
     }
 }
 

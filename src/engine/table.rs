@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Connection;
+use crate::config::{Client, Connection};
 use crate::net::Memory;
 use crate::session::{Session, Totals};
 
@@ -29,8 +29,8 @@ pub(super) struct Table {
     pub(super) inbound: BTreeMap<String, Inbound>,
     /// Dialplan contexts that this instance created.
     pub(super) contexts: BTreeSet<String>,
-    /// What attempts of a connection share, by connection id.
-    pub(super) memories: HashMap<String, Arc<Memory>>,
+    /// What attempts of a connection share, by connection id, and the settings that it was made with.
+    pub(super) memories: HashMap<String, (Arc<Client>, Arc<Memory>)>,
     /// What sessions that have ended had counted.
     pub(super) ended: Totals,
 }

@@ -1,9 +1,13 @@
 //! Per-call connections: whatever changes, those that are there keep their settings to their end, also while they connect.
 
+use std::sync::{Arc, Mutex};
+
 use ariws::ffi::{ARIWS_ERROR_INVALID_CONNECTION, ARIWS_ERROR_NOT_FOUND};
 
 use super::changes::{Change, USUAL};
 use super::{Call, EVENT, Host, Library, MuteServer, Server};
+use crate::support::attempt::Attempt;
+use crate::support::library::Handle;
 
 const APPLICATION: &str = "app1:Local/1";
 
@@ -185,4 +189,39 @@ fn applications_get_and_lose_their_contexts() {
             Call::CreateContext("stasis-app2".into(), "app2".into())
         ]
     );
+}
+
+/// A call that enters while a reload is under way belongs to the configuration before; it must not leave anything behind
+/// that later calls would use.
+#[test]
+fn tls_settings_count_though_a_call_came_during_the_reload() {
+    let server = Arc::new(Server::start());
+    let during = Arc::new(Mutex::new(None::<Handle>));
+    let (ours, its) = (Arc::clone(&server), Arc::clone(&during));
+    let host = Host::reacting(move |_, call| {
+        if matches!(call, Call::DestroyContext(_))
+            && let Some(library) = its.lock().expect("the lock").take()
+        {
+            library.start("app1", "1", "Local/1");
+            assert!(offers_tls_1_2(&ours.attempt()));
+            library.cancel("1");
+        }
+    });
+    let mut configuration = USUAL.before("per_call_config", server.address());
+    configuration.set("connection1", "apps = app1,app2");
+    configuration.set("connection1", "tls_enabled = yes\nverify_server_cert = no");
+    let library = Library::load(&host, &configuration);
+    *during.lock().expect("the lock") = Some(library.handle());
+    configuration.set("connection1", "apps = app1");
+    configuration.set("connection1", "tls_min_version = 1.3");
+    library.reload();
+    let _starting = library.stasis_start_async("app1", "2", "Local/2");
+    assert!(!offers_tls_1_2(&server.attempt()));
+}
+
+/// Whether a ClientHello offers TLS 1.3 and 1.2 (RFC 8446 section 4.2.1), not only 1.3.
+fn offers_tls_1_2(attempt: &Attempt) -> bool {
+    attempt
+        .head
+        .contains("\0\u{2b}\0\u{5}\u{4}\u{3}\u{4}\u{3}\u{3}")
 }
