@@ -211,14 +211,14 @@ impl Engine {
             (session, table.listed.remove(name))
         };
         for app in listed.unwrap_or_default() {
-            self.destroy_context(&app).await;
+            self.destroy_context(name, &app).await;
         }
         let Some(session) = session else { return };
         let mut apps = session.applications();
         apps.sort_unstable();
         for app in &apps {
             self.unregister(&session, app).await;
-            self.destroy_context(app).await;
+            self.destroy_context(name, app).await;
         }
         session.stop(stop);
     }
@@ -230,7 +230,7 @@ impl Engine {
             return match listed {
                 Some(apps) if new.client.connection_type == ConnectionType::PerCallConfig => {
                     for app in apps.iter().filter(|app| !new.apps.contains(app)) {
-                        self.destroy_context(app).await;
+                        self.destroy_context(&new.name, app).await;
                     }
                 }
                 // Of another type now, or shut down before.
@@ -247,7 +247,7 @@ impl Engine {
         for app in &leaving {
             self.unregister(&session, app).await;
             if change.apps.removed.contains(app) {
-                self.destroy_context(app).await;
+                self.destroy_context(&new.name, app).await;
             }
         }
     }
@@ -298,6 +298,11 @@ impl Engine {
     /// Registers an application for a session and announces it.
     async fn register(&self, session: &Arc<Session>, app: &str) {
         session.hold(app);
+        if let Some((_, before)) = self.routes.find(app)
+            && !Arc::ptr_eq(&before, session)
+        {
+            before.withdraw(app);
+        }
         self.routes.set(app, session);
         let subscribe_all = session.settings().subscribe_all;
         match self.context.calls.app_register(app, subscribe_all).await {
@@ -332,7 +337,10 @@ impl Engine {
     }
 
     async fn unregister(&self, session: &Arc<Session>, app: &str) {
-        self.context.calls.app_unregister(app).await;
+        // Not if it is another session's by now: this one may have gone on while its connection was invalid.
+        if self.routes.lead_to(app, session) {
+            self.context.calls.app_unregister(app).await;
+        }
         self.routes.clear(app, session);
         session.withdraw(app);
     }
@@ -351,10 +359,14 @@ impl Engine {
         }
     }
 
-    async fn destroy_context(&self, app: &str) {
+    /// Destroys the context of an application that `owner` gives up, unless another connection has the application now.
+    async fn destroy_context(&self, owner: &str, app: &str) {
         let context = context_name(app);
-        let ours = self.table().contexts.remove(&context);
-        if ours {
+        let unused = {
+            let mut table = self.table();
+            !table.has_application_besides(owner, app) && table.contexts.remove(&context)
+        };
+        if unused {
             self.context.calls.context_destroy(&context).await;
         }
     }

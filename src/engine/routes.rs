@@ -27,6 +27,12 @@ impl Routes {
             .insert(application.into(), Arc::clone(session));
     }
 
+    /// Whether events of the application go to the session.
+    pub(super) fn lead_to(&self, application: &str, session: &Arc<Session>) -> bool {
+        self.find(application)
+            .is_some_and(|(_, current)| Arc::ptr_eq(&current, session))
+    }
+
     /// Events of the application go nowhere from now on, if they went to this session.
     pub(super) fn clear(&self, application: &str, session: &Arc<Session>) {
         let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);

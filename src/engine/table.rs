@@ -36,6 +36,15 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Whether a connection that has begun, other than `owner`, has the application.
+    pub(super) fn has_application_besides(&self, owner: &str, app: &str) -> bool {
+        let has = |apps: &[String]| apps.iter().any(|its| its == app);
+        let mut persistent = self.persistent.iter();
+        let mut listed = self.listed.iter();
+        persistent.any(|(name, session)| name != owner && has(&session.settings().apps))
+            || listed.any(|(name, apps)| name != owner && has(apps))
+    }
+
     /// The session is not listed any more.
     pub(super) fn leave(&mut self, session: &Arc<Session>) {
         self.leaving.push(Arc::clone(session));

@@ -193,3 +193,64 @@ fn events_that_wait_for_a_connection_are_dropped_with_their_application() {
         ["ApplicationRegistered app2", "Event app2"]
     );
 }
+
+/// Two connections, the first of which has become invalid and lost `app2` to the second.
+fn taken_over<'a>(host: &'a Host, server: &Server) -> (Configuration, Library<'a>) {
+    let mut configuration = Configuration::with("persistent", server.address(), "app1,app2")
+        .connection("connection2", "persistent", server.address(), "app3", "");
+    let library = Library::load(host, &configuration);
+    configuration.set("connection1", "local_ari_user = nobody");
+    configuration.set("connection1", "apps = app1");
+    configuration.set("connection2", "apps = app3,app2");
+    library.reload();
+    (configuration, library)
+}
+
+#[test]
+fn an_application_that_an_invalid_connection_has_lost_stays_with_the_other_when_it_recovers() {
+    let (server, host) = (Server::start(), Host::new());
+    let (mut configuration, library) = taken_over(&host, &server);
+    host.forget();
+    configuration.set("connection1", "local_ari_user = user1");
+    library.reload();
+    assert!(host.has("app2"));
+    assert!(
+        !host
+            .calls()
+            .contains(&Call::DestroyContext("stasis-app2".into()))
+    );
+    assert_eq!(library.event("app2", EVENT), ARIWS_OK);
+}
+
+#[test]
+fn an_application_that_an_invalid_connection_has_lost_stays_with_the_other_when_it_is_removed() {
+    let (server, host) = (Server::start(), Host::new());
+    let (mut configuration, library) = taken_over(&host, &server);
+    host.forget();
+    configuration.remove("connection1");
+    library.reload();
+    assert!(host.has("app2"));
+    assert!(
+        !host
+            .calls()
+            .contains(&Call::DestroyContext("stasis-app2".into()))
+    );
+}
+
+#[test]
+fn an_invalid_connection_hears_that_another_one_has_taken_its_application() {
+    let host = Host::new();
+    let (one, two) = (Server::start(), Server::start());
+    let mut configuration = Configuration::with("persistent", one.address(), "app1,app2")
+        .connection("connection2", "persistent", two.address(), "app3", "");
+    let library = Library::load(&host, &configuration);
+    let (mut loser, mut winner) = (one.accept(), two.accept());
+    loser.summaries(2);
+    winner.summary();
+    configuration.set("connection1", "local_ari_user = nobody");
+    configuration.set("connection1", "apps = app1");
+    configuration.set("connection2", "apps = app3,app2");
+    library.reload();
+    assert_eq!(loser.summary(), "ApplicationUnregistered app2");
+    assert_eq!(winner.summary(), "ApplicationRegistered app2");
+}
