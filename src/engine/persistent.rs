@@ -245,9 +245,12 @@ impl Engine {
         // Sorted, whether they come again or not (recorded).
         leaving.sort_unstable();
         for app in &leaving {
-            self.unregister(&session, app).await;
             if change.apps.removed.contains(app) {
+                self.unregister(&session, app).await;
                 self.destroy_context(&new.name, app).await;
+            } else {
+                self.context.calls.app_unregister(app).await;
+                session.suspend(app);
             }
         }
     }

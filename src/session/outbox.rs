@@ -224,6 +224,22 @@ impl Outbox {
         dropped as u64
     }
 
+    /// The application is not registered, but about to be again. An open connection that has heard of it hears so after its
+    /// last event; without one its events are held, so that they follow the ApplicationRegistered.
+    pub(super) fn suspend(&self, application: &str, notice: String) {
+        let mut state = self.state();
+        let announced = state.announced.iter().any(|name| name == application);
+        state.announced.retain(|name| name != application);
+        state.held.entry(application.into()).or_default();
+        if state.connection == 0 {
+            state.take_back(application);
+        } else if announced {
+            state.queue.push_back(Message::notice(notice));
+        }
+        drop(state);
+        self.filled.notify_one();
+    }
+
     /// Whether connections hear of the application when they open.
     pub(super) fn is_announced(&self, application: &str) -> bool {
         self.state()
@@ -268,6 +284,10 @@ impl Outbox {
                 state.bytes += message.text.len();
             }
             state.queue.push_front(message);
+        }
+        let held: Vec<_> = state.held.keys().cloned().collect();
+        for application in held {
+            state.take_back(&application);
         }
         let announced = state.announced.clone();
         let mut undelivered = 0;
@@ -357,6 +377,19 @@ impl State {
         self.forget(&message);
         self.dropped += 1;
         Some(message)
+    }
+
+    /// What waits of an application whose events are held is held as well, ahead of what is.
+    fn take_back(&mut self, application: &str) {
+        let Some(held) = self.held.get_mut(application) else {
+            return;
+        };
+        let (mut events, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue)
+            .into_iter()
+            .partition(|message| message.is_event_of(application));
+        self.queue = others;
+        events.extend(take(held));
+        *held = events.into();
     }
 
     /// Removes what `unwanted` picks; gives how many events were among it.

@@ -280,6 +280,13 @@ impl Session {
         }
     }
 
+    /// The application is not registered, but about to be again: its ApplicationUnregistered goes out on an open connection,
+    /// and its events wait until it is announced or withdrawn.
+    pub fn suspend(&self, application: &str) {
+        let notice = self.notice("ApplicationUnregistered", application);
+        self.outbox.suspend(application, notice);
+    }
+
     /// Whether the application is announced: registered, that is.
     pub fn is_announced(&self, application: &str) -> bool {
         self.outbox.is_announced(application)

@@ -115,3 +115,53 @@ fn a_sealed_queue_takes_no_event() {
     outbox.seal();
     assert_eq!(offer(&outbox, "a", "1"), Offer::Sealed);
 }
+
+#[test]
+fn events_of_an_application_that_is_registered_anew_follow_its_notice() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.connected(|_| "registered a".into());
+    offer(&outbox, "a", "before");
+    outbox.suspend("a", "unregistered a".into());
+    offer(&outbox, "a", "after");
+    outbox.announce("a", "registered a".into());
+    assert_eq!(
+        texts(&outbox.burst()),
+        [
+            "registered a",
+            "before",
+            "unregistered a",
+            "registered a",
+            "after"
+        ]
+    );
+}
+
+#[test]
+fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_before_its_events() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    offer(&outbox, "a", "1");
+    outbox.suspend("a", String::new());
+    offer(&outbox, "a", "2");
+    outbox.connected(|_| "registered a".into());
+    assert_eq!(texts(&outbox.burst()), [""; 0]);
+    outbox.announce("a", "registered a".into());
+    assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2"]);
+}
+
+#[test]
+fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_its_events() {
+    let outbox = outbox(10);
+    outbox.announce("a", String::new());
+    outbox.connected(|_| "registered a".into());
+    offer(&outbox, "a", "1");
+    offer(&outbox, "a", "2");
+    let mut burst = outbox.burst();
+    outbox.suspend("a", "unregistered a".into());
+    offer(&outbox, "a", "3");
+    assert_eq!(outbox.disconnected(burst.split_off(2)), 0);
+    outbox.announce("a", String::new());
+    outbox.connected(|_| "registered a".into());
+    assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
+}

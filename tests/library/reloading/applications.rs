@@ -1,8 +1,11 @@
 //! Applications that come, go, move and change.
 
+use std::sync::{Arc, OnceLock};
+
 use ariws::ffi::ARIWS_OK;
 
 use super::*;
+use crate::support::library::Handle;
 
 #[test]
 fn applications_come_and_go_on_the_same_connection() {
@@ -191,6 +194,53 @@ fn events_that_wait_for_a_connection_are_dropped_with_their_application() {
     assert_eq!(
         Server::at(nobody).accept().summaries(2),
         ["ApplicationRegistered app2", "Event app2"]
+    );
+}
+
+#[test]
+fn events_that_wait_for_a_connection_outlive_a_change_of_subscribe_all() {
+    let host = Host::new();
+    let nobody = Server::start().address();
+    let mut configuration = Configuration::with("persistent", nobody, "app1");
+    let library = Library::load(&host, &configuration);
+    library.event("app1", EVENT);
+    configuration.set("connection1", "subscribe_all = yes");
+    library.reload();
+    assert_eq!(
+        Server::at(nobody).accept().summaries(2),
+        ["ApplicationRegistered app1", "Event app1"]
+    );
+}
+
+#[test]
+fn an_event_that_comes_while_subscribe_all_changes_is_sent_after_it() {
+    let handle = Arc::new(OnceLock::<Handle>::new());
+    let sending = Arc::clone(&handle);
+    let host = Host::reacting(move |_, call| {
+        if let (Call::Unregister(_), Some(library)) = (call, sending.get()) {
+            library.event("app1", EVENT);
+        }
+    });
+    let server = Server::start();
+    let mut configuration = Configuration::with("persistent", server.address(), "app1,app2");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summaries(2);
+    assert!(handle.set(library.handle()).is_ok());
+    configuration.set("connection1", "subscribe_all = yes");
+    library.reload();
+    assert_eq!(
+        connection.summaries(6),
+        [
+            // While app1 is being unregistered.
+            "Event app1",
+            "ApplicationUnregistered app1",
+            "ApplicationUnregistered app2",
+            "ApplicationRegistered app1",
+            // While app2 is.
+            "Event app1",
+            "ApplicationRegistered app2",
+        ]
     );
 }
 
