@@ -556,7 +556,7 @@ int32_t ariws_inbound_closed(const struct ariws_instance *instance,
 // connection. Each call gives an instance of its own; several may live in one process.
 //
 // A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
-// for each object and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
+// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
 // `ari.conf` or `websocket_client.conf` is missing or cannot be parsed.
 //
 // @param host           the host's callbacks; copied
@@ -586,7 +586,8 @@ int32_t ariws_load(const struct ariws_host *host,
 // before in effect. If a file is missing or cannot be parsed, nothing changes.
 //
 // @param instance       the instance
-// @param report         receives what was added, changed, removed and refused; may be NULL
+// @param report         receives what was added, changed, removed and refused: users, connections with their websocket
+//                       clients, and as `general` the section of that name; may be NULL
 // @param report_data    given to `report`
 // @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 // @param message_size   its size in bytes

@@ -1,9 +1,9 @@
 //! What a reload changes: the difference of two configurations, and what it asks of a session.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Client, Config, Connection, Keepalive, Proxy};
+use super::{Client, Config, Connection, General, Keepalive, Proxy, User};
 
 /// The connections that differ between two configurations, each list sorted by name.
 ///
@@ -111,6 +111,65 @@ pub fn change(old: &Arc<Connection>, new: &Arc<Connection>) -> Option<Connection
         apps: app_changes(old, new),
         parameters: found.parameters,
     })
+}
+
+/// The users that differ between two configurations, each list sorted by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChanges {
+    /// Users that are gone.
+    pub removed: Vec<Arc<User>>,
+    /// Users that are new.
+    pub added: Vec<Arc<User>>,
+    /// Users that differ, with their parameters that do.
+    pub changed: Vec<(String, Vec<&'static str>)>,
+}
+
+/// Compares the users of two configurations.
+pub fn user_changes(
+    old: &BTreeMap<String, Arc<User>>,
+    new: &BTreeMap<String, Arc<User>>,
+) -> UserChanges {
+    let mut changes = UserChanges::default();
+    for (name, user) in old {
+        match new.get(name) {
+            None => changes.removed.push(Arc::clone(user)),
+            Some(successor) if successor == user => {}
+            Some(successor) => {
+                let parameters = differing(&[
+                    ("password", user.password != successor.password),
+                    ("read_only", user.read_only != successor.read_only),
+                    (
+                        "password_format",
+                        user.password_format != successor.password_format,
+                    ),
+                ]);
+                changes.changed.push((name.clone(), parameters));
+            }
+        }
+    }
+    changes.added = new
+        .iter()
+        .filter(|(name, _)| !old.contains_key(*name))
+        .map(|(_, user)| Arc::clone(user))
+        .collect();
+    changes
+}
+
+/// The parameters of `[general]` that differ.
+pub fn general_changes(old: &General, new: &General) -> Vec<&'static str> {
+    differing(&[
+        ("enabled", old.enabled != new.enabled),
+        ("pretty", old.pretty != new.pretty),
+        (
+            "websocket_write_timeout",
+            old.websocket_write_timeout != new.websocket_write_timeout,
+        ),
+    ])
+}
+
+fn differing(parameters: &[(&'static str, bool)]) -> Vec<&'static str> {
+    let differing = parameters.iter().filter(|(_, differs)| *differs);
+    differing.map(|(name, _)| *name).collect()
 }
 
 fn app_changes(old: &Connection, new: &Connection) -> AppChanges {

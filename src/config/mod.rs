@@ -25,7 +25,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use diff::{AppChanges, ConnectionChange, Diff, Effect, change, diff};
+pub use diff::{
+    AppChanges, ConnectionChange, Diff, Effect, UserChanges, change, diff, general_changes,
+    user_changes,
+};
 pub use model::*;
 pub use problem::{Problem, Severity};
 

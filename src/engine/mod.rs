@@ -1,6 +1,7 @@
 //! The library at work: the runtime, the sessions, and what the host asks for.
 //!
-//! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands);
+//! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands),
+//! and `report` tells what a load or reload did;
 //! `persistent` begins and ends persistent connections, `calls` per-call ones; `inbound` knows the websockets that the host
 //! reports; `snapshot` shows it all, and `operator` is what commands need of it.
 
@@ -10,6 +11,7 @@ mod operations;
 mod operator;
 mod options;
 mod persistent;
+mod report;
 mod routes;
 pub mod snapshot;
 mod table;
@@ -27,9 +29,9 @@ use crate::host::{Calls, Host, Log};
 use crate::protocol;
 use crate::session::{Answer, Context};
 use operations::Operation;
-pub use operations::{ReportEntry, ReportKind};
 pub use operator::{Operator, Started};
 pub use options::Options;
+pub use report::{ReportEntry, ReportKind};
 use routes::Routes;
 use table::Table;
 

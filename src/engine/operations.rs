@@ -1,9 +1,7 @@
 //! Changes of the whole instance, one at a time on a task of their own, so that none holds a lock while it calls the
 //! host.
 
-use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -12,46 +10,17 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_blocking;
 
+use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
-use crate::config::{self, Config, Connection, Problem, Severity};
+use crate::config::{self, Config, Problem, Severity};
 use crate::error::{Error, Result};
-
-/// One line of what a load or reload did.
-#[derive(Debug, Clone)]
-pub struct ReportEntry<'a> {
-    /// What happened to the object.
-    pub kind: ReportKind,
-    /// The object's name, "" for a whole file.
-    pub object: &'a str,
-    /// What happened and why.
-    pub message: Cow<'a, str>,
-    /// The file, empty if none is concerned.
-    pub file: &'a Path,
-    /// The line in it, 0 if none.
-    pub line: u32,
-}
-
-/// What happened to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportKind {
-    /// It is new.
-    Added,
-    /// It differs.
-    Changed,
-    /// It is gone.
-    Removed,
-    /// It is faulty.
-    Refused,
-    /// It is accepted, with a doubt.
-    Warning,
-}
 
 /// What [`run`] is asked for; each has a place for its answer.
 pub(super) enum Operation {
     /// Read the configuration for the first time and apply it.
-    Load(SyncSender<Result<Vec<Line>>>),
+    Load(SyncSender<Result<Vec<ReportEntry>>>),
     /// Read it again and apply what differs.
-    Reload(SyncSender<Result<Vec<Line>>>),
+    Reload(SyncSender<Result<Vec<ReportEntry>>>),
     /// Begin a connection that is not running.
     Start(String, SyncSender<Result<Started>>),
     /// End a session.
@@ -62,15 +31,6 @@ pub(super) enum Operation {
     Reclaim,
     /// Nothing more.
     End(SyncSender<()>),
-}
-
-/// An owned [`ReportEntry`].
-pub(super) struct Line {
-    kind: ReportKind,
-    object: String,
-    message: String,
-    file: PathBuf,
-    line: u32,
 }
 
 /// Carries out operations until there are no more.
@@ -115,8 +75,10 @@ impl Engine {
     ///
     /// # Errors
     /// A file is missing or cannot be parsed.
-    pub fn load(&self, report: &mut dyn FnMut(&ReportEntry<'_>)) -> Result<()> {
-        report_all(self.operate(false, Operation::Load)?, report);
+    pub fn load(&self, report: &mut dyn FnMut(&ReportEntry)) -> Result<()> {
+        self.operate(false, Operation::Load)?
+            .iter()
+            .for_each(report);
         Ok(())
     }
 
@@ -127,9 +89,11 @@ impl Engine {
     pub fn reload(
         &self,
         inside_callback: bool,
-        report: &mut dyn FnMut(&ReportEntry<'_>),
+        report: &mut dyn FnMut(&ReportEntry),
     ) -> Result<()> {
-        report_all(self.operate(inside_callback, Operation::Reload)?, report);
+        self.operate(inside_callback, Operation::Reload)?
+            .iter()
+            .for_each(report);
         Ok(())
     }
 
@@ -183,7 +147,7 @@ impl Engine {
     async fn apply_configuration(
         self: &Arc<Self>,
         previous: Option<Arc<Config>>,
-    ) -> Result<Vec<Line>> {
+    ) -> Result<Vec<ReportEntry>> {
         let old = self.context.config();
         let directory = self.options.config_directory.clone();
         // Files may lie on a slow disk.
@@ -194,10 +158,11 @@ impl Engine {
             .map_err(Error::Config)?;
         self.log_problems(&reading.problems);
         let new = Arc::new(reading.config);
-        let mut lines: Vec<_> = reading.problems.into_iter().map(Line::problem).collect();
-        lines.extend(changes(&old, &new));
-        for line in &lines {
-            let done = match line.kind {
+        let problems = reading.problems.into_iter();
+        let mut entries: Vec<_> = problems.map(ReportEntry::problem).collect();
+        entries.extend(changes(&old, &new));
+        for entry in &entries {
+            let done = match entry.kind {
                 ReportKind::Added => "added",
                 ReportKind::Changed => "changed",
                 ReportKind::Removed => "removed",
@@ -205,10 +170,10 @@ impl Engine {
                 ReportKind::Refused | ReportKind::Warning => continue,
             };
             self.log()
-                .info(&line.object, format!("{done}: {}", line.message));
+                .info(&entry.object, format!("{done}: {}", entry.message));
         }
         self.apply(&old, new).await;
-        Ok(lines)
+        Ok(entries)
     }
 
     fn log_problems(&self, problems: &[Problem]) {
@@ -217,79 +182,6 @@ impl Engine {
                 Severity::Error => self.log().error("", problem.to_string()),
                 Severity::Warning => self.log().warning("", problem.to_string()),
             }
-        }
-    }
-}
-
-fn report_all(lines: Vec<Line>, report: &mut dyn FnMut(&ReportEntry<'_>)) {
-    for line in lines {
-        report(&ReportEntry {
-            kind: line.kind,
-            object: &line.object,
-            message: Cow::Owned(line.message),
-            file: &line.file,
-            line: line.line,
-        });
-    }
-}
-
-fn changes(old: &Config, new: &Config) -> Vec<Line> {
-    let diff = config::diff(old, new);
-    let described = |connection: &Connection| {
-        format!(
-            "{}, {}, applications {}",
-            connection.client.connection_type.as_str(),
-            connection.client.uri.display,
-            connection.apps.join(", ")
-        )
-    };
-    let mut lines = Vec::new();
-    for connection in &diff.removed {
-        lines.push(Line::change(
-            ReportKind::Removed,
-            &connection.name,
-            described(connection),
-        ));
-    }
-    for change in &diff.changed {
-        let message = change.parameters.join(", ");
-        lines.push(Line::change(ReportKind::Changed, &change.new.name, message));
-    }
-    for connection in &diff.added {
-        lines.push(Line::change(
-            ReportKind::Added,
-            &connection.name,
-            described(connection),
-        ));
-    }
-    lines
-}
-
-impl Line {
-    fn problem(problem: Problem) -> Self {
-        Self {
-            kind: match problem.severity {
-                Severity::Error => ReportKind::Refused,
-                Severity::Warning => ReportKind::Warning,
-            },
-            message: if problem.key.is_empty() {
-                problem.message
-            } else {
-                format!("{}: {}", problem.key, problem.message)
-            },
-            object: problem.section,
-            file: problem.file,
-            line: problem.line,
-        }
-    }
-
-    fn change(kind: ReportKind, object: &str, message: String) -> Self {
-        Self {
-            kind,
-            object: object.to_owned(),
-            message,
-            file: PathBuf::new(),
-            line: 0,
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn engine(instance: *const ariws_instance) -> Result<Arc<Engine>> {
 /// connection. Each call gives an instance of its own; several may live in one process.
 ///
 /// A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
-/// for each object and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
+/// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
 /// `ari.conf` or `websocket_client.conf` is missing or cannot be parsed.
 ///
 /// @param host           the host's callbacks; copied
@@ -108,7 +108,8 @@ pub unsafe extern "C" fn ariws_load(
 /// before in effect. If a file is missing or cannot be parsed, nothing changes.
 ///
 /// @param instance       the instance
-/// @param report         receives what was added, changed, removed and refused; may be NULL
+/// @param report         receives what was added, changed, removed and refused: users, connections with their websocket
+///                       clients, and as `general` the section of that name; may be NULL
 /// @param report_data    given to `report`
 /// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 /// @param message_size   its size in bytes
@@ -200,11 +201,11 @@ unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
     )
 }
 
-fn deliver(report: ariws_report_callback, data: *mut c_void, entry: &ReportEntry<'_>) {
+fn deliver(report: ariws_report_callback, data: *mut c_void, entry: &ReportEntry) {
     let Some(callback) = report else { return };
     let text = |text: &str| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
     let (object, message, file) = (
-        text(entry.object),
+        text(&entry.object),
         text(&entry.message),
         text(&entry.file.to_string_lossy()),
     );

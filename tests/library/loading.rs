@@ -55,10 +55,13 @@ fn what_was_loaded_is_reported() {
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let mut report = Vec::new();
     let _library = Library::try_load(&host, configuration.folder(), &mut report);
-    assert_eq!(report.len(), 1, "{report:#?}");
+    let objects: Vec<_> = report
+        .iter()
+        .map(|line| (line.kind, line.object.as_str()))
+        .collect();
     assert_eq!(
-        (report[0].kind, report[0].object.as_str()),
-        (ARIWS_REPORT_ADDED, "connection1")
+        objects,
+        ["reader", "user1", "connection1"].map(|object| (ARIWS_REPORT_ADDED, object))
     );
 }
 

@@ -81,6 +81,24 @@ fn a_connection_that_changes_tells_its_parameters_and_no_value() {
 }
 
 #[test]
+fn users_and_general_settings_that_change() {
+    let host = Host::new();
+    let (mut configuration, library) = loaded(&host);
+    configuration.set("general", "pretty = yes\nwebsocket_write_timeout = 200");
+    configuration.set("user1", "password = another\nread_only = yes");
+    configuration.replace("[reader]", "[writer]");
+    assert_eq!(
+        short(&library.reload()),
+        [
+            "~ general: pretty, websocket_write_timeout",
+            "- reader: user, read-only",
+            "~ user1: user: password, read_only",
+            "+ writer: user, read-only"
+        ]
+    );
+}
+
+#[test]
 fn an_object_that_is_refused_tells_why_and_where() {
     let host = Host::new();
     let (mut configuration, library) = loaded(&host);
@@ -151,6 +169,30 @@ fn a_doubt_is_a_warning() {
             "? connection1: apps: an application stands here twice; once is enough",
             "~ connection1: apps"
         ]
+    );
+}
+
+#[test]
+fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
+    let host = Host::new();
+    let (mut configuration, library) = loaded(&host);
+    configuration.replace("[user1]", "[user2]");
+    let report = short(&library.reload());
+    assert_eq!(
+        report[0],
+        "! connection1: local_ari_user: there is no user user1; name a user with a plain password"
+    );
+    assert!(
+        report.contains(
+            &"~ connection1: invalid from now on; a session that it has goes on as it is".into()
+        ),
+        "{report:#?}"
+    );
+    configuration.replace("[user2]", "[user1]");
+    let report = short(&library.reload());
+    assert!(
+        report.contains(&"~ connection1: valid again".into()),
+        "{report:#?}"
     );
 }
 
