@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// Longer heads are refused.
 const MAX_LENGTH: usize = 64 << 10;
 const MAX_FIELDS: usize = 128;
+/// So much of an answer tells whether it is HTTP at all.
+const VERSION_LENGTH: usize = "HTTP/1.1 ".len();
 
 /// Status line and fields of an answer, and what came after them.
 pub(super) struct Head {
@@ -21,6 +23,7 @@ impl Head {
     pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, String> {
         let mut bytes = Vec::with_capacity(512);
         loop {
+            let known = bytes.len();
             match stream.read_buf(&mut bytes).await {
                 Ok(0) if bytes.is_empty() => {
                     return Err("the peer closed the connection without an answer".into());
@@ -29,7 +32,11 @@ impl Head {
                 Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
             }
-            if let Some(head) = Self::parse(&bytes)? {
+            // Once a line, and not for every byte of a server that sends them one by one.
+            let new = bytes.get(known..).unwrap_or_default();
+            if (known < VERSION_LENGTH || new.contains(&b'\n'))
+                && let Some(head) = Self::parse(&bytes)?
+            {
                 return Ok(head);
             }
             if bytes.len() > MAX_LENGTH {

@@ -3,6 +3,7 @@
 mod head;
 mod meter;
 mod proxy;
+mod race;
 mod resolve;
 mod stream;
 mod tls;
@@ -113,7 +114,7 @@ pub async fn probe(client: &Client, user_agent: &str) -> Vec<Step> {
             // A peer that does not answer the Close is no failure of the attempt.
             let _ = connected.websocket.close(None).await;
         }
-        Err(error) => trail.failed(&error.cause),
+        Err(error) => trail.all_failed(&error.cause),
     }
     trail.steps()
 }
@@ -141,7 +142,7 @@ async fn attempt(
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    trail.enter(Stage::Resolve, None);
+    let mark = trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (client.uri.host.as_str(), client.port()),
@@ -149,14 +150,15 @@ async fn attempt(
     let addresses = resolve::resolve(host, port)
         .await
         .map_err(|error| AttemptError::new(Stage::Resolve, error))?;
-    trail.passed(|| {
+    trail.passed(mark, || {
         let addresses: Vec<_> = addresses
             .iter()
             .map(|found| found.ip().to_string())
             .collect();
         format!("{host}: {}", addresses.join(", "))
     });
-    let tcp = open(&memory.rotation.order(addresses), memory, trail).await?;
+    let addresses = memory.rotation.order(addresses);
+    let tcp = race::open(addresses, client.connection_timeout, memory, trail).await?;
     let remote = tcp
         .peer_addr()
         .map_err(|error| AttemptError::new(Stage::Tcp, error))?;
@@ -165,12 +167,12 @@ async fn attempt(
     let stream = secure(tcp, client, memory, trail, remote).await;
     let upgraded = match stream {
         Ok(stream) => {
-            trail.enter(Stage::Upgrade, Some(remote));
+            let mark = trail.enter(Stage::Upgrade, Some(remote));
             let (stream, meter) = Metered::new(stream);
             upgrade::upgrade(stream, client, user_agent)
                 .await
                 .map(|(websocket, protocol)| {
-                    trail.passed(|| upgrade::describe(protocol.as_deref()));
+                    trail.passed(mark, || upgrade::describe(protocol.as_deref()));
                     (websocket, meter)
                 })
         }
@@ -183,30 +185,6 @@ async fn attempt(
         meter,
         remote,
     })
-}
-
-/// Opens TCP to the first address that takes it.
-async fn open(
-    addresses: &[SocketAddr],
-    memory: &Memory,
-    trail: &Trail,
-) -> Result<TcpStream, AttemptError> {
-    let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
-    for &address in addresses {
-        trail.enter(Stage::Tcp, Some(address));
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                trail.passed(|| "connected".into());
-                return Ok(stream);
-            }
-            Err(error) => {
-                memory.rotation.failed(address);
-                last = AttemptError::new(Stage::Tcp, format!("{address}: {error}"));
-                trail.failed(&error.to_string());
-            }
-        }
-    }
-    Err(last)
 }
 
 fn configure(tcp: &TcpStream, client: &Client) -> std::io::Result<()> {
@@ -230,21 +208,23 @@ async fn secure(
     remote: SocketAddr,
 ) -> Result<Stream, AttemptError> {
     if let Some(proxy) = &client.proxy {
-        trail.enter(Stage::Proxy, Some(remote));
+        let mark = trail.enter(Stage::Proxy, Some(remote));
         proxy::tunnel(&mut tcp, proxy, &client.uri.host, client.port())
             .await
             .map_err(|cause| AttemptError::new(Stage::Proxy, cause))?;
-        trail.passed(|| format!("tunnel to {}:{}", client.uri.host, client.port()));
+        trail.passed(mark, || {
+            format!("tunnel to {}:{}", client.uri.host, client.port())
+        });
     }
     if !client.uses_tls() {
         return Ok(Stream::Plain(tcp));
     }
-    trail.enter(Stage::Tls, Some(remote));
+    let mark = trail.enter(Stage::Tls, Some(remote));
     let stream = memory
         .tls
         .handshake(tcp, client)
         .await
         .map_err(|cause| AttemptError::new(Stage::Tls, cause))?;
-    trail.passed(|| tls::describe(&stream, client));
+    trail.passed(mark, || tls::describe(&stream, client));
     Ok(Stream::Tls(Box::new(stream)))
 }

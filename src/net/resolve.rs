@@ -54,7 +54,8 @@ struct State {
 }
 
 impl Rotation {
-    /// The addresses in the order to try them: each time another one first, those that failed lately last.
+    /// The addresses in the order to try them: each time another one first, those that failed lately last, and those that
+    /// did not by turns of both families (RFC 8305 section 4): where one is not reached at all, the other is next.
     pub(super) fn order(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         addresses.sort_unstable();
@@ -67,7 +68,11 @@ impl Rotation {
         addresses.rotate_left(next % count);
         addresses.sort_by_key(|address| state.failures.get(address).copied());
         state.last = addresses.first().copied();
-        addresses
+        let healthy = addresses.partition_point(|address| !state.failures.contains_key(address));
+        let failed = addresses.split_off(healthy);
+        let mut ordered = by_turns(addresses);
+        ordered.extend(failed);
+        ordered
     }
 
     /// The address did not work.
@@ -85,6 +90,22 @@ impl Rotation {
         state.failures.remove(&address);
         state.last = Some(address);
     }
+}
+
+/// One of the first address's family, one of the other, and so on.
+fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let count = addresses.len();
+    let (one, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv4() == first);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut ordered = Vec::with_capacity(count);
+    while ordered.len() < count {
+        ordered.extend(one.next());
+        ordered.extend(other.next());
+    }
+    ordered
 }
 
 #[cfg(test)]
@@ -110,6 +131,21 @@ mod tests {
         let rotation = Rotation::default();
         rotation.failed(addresses()[0]);
         assert_eq!(rotation.order(addresses()).last(), Some(&addresses()[0]));
+    }
+
+    #[test]
+    fn both_families_take_turns() {
+        let six = |last| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, last], 80));
+        let mut both = addresses();
+        both.extend([six(1), six(2)]);
+        let [one, two, three] = [addresses()[0], addresses()[1], addresses()[2]];
+        let rotation = Rotation::default();
+        assert_eq!(
+            rotation.order(both.clone()),
+            [one, six(1), two, six(2), three]
+        );
+        rotation.failed(six(1));
+        assert_eq!(rotation.order(both), [two, six(2), three, one, six(1)]);
     }
 
     #[test]

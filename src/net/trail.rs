@@ -22,47 +22,78 @@ pub struct Step {
 /// The stages of an attempt, as they begin and end.
 pub(super) struct Trail(Mutex<State>);
 
+#[derive(Default)]
 struct State {
-    /// The stage that has begun.
-    current: Option<(Stage, Option<SocketAddr>, Instant)>,
-    /// Those that have ended; none unless somebody wants to read them.
+    /// What has begun and not ended, oldest first.
+    running: Vec<Running>,
+    /// How much has begun.
+    begun: u64,
+    /// What has ended; none unless somebody wants to read it.
     steps: Option<Vec<Step>>,
 }
+
+struct Running {
+    mark: Mark,
+    stage: Stage,
+    address: Option<SocketAddr>,
+    since: Instant,
+}
+
+/// Stands for something that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(u64);
 
 impl Trail {
     /// Only where the attempt is.
     pub(super) fn position() -> Self {
-        Self::new(None)
+        Self(Mutex::default())
     }
 
     /// Every stage.
     pub(super) fn complete() -> Self {
-        Self::new(Some(Vec::new()))
-    }
-
-    fn new(steps: Option<Vec<Step>>) -> Self {
         Self(Mutex::new(State {
-            current: None,
-            steps,
+            steps: Some(Vec::new()),
+            ..State::default()
         }))
     }
 
-    pub(super) fn enter(&self, stage: Stage, address: Option<SocketAddr>) {
-        self.with(|state| state.current = Some((stage, address, Instant::now())));
+    /// A stage begins; several do at a time where addresses are raced.
+    pub(super) fn enter(&self, stage: Stage, address: Option<SocketAddr>) -> Mark {
+        self.with(|state| {
+            state.begun += 1;
+            let mark = Mark(state.begun);
+            state.running.push(Running {
+                mark,
+                stage,
+                address,
+                since: Instant::now(),
+            });
+            mark
+        })
     }
 
-    /// The stage went well; `detail` is asked for only if somebody wants to read it.
-    pub(super) fn passed(&self, detail: impl FnOnce() -> String) {
+    /// It went well; `detail` is asked for only if somebody wants to read it.
+    pub(super) fn passed(&self, mark: Mark, detail: impl FnOnce() -> String) {
+        self.with(|state| state.end(mark, || Ok(detail())));
+    }
+
+    /// It failed.
+    pub(super) fn failed(&self, mark: Mark, cause: &str) {
+        self.with(|state| state.end(mark, || Err(cause.to_owned())));
+    }
+
+    /// It does not matter any more.
+    pub(super) fn forget(&self, mark: Mark) {
+        self.with(|state| state.running.retain(|running| running.mark != mark));
+    }
+
+    /// Whatever was under way failed, and with it the attempt.
+    pub(super) fn all_failed(&self, cause: &str) {
         self.with(|state| {
-            if state.steps.is_some() {
-                state.end(Ok(detail()));
+            while let Some(mark) = state.running.first().map(|running| running.mark) {
+                state.end(mark, || Err(cause.to_owned()));
             }
         });
-    }
-
-    /// The stage failed.
-    pub(super) fn failed(&self, cause: &str) {
-        self.with(|state| state.end(Err(cause.to_owned())));
     }
 
     /// The stages that have ended.
@@ -73,14 +104,23 @@ impl Trail {
 
     /// Says what the deadline of the attempt cut short.
     pub(super) fn timed_out(&self, after: Duration, rotation: &Rotation) -> AttemptError {
-        let (stage, address) = self.with(|state| match state.current {
-            Some((stage, address, _)) => (stage, address),
-            None => (Stage::Resolve, None),
+        let (stage, addresses) = self.with(|state| {
+            let stage = state
+                .running
+                .last()
+                .map_or(Stage::Resolve, |running| running.stage);
+            let addresses = state.running.iter().filter_map(|running| running.address);
+            (stage, addresses.collect::<Vec<_>>())
         });
-        if let Some(address) = address {
+        let mut who = String::new();
+        for address in addresses {
             rotation.failed(address);
+            let separator = if who.is_empty() { "" } else { ", " };
+            who.push_str(&format!("{separator}{address}"));
         }
-        let who = address.map_or_else(String::new, |address| format!("{address}: "));
+        if !who.is_empty() {
+            who.push_str(": ");
+        }
         let what = match stage {
             Stage::Resolve => "no answer from the name servers",
             Stage::Tcp => "no answer to the connection request",
@@ -101,14 +141,17 @@ impl Trail {
 }
 
 impl State {
-    fn end(&mut self, outcome: Result<String, String>) {
-        if let (Some(steps), Some((stage, address, began))) = (&mut self.steps, self.current.take())
-        {
+    fn end(&mut self, mark: Mark, outcome: impl FnOnce() -> Result<String, String>) {
+        let Some(place) = self.running.iter().position(|running| running.mark == mark) else {
+            return;
+        };
+        let ended = self.running.remove(place);
+        if let Some(steps) = &mut self.steps {
             steps.push(Step {
-                stage,
-                address,
-                took: began.elapsed(),
-                outcome,
+                stage: ended.stage,
+                address: ended.address,
+                took: ended.since.elapsed(),
+                outcome: outcome(),
             });
         }
     }

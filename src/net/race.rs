@@ -1,0 +1,176 @@
+//! Opening TCP: the addresses are raced, so that one of which nothing comes costs a moment, not the attempt (RFC 8305).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::trail::{Mark, Trail};
+use super::{AttemptError, Memory, Stage};
+
+/// The Connection Attempt Delay of RFC 8305 section 5.
+const LONGEST_HEAD_START: Duration = Duration::from_millis(250);
+/// And the least that it allows.
+const SHORTEST_HEAD_START: Duration = Duration::from_millis(10);
+
+/// Opens TCP to the first address that takes it. Each has a head start before the next; it ends with its failure.
+pub(super) async fn open(
+    addresses: Vec<SocketAddr>,
+    connection_timeout: Duration,
+    memory: &Memory,
+    trail: &Trail,
+) -> Result<TcpStream, AttemptError> {
+    // Of a short timeout some must be left for those that follow.
+    let head_start = (connection_timeout / 4).clamp(SHORTEST_HEAD_START, LONGEST_HEAD_START);
+    let mut waiting = addresses.into_iter();
+    let mut runners: Vec<(SocketAddr, Mark)> = Vec::new();
+    let mut connecting = JoinSet::new();
+    let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
+    loop {
+        if let Some(address) = waiting.next() {
+            runners.push((address, trail.enter(Stage::Tcp, Some(address))));
+            connecting.spawn(async move { (address, TcpStream::connect(address).await) });
+        }
+        let ended = tokio::select! {
+            ended = connecting.join_next() => match ended {
+                Some(ended) => ended.map_err(|error| AttemptError::new(Stage::Tcp, error))?,
+                None => return Err(last),
+            },
+            () = sleep(head_start), if waiting.len() > 0 => continue,
+        };
+        let Some(place) = runners.iter().position(|(address, _)| *address == ended.0) else {
+            continue;
+        };
+        let (address, mark) = runners.remove(place);
+        match ended.1 {
+            Ok(stream) => {
+                // Those that began before had their head start, and still said nothing.
+                for (slow, mark) in runners.drain(..place) {
+                    memory.rotation.failed(slow);
+                    trail.failed(mark, "no answer yet when another address had answered");
+                }
+                for (_, mark) in runners {
+                    trail.forget(mark);
+                }
+                trail.passed(mark, || "connected".into());
+                return Ok(stream);
+            }
+            Err(error) => {
+                memory.rotation.failed(address);
+                trail.failed(mark, &error.to_string());
+                last = AttemptError::new(Stage::Tcp, format!("{address}: {error}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// An address of which nothing comes: that of a listener whose queue is full.
+    struct Silent {
+        listener: socket2::Socket,
+        _queue: Vec<socket2::Socket>,
+    }
+
+    impl Silent {
+        fn new() -> Self {
+            use socket2::{Domain, Socket, Type};
+            let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            listener.bind(&any.into()).expect("a free port");
+            listener.listen(0).expect("a listener");
+            let address = listener.local_addr().expect("its address");
+            let queue = (0..3)
+                .map(|_| {
+                    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+                    socket.set_nonblocking(true).expect("an option");
+                    // The first is queued; what comes then is dropped.
+                    let _ = socket.connect(&address);
+                    socket
+                })
+                .collect();
+            Self {
+                listener,
+                _queue: queue,
+            }
+        }
+
+        fn address(&self) -> SocketAddr {
+            let address = self.listener.local_addr().expect("its address");
+            address.as_socket().expect("an internet address")
+        }
+    }
+
+    async fn race(addresses: &[SocketAddr], memory: &Memory) -> (Option<SocketAddr>, Vec<String>) {
+        let trail = Trail::complete();
+        let timeout = Duration::from_secs(10);
+        let opened = open(addresses.to_vec(), timeout, memory, &trail).await;
+        let peer = opened
+            .ok()
+            .map(|stream| stream.peer_addr().expect("a peer"));
+        let steps = trail
+            .steps()
+            .into_iter()
+            .map(|step| match (step.address, step.outcome) {
+                (Some(address), Ok(text) | Err(text)) => format!("{address}: {text}"),
+                (None, Ok(text) | Err(text)) => text,
+            })
+            .collect();
+        (peer, steps)
+    }
+
+    #[tokio::test]
+    async fn an_address_of_which_nothing_comes_is_overtaken() {
+        let silent = Silent::new();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let well = listener.local_addr().expect("its address");
+        let memory = Memory::default();
+        let (peer, steps) = race(&[silent.address(), well], &memory).await;
+        assert_eq!(peer, Some(well));
+        assert_eq!(
+            steps,
+            [
+                format!(
+                    "{}: no answer yet when another address had answered",
+                    silent.address()
+                ),
+                format!("{well}: connected"),
+            ]
+        );
+        let next = memory.rotation.order(vec![silent.address(), well]);
+        assert_eq!(next.last(), Some(&silent.address()));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_ends_the_head_start() {
+        let refusing = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("an address where nobody listens any more");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let well = listener.local_addr().expect("its address");
+        let (peer, steps) = race(&[refusing, well], &Memory::default()).await;
+        assert_eq!(peer, Some(well));
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        assert!(steps[0].contains("refused"), "{steps:?}");
+    }
+
+    #[tokio::test]
+    async fn where_all_refuse_the_last_refusal_is_told() {
+        let refusing = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("an address where nobody listens any more");
+        let trail = Trail::position();
+        let timeout = Duration::from_secs(10);
+        let error = open(vec![refusing], timeout, &Memory::default(), &trail)
+            .await
+            .expect_err("nobody listens");
+        assert_eq!(error.stage, Stage::Tcp);
+        assert!(error.cause.starts_with(&refusing.to_string()), "{error}");
+    }
+}
