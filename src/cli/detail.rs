@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::text::push_setting;
-use crate::config::{Connection, ConnectionType};
+use crate::config::{Client, Connection, ConnectionType};
 use crate::engine::snapshot::{SessionKind, Snapshot};
 use crate::session::{Phase, View};
 
@@ -16,6 +16,11 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     if let Some(fault) = &connection.user_fault {
         push_setting(&mut page, "local_ari_user_fault", fault);
     }
+    push_setting(
+        &mut page,
+        "notices_silence",
+        &notices_silence(snapshot, &connection.client),
+    );
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         push_calls(&mut page, snapshot, connection);
         return page;
@@ -80,6 +85,32 @@ fn push_view(page: &mut String, view: &View) {
     );
     let round_trip = view.round_trip.map(duration);
     add("round_trip", round_trip.as_deref().unwrap_or("N/A"));
+}
+
+/// The longest time until a peer is given up that has vanished without a word.
+fn notices_silence(snapshot: &Snapshot, client: &Client) -> String {
+    let when_sending = client
+        .tcp_keepalive
+        .map_or(snapshot.config.write_timeout(client), |keepalive| {
+            keepalive.longest()
+        });
+    let sending = format!("within {} when something is sent", duration(when_sending));
+    let at_rest = [
+        (client.pingpong, "enable_pingpongs"),
+        (client.tcp_keepalive, "enable_tcp_keepalives"),
+    ]
+    .into_iter()
+    .filter_map(|(keepalive, parameter)| Some((keepalive?.longest(), parameter)))
+    .min();
+    match at_rest {
+        Some((longest, parameter)) => {
+            format!(
+                "{sending}, within {} at rest ({parameter})",
+                duration(longest)
+            )
+        }
+        None => format!("{sending}, not at rest (enable_pingpongs, enable_tcp_keepalives)"),
+    }
 }
 
 /// A duration for people: tenths below a minute, two whole units above.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fixture::{Recorder, client, connection, session, snapshot, up, uri};
-use crate::config::{Connection, ConnectionType};
+use crate::config::{Connection, ConnectionType, Keepalive};
 use crate::engine::snapshot::{SessionEntry, SessionKind};
 use crate::session::{Phase, Totals, View};
 
@@ -245,6 +245,7 @@ fn detail_comes_after_the_settings() {
         sessions,
     );
     let expected = concat!(
+        "notices_silence =        within 10.0 s when something is sent, not at rest (enable_pingpongs, enable_tcp_keepalives)\n",
         "state =                  waiting for 400.0 ms\n",
         "remote_address =         N/A\n",
         "last_error =             connection\\nrefused\n",
@@ -278,10 +279,46 @@ fn detail_of_a_connection_without_a_session_says_so_and_why() {
     assert!(
         page.ends_with(concat!(
             "apps_fault =             connection2 has testapp too\n",
+            "notices_silence =        within 10.0 s when something is sent, not at rest (enable_pingpongs, enable_tcp_keepalives)\n",
             "state =                  not running\n",
             "\n",
         )),
         "{page}"
+    );
+}
+
+#[test]
+fn detail_tells_the_longest_time_until_silence_is_noticed() {
+    let keepalive = |time, probes| {
+        Some(Keepalive {
+            time: Duration::from_secs(time),
+            interval: Duration::from_secs(20),
+            probes,
+        })
+    };
+    let mut watched = connection("connection1", "testapp");
+    let told = |watched: &Connection| {
+        let page = printed(
+            "ari show outbound-websocket connection1 detail",
+            vec![watched.clone()],
+            vec![],
+        );
+        let line = page
+            .lines()
+            .find(|line| line.starts_with("notices_silence"));
+        line.and_then(|line| line.split_once("= "))
+            .map(|(_, told)| told.trim().to_owned())
+    };
+    client(&mut watched).pingpong = keepalive(20, 2);
+    client(&mut watched).write_timeout = Some(Duration::from_secs(3));
+    assert_eq!(
+        told(&watched).as_deref(),
+        Some("within 3.0 s when something is sent, within 1 min 0 s at rest (enable_pingpongs)")
+    );
+    client(&mut watched).tcp_keepalive = keepalive(5, 1);
+    assert_eq!(
+        told(&watched).as_deref(),
+        Some("within 25.0 s when something is sent, within 25.0 s at rest (enable_tcp_keepalives)")
     );
 }
 

@@ -175,6 +175,19 @@ pub struct Client {
     pub max_message_size: u32,
 }
 
+/// Where neither `write_timeout` nor `websocket_write_timeout` is set.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Config {
+    /// How long the client's peer may take no byte: `write_timeout`, else `websocket_write_timeout`, else 10 s.
+    pub fn write_timeout(&self, client: &Client) -> Duration {
+        client
+            .write_timeout
+            .or(self.general.websocket_write_timeout)
+            .unwrap_or(WRITE_TIMEOUT)
+    }
+}
+
 impl Client {
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
     pub fn attempts(&self) -> u32 {
@@ -247,6 +260,13 @@ pub struct Keepalive {
     pub interval: Duration,
     /// Unanswered probes until the connection is given up.
     pub probes: u32,
+}
+
+impl Keepalive {
+    /// The longest time from the last sign of life until the connection is given up.
+    pub fn longest(&self) -> Duration {
+        self.time + self.interval * self.probes
+    }
 }
 
 /// Bounds of the queue of events for one connection.

@@ -55,6 +55,11 @@ pub struct Metered<S> {
 }
 
 impl<S: Link> Metered<S> {
+    /// The stream itself.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Wraps a stream whose first bytes are an HTTP request, ended by an empty line.
     pub fn new(stream: S) -> (Self, Arc<Meter>) {
         let meter = Arc::new(Meter::default());

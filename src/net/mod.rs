@@ -10,8 +10,10 @@ mod tls;
 mod trail;
 mod upgrade;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -63,6 +65,8 @@ pub struct AttemptError {
     pub stage: Stage,
     /// What happened there.
     pub cause: String,
+    /// The server understood, and would not have it: it will hardly answer otherwise before somebody changes something.
+    pub refused: bool,
 }
 
 impl AttemptError {
@@ -70,6 +74,7 @@ impl AttemptError {
         Self {
             stage,
             cause: cause.to_string(),
+            refused: false,
         }
     }
 }
@@ -82,6 +87,24 @@ pub struct Connected {
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
     pub remote: SocketAddr,
+}
+
+impl Connected {
+    /// Bounds how long what was sent may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482): without it the kernel tries for a
+    /// quarter of an hour to reach a peer that has vanished. It is the write timeout, for which no byte may be taken.
+    ///
+    /// TCP keepalives obey the same limit, whatever their number: with them it is such that the last one decides.
+    ///
+    /// # Errors
+    /// The system does not know the option.
+    pub fn bound_silence(&self, client: &Client, write_timeout: Duration) -> io::Result<()> {
+        let limit = match client.tcp_keepalive {
+            None => write_timeout,
+            Some(keepalive) => keepalive.longest() - keepalive.interval / 2,
+        };
+        let tcp = self.websocket.get_ref().stream().tcp();
+        SockRef::from(tcp).set_tcp_user_timeout(Some(limit))
+    }
 }
 
 /// What a connection keeps from one attempt to the next.
@@ -187,7 +210,7 @@ async fn attempt(
     })
 }
 
-fn configure(tcp: &TcpStream, client: &Client) -> std::io::Result<()> {
+fn configure(tcp: &TcpStream, client: &Client) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     if let Some(keepalive) = client.tcp_keepalive {
         let settings = TcpKeepalive::new()

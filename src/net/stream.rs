@@ -20,6 +20,15 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
 macro_rules! delegate {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
@@ -66,13 +75,9 @@ impl Link for Stream {
     }
 
     fn peer_has_gone(&self) -> bool {
-        let tcp = match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        };
         // Asked of the kernel, not of the reactor, which learns of the end of a connection a little later: what is
         // written in between would be lost.
-        match SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]) {
+        match SockRef::from(self.tcp()).peek(&mut [MaybeUninit::uninit()]) {
             Ok(length) => length == 0,
             Err(error) => error.kind() != io::ErrorKind::WouldBlock,
         }

@@ -38,7 +38,10 @@ pub(super) async fn upgrade<S: Link>(
         .await
         .map_err(|error| fail(error.to_string()))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
-    judge(&head, client, &key).map_err(fail)?;
+    judge(&head, client, &key).map_err(|cause| AttemptError {
+        refused: matches!(head.status, 401 | 403 | 404),
+        ..fail(cause)
+    })?;
     let protocol = head
         .values("Sec-WebSocket-Protocol")
         .next()

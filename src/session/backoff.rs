@@ -11,21 +11,29 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// of an interval that doubles with each failure ("full jitter"), so that many hosts which lost one server do not return
 /// at one moment. `random` is between 0 and 1.
 pub(super) fn pause(client: &Client, failures: u32, random: f64) -> Duration {
+    let longest = longest_pause(client, failures);
+    if client.max_reconnect_interval.is_none() {
+        return longest;
+    }
+    longest.mul_f64(random.clamp(0.0, 1.0)).max(SHORTEST)
+}
+
+/// How long a connection must have been up for its loss not to count as one more failure: the longest pause that led to it,
+/// so that a server which breaks down again under the connections that return does not see them return faster.
+pub(super) fn steady(client: &Client, failures: u32) -> Duration {
+    longest_pause(client, failures)
+}
+
+fn longest_pause(client: &Client, failures: u32) -> Duration {
     let interval = client.reconnect_interval.max(SHORTEST);
     let Some(longest) = client.max_reconnect_interval else {
         return interval;
     };
     let doublings = failures.saturating_sub(1).min(31);
-    let ceiling = interval
+    interval
         .saturating_mul(1 << doublings)
         .min(longest)
-        .max(interval);
-    ceiling.mul_f64(random.clamp(0.0, 1.0)).max(SHORTEST)
-}
-
-/// How long a connection must have been up for its loss not to count as a failure.
-pub(super) fn steady(client: &Client) -> Duration {
-    client.reconnect_interval.max(SHORTEST)
+        .max(interval)
 }
 
 #[cfg(test)]
@@ -59,6 +67,15 @@ mod tests {
             .collect();
         assert_eq!(whole, [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pause(&client, 3, 0.5), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_connection_is_steady_when_it_was_up_for_the_longest_pause_before_it() {
+        let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
+        let steady: Vec<_> = [0, 1, 3, 9]
+            .map(|failures| steady(&client, failures).as_millis())
+            .into();
+        assert_eq!(steady, [100, 100, 400, 1000]);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep_until};
+use tokio::time::{Instant as Timer, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::backoff::{pause, steady};
 use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
+use super::report::{Failure, Opening};
 use super::requests;
 use super::state::{Call, Control, Session, Stop, now};
 use super::view::{Phase, count};
@@ -21,8 +22,6 @@ use crate::protocol;
 
 /// How long a per-call connection that is over may take to send what still waits.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Where neither `write_timeout` nor `websocket_write_timeout` is set.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +41,7 @@ enum Round {
     /// The next attempt at once, as if it were the first.
     Again,
     /// The next attempt after a pause.
-    Failed(String),
+    Failed(Failure),
     /// None.
     Ended(Ending),
 }
@@ -53,16 +52,19 @@ impl Session {
     pub async fn run(self: &Arc<Self>, mut opened: Option<Box<dyn FnOnce() + Send>>) -> Ending {
         let mut wishes = Wishes::new(self.control());
         let mut failures = 0;
+        let mut last: Option<Failure> = None;
         let ending = loop {
             // Before the settings are taken, so that a change in between is noticed.
             wishes.renew();
             let settings = self.settings();
             let mut round = self
-                .round(&settings, failures, &mut wishes, &mut opened)
+                .round(&settings, failures, last.as_ref(), &mut wishes, &mut opened)
                 .await;
-            if let Round::Failed(cause) = &round {
+            if let Round::Failed(failure) = round {
                 failures += 1;
-                round = match self.failed(&settings, cause, failures) {
+                let ending = self.failed(&settings, &failure, failures, last.as_ref());
+                last = Some(failure);
+                round = match ending {
                     Some(ending) => Round::Ended(ending),
                     None => match self.pause(&settings, failures, &mut wishes).await {
                         None => continue,
@@ -72,7 +74,7 @@ impl Session {
             }
             match round {
                 Round::Ended(ending) => break ending,
-                Round::Again | Round::Failed(_) => failures = 0,
+                Round::Again | Round::Failed(_) => (failures, last) = (0, None),
             }
         };
         self.enter(Phase::Closing);
@@ -93,6 +95,7 @@ impl Session {
         self: &Arc<Self>,
         settings: &Connection,
         failures: u32,
+        last: Option<&Failure>,
         wishes: &mut Wishes,
         opened: &mut Option<Box<dyn FnOnce() + Send>>,
     ) -> Round {
@@ -102,7 +105,7 @@ impl Session {
         let connected = tokio::select! {
             outcome = attempt => match outcome {
                 Ok(connected) => connected,
-                Err(error) => return Round::Failed(error.to_string()),
+                Err(error) => return Round::Failed(error.into()),
             },
             cut = wishes.cut_short() => return cut,
         };
@@ -117,7 +120,17 @@ impl Session {
             }
         }
         let began = now();
-        let end = self.converse(connected, settings, wishes, failures).await;
+        let steady = steady(&settings.client, failures);
+        let quiet = last.is_some_and(|last| last.connected);
+        let end = self
+            .converse(
+                connected,
+                settings,
+                wishes,
+                quiet.then_some(steady),
+                failures,
+            )
+            .await;
         if !registered {
             return Round::Ended(Ending::NotRegistered);
         }
@@ -131,12 +144,13 @@ impl Session {
             // To make it anew.
             End::Closed => Round::Again,
             // A peer that accepts and drops is no better than one that refuses.
-            End::ClosedByPeer(cause) | End::Lost(cause)
-                if now().saturating_duration_since(began) < steady(&settings.client) =>
-            {
-                Round::Failed(cause)
+            End::ClosedByPeer(code, cause) if now().saturating_duration_since(began) < steady => {
+                Round::Failed(Failure::dropped(cause, code))
             }
-            End::ClosedByPeer(_) | End::Lost(_) => Round::Again,
+            End::Lost(cause) if now().saturating_duration_since(began) < steady => {
+                Round::Failed(Failure::dropped(cause, None))
+            }
+            End::ClosedByPeer(..) | End::Lost(_) => Round::Again,
         }
     }
 
@@ -157,30 +171,20 @@ impl Session {
         }
     }
 
-    /// An attempt failed, or a connection was lost as soon as it was made; an ending if it was the last one.
-    fn failed(&self, settings: &Connection, error: &str, failures: u32) -> Option<Ending> {
-        self.attempt_failed(error, failures);
-        let attempts = settings.client.attempts();
-        let log = &self.context().log;
-        let uri = &settings.client.uri.display;
-        if self.call().is_some() && failures >= attempts {
-            log.warning(
-                self.id(),
-                format!("no connection to {uri} after {failures} attempts ({error}); giving up"),
-            );
-            return Some(Ending::OutOfAttempts(error.to_owned()));
+    /// An attempt failed; an ending if it was the last one.
+    fn failed(
+        &self,
+        settings: &Connection,
+        failure: &Failure,
+        failures: u32,
+        last: Option<&Failure>,
+    ) -> Option<Ending> {
+        self.attempt_failed(&failure.cause, failures);
+        if self.call().is_some() && failures >= settings.client.attempts() {
+            self.report_giving_up(settings, failure, failures);
+            return Some(Ending::OutOfAttempts(failure.cause.clone()));
         }
-        if (failures - 1).is_multiple_of(attempts) {
-            let interval = settings.client.reconnect_interval.as_millis();
-            let next = match settings.client.max_reconnect_interval {
-                None => format!("every {interval} ms"),
-                Some(longest) => format!("after {interval} to {} ms", longest.as_millis()),
-            };
-            log.warning(
-                self.id(),
-                format!("no lasting connection to {uri} at attempt {failures} ({error}); trying again {next}"),
-            );
-        }
+        self.report_failure(settings, failure, failures, last);
         None
     }
 
@@ -197,12 +201,13 @@ impl Session {
         outcome.is_ok()
     }
 
-    /// Runs an open connection to its end.
+    /// Runs an open connection to its end. A `quiet` one is spoken of only when it has been up for that long.
     async fn converse(
         self: &Arc<Self>,
         connected: Connected,
         settings: &Connection,
         wishes: &mut Wishes,
+        quiet: Option<Duration>,
         failures: u32,
     ) -> End {
         self.enter(Phase::Up);
@@ -210,31 +215,49 @@ impl Session {
         let (number, dropped) = self
             .outbox()
             .connected(|application| self.notice("ApplicationRegistered", application));
-        self.report_open(&connected, settings, failures, dropped);
+        let opening = Opening::new(settings, connected.remote, failures, dropped);
+        let events_before = self.counters().totals().events_sent;
+        let mut spoken_of = quiet.is_none() || dropped > 0;
+        if spoken_of {
+            self.report_open(&opening);
+        }
 
         let owner = Wire {
             session: self,
             number,
         };
         let patience = Patience {
-            write_timeout: settings
-                .client
-                .write_timeout
-                .or(self.context().config().general.websocket_write_timeout)
-                .unwrap_or(WRITE_TIMEOUT),
+            write_timeout: self.context().config().write_timeout(&settings.client),
             pingpong: settings.client.pingpong,
         };
-        let ended = wire::run(
+        if let Err(error) = connected.bound_silence(&settings.client, patience.write_timeout) {
+            // The connection is as good as any that is at rest.
+            self.context().log.warning(
+                self.id(),
+                format!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
+            );
+        }
+        let conversation = wire::run(
             connected.websocket,
             &connected.meter,
             self.outbox(),
             &owner,
             patience,
             self.closing(wishes),
-        )
-        .await;
+        );
+        tokio::pin!(conversation);
+        let ended = tokio::select! {
+            ended = &mut conversation => ended,
+            () = sleep(quiet.unwrap_or_default()), if !spoken_of => {
+                spoken_of = true;
+                self.report_open(&opening);
+                conversation.await
+            }
+        };
         let dropped = self.outbox().disconnected(ended.unsent);
-        self.report_end(&ended.how, ended.unconfirmed);
+        // Events may be lost with it.
+        spoken_of |= self.counters().totals().events_sent > events_before;
+        self.report_end(&ended.how, ended.unconfirmed, spoken_of);
         if dropped > 0 {
             self.context().log.warning(
                 self.id(),
@@ -284,55 +307,10 @@ impl Session {
             End::Closed => call
                 .with(Members::closing_time)
                 .is_some_and(|time| time <= now()),
-            End::ClosedByPeer(_) | End::Lost(_) => {
+            End::ClosedByPeer(..) | End::Lost(_) => {
                 call.with(Members::all_ended) && self.outbox().depth().0 == 0
             }
         }
-    }
-
-    fn report_open(
-        &self,
-        connected: &Connected,
-        settings: &Connection,
-        failures: u32,
-        dropped: u64,
-    ) {
-        let mut text = format!(
-            "connected to {} at {}",
-            settings.client.uri.display, connected.remote
-        );
-        if failures > 0 {
-            text.push_str(&format!(" after {failures} failed attempts"));
-        }
-        if dropped > 0 {
-            text.push_str(&format!(
-                "; {dropped} events were dropped meanwhile (queue_max_messages, queue_max_bytes)"
-            ));
-        }
-        self.context().log.notice(self.id(), text);
-    }
-
-    fn report_end(&self, how: &End, unconfirmed: u64) {
-        let log = &self.context().log;
-        let (cause, text) = match how {
-            End::Closed => {
-                log.notice(self.id(), "closed with 1000");
-                return;
-            }
-            End::ClosedByPeer(code) => (
-                code,
-                format!("the application closed the connection ({code})"),
-            ),
-            End::Lost(cause) => (cause, format!("connection lost ({cause})")),
-        };
-        self.lost(cause, unconfirmed);
-        let (waiting, _) = self.outbox().depth();
-        log.warning(
-            self.id(),
-            format!(
-                "{text}; {unconfirmed} messages had been sent without proof of arrival, {waiting} events wait for the next connection"
-            ),
-        );
     }
 }
 

@@ -11,6 +11,7 @@ mod life;
 mod members;
 mod message;
 mod outbox;
+mod report;
 mod requests;
 mod state;
 mod view;

@@ -3,6 +3,7 @@
 //! Reading and writing are two futures of one task, so that a peer that does not read stops the writing only.
 
 use std::future::Future;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,8 +62,8 @@ pub(super) enum Closing {
 pub(super) enum End {
     /// By a Close of this side.
     Closed,
-    /// By a Close of the peer.
-    ClosedByPeer(String),
+    /// By a Close of the peer, with its code if it has one, in words.
+    ClosedByPeer(Option<u16>, String),
     /// Otherwise.
     Lost(String),
 }
@@ -202,7 +203,7 @@ impl Shared<'_> {
         loop {
             let before = self.meter.bytes();
             match timeout(self.patience.write_timeout, &mut write).await {
-                Ok(outcome) => return outcome.map_err(|error| error.to_string()),
+                Ok(outcome) => return outcome.map_err(|error| failed(&error).0),
                 Err(_) if self.meter.bytes() == before => {
                     return Err(format!(
                         "the peer took no byte for {} ms (write_timeout)",
@@ -321,14 +322,18 @@ async fn read<S: Link>(
             // Asterisk ignores binary messages; pings are answered by the websocket itself.
             Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Frame(_)) => {}
             Ok(Frame::Close(frame)) => {
-                let how = End::ClosedByPeer(described(frame.as_ref()));
+                let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                let how = End::ClosedByPeer(code, described(frame.as_ref()));
                 let deadline = Timer::now() + CLOSE_TIME;
                 *shared.reading() = Reading::PeerCloses;
                 // The websocket sends its own Close while it is read to its end.
                 while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
                 return (how, None);
             }
-            Err(error) => return failed(&error),
+            Err(error) => {
+                let (cause, code) = failed(&error);
+                return (End::Lost(cause), code);
+            }
         }
     }
     (End::Lost("the peer closed the connection".into()), None)
@@ -342,17 +347,22 @@ fn described(frame: Option<&CloseFrame>) -> String {
     }
 }
 
-fn failed(error: &Error) -> (End, Option<CloseCode>) {
-    let (text, code) = match error {
+/// What went wrong, in words, and the code to close with, if the peer broke the protocol.
+fn failed(error: &Error) -> (String, Option<CloseCode>) {
+    match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
             ("the peer closed the connection".into(), None)
         }
         Error::Capacity(cause) => (format!("{cause} (max_message_size)"), Some(CloseCode::Size)),
         Error::Utf8(_) => ("a message is not UTF-8".into(), Some(CloseCode::Invalid)),
         Error::Protocol(cause) => (cause.to_string(), Some(CloseCode::Protocol)),
+        // The kernel gave up: what was sent was not acknowledged, or the last keepalive not answered.
+        Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => (
+            "nothing came from the peer for too long (write_timeout, enable_tcp_keepalives)".into(),
+            None,
+        ),
         other => (other.to_string(), None),
-    };
-    (End::Lost(text), code)
+    }
 }
 
 /// Sleeps until the time, for ever if there is none.

@@ -10,6 +10,7 @@ mod frames;
 mod handshake;
 mod inbound;
 mod loading;
+mod outages;
 mod per_call;
 mod persistent;
 mod reloading;

@@ -212,7 +212,8 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
         let event = json!({"type": "Event", "number": number, "filling": filling});
         assert_eq!(library.event("app1", &event.to_string()), ARIWS_OK);
     }
-    host.wait_for_log("took no byte for 100 ms (write_timeout)");
+    // The kernel may be the first to give up.
+    host.wait_for_log("(write_timeout");
     let mut next = server.accept();
     assert_eq!(next.summary(), "ApplicationRegistered app1");
     let mut received = 0;

@@ -1,0 +1,144 @@
+//! What the log is told of a session's connections: each outage with its true reason, and not each of its attempts.
+
+use std::net::SocketAddr;
+
+use super::state::Session;
+use super::wire::End;
+use crate::config::Connection;
+use crate::net::AttemptError;
+
+/// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
+const POLICY_VIOLATION: u16 = 1008;
+
+/// An attempt that failed, or whose connection was lost as soon as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) cause: String,
+    /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, or a Close with 1008.
+    pub(super) refused: bool,
+    /// There was a connection for a moment.
+    pub(super) connected: bool,
+}
+
+impl Failure {
+    /// A connection was lost as soon as it was made.
+    pub(super) fn dropped(cause: String, code: Option<u16>) -> Self {
+        Self {
+            cause,
+            refused: code == Some(POLICY_VIOLATION),
+            connected: true,
+        }
+    }
+}
+
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Self {
+        Self {
+            cause: error.to_string(),
+            refused: error.refused,
+            connected: false,
+        }
+    }
+}
+
+/// A connection that has just been made.
+pub(super) struct Opening(String);
+
+impl Opening {
+    pub(super) fn new(
+        settings: &Connection,
+        remote: SocketAddr,
+        failures: u32,
+        dropped: u64,
+    ) -> Self {
+        let mut text = format!("connected to {} at {remote}", settings.client.uri.display);
+        if failures > 0 {
+            text.push_str(&format!(" after {failures} failed attempts"));
+        }
+        if dropped > 0 {
+            text.push_str(&format!(
+                "; {dropped} events were dropped meanwhile (queue_max_messages, queue_max_bytes)"
+            ));
+        }
+        Self(text)
+    }
+}
+
+impl Session {
+    pub(super) fn report_open(&self, opening: &Opening) {
+        self.context().log.notice(self.id(), opening.0.clone());
+    }
+
+    /// A refusal once, until something else happens; other failures once in `reconnect_attempts` of them.
+    pub(super) fn report_failure(
+        &self,
+        settings: &Connection,
+        failure: &Failure,
+        failures: u32,
+        last: Option<&Failure>,
+    ) {
+        let client = &settings.client;
+        let due = if failure.refused {
+            last != Some(failure)
+        } else {
+            (failures - 1).is_multiple_of(client.attempts())
+        };
+        if !due {
+            return;
+        }
+        let interval = client.reconnect_interval.as_millis();
+        let next = match client.max_reconnect_interval {
+            None => format!("every {interval} ms"),
+            Some(longest) => format!("after {interval} to {} ms", longest.as_millis()),
+        };
+        let once = if failure.refused {
+            ", without a further word while the answer is the same"
+        } else {
+            ""
+        };
+        self.context().log.warning(
+            self.id(),
+            format!(
+                "no lasting connection to {} at attempt {failures} ({}); trying again {next}{once}",
+                client.uri.display, failure.cause
+            ),
+        );
+    }
+
+    pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {
+        self.context().log.warning(
+            self.id(),
+            format!(
+                "no connection to {} after {failures} attempts ({}); giving up",
+                settings.client.uri.display, failure.cause
+            ),
+        );
+    }
+
+    /// The connection has ended; worth a line if one has spoken of it before, or should have.
+    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, spoken_of: bool) {
+        let log = &self.context().log;
+        let (cause, text) = match how {
+            End::Closed => {
+                log.notice(self.id(), "closed with 1000");
+                return;
+            }
+            End::ClosedByPeer(_, code) => (
+                code,
+                format!("the application closed the connection ({code})"),
+            ),
+            End::Lost(cause) => (cause, format!("connection lost ({cause})")),
+        };
+        self.lost(cause, unconfirmed);
+        if !spoken_of {
+            return;
+        }
+        let (waiting, _) = self.outbox().depth();
+        log.warning(
+            self.id(),
+            format!(
+                "{text}; {unconfirmed} messages had been sent without proof of arrival, {waiting} events wait for the next connection"
+            ),
+        );
+    }
+}
