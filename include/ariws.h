@@ -432,7 +432,8 @@ int32_t ariws_cli_commands(size_t index,
 // @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
 //         command or do not fit it (the output is its usage, if it is one)
 //
-// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does.
+// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
+// attempt has ended, for `connection_timeout` at most.
 //
 // # Safety
 // Pointers are NULL or valid for what they stand for; `words` points to `count` strings.

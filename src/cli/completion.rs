@@ -33,7 +33,10 @@ impl Action {
     fn takes_id(self) -> bool {
         matches!(
             self,
-            Self::ShowConnection | Self::StartConnection | Self::ShutDownSession
+            Self::ShowConnection
+                | Self::StartConnection
+                | Self::ShutDownSession
+                | Self::TestConnection
         )
     }
 }

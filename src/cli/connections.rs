@@ -1,4 +1,4 @@
-//! `ari show outbound-websockets`, `ari show outbound-websocket` and `ari start outbound-websocket`.
+//! `ari show outbound-websockets`, and `ari show`, `start` and `test outbound-websocket`.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use crate::config::Connection;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
+use crate::net;
 
 /// The word that asks for more than Asterisk shows.
 pub(super) const DETAIL: &str = "detail";
@@ -152,4 +153,19 @@ pub(super) fn start(
     }
     output(&message);
     Ok(())
+}
+
+/// Tries a connection aside and tells how far it came.
+pub(super) fn test(operator: &impl Operator, id: &str, mut output: impl FnMut(&str)) -> Result<()> {
+    let steps = operator
+        .test(id)
+        .map_err(|error| failed(error, NOT_FOUND, &mut output))?;
+    let works = net::worked(&steps);
+    let verdict = if works { "works" } else { "does not work" };
+    let mut report = format!("{} {verdict}\n", shown(id));
+    for step in &steps {
+        report.push_str(&format!("  {}\n", shown(&step.to_string())));
+    }
+    output(&report);
+    if works { Ok(()) } else { Err(Error::Command) }
 }

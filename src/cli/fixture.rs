@@ -8,6 +8,7 @@ use crate::config::{Client, Config, Connection, ConnectionType, QueueLimits, Tls
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
+use crate::net::Step;
 use crate::session::{Phase, Totals, View};
 
 /// The connection of most recordings.
@@ -112,6 +113,7 @@ pub(super) struct Recorder {
     pub(super) snapshot: Snapshot,
     pub(super) failure: fn() -> Option<Error>,
     pub(super) started: Started,
+    pub(super) steps: Vec<Step>,
     pub(super) calls: RefCell<Vec<String>>,
 }
 
@@ -121,6 +123,7 @@ impl Recorder {
             snapshot,
             failure: || None,
             started: Started::Begun,
+            steps: Vec::new(),
             calls: RefCell::default(),
         }
     }
@@ -147,6 +150,11 @@ impl Operator for Recorder {
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {
         self.note(format!("start {connection} {inside_callback}"))?;
         Ok(self.started.clone())
+    }
+
+    fn test(&self, connection: &str) -> Result<Vec<Step>> {
+        self.note(format!("test {connection}"))?;
+        Ok(self.steps.clone())
     }
 
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {

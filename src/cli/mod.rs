@@ -47,6 +47,7 @@ enum Action {
     StartConnection,
     ShutDownSession,
     ShutDownSessions,
+    TestConnection,
 }
 
 /// Every command, in the order of their words.
@@ -100,6 +101,13 @@ pub static COMMANDS: &[Command] = &[
         usage: c"Usage: ari start outbound-websocket <connection id>\n       Starts an outbound websocket that was shut down.\n",
         action: Action::StartConnection,
     },
+    Command {
+        words: c"ari test outbound-websocket",
+        arguments: c"<connection id>",
+        summary: c"Try to connect an outbound websocket",
+        usage: c"Usage: ari test outbound-websocket <connection id>\n       Makes one attempt beside the connection, whatever state that is in,\n       and shows each stage with its time. Takes connection_timeout at most.\n",
+        action: Action::TestConnection,
+    },
 ];
 
 impl Command {
@@ -151,6 +159,7 @@ pub fn execute(
         (Action::StartConnection, [id]) => {
             connections::start(operator, id, inside_callback, output)?;
         }
+        (Action::TestConnection, [id]) => connections::test(operator, id, output)?,
         (Action::ShutDownSession, [id]) => {
             sessions::shut_down(operator, id, inside_callback, output)?;
         }

@@ -1,10 +1,13 @@
 //! Which command runs, what the acting ones say, and completion.
 
+use std::time::Duration;
+
 use super::fixture::{Recorder, connection, session, snapshot, up};
 use super::{COMMANDS, complete, execute};
 use crate::engine::Started;
 use crate::engine::snapshot::SessionKind;
 use crate::error::Error;
+use crate::net::{Stage, Step};
 
 fn recorder() -> Recorder {
     let names = ["connB", "Conn_c", "other", "connA"];
@@ -137,6 +140,35 @@ fn an_empty_id_is_looked_up_as_it_is() {
     let result = execute(&recorder, &words, false, |text| printed.push_str(text));
     assert_eq!(printed, "Error getting ARI configuration\n");
     assert!(matches!(result, Err(Error::Command)));
+}
+
+#[test]
+fn a_test_shows_each_stage_with_its_time_and_fails_with_the_last() {
+    let step = |stage, milliseconds, outcome: std::result::Result<&str, &str>| Step {
+        stage,
+        address: None,
+        took: Duration::from_millis(milliseconds),
+        outcome: outcome.map(str::to_owned).map_err(str::to_owned),
+    };
+    let mut recorder = recorder();
+    recorder.steps = vec![
+        step(Stage::Resolve, 2, Ok("server: 192.0.2.1")),
+        step(Stage::Tcp, 1234, Err("connection\nrefused")),
+    ];
+    let (text, result) = recorder.run("ari test outbound-websocket connA");
+    assert_eq!(
+        text,
+        concat!(
+            "connA does not work\n",
+            "  name           2.0 ms  server: 192.0.2.1\n",
+            "  TCP         1234.0 ms  FAILED: connection\\nrefused\n",
+        )
+    );
+    assert!(matches!(result, Err(Error::Command)));
+    recorder.steps.pop();
+    let (text, result) = recorder.run("ari test outbound-websocket connA");
+    assert!(text.starts_with("connA works\n"), "{text}");
+    assert!(result.is_ok());
 }
 
 #[test]

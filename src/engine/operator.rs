@@ -1,9 +1,13 @@
 //! What an operator can see and do: all that commands and metrics need of an [`Engine`].
 
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
 use super::Engine;
 use super::operations::Operation;
 use super::snapshot::Snapshot;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::net::{self, Step};
 
 /// What starting a connection came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +25,14 @@ pub trait Operator {
     /// The library at this moment.
     fn snapshot(&self) -> Snapshot;
 
-    /// Starts a connection. [`Error::NotFound`](crate::error::Error::NotFound) if none has that id.
+    /// Starts a connection. [`Error::NotFound`] if none has that id.
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started>;
 
-    /// Ends a session. [`Error::NotFound`](crate::error::Error::NotFound) if none has that id.
+    /// Makes one attempt aside with the settings of a connection, whatever state that is in, and closes what came of it.
+    /// Blocks for `connection_timeout` at most, and some time for the Close. [`Error::NotFound`] if none has that id.
+    fn test(&self, connection: &str) -> Result<Vec<Step>>;
+
+    /// Ends a session. [`Error::NotFound`] if none has that id.
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()>;
 
     /// Ends every session.
@@ -40,6 +48,22 @@ impl Operator for Engine {
         self.operate(inside_callback, |answer| {
             Operation::Start(connection.to_owned(), answer)
         })
+    }
+
+    fn test(&self, connection: &str) -> Result<Vec<Step>> {
+        let config = self.context.config();
+        let Some(settings) = config.connections.get(connection) else {
+            return Err(Error::NotFound(format!("no connection {connection}")));
+        };
+        let client = Arc::clone(&settings.client);
+        let context = Arc::clone(&self.context);
+        let (answer, answered) = sync_channel(1);
+        // Nothing waits for it: it ends with the runtime.
+        self.handle.spawn(async move {
+            // Whoever asked waits.
+            let _ = answer.send(net::probe(&client, &context.user_agent).await);
+        });
+        answered.recv().map_err(|_| Error::Unloaded)
     }
 
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {

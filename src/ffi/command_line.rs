@@ -52,7 +52,8 @@ pub unsafe extern "C" fn ariws_cli_commands(index: usize, command: *mut ariws_cl
 /// @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
 ///         command or do not fit it (the output is its usage, if it is one)
 ///
-/// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does.
+/// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
+/// attempt has ended, for `connection_timeout` at most.
 ///
 /// # Safety
 /// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.

@@ -19,6 +19,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::config::Client;
 use trail::Trail;
@@ -28,6 +30,9 @@ pub use resolve::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;
 pub use trail::Step;
+
+/// How long sending the Close of a [`probe`] may take.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,12 +139,21 @@ pub async fn probe(client: &Client, user_agent: &str) -> Vec<Step> {
     let trail = Trail::complete();
     match within_timeout(client, user_agent, &Memory::default(), &trail).await {
         Ok(mut connected) => {
-            // A peer that does not answer the Close is no failure of the attempt.
-            let _ = connected.websocket.close(None).await;
+            let normal = CloseFrame {
+                code: CloseCode::Normal,
+                reason: "".into(),
+            };
+            // A peer that does not take the Close is no failure of the attempt.
+            let _ = timeout(CLOSE_TIME, connected.websocket.close(Some(normal))).await;
         }
         Err(error) => trail.all_failed(&error.cause),
     }
     trail.steps()
+}
+
+/// Whether the attempt of a [`probe`] came to a websocket. Where a name has several addresses, some may have failed.
+pub fn worked(steps: &[Step]) -> bool {
+    steps.last().is_some_and(|step| step.outcome.is_ok())
 }
 
 async fn within_timeout(

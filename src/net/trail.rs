@@ -1,5 +1,6 @@
 //! How far an attempt has come: what a deadline cut short, and for a test of a connection every stage with its time.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,25 @@ pub struct Step {
     pub took: Duration,
     /// What it brought, or why it failed.
     pub outcome: Result<String, String>,
+}
+
+/// A line of a report for people.
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.took.as_secs_f64() * 1000.0;
+        write!(
+            formatter,
+            "{:<8} {milliseconds:>9.1} ms  ",
+            self.stage.as_str()
+        )?;
+        if let Some(address) = self.address {
+            write!(formatter, "{address} ")?;
+        }
+        match &self.outcome {
+            Ok(told) => formatter.write_str(told),
+            Err(told) => write!(formatter, "FAILED: {told}"),
+        }
+    }
 }
 
 /// The stages of an attempt, as they begin and end.

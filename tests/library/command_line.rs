@@ -1,6 +1,7 @@
 //! The commands through the C ABI; what they print in each state is tested beside their code.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
 use ariws::ffi::*;
 
@@ -120,4 +121,56 @@ fn shutting_everything_down_leaves_no_session() {
     );
     assert_eq!(connection.wait_for_close(), 1000);
     assert_eq!(library.command("ari show sessions").1.lines().count(), 2);
+}
+
+#[test]
+fn a_connection_is_tested_aside_from_the_one_that_is_up() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    std::thread::scope(|scope| {
+        let handle = library.handle();
+        let tested = scope.spawn(move || handle.command("ari test outbound-websocket connection1"));
+        assert_eq!(server.accept().wait_for_close(), 1000);
+        let (code, output) = tested.join().expect("no panic");
+        assert_eq!(code, ARIWS_OK, "{output}");
+        assert!(output.starts_with("connection1 works\n  name "), "{output}");
+        assert!(
+            output.contains("the server speaks the subprotocol ari"),
+            "{output}"
+        );
+    });
+    assert!(connection.is_quiet());
+}
+
+#[test]
+fn a_test_says_at_which_stage_a_connection_fails() {
+    let host = Host::new();
+    let nobody = Server::start().address();
+    let configuration = Configuration::with("persistent", nobody, "app1");
+    let library = Library::load(&host, &configuration);
+    let (code, output) = library.command("ari test outbound-websocket connection1");
+    assert_eq!(code, ARIWS_ERROR_COMMAND, "{output}");
+    assert!(
+        output.starts_with("connection1 does not work\n"),
+        "{output}"
+    );
+    assert!(output.contains("FAILED: "), "{output}");
+}
+
+#[test]
+fn unloading_ends_a_test() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("per_call_config", server.address(), "app1")
+        .replacing("connection_timeout = 5000", "connection_timeout = 60000");
+    let library = Library::load(&host, &configuration);
+    let handle = library.handle();
+    std::thread::scope(|scope| {
+        let tested = scope.spawn(move || handle.command("ari test outbound-websocket connection1"));
+        let _silent = server.accept_tcp();
+        assert_eq!(library.unload(Duration::from_secs(5)), ARIWS_OK);
+        assert_eq!(tested.join().expect("no panic").0, ARIWS_ERROR_UNLOADED);
+    });
 }

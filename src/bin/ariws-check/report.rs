@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ariws::config::{Config, Connection, Problem, Severity};
-use ariws::net::Step;
+use ariws::net::{self, Step};
 use serde_json::{Value, json};
 
 /// Everything loads.
@@ -99,10 +99,8 @@ impl Report {
 }
 
 impl Attempt {
-    /// Whether every stage that was reached went well, the last one too. A server with several addresses may have some
-    /// that do not answer.
     pub(crate) fn works(&self) -> bool {
-        self.steps.last().is_some_and(|step| step.outcome.is_ok())
+        net::worked(&self.steps)
     }
 
     fn to_json(&self) -> Value {
@@ -125,7 +123,7 @@ impl Attempt {
 }
 
 /// To a tenth.
-pub(crate) fn milliseconds(step: &Step) -> f64 {
+fn milliseconds(step: &Step) -> f64 {
     (step.took.as_secs_f64() * 10_000.0).round() / 10.0
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Attempt, Report, milliseconds, severity};
+use crate::report::{Attempt, Report, severity};
 
 /// Problems first, then what would be loaded, then the attempts.
 pub(crate) fn render(report: &Report) -> String {
@@ -65,19 +65,7 @@ fn attempted(text: &mut String, attempt: &Attempt) -> std::fmt::Result {
     };
     writeln!(text, "\n{} {verdict}", attempt.connection)?;
     for step in &attempt.steps {
-        let address = step
-            .address
-            .map_or_else(String::new, |address| format!("{address} "));
-        let (mark, told) = match &step.outcome {
-            Ok(told) => ("", told),
-            Err(told) => ("FAILED: ", told),
-        };
-        writeln!(
-            text,
-            "  {:<8} {:>9.1} ms  {address}{mark}{told}",
-            step.stage.as_str(),
-            milliseconds(step)
-        )?;
+        writeln!(text, "  {step}")?;
     }
     Ok(())
 }

@@ -87,7 +87,8 @@ pub fn calls_shut_down(story: &mut Story) -> bool {
     changed
 }
 
-/// Asterisk offers an id again after an id; the library offers what may follow it. It also offers `ari show sessions`.
+/// Asterisk offers an id again after an id; the library offers what may follow it. It also offers `ari show sessions`
+/// and `ari test`.
 pub fn completion(story: &mut Story) -> bool {
     change(story, |command| {
         let words = terminal::words(&command.line);
@@ -115,6 +116,7 @@ pub fn completion(story: &mut Story) -> bool {
             ["ari", "show"] if word.is_empty() => {
                 command.output.replace(" status ", " sessions status ")
             }
+            ["ari"] if word.is_empty() => command.output.replace(" start ", " start test "),
             _ => return false,
         };
         let changed = command.output != expected;
