@@ -4,6 +4,8 @@ use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::tls;
+
 /// Longer heads are refused.
 const MAX_LENGTH: usize = 64 << 10;
 const MAX_FIELDS: usize = 128;
@@ -30,7 +32,7 @@ impl Head {
                 }
                 Ok(0) => return Err("the peer closed the connection within its answer".into()),
                 Ok(_) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(tls::told(&error)),
             }
             // Once a line, and not for every byte of a server that sends them one by one.
             let new = bytes.get(known..).unwrap_or_default();

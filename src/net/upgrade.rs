@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::head::Head;
-use super::{AttemptError, Link, Metered, Stage};
+use super::{AttemptError, Link, Metered, Stage, tls};
 use crate::config::{Client, Secret};
 
 /// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
@@ -32,11 +32,11 @@ pub(super) async fn upgrade<S: Link>(
     stream
         .write_all(request(client, user_agent, &key).as_bytes())
         .await
-        .map_err(|error| fail(error.to_string()))?;
+        .map_err(|error| fail(tls::told(&error)))?;
     stream
         .flush()
         .await
-        .map_err(|error| fail(error.to_string()))?;
+        .map_err(|error| fail(tls::told(&error)))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),

@@ -1,0 +1,141 @@
+//! TLS by rustls (RFC 8446, RFC 5246), with the checks that the configuration asks for.
+//!
+//! The cryptography is ring's: it builds with a C compiler alone, where aws-lc-rs wants cmake too, and adds less to the
+//! object that a PBX loads. It is handed to each configuration; nothing is installed for the whole process, which may have a
+//! rustls of its own.
+
+mod explain;
+mod files;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
+
+use crate::config::{Client, TlsVersion};
+use files::Stamps;
+use verifier::Verifier;
+
+pub(super) use explain::told;
+
+/// The TLS configuration of one connection. It is made at the first handshake, and anew when one of its files has changed;
+/// sessions are resumed through it (RFC 8446 section 2.2), from call to call too.
+#[derive(Default)]
+pub struct TlsContext(Arc<Mutex<Option<Made>>>);
+
+/// A configuration and the state of its files when they were read.
+struct Made {
+    config: Arc<ClientConfig>,
+    stamps: Stamps,
+}
+
+impl TlsContext {
+    /// Shakes hands with the server that `uri` names.
+    pub(super) async fn handshake(
+        &self,
+        tcp: TcpStream,
+        client: &Client,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let host = &client.uri.host;
+        let name = ServerName::try_from(host.clone())
+            .map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
+        let connector = TlsConnector::from(self.config(client).await?);
+        explain::with_explanation(connector.connect(name, tcp))
+            .await
+            .map_err(|(error, explanation)| explanation.unwrap_or_else(|| explain::told(&error)))
+    }
+
+    async fn config(&self, client: &Client) -> Result<Arc<ClientConfig>, String> {
+        // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
+        let mut made = Arc::clone(&self.0).lock_owned().await;
+        if let Some(made) = &*made
+            && !files::are_named(client)
+        {
+            return Ok(Arc::clone(&made.config));
+        }
+        let client = client.clone();
+        spawn_blocking(move || {
+            let stamps = Stamps::take(&client);
+            if let Some(made) = &*made
+                && made.stamps == stamps
+            {
+                return Ok(Arc::clone(&made.config));
+            }
+            match (configure(&client), &*made) {
+                (Ok(config), _) => {
+                    *made = Some(Made {
+                        config: Arc::clone(&config),
+                        stamps,
+                    });
+                    Ok(config)
+                }
+                // They are being replaced; the next attempt looks again.
+                (Err(_), Some(made)) => Ok(Arc::clone(&made.config)),
+                (Err(error), None) => Err(error),
+            }
+        })
+        .await
+        .map_err(|error| error.to_string())?
+    }
+}
+
+/// What was agreed, for operators.
+pub(super) fn describe(stream: &TlsStream<TcpStream>, client: &Client) -> String {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        _ => "TLS 1.2",
+    };
+    let suite = session
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str())
+        .unwrap_or("unknown cipher suite");
+    let checked = match (client.verify_server_cert, client.verify_server_hostname) {
+        (true, true) => "certificate and name verified",
+        (true, false) => "certificate verified, name not (verify_server_hostname)",
+        (false, true) => "name verified, certificate not (verify_server_cert)",
+        (false, false) => "certificate not verified (verify_server_cert)",
+    };
+    let resumed = match session.handshake_kind() {
+        Some(HandshakeKind::Resumed) => ", session resumed",
+        _ => "",
+    };
+    let certificate = session
+        .peer_certificates()
+        .and_then(<[_]>::first)
+        .map_or_else(String::new, |leaf| {
+            format!(": {}", explain::certificate(leaf))
+        });
+    format!("{version}, {suite}{resumed}, {checked}{certificate}")
+}
+
+fn configure(client: &Client) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(ring::default_provider());
+    let versions: &[_] = match client.tls_min_version {
+        TlsVersion::Tls12 => &[&TLS13, &TLS12],
+        TlsVersion::Tls13 => &[&TLS13],
+    };
+    let verifier = Verifier::new(client, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let config = match files::identity(client)? {
+        None => builder.with_no_client_auth(),
+        Some(identity) => builder
+            .with_client_auth_cert(identity.chain, identity.key)
+            .map_err(|error| files::unusable(identity.parameter, &identity.key_file, error))?,
+    };
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,293 @@
+//! What is verified, and what operators are told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, date_time_ymd,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::TlsContext;
+use crate::config::{self, Client};
+
+/// A folder with the files of a connection, and its websocket client.
+struct Setting {
+    folder: tempfile::TempDir,
+}
+
+impl Setting {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("a file");
+    }
+
+    /// A websocket client for `wss://localhost`; `$` in `more` stands for the folder.
+    fn client(&self, more: &str) -> Client {
+        self.write("ari.conf", "");
+        let more = more.replace('$', &self.path().display().to_string());
+        self.write(
+            "websocket_client.conf",
+            &format!("[c]\ntype=websocket_client\nuri=wss://localhost\nconnection_type=persistent\n{more}"),
+        );
+        let reading = config::read(self.path(), None).expect("a configuration");
+        Client::clone(&reading.config.clients["c"])
+    }
+}
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> Server {
+        let mut params = leaf();
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Server::new(certificate.der().clone(), &key)
+    }
+}
+
+fn leaf() -> CertificateParams {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "server");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+/// A server's TLS, over a certificate.
+struct Server(Arc<ServerConfig>);
+
+impl Server {
+    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate with its key");
+        Self(Arc::new(config))
+    }
+
+    /// What the client says of a handshake.
+    async fn meet(&self, context: &TlsContext, client: &Client) -> Result<String, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.0));
+        let server = tokio::spawn(async move {
+            let (tcp, _) = listener.accept().await.expect("a client");
+            // A client that refuses ends it.
+            if let Ok(mut tls) = acceptor.accept(tcp).await {
+                // Brings the client its tickets.
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut tls, b"x").await;
+                let _ = tokio::io::AsyncReadExt::read(&mut tls, &mut [0]).await;
+            }
+        });
+        let tcp = TcpStream::connect(address).await.expect("a server");
+        let met = match context.handshake(tcp, client).await {
+            Ok(mut stream) => {
+                tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0])
+                    .await
+                    .expect("a byte");
+                Ok(super::describe(&stream, client))
+            }
+            Err(error) => Err(error),
+        };
+        server.await.expect("the server ends");
+        met
+    }
+}
+
+/// What an operator is told who trusts `authority` and meets `server`.
+async fn refusal(authority: &Authority, server: &Server) -> String {
+    let setting = Setting::new();
+    setting.write("ca.pem", &authority.0.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let met = server.meet(&TlsContext::default(), &client).await;
+    met.expect_err("a refusal")
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_named_with_its_dates() {
+    let authority = Authority::new("authority");
+    let server = authority.issue(|params| {
+        params.not_before = date_time_ymd(2019, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
+    });
+    assert_eq!(
+        refusal(&authority, &server).await,
+        "the certificate \"CN=server\" (issued by \"CN=authority\", valid from 2019-01-01T00:00:00Z to \
+         2020-01-01T00:00:00Z) has expired (verify_server_cert)"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_future_is_a_matter_of_clocks() {
+    let authority = Authority::new("authority");
+    let server = authority.issue(|params| params.not_before = date_time_ymd(4000, 1, 1));
+    let text = refusal(&authority, &server).await;
+    assert!(
+        text.contains("is not valid yet: check the clocks"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_says_for_which() {
+    let authority = Authority::new("authority");
+    let server = authority.issue(|params| {
+        let other = "other.example".try_into().expect("a name");
+        params.subject_alt_names = vec![rcgen::SanType::DnsName(other)];
+    });
+    let text = refusal(&authority, &server).await;
+    assert!(text.contains("other.example"), "{text}");
+    assert!(text.ends_with("(uri, verify_server_hostname)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_chain_without_its_intermediate_certificate_says_so() {
+    let server = Authority::new("somebody").issue(|_| ());
+    let text = refusal(&Authority::new("authority"), &server).await;
+    assert!(text.contains("(issued by \"CN=somebody\""), "{text}");
+    assert!(
+        text.ends_with(
+            "leads to no authority that is trusted; the server sent no intermediate certificate \
+             (ca_list_file, ca_list_path)"
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_told_from_one_of_an_unknown_authority() {
+    let key = KeyPair::generate().expect("a key");
+    let certificate = leaf().self_signed(&key).expect("a certificate");
+    let server = Server::new(certificate.der().clone(), &key);
+    let text = refusal(&Authority::new("authority"), &server).await;
+    assert!(
+        text.contains("is self-signed; to trust it, put it into ca_list_file"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_trusted_if_it_is_named() {
+    let mut params = leaf();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let server = Server::new(certificate.der().clone(), &key);
+    let setting = Setting::new();
+    setting.write("ca.pem", &certificate.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let met = server.meet(&TlsContext::default(), &client).await;
+    assert!(met.is_ok(), "{met:?}");
+}
+
+#[tokio::test]
+async fn being_its_own_authority_is_no_way_around_its_name_and_time() {
+    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let renamed = |params: &mut CertificateParams| {
+        let other = "other.example".try_into().expect("a name");
+        params.subject_alt_names = vec![rcgen::SanType::DnsName(other)];
+    };
+    let changes: [(&dyn Fn(&mut CertificateParams), &str); 2] =
+        [(&expired, "has expired"), (&renamed, "is for another name")];
+    for (change, expected) in changes {
+        let mut params = leaf();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let server = Server::new(certificate.der().clone(), &key);
+        let setting = Setting::new();
+        setting.write("ca.pem", &certificate.pem());
+        let client = setting.client("ca_list_file=$/ca.pem");
+        let met = server.meet(&TlsContext::default(), &client).await;
+        let text = met.expect_err("a refusal");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_read_again() {
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let setting = Setting::new();
+    setting.write("ca.pem", &first.0.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let context = TlsContext::default();
+    let server = second.issue(|_| ());
+    assert!(server.meet(&context, &client).await.is_err());
+    setting.write("ca.pem", &format!("{}\n", second.0.pem()));
+    assert!(server.meet(&context, &client).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_any_more_changes_nothing() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    setting.write("ca.pem", &authority.0.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let context = TlsContext::default();
+    let server = authority.issue(|_| ());
+    assert!(server.meet(&context, &client).await.is_ok());
+    setting.write("ca.pem", "half a cert");
+    assert!(server.meet(&context, &client).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_second_connection_resumes_the_session_of_the_first() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    setting.write("ca.pem", &authority.0.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let (context, server) = (TlsContext::default(), authority.issue(|_| ()));
+    let first = server.meet(&context, &client).await.expect("a handshake");
+    let second = server.meet(&context, &client).await.expect("a handshake");
+    assert!(!first.contains("session resumed"), "{first}");
+    assert!(second.contains("session resumed"), "{second}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_tls_says_so() {
+    use tokio::io::AsyncWriteExt;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+    let address = listener.local_addr().expect("its address");
+    let server = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.expect("a client");
+        let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        tcp.write_all(answer).await.expect("room");
+        tokio::time::timeout(Duration::from_secs(10), tcp.readable())
+            .await
+            .expect("in time")
+            .expect("a stream");
+    });
+    let client = Setting::new().client("verify_server_cert=no");
+    let tcp = TcpStream::connect(address).await.expect("a server");
+    let met = TlsContext::default().handshake(tcp, &client).await;
+    let text = met.err().expect("a refusal");
+    assert!(text.contains("is not TLS"), "{text}");
+    server.await.expect("the server ends");
+}
