@@ -36,6 +36,13 @@ fn longest_pause(client: &Client, failures: u32) -> Duration {
         .max(interval)
 }
 
+/// A number from 0 to 1. Spreads attempts, nothing more, so the clock's last digits will do.
+pub(super) fn random() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = RandomState::new().hash_one(0) >> 11;
+    bits as f64 / (1_u64 << 53) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant as Timer, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::backoff::{pause, steady};
+use super::backoff::{pause, random, steady};
 use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
@@ -394,11 +394,4 @@ impl Wishes {
             _ => Round::Ended(Ending::Stopped),
         }
     }
-}
-
-/// A number from 0 to 1. Spreads attempts, nothing more, so the clock's last digits will do.
-fn random() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let bits = RandomState::new().hash_one(0) >> 11;
-    bits as f64 / (1_u64 << 53) as f64
 }

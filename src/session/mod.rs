@@ -2,7 +2,7 @@
 //!
 //! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
 //! websocket of it. `outbox` holds each `message` that waits to be sent, `delivery` what became of it, `requests` what the application
-//! asked for, `members` which channels keep a per-call session open, `backoff` how long to wait.
+//! asked for, `members` which channels keep a per-call session open, `backoff` how long to wait, `report` what the log is told.
 
 mod backoff;
 mod context;
@@ -16,6 +16,9 @@ mod requests;
 mod state;
 mod view;
 mod wire;
+
+#[cfg(test)]
+mod tests_return;
 
 pub use context::{Answer, Answers, Context};
 pub use life::Ending;
