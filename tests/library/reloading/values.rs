@@ -166,7 +166,8 @@ fn websocket_write_timeout_counts_from_the_next_connection_on() {
     for _ in 0..200 {
         assert_eq!(library.event("app1", &filling), ARIWS_OK);
     }
-    host.wait_for_log("took no byte for 300 ms");
+    // The kernel may be the first to give up.
+    host.wait_for_log("(write_timeout");
 }
 
 #[test]
