@@ -1,5 +1,7 @@
 //! Doing what the story says, each thing after all that Asterisk did before it in the recording.
 
+mod calls;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -21,11 +23,11 @@ use super::normal::Ports;
 use super::pressure::Pressure;
 use super::refusals::Refusals;
 use super::requests::without_trailer;
-use super::story::{Act, Channel, Command, Compare, Event, Http, Saying, Story, What};
+use super::story::{Act, Command, Compare, Event, Saying, Story, What};
 use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
-use super::timeline::{entering, hung_up, only_shows};
+use super::timeline::{entering, only_shows};
 use super::{abi, terminal};
 
 /// The id of the Asterisk that was recorded, and of the host.
@@ -358,44 +360,6 @@ impl Replay<'_> {
         }
     }
 
-    fn http(&mut self, http: &Http) {
-        let parameter = |name: &str| {
-            http.query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-        };
-        if let Some((one, other)) = parameter("channelId").zip(parameter("otherChannelId")) {
-            self.asterisk.pair(one, other);
-        }
-        if let Some(channel) = hung_up(http)
-            && let Some(library) = &self.library
-        {
-            for id in self.asterisk.hung_up(channel) {
-                library.stasis_cancel(&id);
-                self.met.insert("early hang-ups".to_owned());
-                if !self.asterisk.is_cancelled(&id) {
-                    self.problems
-                        .push(format!("the start of {id} was not cancelled"));
-                }
-            }
-        }
-        let served = !self.current("ari.conf").contains("enabled = no");
-        if served
-            && http.method == "POST"
-            && http.path.starts_with("events/user/")
-            && let Some(app) = parameter("application")
-            && matches!(http.status, 204 | 404)
-        {
-            let status = if self.asterisk.has(app) { 204 } else { 404 };
-            if status != http.status {
-                self.problems.push(format!(
-                    "{} for {app} is {status}, for Asterisk {}",
-                    http.path, http.status
-                ));
-            }
-        }
-    }
-
     /// A configuration file as it is now.
     fn current(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
@@ -453,20 +417,6 @@ impl Replay<'_> {
         {
             abi::stasis_end(library.handle(), &event.application, &channel.id);
             self.asterisk.left(&event.application, &channel.id);
-        }
-    }
-
-    /// Waits until a call has begun: what follows finds its connection being made, or its start over.
-    fn begin_call(&self, channel: &Channel) {
-        let begun = || {
-            let handle = self.library.as_ref().map(Library::handle);
-            let sessions = terminal::run(handle, &self.asterisk, "ari show websocket sessions");
-            self.asterisk.is_started(&channel.id)
-                || sessions.is_some_and(|sessions| sessions.contains(&channel.name))
-        };
-        let deadline = Instant::now() + self.patience();
-        while !begun() && Instant::now() < deadline {
-            self.network.wait(Duration::from_millis(5), |_| false);
         }
     }
 
