@@ -6,6 +6,9 @@ use std::collections::HashMap;
 
 use crate::story::{Item, Request, Story, What, member};
 
+/// An answer that has not come after so many milliseconds does not come.
+const LATEST_ANSWER: f64 = 500.0;
+
 /// Asterisk loses ids that are numbers; the library gives them back as strings of the same digits.
 pub fn numeric_ids(story: &mut Story) -> bool {
     change_answers(story, |request, answer| {
@@ -116,7 +119,7 @@ pub fn answers_always(story: &mut Story) -> bool {
     let mut changed = false;
     for (link, at) in unanswered {
         // An answer that came on no connection because that one ended is another matter.
-        if story.links[link].ends_before(f64::INFINITY) {
+        if story.links[link].ends_before(at + LATEST_ANSWER) {
             continue;
         }
         let answer = story.answer_for(link, at);
