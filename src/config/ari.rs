@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::keep::Keeper;
 use super::object::{Object, sort};
 use super::problem::{Origin, Problems, quoted};
 use super::template::Section;
@@ -44,55 +45,35 @@ pub(super) fn read(
         general: read_general(&general, previous, problems),
         ..Ari::default()
     };
-    let user_before = |name: &str| Some(Arc::clone(previous?.users.get(name)?));
-    let connection_before = |name: &str| Some(Arc::clone(previous?.connections.get(name)?));
+    let mut users = Keeper::new(previous.map(|config| &config.users));
+    let mut connections = Keeper::new(previous.map(|config| &config.connections));
     let loaded_before = |kind: &str, name: &str| match kind {
-        USER => user_before(name).is_some(),
-        _ => connection_before(name).is_some(),
+        USER => users.had(name),
+        _ => connections.had(name),
     };
     let sorted = sort(others, &[USER, OUTBOUND_WEBSOCKET], loaded_before, problems);
     for (kind, section) in sorted.typed {
-        let mark = problems.mark();
         let name = section.name.as_str();
-        let kept = match kind {
-            USER => {
-                let read = read_user(section, problems).map(Arc::new);
-                let before = user_before(name).filter(|_| read.is_none());
-                let kept = before.is_some();
-                let user = read.or(before);
-                ari.users.extend(user.map(|user| (name.to_owned(), user)));
-                kept
-            }
-            _ => {
+        match kind {
+            USER => users.read(name, problems, |problems| read_user(section, problems)),
+            _ => connections.read(name, problems, |problems| {
                 let object = Object::new(section, CONNECTION_KEYS, problems);
                 let places = Places {
                     apps: object.origin("apps").clone(),
                     local_ari_user: object.origin("local_ari_user").clone(),
                 };
                 ari.places.insert(name.to_owned(), places);
-                let read = read_connection(object, clients).map(Arc::new);
-                let before = connection_before(name).filter(|_| read.is_none());
-                let kept = before.is_some();
-                let connection = read.or(before);
-                let named = connection.map(|connection| (name.to_owned(), connection));
-                ari.connections.extend(named);
-                kept
-            }
-        };
-        if kept {
-            problems.keep_since(mark);
+                read_connection(object, clients)
+            }),
         }
     }
     // A missing or misspelt type is no deletion.
     for name in sorted.untyped {
-        if let Some(user) = user_before(name) {
-            ari.users.entry(name.to_owned()).or_insert(user);
-        }
-        if let Some(connection) = connection_before(name) {
-            let entry = ari.connections.entry(name.to_owned());
-            entry.or_insert(connection);
-        }
+        users.keep(name);
+        connections.keep(name);
     }
+    ari.users = users.into_objects();
+    ari.connections = connections.into_objects();
     ari
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::{headers, password};
+use super::keep::Keeper;
 use super::object::{Object, sort};
 use super::problem::Problems;
 use super::template::Section;
@@ -31,31 +32,19 @@ pub(super) fn read(
     previous: Option<&Config>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Arc<Client>> {
-    let before = |name: &str| Some(Arc::clone(previous?.clients.get(name)?));
-    let loaded_before = |_: &str, name: &str| before(name).is_some();
+    let mut clients = Keeper::new(previous.map(|config| &config.clients));
+    let loaded_before = |_: &str, name: &str| clients.had(name);
     let sorted = sort(sections, &[WEBSOCKET_CLIENT], loaded_before, problems);
-    let mut clients = BTreeMap::new();
     for (_, section) in sorted.typed {
-        let mark = problems.mark();
-        let read = read_client(section, directory, problems).map(Arc::new);
-        let before = before(&section.name);
-        let client = match (read, before) {
-            (Some(read), Some(before)) if read == before => Some(before),
-            (None, Some(before)) => {
-                problems.keep_since(mark);
-                Some(before)
-            }
-            (read, _) => read,
-        };
-        clients.extend(client.map(|client| (section.name.clone(), client)));
+        clients.read(&section.name, problems, |problems| {
+            read_client(section, directory, problems)
+        });
     }
     // A missing or misspelt type is no deletion.
     for name in sorted.untyped {
-        if let Some(client) = before(name) {
-            clients.entry(name.to_owned()).or_insert(client);
-        }
+        clients.keep(name);
     }
-    clients
+    clients.into_objects()
 }
 
 const KEYS: &[&str] = &[

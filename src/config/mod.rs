@@ -4,7 +4,8 @@
 //! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning:
 //! `lines` (comments), `include` (directives), `dialect` and `template` (sections, over rust-ini),
 //! `values` and `object` (the parameters of a section), `ari`, `client` and `credentials` (the
-//! objects), `validate` (what takes the whole configuration to see).
+//! objects), `keep` (those that stay as they were), `validate` (what takes the whole configuration
+//! to see).
 
 mod ari;
 mod client;
@@ -12,6 +13,7 @@ mod credentials;
 mod dialect;
 mod diff;
 mod include;
+mod keep;
 mod lines;
 mod model;
 mod object;
@@ -63,7 +65,11 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
     let ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
     let client_sections = sections(&client_file, None, &mut client_problems);
 
-    let clients = client::read(&client_sections, directory, previous, &mut client_problems);
+    let mut clients = client::read(&client_sections, directory, previous, &mut client_problems);
+    if let Some(previous) = previous {
+        // Before the connections hold them.
+        share(&mut clients, &previous.clients);
+    }
     // If the clients are unknown for a fault of their file, that is no fault of a connection.
     let known = (!client_problems.fatal).then_some(&clients);
     let mut ari = ari::read(&ari_sections, known, previous, &mut ari_problems);
