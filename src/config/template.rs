@@ -10,8 +10,14 @@ use super::problem::{Origin, Problems, shown};
 /// How many bytes sections may inherit in all. A large template that very many sections name would
 /// otherwise take all memory.
 const INHERITED: usize = 256 << 20;
-/// What a setting takes besides its key and value.
-const SETTING: usize = 128;
+
+impl Setting {
+    /// What it takes, roughly.
+    fn bytes(&self) -> usize {
+        const REST: usize = 128;
+        REST + self.key.len() + self.value.len()
+    }
+}
 
 /// A section with everything in it, what it inherits first.
 #[derive(Clone)]
@@ -48,8 +54,10 @@ pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> 
                     None => "there is no section of this name above to add to; remove the (+)",
                 }
             } else if let Some(source) = latest.get(option).and_then(|at| sections.get(*at)) {
-                let bytes = |setting: &Setting| SETTING + setting.key.len() + setting.value.len();
-                inherited += source.settings.iter().map(bytes).sum::<usize>();
+                // Once it is too much, it need not be counted any further, either.
+                if inherited <= INHERITED {
+                    inherited += source.settings.iter().map(Setting::bytes).sum::<usize>();
+                }
                 if inherited <= INHERITED {
                     settings_before.extend(source.settings.iter().cloned());
                     continue;
