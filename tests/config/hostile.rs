@@ -1,117 +1,184 @@
 //! Files that nobody would write, or that somebody wrote on purpose.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use crate::properties::cases;
 use crate::{ARI, CLIENT, Files, errors_of, reading};
 
-/// A small generator of numbers (xorshift), the same ones at every run.
-struct Numbers(u64);
+/// What means something in a file, if it stands in the right place.
+const PIECES: &[&[u8]] = &[
+    b"[",
+    b"]",
+    b"(",
+    b")",
+    b"!",
+    b"+",
+    b",",
+    b"=",
+    b"=>",
+    b"+=",
+    b";",
+    b";--",
+    b"--;",
+    b"\\",
+    b"\\;",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b"\0",
+    b" ",
+    b"\t",
+    b"\"",
+    b"#include ",
+    b"#tryinclude x*",
+    b"#include ari.conf",
+    b"#",
+    b":",
+    b"\xe9",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    "\u{2028}".as_bytes(),
+    "\u{a0}".as_bytes(),
+    b"a",
+    b"[a]",
+    b"\n[t](!)\n",
+    b"\n[a](t)\n",
+    b"\n[a](+)\n",
+    b"\ntype = ",
+    b"user",
+    b"outbound_websocket",
+    b"websocket_client",
+    b"\nuri = ",
+    b"ws://",
+    b"%",
+    b"\napps = ",
+    b"\nheader = ",
+    b"\npassword = ",
+    b"\nproxy_host = ",
+    b"0x",
+    b"-1",
+    b"99999999999999999999",
+];
 
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit as u64) as usize
+/// The sample and the demo, and files that have every piece of the dialect.
+const REAL: &[(&str, &str)] = &[
+    (
+        include_str!("../../c_examples/sample/ari.conf"),
+        include_str!("../../c_examples/sample/websocket_client.conf"),
+    ),
+    (
+        include_str!("../../c_examples/demo/ari.conf"),
+        include_str!("../../c_examples/demo/websocket_client.conf"),
+    ),
+    (
+        "[general]\n[u](!)\ntype = user ; a type\n[user1](u)\npassword => a\\;b\n#tryinclude none*.conf\n\
+         [c](!)\ntype = outbound_websocket\nlocal_ari_user = user1\n;-- [x] ;-- y --; --;\n\
+         [c1](c)\napps = a\napps += , b\nwebsocket_client_id = client1\n[c1](+)\nsubscribe_all = yes\n",
+        "[client1]\ntype = websocket_client\nuri = wss://a%20b:c@[::1]:9100/ari?x=%41\nconnection_type = persistent\n\
+         header = A: b\nproxy_host = a:1\nusername = u\npassword = p\nreconnect_attempts = 0x7\n\
+         enable_pingpongs = yes\nqueue_overflow = drop_newest\nmax_reconnect_interval = 60000\n",
+    ),
+];
+
+/// Reads files that may be anything. What is said about them has its place on one line of a log.
+fn survives(files: &[(&str, &[u8])]) -> Result<(), TestCaseError> {
+    let good = Files::new(ARI, CLIENT);
+    let before = good.read().config;
+    let folder = Files::new("", "");
+    for (name, bytes) in files {
+        folder.write(name, bytes);
     }
+    for previous in [None, Some(&before)] {
+        let problems = match folder.try_read(previous) {
+            Ok(reading) => reading.problems,
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                problems
+            }
+        };
+        for problem in &problems {
+            prop_assert!(!problem.to_string().contains(char::is_control));
+        }
+    }
+    Ok(())
 }
 
-#[test]
-fn no_bytes_panic() {
-    let pieces: &[&[u8]] = &[
-        b"[",
-        b"]",
-        b"(",
-        b")",
-        b"!",
-        b"+",
-        b",",
-        b"=",
-        b"=>",
-        b"+=",
-        b";",
-        b";--",
-        b"--;",
-        b"\\",
-        b"\\;",
-        b"\n",
-        b"\r\n",
-        b"\r",
-        b"\0",
-        b" ",
-        b"\t",
-        b"\"",
-        b"#include ",
-        b"#tryinclude x*",
-        b"#",
-        b":",
-        b"\xe9",
-        b"\xff\xfe",
-        b"\xef\xbb\xbf",
-        "\u{2028}".as_bytes(),
-        "\u{a0}".as_bytes(),
-        b"a",
-        b"[a]",
-        b"[t](!)",
-        b"(t)",
-        b"type = ",
-        b"user",
-        b"outbound_websocket",
-        b"websocket_client",
-        b"uri = ",
-        b"ws://",
-        b"%",
-        b"apps",
-        b"header",
-        b"password",
-        b"0x",
-        b"-1",
-        b"99999999999999999999",
-    ];
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    let files = Files::new("", "");
-    let mut previous = Files::new(ARI, CLIENT).read().config;
-    for _ in 0..2000 {
-        for name in ["ari.conf", "websocket_client.conf"] {
-            let length = numbers.below(40);
-            let text: Vec<u8> = (0..length)
-                .flat_map(|_| pieces[numbers.below(pieces.len())])
-                .copied()
-                .collect();
-            files.write(name, text);
-        }
-        match files.try_read(Some(&previous)) {
-            Ok(reading) => {
-                for problem in &reading.problems {
-                    assert!(!problem.to_string().contains(['\n', '\r', '\0']));
-                }
-                previous = reading.config;
-            }
-            Err(problems) => assert!(!problems.is_empty()),
-        }
-    }
+/// What happens to a file: a byte replaced, bytes lost, bytes repeated, a piece put in.
+#[derive(Debug, Clone)]
+enum Damage {
+    Replaced(Index, u8),
+    Lost(Index, usize),
+    Repeated(Index, usize),
+    Inserted(Index, &'static [u8]),
 }
 
-#[test]
-fn no_damage_to_good_files_panics() {
-    let client = format!("{CLIENT}header = A: b\nproxy_host = a:1\nusername = u\npassword = p\n");
-    let files = Files::new(ARI, &client);
-    let mut numbers = Numbers(42);
-    for _ in 0..1000 {
-        for (name, text) in [
-            ("ari.conf", ARI),
-            ("websocket_client.conf", client.as_str()),
-        ] {
-            let mut bytes = text.as_bytes().to_vec();
-            for _ in 0..numbers.below(4) {
-                let at = numbers.below(bytes.len());
-                match numbers.below(3) {
-                    0 => bytes[at] = numbers.below(256) as u8,
-                    1 => drop(bytes.remove(at)),
-                    _ => bytes.insert(at, numbers.below(256) as u8),
-                }
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Damage::Replaced(at, byte)),
+        (any::<Index>(), 1..20usize).prop_map(|(at, length)| Damage::Lost(at, length)),
+        (any::<Index>(), 1..60usize).prop_map(|(at, length)| Damage::Repeated(at, length)),
+        (any::<Index>(), select(PIECES)).prop_map(|(at, piece)| Damage::Inserted(at, piece)),
+    ]
+}
+
+fn damaged(text: &str, damages: &[Damage]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for damage in damages {
+        // There is always a last byte to work on.
+        bytes.push(b'\n');
+        let end = bytes.len();
+        match damage {
+            Damage::Replaced(at, byte) => bytes[at.index(end)] = *byte,
+            Damage::Lost(at, length) => {
+                let start = at.index(end);
+                bytes.drain(start..end.min(start + length));
             }
-            files.write(name, bytes);
+            Damage::Repeated(at, length) => {
+                let start = at.index(end);
+                bytes.extend_from_within(start..end.min(start + length));
+            }
+            Damage::Inserted(at, piece) => {
+                let start = at.index(end);
+                bytes.splice(start..start, piece.iter().copied());
+            }
         }
-        let _ = files.try_read(None);
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn no_bytes_panic(
+        ari in vec(any::<u8>(), 0..2000),
+        client in vec(any::<u8>(), 0..2000),
+    ) {
+        survives(&[("ari.conf", &ari), ("websocket_client.conf", &client)])?;
+    }
+
+    #[test]
+    fn no_pieces_of_the_dialect_panic(
+        ari in vec(select(PIECES), 0..60),
+        outbound in vec(select(PIECES), 0..20),
+        client in vec(select(PIECES), 0..60),
+    ) {
+        survives(&[
+            ("ari.conf", &ari.concat()),
+            ("ari_outbound.conf", &outbound.concat()),
+            ("websocket_client.conf", &client.concat()),
+        ])?;
+    }
+
+    #[test]
+    fn no_damage_to_good_files_panics(
+        (ari, client) in select(REAL),
+        damages in (vec(damage(), 0..6), vec(damage(), 0..6)),
+    ) {
+        let (ari, client) = (damaged(ari, &damages.0), damaged(client, &damages.1));
+        survives(&[("ari.conf", &ari), ("websocket_client.conf", &client)])?;
     }
 }
 
@@ -122,28 +189,6 @@ fn a_line_may_be_as_long_as_it_likes() {
     let reading = reading(ARI, &client);
     assert_eq!(reading.problems, []);
     assert_eq!(reading.config.clients["client1"].protocols, "ari");
-}
-
-/// Each of these takes a moment when every byte is looked at once, and hours otherwise.
-#[test]
-fn large_files_take_no_more_than_their_share() {
-    let lines = |line: &str| line.repeat((1 << 19) / line.len());
-    for text in [
-        format!("{CLIENT}{}", lines("uri = ws://h\n")),
-        format!("{CLIENT}{}", lines("foo = x\n")),
-        format!("{CLIENT}{}", lines("protocols += x\n")),
-        format!("{CLIENT}{}", lines("garbage\n")),
-        format!("{CLIENT}{}", lines(";--")),
-        format!("{CLIENT}{}", lines("\\;")),
-        format!("{CLIENT}uri = {}", lines("@:%")),
-        format!("{CLIENT}{}", lines("[x](client1)\n")),
-        format!("{CLIENT}{}", lines("[client1](+)\n")),
-        format!("{CLIENT}{}", lines("[x]\n")),
-        format!("{CLIENT}{}", lines("= x\n")),
-        format!("{CLIENT}[x]({})\n", lines("client1,")),
-    ] {
-        let _ = Files::new(ARI, &text).try_read(None);
-    }
 }
 
 #[test]

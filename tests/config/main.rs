@@ -5,9 +5,12 @@
 mod diff;
 mod files;
 mod hostile;
+mod linear;
 mod objects;
+mod properties;
 mod reload;
 mod values;
+mod writer;
 
 use std::fs;
 use std::path::PathBuf;
