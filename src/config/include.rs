@@ -64,7 +64,7 @@ impl<'a> Includer<'a> {
         let known = path
             .canonicalize()
             .is_ok_and(|path| self.read.contains(&path));
-        if !known && !is_missing(path) {
+        if !known && !is_absent(path) {
             self.required(path);
         }
     }
@@ -81,8 +81,15 @@ impl<'a> Includer<'a> {
             Ok(content) => content,
             Err(error) => {
                 let message = match (origin.line, error.kind()) {
-                    (0, io::ErrorKind::NotFound) => "the file is missing; create it".to_owned(),
-                    (0, _) => format!("the file cannot be read: {error}"),
+                    (0, io::ErrorKind::NotFound) if is_absent(path) => {
+                        "the file is missing; create it".to_owned()
+                    }
+                    (0, io::ErrorKind::NotFound) => {
+                        "this is a link to a file that is missing; mend it".to_owned()
+                    }
+                    (0, _) => format!(
+                        "the file cannot be read: {error}; make it a file that the host may read"
+                    ),
                     _ => format!("{} cannot be read: {error}", shown_path(path)),
                 };
                 match severity {
@@ -211,6 +218,13 @@ fn is_missing(path: &Path) -> bool {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput
         ),
     }
+}
+
+/// Whether a folder has nothing of this name. A link to a file that is missing is something: the
+/// file was meant to be there.
+pub(super) fn is_absent(path: &Path) -> bool {
+    let metadata = fs::symlink_metadata(path);
+    metadata.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn shown_path(path: impl AsRef<Path>) -> String {

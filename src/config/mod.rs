@@ -35,7 +35,8 @@ pub use model::*;
 pub use problem::{Problem, Severity};
 
 use dialect::sections;
-use problem::Problems;
+use include::is_absent;
+use problem::{Origin, Problems};
 use validate::validate;
 
 /// What [`read`] found.
@@ -53,8 +54,9 @@ pub struct Reading {
 /// `previous` is what was in effect: an object that fails alone keeps the one of the same name.
 ///
 /// # Errors
-/// A file is missing or cannot be parsed: nothing may change. The list has the problems of every
-/// file.
+/// `ari.conf` is missing, or a file cannot be read or parsed: nothing may change. The list has the
+/// problems of every file. That `websocket_client.conf` is missing is only a warning as long as no
+/// client of it is in effect.
 pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
     let ari_file = directory.join("ari.conf");
     let client_file = directory.join("websocket_client.conf");
@@ -63,7 +65,14 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
 
     let outbound_file = directory.join("ari_outbound.conf");
     let ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
-    let client_sections = sections(&client_file, None, &mut client_problems);
+    // Who has no outbound websockets needs no such file; but clients in effect do not end with it.
+    let client_sections = if is_absent(&client_file) && previous.is_none_or(no_clients) {
+        let message = "the file is missing, so there is no websocket client; create it";
+        client_problems.add(Origin::whole(&client_file).warning(message));
+        Vec::new()
+    } else {
+        sections(&client_file, None, &mut client_problems)
+    };
 
     let mut clients = client::read(&client_sections, directory, previous, &mut client_problems);
     if let Some(previous) = previous {
@@ -96,6 +105,10 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
         share(&mut config.connections, &previous.connections);
     }
     Ok(Reading { config, problems })
+}
+
+fn no_clients(config: &Config) -> bool {
+    config.clients.is_empty()
 }
 
 /// Keeps the object from before where the new one is equal.

@@ -108,7 +108,7 @@ pub(super) struct Problems {
     list: Vec<Problem>,
     errors: usize,
     warnings: usize,
-    /// A file is missing or could not be parsed: nothing of it may take effect.
+    /// A file is missing, or could not be read or parsed: nothing of it may take effect.
     pub(super) fatal: bool,
 }
 

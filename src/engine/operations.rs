@@ -74,7 +74,7 @@ impl Engine {
     /// Reads the configuration for the first time and begins to connect.
     ///
     /// # Errors
-    /// A file is missing or cannot be parsed.
+    /// A file that must be there is missing, or one cannot be read or parsed.
     pub fn load(&self, report: &mut dyn FnMut(&ReportEntry)) -> Result<()> {
         self.operate(false, Operation::Load)?
             .iter()
@@ -85,7 +85,7 @@ impl Engine {
     /// Reads the configuration again and applies what differs.
     ///
     /// # Errors
-    /// A file is missing or cannot be parsed: nothing changed. Or it would wait for the callback that it was called from.
+    /// A file that must be there is missing, or one cannot be read or parsed: nothing changed. Or it would wait for the callback that it was called from.
     pub fn reload(
         &self,
         inside_callback: bool,

@@ -44,7 +44,8 @@ pub(super) fn engine(instance: *const ariws_instance) -> Result<Arc<Engine>> {
 ///
 /// A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
 /// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
-/// `ari.conf` or `websocket_client.conf` is missing or cannot be parsed.
+/// `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf` counts as an empty one,
+/// with a warning.
 ///
 /// @param host           the host's callbacks; copied
 /// @param options        copied
@@ -105,7 +106,8 @@ pub unsafe extern "C" fn ariws_load(
 }
 
 /// Reads the configuration again and applies what is different, object by object: a bad object leaves the one
-/// before in effect. If a file is missing or cannot be parsed, nothing changes.
+/// before in effect. If a file cannot be read or parsed, nothing changes; nor if `ari.conf` is missing, or
+/// `websocket_client.conf` while websocket clients are in effect: an empty file is what deletes them.
 ///
 /// @param instance       the instance
 /// @param report         receives what was added, changed, removed and refused: users, connections with their websocket

@@ -1,6 +1,10 @@
 //! Which files are read, and what they include.
 
-use crate::{ARI, CLIENT, Files, warnings};
+use std::os::unix::fs::symlink;
+
+use ariws::config::Severity;
+
+use crate::{ARI, CLIENT, Files, errors_of, warnings};
 
 #[test]
 fn the_usual_files_are_read() {
@@ -34,14 +38,49 @@ fn ari_outbound_conf_that_is_included_is_read_once() {
 }
 
 #[test]
-fn a_missing_file_is_refused() {
-    for name in ["ari.conf", "websocket_client.conf"] {
+fn a_missing_ari_conf_is_refused() {
+    let files = Files::new(ARI, CLIENT);
+    std::fs::remove_file(files.path("ari.conf")).unwrap();
+    assert_eq!(
+        files.refused(),
+        ["ari.conf: the file is missing; create it"]
+    );
+}
+
+#[test]
+fn a_missing_websocket_client_conf_counts_as_empty_with_a_warning() {
+    let files = Files::new("[user1]\ntype = user\npassword = x\n", "");
+    let empty = files.read().config;
+    std::fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    let reading = files.read();
+    assert_eq!(reading.config, empty);
+    assert_eq!(
+        files.shown(&reading.problems),
+        ["websocket_client.conf: the file is missing, so there is no websocket client; create it"]
+    );
+    assert_eq!(reading.problems[0].severity, Severity::Warning);
+}
+
+#[test]
+fn without_websocket_client_conf_connections_say_which_client_they_lack() {
+    let files = Files::new(ARI, CLIENT);
+    std::fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    let reading = files.read();
+    assert_eq!(
+        errors_of(&reading, "connection1")[0].key,
+        "websocket_client_id"
+    );
+    assert!(reading.config.connections.is_empty());
+}
+
+#[test]
+fn a_link_to_a_missing_file_is_no_missing_file() {
+    for name in ["ari.conf", "ari_outbound.conf", "websocket_client.conf"] {
         let files = Files::new(ARI, CLIENT);
-        std::fs::remove_file(files.path(name)).unwrap();
-        assert_eq!(
-            files.refused(),
-            [format!("{name}: the file is missing; create it")]
-        );
+        let _ = std::fs::remove_file(files.path(name));
+        symlink("nowhere.conf", files.path(name)).unwrap();
+        let expected = format!("{name}: this is a link to a file that is missing; mend it");
+        assert_eq!(files.refused(), [expected]);
     }
 }
 
@@ -54,10 +93,15 @@ fn empty_files_are_an_empty_configuration() {
 
 #[test]
 fn what_is_no_regular_file_is_not_read() {
-    let files = Files::new(ARI, CLIENT);
-    std::fs::remove_file(files.path("ari.conf")).unwrap();
-    std::fs::create_dir(files.path("ari.conf")).unwrap();
-    assert!(files.refused()[0].contains("regular file"));
+    for name in ["ari.conf", "ari_outbound.conf", "websocket_client.conf"] {
+        let files = Files::new(ARI, CLIENT);
+        let _ = std::fs::remove_file(files.path(name));
+        std::fs::create_dir(files.path(name)).unwrap();
+        let expected = format!(
+            "{name}: the file cannot be read: it is not a regular file; make it a file that the host may read"
+        );
+        assert_eq!(files.refused(), [expected]);
+    }
 }
 
 #[test]
@@ -146,6 +190,44 @@ fn files_that_include_one_another_are_refused() {
 fn a_file_that_includes_itself_is_refused() {
     let files = Files::new("#include ari.conf\n", CLIENT);
     assert!(files.refused()[0].starts_with("ari.conf:1: ari.conf would be included"));
+}
+
+#[test]
+fn a_pattern_that_its_own_file_fits_is_refused() {
+    let files = Files::new("#include d/*.conf\n", CLIENT);
+    files.write("d/a.conf", "; nothing\n");
+    files.write("d/b.conf", "\n#include *.conf\n");
+    let problems = files.refused();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].starts_with("d/b.conf:2: d/b.conf would be included for ever"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn a_file_that_includes_itself_by_a_link_is_refused() {
+    let files = Files::new("#include other.conf\n", CLIENT);
+    symlink("ari.conf", files.path("other.conf")).unwrap();
+    symlink(".", files.path("folder")).unwrap();
+    assert!(files.refused()[0].starts_with("ari.conf:1: other.conf would be included for ever"));
+    files.write("ari.conf", "#include folder/*.conf\n");
+    let problems = files.refused();
+    assert!(
+        problems[0].starts_with("ari.conf:1: folder/ari.conf would be included for ever"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn ari_outbound_conf_must_not_include_what_it_continues() {
+    let files = Files::new("[general]\n", CLIENT);
+    files.write("ari_outbound.conf", "#include ari_outbound.conf\n");
+    let problems = files.refused();
+    assert!(
+        problems[0].starts_with("ari_outbound.conf:1: ari_outbound.conf would be included"),
+        "{problems:?}"
+    );
 }
 
 #[test]

@@ -134,6 +134,28 @@ fn a_file_that_cannot_be_parsed_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_missing_websocket_client_conf_deletes_no_client() {
+    let files = Files::new(ARI, CLIENT);
+    let before = files.read().config;
+    fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    let problems = files.try_read(Some(&before)).unwrap_err();
+    assert_eq!(
+        files.shown(&problems),
+        ["websocket_client.conf: the file is missing; create it; \
+             what was loaded before stays in effect"]
+    );
+}
+
+#[test]
+fn without_websocket_client_conf_the_users_can_be_reloaded() {
+    let files = Files::new("[user1]\ntype = user\npassword = x\n", "");
+    fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    let before = files.read().config;
+    files.write("ari.conf", "[user2]\ntype = user\npassword = x\n");
+    assert!(files.reread(&before).config.users.keys().eq(["user2"]));
+}
+
+#[test]
 fn an_error_in_general_keeps_what_it_said_before() {
     let files = Files::new(&ARI.replace("enabled = yes", "enabled = no"), CLIENT);
     let before = files.read().config;

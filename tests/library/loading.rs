@@ -1,6 +1,6 @@
 //! Loading: what is needed, what is reported.
 
-use std::ptr;
+use std::{fs, ptr};
 
 use ariws::ffi::*;
 
@@ -17,6 +17,21 @@ fn a_missing_file_fails_the_load_with_its_name() {
     assert_eq!(code, ARIWS_ERROR_CONFIG);
     assert!(message.contains("ari.conf"), "{message}");
     host.wait_for(|call| *call == Call::Finalize);
+}
+
+#[test]
+fn without_websocket_client_conf_the_library_waits_for_a_reload() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let path = configuration.folder().join("websocket_client.conf");
+    let clients = fs::read(&path).expect("the file");
+    fs::remove_file(&path).expect("the file");
+    let library = Library::load(&host, &configuration);
+    host.wait_for_log("websocket_client.conf: the file is missing");
+    assert!(server.is_quiet());
+    fs::write(&path, clients).expect("a file");
+    library.reload();
+    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
 }
 
 #[test]

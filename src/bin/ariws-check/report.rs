@@ -25,7 +25,7 @@ pub(crate) struct Attempt {
 /// What the files say.
 pub(crate) struct Report {
     pub(crate) folder: PathBuf,
-    /// A file is missing or cannot be parsed, so that nothing would be loaded.
+    /// A file that must be there is missing, or one cannot be read or parsed, so that nothing would be loaded.
     pub(crate) unreadable: bool,
     pub(crate) config: Config,
     pub(crate) problems: Vec<Problem>,

@@ -27,14 +27,23 @@ async def loads(asterisk, application):
 
 @case("module/no websocket_client.conf", ours_only=True)
 async def no_client_file(stage):
-    """The log names the file that is missing; when it is there, the module loads."""
+    """The module runs, and the log names the file that is missing; a reload finds it, and one without it keeps what it had."""
     application = await stage.application()
     asterisk = await stage.asterisk(persistent(application), start=False)
-    (asterisk.folder / "etc" / "websocket_client.conf").unlink()
+    path = asterisk.folder / "etc" / "websocket_client.conf"
+    path.unlink()
     await asterisk.start()
-    await declined(asterisk, r"ERROR.* res_ariws.c: .*websocket_client\.conf.* missing", r"'module load res_ariws\.so'")
+    await asterisk.logged(r"WARNING.* res_ariws.c: .*websocket_client\.conf.* missing")
+    await asterisk.logged(r"ERROR.* res_ariws.c: .*ari_outbound\.conf.*connection1.*websocket_client_id")
+    await application.no_connection(0.5)
     asterisk.configure(persistent(application))
-    await loads(asterisk, application)
+    assert "reloaded successfully" in await asterisk.reload()
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
+    path.unlink()
+    assert "reloaded successfully" not in await asterisk.reload()
+    await asterisk.logged(r"ERROR.* res_ariws.c: .*websocket_client\.conf.* missing")
+    await connection.stays(0.5)
     return outcome()
 
 

@@ -31,7 +31,7 @@ fn a_session_goes_on_while_its_connection_is_invalid_and_changes_when_it_recover
 }
 
 #[test]
-fn files_that_cannot_be_read_change_nothing() {
+fn a_missing_file_changes_nothing() {
     let host = Host::new();
     let (_server, configuration, library, mut connection) = up(&host);
     fs::remove_file(configuration.folder().join("websocket_client.conf")).expect("the file");
