@@ -1,13 +1,13 @@
 //! `ari.conf`: `[general]`, users and outbound websockets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::keep::Keeper;
 use super::object::{Object, sort};
 use super::problem::{Origin, Problems, quoted};
 use super::template::Section;
-use super::values::apps;
+use super::values::{apps, nearest_name};
 use super::{Client, Config, Connection, General, PasswordFormat, Secret, User};
 
 const USER: &str = "user";
@@ -18,6 +18,8 @@ const OUTBOUND_WEBSOCKET: &str = "outbound_websocket";
 pub(super) struct Ari {
     pub(super) general: General,
     pub(super) users: BTreeMap<String, Arc<User>>,
+    /// The names of users that have an error and are not in effect.
+    pub(super) faulty_users: HashSet<String>,
     pub(super) connections: BTreeMap<String, Arc<Connection>>,
     /// Where the parameters of each connection stand, for what is found out later.
     pub(super) places: HashMap<String, Places>,
@@ -29,11 +31,20 @@ pub(super) struct Places {
     pub(super) local_ari_user: Origin,
 }
 
+/// The websocket clients that a connection may name.
+#[derive(Clone, Copy)]
+pub(super) struct Clients<'a> {
+    /// Those that are in effect.
+    pub(super) loaded: &'a BTreeMap<String, Arc<Client>>,
+    /// The names of all sections in their file, also of those that are refused.
+    pub(super) sections: &'a HashSet<&'a str>,
+}
+
 /// Reads the sections of `ari.conf`. Without `clients` those could not be read; then it is not
 /// checked whether a connection's client exists.
 pub(super) fn read(
     sections: &[Section],
-    clients: Option<&BTreeMap<String, Arc<Client>>>,
+    clients: Option<Clients<'_>>,
     previous: Option<&Config>,
     problems: &mut Problems,
 ) -> Ari {
@@ -55,16 +66,22 @@ pub(super) fn read(
     for (kind, section) in sorted.typed {
         let name = section.name.as_str();
         match kind {
-            USER => users.read(name, problems, |problems| read_user(section, problems)),
-            _ => connections.read(name, problems, |problems| {
-                let object = Object::new(section, CONNECTION_KEYS, problems);
-                let places = Places {
-                    apps: object.origin("apps").clone(),
-                    local_ari_user: object.origin("local_ari_user").clone(),
-                };
-                ari.places.insert(name.to_owned(), places);
-                read_connection(object, clients)
-            }),
+            USER => {
+                if !users.read(name, problems, |problems| read_user(section, problems)) {
+                    ari.faulty_users.insert(name.to_owned());
+                }
+            }
+            _ => {
+                connections.read(name, problems, |problems| {
+                    let object = Object::new(section, CONNECTION_KEYS, problems);
+                    let places = Places {
+                        apps: object.origin("apps").clone(),
+                        local_ari_user: object.origin("local_ari_user").clone(),
+                    };
+                    ari.places.insert(name.to_owned(), places);
+                    read_connection(object, clients)
+                });
+            }
         }
     }
     // A missing or misspelt type is no deletion.
@@ -162,18 +179,14 @@ const CONNECTION_KEYS: &[&str] = &[
     "local_ari_user",
 ];
 
-fn read_connection(
-    mut object: Object<'_>,
-    clients: Option<&BTreeMap<String, Arc<Client>>>,
-) -> Option<Connection> {
+fn read_connection(mut object: Object<'_>, clients: Option<Clients<'_>>) -> Option<Connection> {
     let websocket_client_id = object.required("websocket_client_id");
-    let client = clients.and_then(|clients| clients.get(websocket_client_id));
-    if client.is_none() && clients.is_some() && !websocket_client_id.is_empty() {
-        let message = format!(
-            "there is no websocket client {}, or it has an error; \
-             name a section of websocket_client.conf",
-            quoted(websocket_client_id),
-        );
+    let client = clients.and_then(|clients| clients.loaded.get(websocket_client_id));
+    if let Some(clients) = clients
+        && client.is_none()
+        && !websocket_client_id.is_empty()
+    {
+        let message = missing_client(websocket_client_id, clients);
         object.error("websocket_client_id", message);
     }
     let apps_as_written = object.required("apps");
@@ -185,6 +198,10 @@ fn read_connection(
             if object.is_appended("apps") {
                 let message = "+= adds a blank and no comma; \
                                begin the value with a comma to add an application";
+                object.warning("apps", message);
+            }
+            if apps.names.iter().any(|name| name.contains(['“', '”', '„'])) {
+                let message = "typographic quotes belong to the name; remove them";
                 object.warning("apps", message);
             }
             apps.names
@@ -210,4 +227,18 @@ fn read_connection(
         user_fault: None,
     };
     object.finish(connection)
+}
+
+/// What to say about a client that is not there.
+fn missing_client(name: &str, clients: Clients<'_>) -> String {
+    let shown = quoted(name);
+    if clients.sections.contains(name) {
+        return format!("the websocket client {shown} has an error; mend that first");
+    }
+    match nearest_name(name, clients.loaded.keys()) {
+        Some(near) => format!("there is no websocket client {shown}; perhaps {near} is meant"),
+        None => {
+            format!("there is no websocket client {shown}; name a section of websocket_client.conf")
+        }
+    }
 }

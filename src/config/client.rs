@@ -1,6 +1,8 @@
 //! `websocket_client.conf`: where to connect to, and how.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,13 +161,44 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         max_message_size: object.number("max_message_size", 125..=1 << 30, 1 << 20),
         uri: uri?,
     };
+    if client.uses_tls() {
+        tls_files(object);
+    }
     reader.finish(client)
+}
+
+/// Warns of files without which TLS cannot work; they may still come before a connection is made.
+fn tls_files(object: &mut Object<'_>) {
+    for key in ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"] {
+        let path = object.text(key);
+        let found = match key {
+            _ if path.is_empty() => continue,
+            "ca_list_path" => fs::read_dir(path).map(drop),
+            // Only a regular one: to open a pipe could take for ever.
+            _ => fs::metadata(path).and_then(|metadata| match metadata.is_file() {
+                true => File::open(path).map(drop),
+                false => Err(io::Error::other("it is not a regular file")),
+            }),
+        };
+        if let Err(error) = found {
+            let message = format!(
+                "it cannot be read, so no connection can be made: {error}; \
+                 mend the path or its permissions"
+            );
+            object.warning(key, message);
+        }
+    }
 }
 
 fn uri(object: &mut Object<'_>) -> Option<Uri> {
     let text = object.required("uri");
     if text.is_empty() {
         return None;
+    }
+    if !text.contains("://") {
+        // As with Asterisk; but what is left out may have been meant to be wss://.
+        let message = "there is no ws:// or wss:// in front, so it is ws://; write one of them";
+        object.warning("uri", message);
     }
     parse(text)
         .map_err(|message| object.error("uri", message))

@@ -57,8 +57,9 @@ pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secr
 }
 
 fn first_line(path: &Path) -> Result<String, String> {
-    let bytes =
-        read_file(path, PASSWORD_FILE).map_err(|error| format!("it cannot be read: {error}"))?;
+    let bytes = read_file(path, PASSWORD_FILE).map_err(|error| {
+        format!("the file cannot be read: {error}; mend the path or its permissions")
+    })?;
     let line = bytes
         .split(|byte| *byte == b'\n')
         .next()

@@ -27,19 +27,23 @@ impl<'a, T> Keeper<'a, T> {
     }
 
     /// Reads an object. If that fails, the one of its name from before stays, as the problems then
-    /// say.
+    /// say. Tells whether there is an object now.
     pub(super) fn read(
         &mut self,
         name: &str,
         problems: &mut Problems,
         read: impl FnOnce(&mut Problems) -> Option<T>,
-    ) {
+    ) -> bool {
         let mark = problems.mark();
-        match read(problems) {
-            Some(object) => drop(self.objects.insert(name.to_owned(), Arc::new(object))),
-            None if self.keep(name) => problems.keep_since(mark),
-            None => {}
+        if let Some(object) = read(problems) {
+            self.objects.insert(name.to_owned(), Arc::new(object));
+            return true;
         }
+        let kept = self.keep(name);
+        if kept {
+            problems.keep_since(mark);
+        }
+        kept
     }
 
     /// Keeps the object of this name from before, unless it was read again; tells whether there

@@ -34,6 +34,7 @@ pub use diff::{
 pub use model::*;
 pub use problem::{Problem, Severity};
 
+use ari::Clients;
 use dialect::sections;
 use include::is_absent;
 use problem::{Origin, Problems};
@@ -79,8 +80,14 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
         // Before the connections hold them.
         share(&mut clients, &previous.clients);
     }
+    // A template is no client.
+    let named = client_sections.iter().filter(|section| !section.template);
+    let named = named.map(|section| section.name.as_str()).collect();
     // If the clients are unknown for a fault of their file, that is no fault of a connection.
-    let known = (!client_problems.fatal).then_some(&clients);
+    let known = (!client_problems.fatal).then_some(Clients {
+        loaded: &clients,
+        sections: &named,
+    });
     let mut ari = ari::read(&ari_sections, known, previous, &mut ari_problems);
     let refused = ari_problems.fatal || client_problems.fatal;
     if !refused {

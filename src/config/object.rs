@@ -154,7 +154,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    pub(super) fn integer(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+    /// A number of something, which the message names.
+    fn integer_of(&mut self, key: &str, range: RangeInclusive<i64>, unit: &str) -> Option<i64> {
         let text = match self.has(key) {
             true => self.text(key),
             false => return None,
@@ -162,7 +163,7 @@ impl<'a> Object<'a> {
         let number = integer(text).filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!(
-                "it is no whole number from {} to {}; write one",
+                "it is no whole number{unit} from {} to {}; write one, and nothing behind it",
                 range.start(),
                 range.end(),
             );
@@ -171,26 +172,28 @@ impl<'a> Object<'a> {
         number
     }
 
-    /// As [`Object::integer`], for a type that can hold the whole range.
+    /// A whole number, in a type that can hold the whole range.
     pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
         key: &str,
         range: RangeInclusive<i64>,
         default: T,
     ) -> T {
-        let number = self.integer(key, range);
+        let number = self.integer_of(key, range, "");
         number
             .and_then(|number| T::try_from(number).ok())
             .unwrap_or(default)
     }
 
     pub(super) fn milliseconds(&mut self, key: &str, least: i64) -> Option<Duration> {
-        let number = self.integer(key, least..=DAY_IN_MILLISECONDS)?;
+        let number = self.integer_of(key, least..=DAY_IN_MILLISECONDS, " of milliseconds")?;
         u64::try_from(number).ok().map(Duration::from_millis)
     }
 
     pub(super) fn seconds(&mut self, key: &str, most: i64, default: u64) -> Duration {
-        Duration::from_secs(self.number(key, 1..=most, default))
+        let number = self.integer_of(key, 1..=most, " of seconds");
+        let number = number.and_then(|number| u64::try_from(number).ok());
+        Duration::from_secs(number.unwrap_or(default))
     }
 
     /// One of several words, in any case; an absent parameter is `None`.
@@ -219,6 +222,13 @@ pub(super) struct Sorted<'a> {
     pub(super) untyped: HashSet<&'a str>,
 }
 
+/// Which file has objects of a type.
+const FILES: [(&str, &str); 3] = [
+    ("user", "ari.conf"),
+    ("outbound_websocket", "ari.conf or ari_outbound.conf"),
+    ("websocket_client", "websocket_client.conf"),
+];
+
 /// Sorts sections by their `type`. Of several `type` the first counts, and only in lower case,
 /// as with Asterisk; two sections of one type and name make the file unusable.
 ///
@@ -242,14 +252,22 @@ pub(super) fn sort<'a>(
             problems.add(section.origin.error(message));
             continue;
         }
-        let setting = section.settings.iter().find(|one| one.key == "type");
+        let mut settings = section.settings.iter().filter(|one| one.key == "type");
+        let setting = settings.next();
+        if let Some(other) =
+            settings.find(|one| setting.is_some_and(|first| first.value != one.value))
+        {
+            let message = "another type stands above, and that one counts; remove one of them";
+            problems.add(other.origin.warning(message).of(&section.name, "type"));
+        }
         let Some(kind) = setting.and_then(|one| types.iter().find(|kind| **kind == one.value))
         else {
             without.push((section, setting));
             continue;
         };
         if let Some(line) = found.insert((kind, &section.name), section.origin.line) {
-            let message = format!("another {kind} has this name (line {line}); rename one of them");
+            let message =
+                format!("another {kind} has this name (line {line}); rename or remove one of them");
             problems.refuse(section.origin.error(message).of(&section.name, ""));
             continue;
         }
@@ -258,13 +276,7 @@ pub(super) fn sort<'a>(
     for (section, setting) in &without {
         let message = match setting {
             None => format!("the type is missing; write type = {}", types.join(" or ")),
-            Some(setting) => match nearest(&setting.value, types) {
-                Some(nearest) => format!("there is no such type; write type = {nearest}"),
-                None => format!(
-                    "there is no such type here; it must be {}",
-                    types.join(" or ")
-                ),
-            },
+            Some(setting) => wrong_type(&setting.value, types),
         };
         let origin = setting.map_or(&section.origin, |setting| &setting.origin);
         let mut problem = origin.error(message).of(&section.name, "type");
@@ -280,5 +292,19 @@ pub(super) fn sort<'a>(
             .into_iter()
             .map(|(section, _)| section.name.as_str())
             .collect(),
+    }
+}
+
+/// What to say about a type that has no place in a file.
+fn wrong_type(kind: &str, types: &[&'static str]) -> String {
+    if let Some((_, file)) = FILES.iter().find(|(other, _)| *other == kind) {
+        return format!("such a section has no place in this file; move it to {file}");
+    }
+    match nearest(kind, types) {
+        Some(nearest) => format!("there is no such type; write type = {nearest}"),
+        None => format!(
+            "there is no such type here; it must be {}",
+            types.join(" or ")
+        ),
     }
 }

@@ -3,12 +3,13 @@
 //! Asterisk finds these faults only after everything has been loaded, too, and marks the
 //! connection invalid: no new session is made with it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::ari::Ari;
 use super::problem::{Origin, Problems, shown};
+use super::values::nearest_name;
 use super::{Connection, PasswordFormat, User};
 
 /// How many other connections a message names.
@@ -29,9 +30,10 @@ pub(super) fn validate(ari: &mut Ari, file: &Path, problems: &mut Problems) {
             let message = format!("{fault}; an application may be in one connection only");
             problems.add(apps_origin.error(message).of(name, "apps"));
         }
-        let user_fault = user_fault(connection, &ari.users);
+        let user_fault = user_fault(connection, &ari.users, &ari.faulty_users);
         if let Some(fault) = &user_fault {
-            let message = format!("{fault}; name a user with a plain password");
+            let remedy = user_remedy(connection, ari);
+            let message = format!("{fault}; {remedy}");
             problems.add(user_origin.error(message).of(name, "local_ari_user"));
         }
         let connection =
@@ -83,13 +85,34 @@ fn apps_fault(connection: &Connection, owners: &HashMap<String, Vec<String>>) ->
     ))
 }
 
-fn user_fault(connection: &Connection, users: &BTreeMap<String, Arc<User>>) -> Option<String> {
+fn user_fault(
+    connection: &Connection,
+    users: &BTreeMap<String, Arc<User>>,
+    faulty: &HashSet<String>,
+) -> Option<String> {
     let name = shown(&connection.local_ari_user);
     match users.get(&connection.local_ari_user) {
+        None if faulty.contains(&connection.local_ari_user) => {
+            Some(format!("user {name} has an error"))
+        }
         None => Some(format!("there is no user {name}")),
         Some(user) if user.password_format == PasswordFormat::Crypt => {
             Some(format!("the password of user {name} is crypted"))
         }
         Some(_) => None,
+    }
+}
+
+/// What to do about a fault of the user.
+fn user_remedy(connection: &Connection, ari: &Ari) -> String {
+    let name = &connection.local_ari_user;
+    if ari.faulty_users.contains(name) {
+        return "mend that first".to_owned();
+    }
+    let plain = ari.users.iter();
+    let plain = plain.filter(|(_, user)| user.password_format == PasswordFormat::Plain);
+    match nearest_name(name, plain.map(|(name, _)| name)) {
+        Some(near) if !ari.users.contains_key(name) => format!("perhaps {near} is meant"),
+        _ => "name a user with a plain password".to_owned(),
     }
 }

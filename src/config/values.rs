@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::lines::trim;
+use super::problem::shown;
 
 /// The longest name of an application, in bytes: Asterisk refuses longer ones.
 const APP_LENGTH: usize = 73;
@@ -91,6 +92,16 @@ pub(super) fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(similarity, _)| *similarity >= NEAR)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
+}
+
+/// The name that was most likely meant, for a message. Of very many names not all are looked at.
+pub(super) fn nearest_name<'a>(
+    text: &str,
+    names: impl Iterator<Item = &'a String>,
+) -> Option<String> {
+    const LOOKED_AT: usize = 200;
+    let names: Vec<&str> = names.take(LOOKED_AT).map(String::as_str).collect();
+    nearest(text, &names).map(shown)
 }
 
 #[cfg(test)]

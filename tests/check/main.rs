@@ -1,5 +1,14 @@
 //! The command ariws-check, as operators and their scripts use it.
 
+mod broken;
+#[path = "../conformance/case.rs"]
+#[allow(dead_code)] // Of the cases, only the files are needed.
+mod case;
+#[path = "../conformance/load.rs"]
+mod load;
+mod outputs;
+mod recorded;
+
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -77,8 +86,8 @@ fn every_fault_has_its_place_and_a_remedy() {
     assert_eq!(
         lines(&text, &folder),
         [
-            "error: DIR/ari.conf:7: [bots] websocket_client_id: there is no websocket client \"server\", or it has an error; name a section of websocket_client.conf",
-            "error: DIR/ari.conf:12: [other] websocket_client_id: there is no websocket client \"server\", or it has an error; name a section of websocket_client.conf",
+            "error: DIR/ari.conf:7: [bots] websocket_client_id: the websocket client \"server\" has an error; mend that first",
+            "error: DIR/ari.conf:12: [other] websocket_client_id: the websocket client \"server\" has an error; mend that first",
             "error: DIR/websocket_client.conf:5: [server] reconect_interval: there is no such parameter; perhaps reconnect_interval is meant",
             "error: DIR/websocket_client.conf:8: [spare] uri: write ws:// instead of http://",
             "no connection: ari.conf and ari_outbound.conf have no section with type = outbound_websocket that can be loaded",
@@ -122,7 +131,7 @@ fn files_that_are_missing_are_a_status_of_their_own() {
         lines(&text, &folder),
         [
             "error: DIR/ari.conf: the file is missing; create it",
-            "error: DIR/websocket_client.conf: the file is missing; create it",
+            "warning: DIR/websocket_client.conf: the file is missing, so there is no websocket client; create it",
             "nothing would be loaded"
         ]
     );

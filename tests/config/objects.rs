@@ -295,3 +295,69 @@ fn plus_equal_on_applications_is_warned_about() {
     );
     assert!(warnings(&reading)[0].contains("+="));
 }
+
+#[test]
+fn a_name_that_is_nearly_right_is_pointed_out() {
+    let ari = ARI.replace("= client1", "= clent1");
+    let problems = reading(&ari, CLIENT).problems;
+    assert_eq!(
+        problems[0].message,
+        "there is no websocket client \"clent1\"; perhaps client1 is meant"
+    );
+    let ari = ARI.replace("local_ari_user = user1", "local_ari_user = usr1");
+    let problems = reading(&ari, CLIENT).problems;
+    assert_eq!(
+        problems[0].message,
+        "there is no user usr1; perhaps user1 is meant"
+    );
+}
+
+#[test]
+fn what_is_named_and_has_an_error_is_told_from_what_is_not_there() {
+    let problems = reading(ARI, &format!("{CLIENT}foo = x\n")).problems;
+    assert_eq!(
+        problems[0].message,
+        "the websocket client \"client1\" has an error; mend that first"
+    );
+    let ari = ARI.replace("password = userpass\n", "");
+    let problems = reading(&ari, CLIENT).problems;
+    assert_eq!(
+        problems[1].message,
+        "user user1 has an error; mend that first"
+    );
+}
+
+#[test]
+fn a_section_of_the_other_file_is_sent_there() {
+    let files = [
+        (
+            format!("{ARI}{CLIENT}"),
+            CLIENT.to_owned(),
+            "websocket_client.conf",
+        ),
+        (
+            ARI.to_owned(),
+            format!("{CLIENT}[user2]\ntype = user\n"),
+            "ari.conf",
+        ),
+    ];
+    for (ari, client, right) in files {
+        let problems = reading(&ari, &client).problems;
+        assert!(
+            problems[0]
+                .message
+                .ends_with(&format!("move it to {right}")),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_second_type_is_warned_about_unless_it_is_the_same() {
+    let reading = reading(
+        ARI,
+        &format!("{CLIENT}type = user\ntype = websocket_client\n"),
+    );
+    assert_eq!(warnings(&reading).len(), 1);
+    assert!(reading.config.clients.contains_key("client1"));
+}

@@ -309,3 +309,47 @@ fn tls_has_a_least_version() {
     );
     assert_eq!(client_errors("tls_min_version = 1.1").len(), 1);
 }
+
+#[test]
+fn the_default_port_is_that_of_the_scheme() {
+    for (lines, port) in [
+        ("uri = ws://h", 80),
+        ("uri = wss://h", 443),
+        ("uri = ws://h\ntls_enabled = yes", 443),
+        ("uri = wss://h\ntls_enabled = no", 443),
+        ("uri = wss://h:81", 81),
+    ] {
+        assert_eq!(client(lines).port(), port, "{lines}");
+    }
+}
+
+#[test]
+fn a_uri_without_a_scheme_is_warned_about() {
+    let reading = reading(ARI, &format!("{CLIENT}uri = h:9100/ari\n"));
+    assert_eq!(warnings(&reading).len(), 1);
+    assert!(!reading.config.clients["client1"].uses_tls());
+}
+
+#[test]
+fn tls_files_that_cannot_be_read_are_warned_about_where_tls_is_used() {
+    let lines =
+        "ca_list_file = /none/ca\nca_list_path = /none\ncert_file = /\npriv_key_file = /none/key\n";
+    let tls = reading(ARI, &format!("{CLIENT}uri = wss://h\n{lines}"));
+    let keys: Vec<&str> = tls
+        .problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"]
+    );
+    assert!(tls.config.clients.contains_key("client1"));
+    assert_eq!(reading(ARI, &format!("{CLIENT}{lines}")).problems, []);
+}
+
+#[test]
+fn typographic_quotes_around_an_application_are_warned_about() {
+    let reading = reading(&format!("{ARI}apps = “app1”\n"), CLIENT);
+    assert!(warnings(&reading)[0].contains("typographic quotes"));
+}

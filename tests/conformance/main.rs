@@ -11,6 +11,7 @@ mod abi;
 mod asterisk;
 mod case;
 mod compare;
+mod comparison;
 mod configured;
 mod dialplan;
 mod differences;
@@ -77,11 +78,21 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     let (table, report) = (Arc::new(table), Arc::new(Report::default()));
     let cases = load::cases(&folder, &amendments)?;
-    let mut trials = vec![Trial::test("runner/checks", || {
-        normal::check();
-        differences::check();
-        Ok(())
-    })];
+    let mut trials = vec![
+        Trial::test("runner/checks", || {
+            normal::check();
+            differences::check();
+            comparison::check();
+            Ok(())
+        }),
+        Trial::test("runner/comparison_in_the_readme", || {
+            let faults = comparison::faults(Path::new(env!("CARGO_MANIFEST_DIR")));
+            match faults.is_empty() {
+                true => Ok(()),
+                false => Err(Failed::from(faults.join("\n"))),
+            }
+        }),
+    ];
     trials.extend(cases.into_iter().map(|case| trial(case, &table, &report)));
     let conclusion = libtest_mimic::run(arguments, trials);
     if !arguments.list {
