@@ -432,7 +432,8 @@ int32_t ariws_cli_commands(size_t index,
 // @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
 //         command or do not fit it (the output is its usage, if it is one)
 //
-// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does.
+// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
+// attempt has ended, for `connection_timeout` at most.
 //
 // # Safety
 // Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
@@ -556,7 +557,7 @@ int32_t ariws_inbound_closed(const struct ariws_instance *instance,
 // connection. Each call gives an instance of its own; several may live in one process.
 //
 // A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
-// for each object and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
+// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
 // `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf` counts as an empty one,
 // with a warning.
 //
@@ -588,7 +589,8 @@ int32_t ariws_load(const struct ariws_host *host,
 // `websocket_client.conf` while websocket clients are in effect: an empty file is what deletes them.
 //
 // @param instance       the instance
-// @param report         receives what was added, changed, removed and refused; may be NULL
+// @param report         receives what was added, changed, removed and refused: users, connections with their websocket
+//                       clients, and as `general` the section of that name; may be NULL
 // @param report_data    given to `report`
 // @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 // @param message_size   its size in bytes
