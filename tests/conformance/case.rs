@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::differences::fits;
-
 /// Configuration files by name; `None` for one that does not exist.
 pub type Files = BTreeMap<String, Option<String>>;
 
@@ -174,4 +172,17 @@ impl Entry {
 
 fn text() -> String {
     "text".to_owned()
+}
+
+/// Whether a name fits a pattern, in which `*` stands for anything.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(name) = name.strip_prefix(start) else {
+        return false;
+    };
+    (0..=name.len())
+        .filter(|at| name.is_char_boundary(*at))
+        .any(|at| fits(rest, &name[at..]))
 }

@@ -1,5 +1,6 @@
 //! The table of differences: what the documentation says about each rule, and cases that cannot be replayed.
 
+use super::case::fits;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
@@ -327,19 +328,6 @@ impl Connection {
             None => {}
         }
     }
-}
-
-/// Whether a name fits a pattern, in which `*` stands for anything.
-pub fn fits(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(name) = name.strip_prefix(start) else {
-        return false;
-    };
-    (0..=name.len())
-        .filter(|at| name.is_char_boundary(*at))
-        .any(|at| fits(rest, &name[at..]))
 }
 
 /// What the tests of the runner itself check.
