@@ -1,6 +1,7 @@
 //! How much of a call's start a resumed TLS session saves: `stasis_start` through the C ABI to a server that hands out
 //! tickets (RFC 8446 section 4.6.1), beside the same to one that does not, call by call in turn.
 
+#[allow(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -180,7 +180,7 @@ fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
     let report = short(&library.reload());
     assert_eq!(
         report[0],
-        "! connection1: local_ari_user: there is no user user1; name a user with a plain password"
+        "! connection1: local_ari_user: there is no user user1; perhaps user2 is meant"
     );
     assert!(
         report.contains(
