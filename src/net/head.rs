@@ -1,4 +1,4 @@
-//! The head of an HTTP/1.1 answer (RFC 9112), byte by byte if it must be.
+//! The head of an HTTP/1 answer (RFC 9112), byte by byte if it must be.
 
 use std::fmt;
 
@@ -14,6 +14,8 @@ const VERSION_LENGTH: usize = "HTTP/1.1 ".len();
 
 /// Status line and fields of an answer, and what came after them.
 pub(super) struct Head {
+    /// The minor version: 1 for HTTP/1.1.
+    pub(super) version: u8,
     pub(super) status: u16,
     pub(super) reason: String,
     fields: Vec<(String, String)>,
@@ -53,12 +55,10 @@ impl Head {
         let length = match response.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(error) => return Err(format!("the answer is not HTTP/1.1: {error}")),
+            Err(error) => return Err(format!("the answer is not HTTP/1: {error}")),
         };
-        if response.version != Some(1) {
-            return Err("the answer is HTTP/1.0; a websocket needs HTTP/1.1".into());
-        }
         Ok(Some(Self {
+            version: response.version.unwrap_or_default(),
             status: response.code.unwrap_or_default(),
             reason: response.reason.unwrap_or_default().to_owned(),
             fields: response

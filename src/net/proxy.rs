@@ -34,7 +34,8 @@ pub(super) async fn tunnel(
         200..=299 if head.rest.is_empty() => Ok(()),
         // Nobody at the far end speaks first: neither TLS nor the upgrade lets a server do so.
         200..=299 => Err("the proxy sent more than its answer".into()),
-        407 => Err(format!(
+        // RFC 9110 has 407 for it; tinyproxy answers 401 to a wrong password.
+        401 | 407 => Err(format!(
             "the proxy answered {head}; check proxy_username and proxy_password"
         )),
         _ => Err(format!("the proxy answered {head}")),
@@ -73,6 +74,12 @@ mod tests {
             "CONNECT [2001:db8::1]:8088 HTTP/1.1\r\nHost: [2001:db8::1]:8088\r\n\
              Proxy-Authorization: Basic YW5uOnNlY3JldA==\r\n\r\n"
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_be_of_http_1_0() {
+        let (outcome, _) = ask(b"HTTP/1.0 200 Connection established\r\n\r\n").await;
+        assert_eq!(outcome, Ok(()));
     }
 
     #[tokio::test]

@@ -126,6 +126,10 @@ pub(super) fn basic(user: &str, password: &Secret) -> String {
 
 /// RFC 6455 section 4.1, the checks of the answer.
 fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
+    // Proxies may answer with HTTP/1.0, servers of websockets may not.
+    if head.version != 1 {
+        return Err("the answer is HTTP/1.0; a websocket needs HTTP/1.1".into());
+    }
     if head.status != 101 {
         return Err(refusal(head, client));
     }
