@@ -1,0 +1,46 @@
+//! IPv6 and IPv4 at once.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::backend::Backend;
+use crate::names::Names;
+use crate::network::{FAR, FAR_SIX, Network, configuration};
+use crate::support::host::Host;
+use crate::support::library::Library;
+
+const URI: &str = "ws://bots.example.test:8088/ari";
+
+fn backend(network: &Network, address: IpAddr) -> Backend {
+    Backend::start(network, SocketAddr::new(address, 8088))
+}
+
+fn registered(backend: &Backend) {
+    backend.wait_for(|received| {
+        received
+            .iter()
+            .any(|one| one.kind == "ApplicationRegistered")
+    });
+}
+
+#[test]
+fn a_name_with_an_address_of_one_family_is_reached_by_it() {
+    for address in [FAR, FAR_SIX] {
+        let (network, host) = (Network::enter(), Host::new());
+        let _names = Names::serve(&network, &[address]);
+        let server = backend(&network, address);
+        let _library = Library::load(&host, &configuration("persistent", URI, ""));
+        registered(&server);
+    }
+}
+
+#[test]
+fn an_address_of_the_other_family_is_taken_where_one_family_is_refused() {
+    for address in [FAR, FAR_SIX] {
+        let (network, host) = (Network::enter(), Host::new());
+        let _names = Names::serve(&network, &[FAR, FAR_SIX]);
+        let server = backend(&network, address);
+        let _library = Library::load(&host, &configuration("persistent", URI, ""));
+        registered(&server);
+        assert!(!host.log().join("\n").contains("no lasting connection"));
+    }
+}
