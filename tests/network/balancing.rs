@@ -263,6 +263,24 @@ fn a_drained_server_finishes_its_calls_and_gets_no_new_ones() {
     assert_eq!(drained.connections(), running.len() + 1);
 }
 
+#[test]
+fn the_calls_of_a_server_in_maintenance_go_on_elsewhere() {
+    let (network, host) = (Network::enter(), Host::new());
+    let balancer = Balancer::start(&network, "per-call.cfg");
+    let library = Library::load(&host, &to_balancer("per_call_config", ""));
+    enter(&library, 0..6);
+    let [moved, ..] = placed(&balancer, 0..6);
+    let [leaving, one, other] = &balancer.servers;
+    balancer.set_state("applications/app1", "maint");
+    wait_until(|| {
+        moved.iter().all(|application| {
+            let elsewhere = [kinds(one, application), kinds(other, application)].concat();
+            elsewhere == ["ApplicationRegistered"]
+        })
+    });
+    leaving.wait_for_open(0);
+}
+
 /// Loads a persistent connection; gives it when it is on the first server.
 fn on_the_first<'a>(host: &'a Host, balancer: &Balancer) -> Library<'a> {
     let library = Library::load(host, &to_balancer("persistent", "reconnect_interval = 50"));

@@ -118,11 +118,7 @@ fn a_peer_that_stops_reading_is_dropped_after_write_timeout_and_the_host_never_w
     let event = json!({"type": "Event", "filling": "x".repeat(50_000)}).to_string();
     let began = Instant::now();
     let mut calls = Vec::new();
-    while !host
-        .log()
-        .join("\n")
-        .contains("took no byte for 2000 ms (write_timeout)")
-    {
+    while !host.log().join("\n").contains("(write_timeout") {
         let before = Instant::now();
         assert_eq!(library.event("app1", &event), ARIWS_OK);
         calls.push(before.elapsed());
@@ -135,6 +131,6 @@ fn a_peer_that_stops_reading_is_dropped_after_write_timeout_and_the_host_never_w
     let usual = calls[calls.len() * 99 / 100];
     println!("dropped after {measured:?}; 99 of 100 calls took {usual:?} or less");
     assert!(measured >= timeout, "{measured:?}");
-    assert!(usual < timeout / 100, "{usual:?}");
+    assert!(usual < timeout / 20, "{usual:?}");
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
 }

@@ -345,3 +345,48 @@ fn tls_enabled_turns_ws_into_tls() {
     let more = "tls_enabled = yes";
     accepted(&secure, &trusting(&secure, uri, &authority.pem, more));
 }
+
+#[test]
+fn a_self_signed_certificate_that_is_in_the_list_is_accepted() {
+    for terminator in BOTH {
+        let identity = Identity::self_signed(&["10.0.0.2"]);
+        let secure = Secure::start(terminator, &identity);
+        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
+    let identity = Identity::self_signed(&["other.example.test"]);
+    let secure = Secure::start(Terminator::Nginx, &identity);
+    let reason = refused(&trusting(&secure, URI, &identity.certificate, ""));
+    assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
+}
+
+#[test]
+fn sessions_are_resumed_from_call_to_call() {
+    for terminator in BOTH {
+        for versions in [Versions::Only12, Versions::Only13] {
+            let authority = Authority::root("Root");
+            let identity = authority.issue(&["10.0.0.2"]);
+            let secure = Secure::with(terminator, &identity, versions, None);
+            let configuration = trusting(&secure, URI, &authority.pem, "")
+                .replacing("= persistent", "= per_call_config");
+            let host = Host::new();
+            let library = Library::load(&host, &configuration);
+            let calls = ["1", "2"].map(|call| {
+                let starting = library.stasis_start_async("app1", call, call);
+                let mut connection = secure.application.accept();
+                assert!(starting.recv().expect("an outcome").is_ok());
+                connection.summary();
+                connection
+            });
+            let handshakes = calls.each_ref().map(|call| call.path.split('/').nth(2));
+            assert_eq!(
+                handshakes,
+                [Some("new"), Some("resumed")],
+                "{terminator:?} {versions:?}"
+            );
+        }
+    }
+}
