@@ -97,6 +97,18 @@ impl Identity {
         }
     }
 
+    /// The same, and called an authority: so openssl(1) makes them unless it is told otherwise.
+    pub fn self_signed_authority(names: &[&str]) -> Self {
+        let key = generate();
+        let mut parameters = leaf(names);
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self {
+            certificate: parameters.self_signed(&key).expect("a certificate").pem(),
+            intermediates: String::new(),
+            key: key.serialize_pem(),
+        }
+    }
+
     /// The certificate and the intermediate ones.
     pub fn chain(&self) -> String {
         format!("{}{}", self.certificate, self.intermediates)

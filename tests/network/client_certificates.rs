@@ -171,3 +171,31 @@ fn a_key_of_another_certificate_is_named() {
     let reason = refused(&(more + &presenting(&secure, &identity)));
     assert!(reason.contains("priv_key_file"), "{reason}");
 }
+
+#[test]
+fn an_alert_that_comes_after_the_handshake_names_cert_file_too() {
+    // With TLS 1.3 a server judges the client when the client is done already.
+    let clients = Authority::root("Clients");
+    let (_secure, more) = demanding(Terminator::HaProxy, Versions::Only13, &clients);
+    let reason = refused(&more);
+    assert!(reason.contains("cert_file"), "{reason}");
+}
+
+#[test]
+fn a_renewed_certificate_is_presented_without_a_reload() {
+    for terminator in BOTH {
+        let clients = Authority::root("Clients");
+        let (secure, more) = demanding(terminator, Versions::Both, &clients);
+        let stale = clients.issue(&["stale.example.test"]);
+        let more = more + &presenting(&secure, &stale);
+        let host = Host::new();
+        let configuration = configuration("persistent", "wss://10.0.0.2/ari", &more);
+        let _library = Library::load(&host, &configuration);
+        let first = secure.application.accept();
+        assert_eq!(client(&first), Some("stale.example.test"));
+        presenting(&secure, &clients.issue(&["renewed.example.test"]));
+        first.finish();
+        let second = secure.application.accept();
+        assert_eq!(client(&second), Some("renewed.example.test"));
+    }
+}

@@ -74,6 +74,63 @@ fn keepalives_notice_silence_within_the_promised_time() {
 }
 
 #[test]
+fn keepalives_notice_silence_within_the_promised_time_while_something_is_sent() {
+    let (network, host) = (Network::enter(), Host::new());
+    let more = "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
+    let (library, server) = idle(&network, &host, more);
+    let began = Instant::now();
+    network.fall_silent();
+    assert_eq!(
+        library.event("app1", r#"{"type":"ChannelVarset"}"#),
+        ARIWS_OK
+    );
+    host.wait_for_log("connection lost (");
+    assert_kept(Duration::from_secs(3), began.elapsed());
+    network.heal();
+    server.wait_for(|received| received.len() >= 2);
+}
+
+#[test]
+fn what_is_sent_into_silence_is_noticed_within_write_timeout() {
+    let (network, host) = (Network::enter(), Host::new());
+    let (library, server) = idle(&network, &host, "write_timeout = 2000");
+    let began = Instant::now();
+    network.fall_silent();
+    assert_eq!(
+        library.event("app1", r#"{"type":"ChannelVarset"}"#),
+        ARIWS_OK
+    );
+    host.wait_for_log("connection lost (");
+    assert_kept(Duration::from_secs(2), began.elapsed());
+    network.heal();
+    server.wait_for(|received| received.len() >= 2);
+}
+
+#[test]
+fn detail_promises_what_is_kept() {
+    let cases = [
+        (
+            "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 2",
+            "within 3.0 s at rest",
+        ),
+        (
+            "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2",
+            "within 3.0 s when something is sent, within 3.0 s at rest",
+        ),
+        (
+            "write_timeout = 2000",
+            "within 2.0 s when something is sent, not at rest",
+        ),
+    ];
+    for (more, promise) in cases {
+        let (network, host) = (Network::enter(), Host::new());
+        let (library, _server) = idle(&network, &host, more);
+        let (_, page) = library.command(DETAIL);
+        assert!(page.contains(promise), "{page}");
+    }
+}
+
+#[test]
 fn a_call_whose_server_falls_silent_goes_on_at_another_address() {
     let (network, host) = (Network::enter(), Host::new());
     let _names = Names::serve(&network, &OTHERS[..2]);

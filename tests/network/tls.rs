@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use nix::mount::MsFlags;
 
@@ -347,9 +348,36 @@ fn tls_enabled_turns_ws_into_tls() {
 }
 
 #[test]
+fn a_refusal_tells_which_certificate_it_is_about() {
+    let root = Authority::root("Root of ours");
+    let other = Authority::root("Root of others");
+    let cases = [
+        (root.issue_expired(&["10.0.0.2"]), "CN=10.0.0.2"),
+        (root.issue_not_yet_valid(&["10.0.0.2"]), "CN=10.0.0.2"),
+        (root.issue(&["other.example.test"]), "CN=other.example.test"),
+        (other.issue(&["10.0.0.2"]), "CN=Root of others"),
+        (Identity::self_signed(&["10.0.0.2"]), "CN=10.0.0.2"),
+    ];
+    for (identity, certificate) in cases {
+        let secure = Secure::start(Terminator::Nginx, &identity);
+        let reason = refused(&trusting(&secure, URI, &root.pem, ""));
+        assert_names(&reason, &["TLS: ", certificate]);
+    }
+}
+
+#[test]
 fn a_self_signed_certificate_that_is_in_the_list_is_accepted() {
     for terminator in BOTH {
         let identity = Identity::self_signed(&["10.0.0.2"]);
+        let secure = Secure::start(terminator, &identity);
+        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_that_calls_itself_an_authority_is_accepted_from_the_list() {
+    for terminator in BOTH {
+        let identity = Identity::self_signed_authority(&["10.0.0.2"]);
         let secure = Secure::start(terminator, &identity);
         accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
     }
@@ -361,6 +389,23 @@ fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same
     let secure = Secure::start(Terminator::Nginx, &identity);
     let reason = refused(&trusting(&secure, URI, &identity.certificate, ""));
     assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
+}
+
+#[test]
+fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
+    for terminator in BOTH {
+        let (before, after) = (Authority::root("Before"), Authority::root("After"));
+        let mut secure = Secure::start(terminator, &before.issue(&["10.0.0.2"]));
+        let host = Host::new();
+        let configuration = trusting(&secure, URI, &before.pem, "");
+        let _library = Library::load(&host, &configuration);
+        let mut first = secure.application.accept();
+        assert_eq!(first.summary(), "ApplicationRegistered app1");
+        secure.network().file("authority.pem", &after.pem);
+        secure.restart_with(&after.issue(&["10.0.0.2"]));
+        let mut second = secure.application.accept();
+        assert_eq!(second.summary(), "ApplicationRegistered app1");
+    }
 }
 
 #[test]
@@ -389,4 +434,27 @@ fn sessions_are_resumed_from_call_to_call() {
             );
         }
     }
+}
+
+#[test]
+fn a_test_of_the_connection_shows_every_stage() {
+    let authority = Authority::root("Root");
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let configuration = trusting(&secure, URI, &authority.pem, "");
+    let host = Host::new();
+    let library = Library::load(&host, &configuration);
+    let _running = secure.application.accept();
+    let handle = library.handle();
+    let testing = thread::spawn(move || handle.command("ari test outbound-websocket connection1"));
+    drop(secure.application.accept());
+    let (_, report) = testing.join().expect("a report");
+    let words = [
+        "connection1 works",
+        "name ",
+        "TCP ",
+        "TLS 1.3",
+        "CN=10.0.0.2",
+        "upgrade ",
+    ];
+    assert_names(&report, &words);
 }
