@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use ariws::ffi::ARIWS_LOG_WARNING;
 use nix::mount::MsFlags;
 
 use crate::certificates::{Authority, Identity};
 use crate::network::{Network, configuration, mount_at, run};
 use crate::support::configuration::Configuration;
-use crate::support::host::Host;
+use crate::support::host::{Call, Host};
 use crate::support::library::Library;
 use crate::support::server::Connection;
 use crate::terminators::{BOTH, Secure, Terminator, Versions};
@@ -389,6 +390,24 @@ fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same
     let secure = Secure::start(Terminator::Nginx, &identity);
     let reason = refused(&trusting(&secure, URI, &identity.certificate, ""));
     assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
+}
+
+#[test]
+fn a_connection_without_verification_logs_one_warning() {
+    for parameter in ["verify_server_cert", "verify_server_hostname"] {
+        let authority = Authority::root("Root");
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+        let more = format!("{parameter} = no");
+        let configuration = trusting(&secure, URI, &authority.pem, &more);
+        let host = Host::new();
+        let _library = Library::load(&host, &configuration);
+        assert_eq!(
+            secure.application.accept().summary(),
+            "ApplicationRegistered app1"
+        );
+        let warns = |call: &Call| matches!(call, Call::Log(ARIWS_LOG_WARNING, _, text) if text.contains(parameter));
+        host.wait_for(warns);
+    }
 }
 
 #[test]
