@@ -5,7 +5,7 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
-#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid
+#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
 
 set -euo pipefail
 
@@ -23,7 +23,7 @@ works() {
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
-    debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid)
+    debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | tinyproxy)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -45,8 +45,9 @@ packages() {
     python) echo python3-venv ;;
     debootstrap) echo debootstrap debian-archive-keyring ;;
     sipp) echo sip-tester ;;
-    # The program alone, without the service.
+    # The programs alone, without the services.
     dnsmasq) echo dnsmasq-base ;;
+    tinyproxy) echo tinyproxy-bin ;;
     binutils | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid) echo "$1" ;;
     esac
 }
@@ -90,7 +91,7 @@ install() {
 for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
-        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid) ;;
+        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid | tinyproxy) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -61,6 +61,20 @@ coredump_dir none
     Daemon::start(network, command, SocketAddr::new(FAR, 3128))
 }
 
+/// Tinyproxy on port 3128.
+fn tinyproxy(network: &Network, clients: Clients) -> Daemon {
+    let access = match clients {
+        Clients::All => "",
+        Clients::Ann => "BasicAuth ann opensesame",
+        Clients::None => "Deny 10.0.0.1",
+    };
+    let settings = format!("Listen {FAR}\nPort 3128\nTimeout 600\n{access}\n");
+    let mut command = Command::new("tinyproxy");
+    command.args(["-d", "-c"]);
+    command.arg(network.file("tinyproxy.conf", &settings));
+    Daemon::start(network, command, SocketAddr::new(FAR, 3128))
+}
+
 /// Through the proxy, with further lines.
 fn through(uri: &str, more: &str) -> Configuration {
     let more = format!("proxy_host = 10.0.0.2:3128\n{more}");
@@ -197,4 +211,40 @@ fn a_proxy_that_ends_takes_its_connections_along_and_they_are_made_again() {
     host.wait_for_log("connection lost");
     let _proxy = squid(&network, Clients::All);
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+}
+
+#[test]
+fn a_websocket_goes_through_tinyproxy() {
+    let network = Network::enter();
+    let _proxy = tinyproxy(&network, Clients::All);
+    let server = network.server(FAR);
+    assert_arrives(&server, &to(&server, ""));
+}
+
+#[test]
+fn tinyproxy_lets_pass_who_has_the_password() {
+    let network = Network::enter();
+    let _proxy = tinyproxy(&network, Clients::Ann);
+    let server = network.server(FAR);
+    assert_arrives(&server, &to(&server, &with_password(PASSWORD)));
+}
+
+#[test]
+fn tinyproxy_refuses_who_has_none_and_the_parameters_are_told() {
+    let network = Network::enter();
+    let _proxy = tinyproxy(&network, Clients::Ann);
+    let server = network.server(FAR);
+    let reason = refused(&to(&server, ""));
+    assert!(reason.contains("proxy: the proxy answered 407"), "{reason}");
+    assert!(reason.contains("proxy_username"), "{reason}");
+}
+
+#[test]
+fn tinyproxy_refuses_a_wrong_password_with_401_and_the_parameters_are_told() {
+    let network = Network::enter();
+    let _proxy = tinyproxy(&network, Clients::Ann);
+    let server = network.server(FAR);
+    let reason = refused(&to(&server, &with_password("sesame")));
+    assert!(reason.contains("proxy: the proxy answered 401"), "{reason}");
+    assert!(reason.contains("proxy_username"), "{reason}");
 }
