@@ -118,6 +118,11 @@ asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's As
 	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
+.PHONY: network-test
+network-test: ## TLS, names, proxies, silence and balancing with real servers in networks of their own; as root
+	@scripts/require.sh cargo cc openssl iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
+	@scripts/network-test.sh
+
 .PHONY: valgrind
 valgrind: build minipbx venv ## 20 calls under valgrind
 	@scripts/require.sh valgrind

@@ -5,7 +5,7 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
-#   debootstrap sipp
+#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
 
 set -euo pipefail
 
@@ -21,7 +21,11 @@ works() {
     valgrind) valgrind -q true ;;
     binutils) nm --version && readelf --version ;;
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
-    debootstrap | make | openssl | pkg-config | shellcheck | sipp) command -v "$1" ;;
+    iproute2) command -v ip ;;
+    nftables) command -v nft ;;
+    debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | tinyproxy)
+        command -v "$1"
+        ;;
     esac >/dev/null 2>&1
 }
 
@@ -41,7 +45,10 @@ packages() {
     python) echo python3-venv ;;
     debootstrap) echo debootstrap debian-archive-keyring ;;
     sipp) echo sip-tester ;;
-    binutils | make | openssl | pkg-config | shellcheck) echo "$1" ;;
+    # The programs alone, without the services.
+    dnsmasq) echo dnsmasq-base ;;
+    tinyproxy) echo tinyproxy-bin ;;
+    binutils | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid) echo "$1" ;;
     esac
 }
 
@@ -63,8 +70,14 @@ missing() {
 }
 
 install() {
-    local log
+    local log policy=/usr/sbin/policy-rc.d
     log=$(mktemp)
+    # Only their programs are wanted: no server starts by itself because it was installed.
+    if [[ ! -e $policy ]]; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
     echo "installing: $*"
     if ! {
         apt-get -o DPkg::Lock::Timeout=300 update -q &&
@@ -78,7 +91,7 @@ install() {
 for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
-        python | shellcheck | debootstrap | sipp) ;;
+        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid | tinyproxy) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -1,0 +1,21 @@
+//! The library through its C ABI, in networks as they are: with real servers in front of the application, real names, and
+//! packets that get lost.
+//!
+//! `make network-test` runs these tests, as root: each of them makes a network of its own, see [`network`].
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code)] // The other tests use the rest.
+mod support;
+
+mod backend;
+mod balancing;
+mod certificates;
+mod client_certificates;
+mod daemon;
+mod families;
+mod names;
+mod network;
+mod proxies;
+mod silence;
+mod terminators;
+mod tls;
