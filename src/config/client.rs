@@ -163,6 +163,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
     };
     if client.uses_tls() {
         tls_files(object);
+        unverified(object, &client);
     }
     reader.finish(client)
 }
@@ -188,6 +189,32 @@ fn tls_files(object: &mut Object<'_>) {
             object.warning(key, message);
         }
     }
+}
+
+/// Warns, once for the connection, of what TLS does not protect from without verification.
+fn unverified(object: &mut Object<'_>, client: &Client) {
+    let (key, message) = match (client.verify_server_cert, client.verify_server_hostname) {
+        (true, true) => return,
+        (false, false) => (
+            "verify_server_cert",
+            "neither the server's certificate nor its name is verified (verify_server_hostname), \
+             so anybody on the way can pass for the server, read everything and send requests; \
+             put the authority of the certificate into ca_list_file instead",
+        ),
+        (false, true) => (
+            "verify_server_cert",
+            "the server's certificate is not verified, so anybody on the way can pass for the \
+             server with a certificate of their own making, read everything and send requests; \
+             put the authority of the certificate into ca_list_file instead",
+        ),
+        (true, false) => (
+            "verify_server_hostname",
+            "the name in the server's certificate is not verified, so whoever has a certificate \
+             of the same authorities can pass for the server, read everything and send requests; \
+             use a certificate with the name of the uri instead",
+        ),
+    };
+    object.warning(key, message);
 }
 
 fn uri(object: &mut Object<'_>) -> Option<Uri> {

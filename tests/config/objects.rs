@@ -18,7 +18,12 @@ fn the_sample_of_the_documentation_is_read() {
         connection_type = per_call_config\nconnection_timeout = 500\nreconnect_interval = 500\n\
         reconnect_attempts = 5\ntls_enabled = yes\nverify_server_cert = no\n\
         verify_server_hostname = no\n";
-    let config = config(ari, client);
+    let reading = reading(ari, client);
+    let [warning] = &warnings(&reading)[..] else {
+        panic!("{:?}", reading.problems);
+    };
+    assert!(warning.contains("neither the server's certificate nor its name"));
+    let config = reading.config;
     let connection = &config.connections["connection1"];
     assert_eq!(connection.apps, ["app1", "app2"]);
     assert_eq!(connection.apps_as_written, "app1, app2");

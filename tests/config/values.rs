@@ -232,6 +232,55 @@ fn a_password_has_one_source() {
     assert_eq!(
         client_errors("password = a\npassword_env = CARGO_PKG_NAME").len(),
         1
+/// The one warning of a client with TLS and these lines.
+fn tls_warning(lines: &str) -> String {
+    let reading = reading(ARI, &format!("{CLIENT}uri = wss://h\n{lines}\n"));
+    assert!(reading.config.clients.contains_key("client1"));
+    let warnings = warnings(&reading);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let file = warnings[0].find("websocket_client.conf").expect("its file");
+    warnings[0][file..].to_owned()
+}
+
+#[test]
+fn verification_that_is_turned_off_is_warned_about_once() {
+    for (lines, place, words) in [
+        (
+            "verify_server_cert = no",
+            "websocket_client.conf:6: [client1] verify_server_cert: ",
+            ["the server's certificate is not verified", "ca_list_file"],
+        ),
+        (
+            "verify_server_hostname = no",
+            "websocket_client.conf:6: [client1] verify_server_hostname: ",
+            [
+                "the name in the server's certificate is not verified",
+                "the name of the uri",
+            ],
+        ),
+        (
+            "verify_server_hostname = no\nverify_server_cert = no",
+            "websocket_client.conf:7: [client1] verify_server_cert: ",
+            [
+                "neither the server's certificate nor its name",
+                "verify_server_hostname",
+            ],
+        ),
+    ] {
+        let warning = tls_warning(lines);
+        assert!(warning.starts_with(place), "{warning}");
+        for word in words {
+            assert!(warning.contains(word), "no {word} in: {warning}");
+        }
+    }
+}
+
+#[test]
+fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
+    let lines = "verify_server_cert = no\nverify_server_hostname = no\n";
+    assert_eq!(reading(ARI, &format!("{CLIENT}{lines}")).problems, []);
+}
+
     );
     assert_eq!(
         client_errors("password_file = a\npassword_env = b").len(),
