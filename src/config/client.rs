@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::credentials::{headers, password};
+use super::credentials::{headers, password, protocols};
 use super::keep::Keeper;
 use super::object::{Object, sort};
 use super::problem::Problems;
@@ -125,7 +125,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         object.warning("connection_type", message);
     }
     let (reconnect_interval, max_reconnect_interval) = intervals(object);
-    let protocols = object.wire_text("protocols").to_owned();
+    let protocols = protocols(object);
     let versions = [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
     let default = Duration::from_millis(500);
     let client = Client {

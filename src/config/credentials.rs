@@ -1,5 +1,6 @@
-//! What a connection presents to the server: the password and headers of its own.
+//! What a connection presents to the server: the password, subprotocols, and headers of its own.
 
+use std::collections::HashSet;
 use std::env;
 use std::path::Path;
 
@@ -9,19 +10,21 @@ use super::Secret;
 use super::include::read_file;
 use super::lines::{Flaw, trim};
 use super::object::Object;
+use super::problem::quoted;
 
 /// No password is longer; a larger file is something else.
 const PASSWORD_FILE: u64 = 64 << 10;
 
 /// Headers that the upgrade request has already (RFC 6455 section 4.1), or that would make it
-/// a request with a body.
-const OURS: [&str; 6] = [
+/// a request with a body. With `Expect` a server may answer 100 and wait for that body.
+const OURS: [&str; 7] = [
     "host",
     "upgrade",
     "connection",
     "user-agent",
     "content-length",
     "transfer-encoding",
+    "expect",
 ];
 
 /// `password`, or the first line of `password_file`, or what the variable that `password_env`
@@ -83,11 +86,47 @@ fn variable(name: &str) -> Result<String, String> {
     })
 }
 
+/// `protocols`: tokens between commas, each of them once (RFC 6455 section 4.1).
+pub(super) fn protocols(object: &mut Object<'_>) -> String {
+    let text = object.wire_text("protocols");
+    let mut seen = HashSet::new();
+    let fault = text.split(',').map(trim).find_map(|name| {
+        if name.is_empty() {
+            return Some("a name between commas is missing; remove the comma".to_owned());
+        }
+        if !name.bytes().all(is_token_byte) {
+            let message = "is no name of a subprotocol: it may have letters, digits and any of \
+                           !#$%&'*+-.^_`|~; write names with commas between them";
+            return Some(format!("{} {message}", quoted(name)));
+        }
+        (!seen.insert(name)).then(|| format!("{} stands twice; remove one", quoted(name)))
+    });
+    // Control characters are refused already.
+    if let Some(message) = fault.filter(|_| !text.is_empty() && !text.contains(char::is_control)) {
+        object.error("protocols", message);
+    }
+    text.to_owned()
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// Every `header = Name: value`. `has_login`: the request has an `Authorization` already.
 pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, Secret)> {
-    let mut headers = Vec::new();
+    let mut headers: Vec<(String, Secret)> = Vec::new();
     for setting in object.all("header") {
-        match header(&setting.value, has_login) {
+        let authorized = headers.iter().any(|(name, _)| is_authorization(name));
+        match header(&setting.value) {
+            Ok((name, _)) if is_authorization(&name) && has_login => {
+                let message = "there is an Authorization already, from username and password or \
+                               the uri; remove one";
+                object.error_of(setting, message);
+            }
+            Ok((name, _)) if is_authorization(&name) && authorized => {
+                object.error_of(setting, "there is an Authorization already; remove one");
+            }
             Ok(header) => headers.push(header),
             Err(message) => object.error_of(setting, message),
         }
@@ -101,7 +140,7 @@ pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, 
     headers
 }
 
-fn header(text: &str, has_login: bool) -> Result<(String, Secret), &'static str> {
+fn header(text: &str) -> Result<(String, Secret), &'static str> {
     let (name, value) = text.split_once(':').ok_or("write header = Name: value")?;
     let (name, value) = (trim(name), trim(value));
     HeaderName::from_bytes(name.as_bytes())
@@ -112,8 +151,9 @@ fn header(text: &str, has_login: bool) -> Result<(String, Secret), &'static str>
     if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         return Err("this header belongs to the upgrade itself; remove it");
     }
-    if lower == "authorization" && has_login {
-        return Err("there is an Authorization already, from username and password; remove one");
-    }
     Ok((name.to_owned(), Secret::new(value)))
+}
+
+fn is_authorization(name: &str) -> bool {
+    name.eq_ignore_ascii_case("authorization")
 }

@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod linear;
 mod objects;
+mod presented;
 mod properties;
 mod reload;
 mod values;

@@ -234,7 +234,11 @@ fn time(least: u64) -> impl Strategy<Value = Duration> {
 
 /// A client, whose name is filled in later, and its URI as it is written.
 fn client() -> impl Strategy<Value = (Client, String)> {
-    let login = (option::of(text()), option::of(text()), option::of(text()));
+    let login = (
+        option::of(protocols()),
+        option::of(text()),
+        option::of(text()),
+    );
     let times = (time(1), time(0), option::of(time(10)), option::of(time(1)));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let paths = (
@@ -312,6 +316,11 @@ fn client() -> impl Strategy<Value = (Client, String)> {
             (client, written)
         },
     )
+}
+
+fn protocols() -> impl Strategy<Value = String> {
+    let commas = select(&[",", ", ", " ,"]);
+    (btree_set(word(), 1..4), commas).prop_map(|(names, comma)| Vec::from_iter(names).join(comma))
 }
 
 fn keepalive() -> impl Strategy<Value = Keepalive> {

@@ -1,14 +1,10 @@
 //! The parameters of a websocket client.
 
-use std::fs;
 use std::time::Duration;
 
 use ariws::config::{ConnectionType, Overflow, TlsVersion};
 
-use crate::{
-    ARI, CLIENT, Files, client, client_errors, connection, connection_errors, errors_of, reading,
-    warnings,
-};
+use crate::{ARI, CLIENT, client, client_errors, connection, connection_errors, reading, warnings};
 
 #[test]
 fn defaults_are_those_of_the_documentation() {
@@ -136,167 +132,6 @@ fn a_uri_that_can_never_work_rejects_the_client() {
 }
 
 #[test]
-fn headers_may_be_repeated() {
-    let client =
-        client("header = X-One: 1\nheader = X-Two:two: 2\nheader = X-One: 3\nheader = X-Empty:");
-    let headers: Vec<_> = client
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.reveal()))
-        .collect();
-    let expected = [
-        ("X-One", "1"),
-        ("X-Two", "two: 2"),
-        ("X-One", "3"),
-        ("X-Empty", ""),
-    ];
-    assert_eq!(headers, expected);
-}
-
-#[test]
-fn headers_of_the_upgrade_are_refused() {
-    for header in [
-        "Host: x",
-        "UPGRADE: x",
-        "Connection: x",
-        "Sec-WebSocket-Key: x",
-        "sec-websocket-anything: x",
-        "Transfer-Encoding: chunked",
-        "no colon",
-        ": x",
-        "two words: x",
-        "X: a\rb",
-        "",
-    ] {
-        assert_eq!(
-            client_errors(&format!("header = {header}")).len(),
-            1,
-            "{header}"
-        );
-    }
-}
-
-#[test]
-fn an_authorization_header_stands_for_a_login() {
-    assert_eq!(client("header = Authorization: Bearer x").headers.len(), 1);
-    let both = "header = Authorization: Bearer x\nusername = u\npassword = p";
-    assert_eq!(client_errors(both).len(), 1);
-}
-
-#[test]
-fn control_characters_may_not_reach_the_wire() {
-    for key in ["username", "password", "protocols", "proxy_host"] {
-        for text in ["a\rb", "a\0b", "a\u{7f}b"] {
-            let problems = client_errors(&format!("{key} = {text}"));
-            assert!(
-                problems.iter().any(|problem| problem.key == key),
-                "{key} {text:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn the_first_line_of_a_file_may_be_the_password() {
-    let lines = "username = u\npassword_file = secret";
-    let files = Files::new(ARI, &format!("{CLIENT}{lines}\n"));
-    for text in ["hush", "hush\n", "hush\r\nmore\n"] {
-        files.write("secret", text);
-        let reading = files.read();
-        let password = reading.config.clients["client1"].password.clone().unwrap();
-        assert_eq!(password.reveal(), "hush");
-    }
-    for text in [&b""[..], b"\nhush", b"a\0b", b"\xe9", &[b'x'; 100_000]] {
-        files.write("secret", text);
-        let reading = files.read();
-        assert!(reading.config.clients.is_empty());
-        assert_eq!(errors_of(&reading, "client1")[0].key, "password_file");
-    }
-    fs::remove_file(files.path("secret")).unwrap();
-    assert!(files.read().config.clients.is_empty());
-}
-
-#[test]
-fn a_variable_may_be_the_password() {
-    // Cargo sets this one for every test.
-    let client = client("username = u\npassword_env = CARGO_PKG_NAME");
-    assert_eq!(client.password.as_ref().unwrap().reveal(), "ariws");
-    for name in ["ARIWS_SURELY_NOT_SET", "a=b"] {
-        let problems = client_errors(&format!("password_env = {name}"));
-        assert_eq!(problems[0].key, "password_env");
-    }
-}
-
-#[test]
-fn a_password_has_one_source() {
-    assert_eq!(
-        client_errors("password = a\npassword_env = CARGO_PKG_NAME").len(),
-        1
-/// The one warning of a client with TLS and these lines.
-fn tls_warning(lines: &str) -> String {
-    let reading = reading(ARI, &format!("{CLIENT}uri = wss://h\n{lines}\n"));
-    assert!(reading.config.clients.contains_key("client1"));
-    let warnings = warnings(&reading);
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    let file = warnings[0].find("websocket_client.conf").expect("its file");
-    warnings[0][file..].to_owned()
-}
-
-#[test]
-fn verification_that_is_turned_off_is_warned_about_once() {
-    for (lines, place, words) in [
-        (
-            "verify_server_cert = no",
-            "websocket_client.conf:6: [client1] verify_server_cert: ",
-            ["the server's certificate is not verified", "ca_list_file"],
-        ),
-        (
-            "verify_server_hostname = no",
-            "websocket_client.conf:6: [client1] verify_server_hostname: ",
-            [
-                "the name in the server's certificate is not verified",
-                "the name of the uri",
-            ],
-        ),
-        (
-            "verify_server_hostname = no\nverify_server_cert = no",
-            "websocket_client.conf:7: [client1] verify_server_cert: ",
-            [
-                "neither the server's certificate nor its name",
-                "verify_server_hostname",
-            ],
-        ),
-    ] {
-        let warning = tls_warning(lines);
-        assert!(warning.starts_with(place), "{warning}");
-        for word in words {
-            assert!(warning.contains(word), "no {word} in: {warning}");
-        }
-    }
-}
-
-#[test]
-fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
-    let lines = "verify_server_cert = no\nverify_server_hostname = no\n";
-    assert_eq!(reading(ARI, &format!("{CLIENT}{lines}")).problems, []);
-}
-
-    );
-    assert_eq!(
-        client_errors("password_file = a\npassword_env = b").len(),
-        1
-    );
-}
-
-#[test]
-fn half_of_a_login_is_warned_about() {
-    for line in ["username = u", "password = p"] {
-        let reading = reading(ARI, &format!("{CLIENT}{line}\n"));
-        assert_eq!(warnings(&reading).len(), 1);
-    }
-}
-
-#[test]
 fn a_proxy_has_host_and_port() {
     let proxy = client("proxy_host = [::1]:3128\nproxy_username = u\nproxy_password = p");
     let proxy = proxy.proxy.clone().unwrap();
@@ -394,6 +229,55 @@ fn tls_files_that_cannot_be_read_are_warned_about_where_tls_is_used() {
         ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"]
     );
     assert!(tls.config.clients.contains_key("client1"));
+    assert_eq!(reading(ARI, &format!("{CLIENT}{lines}")).problems, []);
+}
+
+/// The one warning of a client with TLS and these lines.
+fn tls_warning(lines: &str) -> String {
+    let reading = reading(ARI, &format!("{CLIENT}uri = wss://h\n{lines}\n"));
+    assert!(reading.config.clients.contains_key("client1"));
+    let warnings = warnings(&reading);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let file = warnings[0].find("websocket_client.conf").expect("its file");
+    warnings[0][file..].to_owned()
+}
+
+#[test]
+fn verification_that_is_turned_off_is_warned_about_once() {
+    for (lines, place, words) in [
+        (
+            "verify_server_cert = no",
+            "websocket_client.conf:6: [client1] verify_server_cert: ",
+            ["the server's certificate is not verified", "ca_list_file"],
+        ),
+        (
+            "verify_server_hostname = no",
+            "websocket_client.conf:6: [client1] verify_server_hostname: ",
+            [
+                "the name in the server's certificate is not verified",
+                "the name of the uri",
+            ],
+        ),
+        (
+            "verify_server_hostname = no\nverify_server_cert = no",
+            "websocket_client.conf:7: [client1] verify_server_cert: ",
+            [
+                "neither the server's certificate nor its name",
+                "verify_server_hostname",
+            ],
+        ),
+    ] {
+        let warning = tls_warning(lines);
+        assert!(warning.starts_with(place), "{warning}");
+        for word in words {
+            assert!(warning.contains(word), "no {word} in: {warning}");
+        }
+    }
+}
+
+#[test]
+fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
+    let lines = "verify_server_cert = no\nverify_server_hostname = no\n";
     assert_eq!(reading(ARI, &format!("{CLIENT}{lines}")).problems, []);
 }
 

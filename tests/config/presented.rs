@@ -1,0 +1,181 @@
+//! What goes to the server in the upgrade request: logins, subprotocols, headers.
+
+use std::fs;
+
+use crate::{ARI, CLIENT, Files, client, client_errors, errors_of, reading, warnings};
+
+#[test]
+fn headers_may_be_repeated() {
+    let client =
+        client("header = X-One: 1\nheader = X-Two:two: 2\nheader = X-One: 3\nheader = X-Empty:");
+    let headers: Vec<_> = client
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.reveal()))
+        .collect();
+    let expected = [
+        ("X-One", "1"),
+        ("X-Two", "two: 2"),
+        ("X-One", "3"),
+        ("X-Empty", ""),
+    ];
+    assert_eq!(headers, expected);
+}
+
+#[test]
+fn headers_of_the_upgrade_are_refused() {
+    for header in [
+        "Host: x",
+        "UPGRADE: x",
+        "Connection: x",
+        "Sec-WebSocket-Key: x",
+        "sec-websocket-anything: x",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 0",
+        "Expect: 100-continue",
+        "User-Agent: x",
+        "no colon",
+        ": x",
+        "two words: x",
+        "X: a\rb",
+        "",
+    ] {
+        assert_eq!(
+            client_errors(&format!("header = {header}")).len(),
+            1,
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn an_authorization_header_stands_for_a_login() {
+    let client = client("header = Authorization: Bearer x");
+    assert_eq!(client.headers.len(), 1);
+}
+
+#[test]
+fn a_second_authorization_is_refused() {
+    let header = "header = Authorization: Bearer x";
+    for (lines, line) in [
+        (format!("username = u\npassword = p\n{header}"), 7),
+        (format!("uri = ws://u:p@h/\n{header}"), 6),
+        (format!("{header}\nheader = AUTHORIZATION: Bearer y"), 6),
+    ] {
+        let problems = client_errors(&lines);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problem = &problems[0];
+        assert_eq!((problem.line, problem.key.as_str()), (line, "header"));
+        assert!(problem.message.ends_with("remove one"), "{problem}");
+    }
+}
+
+#[test]
+fn subprotocols_are_names_with_commas_between_them() {
+    for text in [
+        "ari",
+        "ari, other",
+        "v2.ari.example,x",
+        "!#$%&'*+-.^_`|~",
+        "",
+    ] {
+        assert_eq!(client(&format!("protocols = {text}")).protocols, text);
+    }
+}
+
+#[test]
+fn subprotocols_that_no_server_could_take_are_refused_with_a_remedy() {
+    for (text, words) in [
+        ("ari other", "the value is no name of a subprotocol"),
+        ("ari/1", "the value is no name of a subprotocol"),
+        ("\"ari\"", "the value is no name of a subprotocol"),
+        ("ärger", "the value is no name of a subprotocol"),
+        ("ari,,other", "remove the comma"),
+        (",ari", "remove the comma"),
+        ("ari,", "remove the comma"),
+        ("ari, other, ari", "\"ari\" stands twice; remove one"),
+    ] {
+        let problems = client_errors(&format!("protocols = {text}"));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let shown = problems[0].to_string();
+        assert!(shown.contains(words), "{shown}");
+        let place = "websocket_client.conf:5: [client1] protocols: ";
+        assert!(shown.contains(place), "{shown}");
+    }
+}
+
+#[test]
+fn control_characters_may_not_reach_the_wire() {
+    for key in [
+        "username",
+        "password",
+        "protocols",
+        "proxy_host",
+        "proxy_username",
+        "proxy_password",
+        "uri",
+    ] {
+        for text in ["a\rb", "a\0b", "a\u{7f}b"] {
+            let problems = client_errors(&format!("{key} = {text}"));
+            assert!(
+                problems.iter().any(|problem| problem.key == key),
+                "{key} {text:?}"
+            );
+        }
+    }
+    for text in ["X: a\rb", "X: a\0b", "X\0Y: a", "X: a\u{7f}b"] {
+        let problems = client_errors(&format!("header = {text}"));
+        assert_eq!(problems[0].key, "header", "{text:?}");
+    }
+}
+
+#[test]
+fn the_first_line_of_a_file_may_be_the_password() {
+    let lines = "username = u\npassword_file = secret";
+    let files = Files::new(ARI, &format!("{CLIENT}{lines}\n"));
+    for text in ["hush", "hush\n", "hush\r\nmore\n"] {
+        files.write("secret", text);
+        let reading = files.read();
+        let password = reading.config.clients["client1"].password.clone().unwrap();
+        assert_eq!(password.reveal(), "hush");
+    }
+    for text in [&b""[..], b"\nhush", b"a\0b", b"\xe9", &[b'x'; 100_000]] {
+        files.write("secret", text);
+        let reading = files.read();
+        assert!(reading.config.clients.is_empty());
+        assert_eq!(errors_of(&reading, "client1")[0].key, "password_file");
+    }
+    fs::remove_file(files.path("secret")).unwrap();
+    assert!(files.read().config.clients.is_empty());
+}
+
+#[test]
+fn a_variable_may_be_the_password() {
+    // Cargo sets this one for every test.
+    let client = client("username = u\npassword_env = CARGO_PKG_NAME");
+    assert_eq!(client.password.as_ref().unwrap().reveal(), "ariws");
+    for name in ["ARIWS_SURELY_NOT_SET", "a=b"] {
+        let problems = client_errors(&format!("password_env = {name}"));
+        assert_eq!(problems[0].key, "password_env");
+    }
+}
+
+#[test]
+fn a_password_has_one_source() {
+    assert_eq!(
+        client_errors("password = a\npassword_env = CARGO_PKG_NAME").len(),
+        1
+    );
+    assert_eq!(
+        client_errors("password_file = a\npassword_env = b").len(),
+        1
+    );
+}
+
+#[test]
+fn half_of_a_login_is_warned_about() {
+    for line in ["username = u", "password = p"] {
+        let reading = reading(ARI, &format!("{CLIENT}{line}\n"));
+        assert_eq!(warnings(&reading).len(), 1);
+    }
+}
