@@ -222,6 +222,10 @@ fn uri(object: &mut Object<'_>) -> Option<Uri> {
     if text.is_empty() {
         return None;
     }
+    if object.is_cut("uri") {
+        object.error("uri", "a URI has no NUL bytes; remove them");
+        return None;
+    }
     if !text.contains("://") {
         // As with Asterisk; but what is left out may have been meant to be wss://.
         let message = "there is no ws:// or wss:// in front, so it is ws://; write one of them";

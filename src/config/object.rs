@@ -124,12 +124,17 @@ impl<'a> Object<'a> {
 
     /// A text that goes out on the wire, where a control character could pass for something else.
     pub(super) fn wire_text(&mut self, key: &str) -> &'a str {
-        let cut = |setting: &&Setting| setting.flaw == Flaw::CutAtNul;
         let text = self.text(key);
-        if text.contains(char::is_control) || self.settings.get(key).is_some_and(cut) {
+        if text.contains(char::is_control) || self.is_cut(key) {
             self.error(key, "control characters are not allowed here; remove them");
         }
         text
+    }
+
+    /// Whether a NUL byte ended a parameter.
+    pub(super) fn is_cut(&self, key: &str) -> bool {
+        let cut = |setting: &&Setting| setting.flaw == Flaw::CutAtNul;
+        self.settings.get(key).is_some_and(cut)
     }
 
     /// Every value of a parameter that may be repeated.
