@@ -14,4 +14,8 @@ if ((EUID != 0)); then
     echo "make network-test: it makes networks of its own, which only root may do; run it as root" >&2
     exit 1
 fi
+if ! mountpoint -q /; then
+    echo "make network-test: the root folder is no mount point, as in a chroot; run it on a machine or in a container" >&2
+    exit 1
+fi
 cargo test --test network ${flags[@]+"${flags[@]}"} -- "$@"
