@@ -100,12 +100,14 @@ fn an_unknown_authority_is_refused_and_ca_list_file_named() {
     }
 }
 
-/// Makes it the one authority that the system trusts.
-fn trust_everywhere(secure: &Secure, authority: &Authority) {
+/// Makes it the one authority that the system trusts; gives the file.
+fn trust_everywhere(secure: &Secure, authority: &Authority) -> PathBuf {
     let system = secure.network().folder().join("system");
+    let file = system.join("ca-certificates.crt");
     fs::create_dir(&system).expect("a folder");
-    fs::write(system.join("ca-certificates.crt"), &authority.pem).expect("a file");
+    fs::write(&file, &authority.pem).expect("a file");
     mount_at("/etc/ssl/certs", Some(&system), MsFlags::MS_BIND);
+    file
 }
 
 #[test]
@@ -425,6 +427,20 @@ fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
         let mut second = secure.application.accept();
         assert_eq!(second.summary(), "ApplicationRegistered app1");
     }
+}
+
+#[test]
+fn an_authority_of_the_system_that_is_replaced_is_trusted_without_a_reload() {
+    let (before, after) = (Authority::root("Before"), Authority::root("After"));
+    let secure = Secure::start(Terminator::Nginx, &after.issue(&["10.0.0.2"]));
+    let file = trust_everywhere(&secure, &before);
+    let host = Host::new();
+    let _library = Library::load(&host, &configuration("persistent", URI, ""));
+    let reason = host.wait_for_log("no lasting connection");
+    assert_names(&reason, &["TLS: ", "leads to no authority that is trusted"]);
+    fs::write(file, &after.pem).expect("a file");
+    let mut connection = secure.application.accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl TlsContext {
         // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
         let mut made = Arc::clone(&self.0).lock_owned().await;
         if let Some(made) = &*made
-            && !files::are_named(client)
+            && !files::are_used(client)
         {
             return Ok(Arc::clone(&made.config));
         }
