@@ -63,11 +63,25 @@ impl Backend {
 
     /// Ends as a process that is killed does: nobody listens any more, and every connection ends without a Close.
     pub fn kill(&self) {
+        self.stop_listening();
+        self.disconnect();
+    }
+
+    fn stop_listening(&self) {
         if let Some(listener) = self.shared.lock().listener.take() {
             // Wakes the thread that accepts.
             let _ = SockRef::from(&listener).shutdown(Shutdown::Both);
         }
-        self.disconnect();
+    }
+
+    /// Ends as a process that is shut down does: nobody listens any more, and every connection gets a Close with this code.
+    pub fn shut_down(&self, code: u16) {
+        let frame = [&[0x88, 2], &code.to_be_bytes()[..]].concat();
+        for stream in self.shared.lock().open.values_mut() {
+            // The peer may have gone first.
+            let _ = stream.write_all(&frame);
+        }
+        self.stop_listening();
     }
 
     /// Comes back after it was killed.

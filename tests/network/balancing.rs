@@ -1,137 +1,12 @@
-//! HAProxy with the configurations of examples/haproxy in front of several application servers.
+//! Servers behind HAProxy that die, are drained and come back, and what becomes of their calls.
 
-use std::io::{Read, Write};
-use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::Instant;
-
-use crate::backend::Backend;
-use crate::daemon::Daemon;
-use crate::network::{FAR, Network, OTHERS, configuration};
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
+use crate::balancer::{
+    Balancer, enter, kinds, leave, number, on_the_first, placed, tell, to_balancer,
+    wait_for_registration, wait_until,
+};
+use crate::network::Network;
 use crate::support::host::{Call, Host};
 use crate::support::library::Library;
-
-/// HAProxy with three servers.
-struct Balancer {
-    servers: [Backend; 3],
-    control: PathBuf,
-    _daemon: Daemon,
-}
-
-impl Balancer {
-    /// With one of the example configurations.
-    fn start(network: &Network, example: &str) -> Self {
-        let servers = OTHERS.map(|address| Backend::start(network, SocketAddr::new(address, 8088)));
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/haproxy");
-        let control = network.folder().join("control");
-        let listen = SocketAddr::new(FAR, 8088);
-        let mut command = Command::new("haproxy");
-        command.args(["-db", "-f", &format!("{folder}/{example}")]);
-        command.env("LISTEN", listen.to_string());
-        command.env("CONTROL", &control);
-        for (number, server) in (1..).zip(&servers) {
-            command.env(format!("SERVER{number}"), server.address().to_string());
-        }
-        Self {
-            servers,
-            control,
-            _daemon: Daemon::start(network, command, listen),
-        }
-    }
-
-    /// Gives it an order through its runtime socket.
-    fn order(&self, line: &str) -> String {
-        let mut socket = UnixStream::connect(&self.control).expect("the runtime socket");
-        socket.write_all(line.as_bytes()).expect("room");
-        socket.write_all(b"\n").expect("room");
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).expect("an answer");
-        answer
-    }
-
-    fn set_state(&self, server: &str, state: &str) {
-        let answer = self.order(&format!("set server {server} state {state}"));
-        assert_eq!(answer.trim(), "", "{server} {state}");
-    }
-
-    /// Waits until a server is in this state.
-    fn wait_for(&self, server: &str, state: &str) {
-        wait_until(|| {
-            let statistics = self.order("show stat");
-            let line = statistics
-                .lines()
-                .find(|line| line.contains(&format!(",{server},")));
-            line.and_then(|line| line.split(',').nth(17)) == Some(state)
-        });
-    }
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "it did not happen in time");
-        std::thread::yield_now();
-    }
-}
-
-/// To the balancer.
-fn to_balancer(kind: &str, more: &str) -> Configuration {
-    configuration(kind, "ws://10.0.0.2:8088/ari", more)
-}
-
-fn application(number: usize) -> String {
-    format!("app1:Test/{number}")
-}
-
-/// Lets calls enter, all at once.
-fn enter(library: &Library<'_>, numbers: std::ops::Range<usize>) {
-    let starts: Vec<_> = numbers
-        .clone()
-        .map(|number| {
-            library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}"))
-        })
-        .collect();
-    for (number, start) in numbers.zip(starts) {
-        assert_eq!(start.recv().expect("an outcome"), Ok(application(number)));
-        tell(library, number, "StasisStart");
-    }
-}
-
-/// An event of a call.
-fn tell(library: &Library<'_>, number: usize, kind: &str) {
-    let event = format!(r#"{{"type":"{kind}","channel":{{"id":"{number}","name":"x"}}}}"#);
-    library.event(&application(number), &event);
-}
-
-/// The messages of an application on a server.
-fn kinds(server: &Backend, application: &str) -> Vec<String> {
-    let received = server.received().into_iter();
-    received
-        .filter(|message| message.application == application)
-        .map(|message| message.kind)
-        .collect()
-}
-
-/// The calls that are on a server, each with its StasisStart as the last message.
-fn calls_on(server: &Backend, numbers: std::ops::Range<usize>) -> Vec<String> {
-    let last = |application: &String| kinds(server, application).pop();
-    numbers
-        .map(application)
-        .filter(|application| last(application).is_some_and(|kind| kind == "StasisStart"))
-        .collect()
-}
-
-/// Waits until each of these calls is on one of the servers; gives them by server.
-fn placed(balancer: &Balancer, numbers: std::ops::Range<usize>) -> [Vec<String>; 3] {
-    let servers = balancer.servers.each_ref();
-    let find = || servers.map(|server| calls_on(server, numbers.clone()));
-    wait_until(|| find().iter().map(Vec::len).sum::<usize>() == numbers.len());
-    find()
-}
 
 #[test]
 fn calls_spread_evenly() {
@@ -236,16 +111,15 @@ fn a_drained_server_finishes_its_calls_and_gets_no_new_ones() {
     placed(&balancer, 6..12);
     assert_eq!(drained.connections(), running.len());
     assert_eq!(drained.open(), running.len());
+    let left = || balancer.connections_of("app2", "used_cur");
+    assert_eq!(left(), Some(running.len().to_string()));
 
     for application in &running {
-        let number = application["app1:Test/".len()..].parse().expect("a number");
-        for kind in ["ChannelVarset", "StasisEnd"] {
-            tell(&library, number, kind);
-        }
-        library.stasis_end(application, &number.to_string());
-        tell(&library, number, "ChannelDestroyed");
+        tell(&library, number(application), "ChannelVarset");
+        leave(&library, number(application));
     }
     drained.wait_for_open(0);
+    wait_until(|| left().as_deref() == Some("0"));
     let whole = [
         "ApplicationRegistered",
         "StasisStart",
@@ -279,17 +153,6 @@ fn the_calls_of_a_server_in_maintenance_go_on_elsewhere() {
         })
     });
     leaving.wait_for_open(0);
-}
-
-/// Loads a persistent connection; gives it when it is on the first server.
-fn on_the_first<'a>(host: &'a Host, balancer: &Balancer) -> Library<'a> {
-    let library = Library::load(host, &to_balancer("persistent", "reconnect_interval = 50"));
-    wait_for_registration(&balancer.servers[0], 1);
-    library
-}
-
-fn wait_for_registration(server: &Backend, count: usize) {
-    wait_until(|| kinds(server, "app1") == vec!["ApplicationRegistered"; count]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod support;
 
 mod backend;
+mod balancer;
 mod balancing;
 mod certificates;
 mod client_certificates;
@@ -16,6 +17,7 @@ mod families;
 mod names;
 mod network;
 mod proxies;
+mod settings;
 mod silence;
 mod terminators;
 mod tls;

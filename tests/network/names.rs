@@ -104,7 +104,8 @@ fn assert_connected(started: &[Started]) {
     assert!(started.iter().all(Result::is_ok), "{started:#?}");
 }
 
-fn failed_attempts(library: &Library<'_>) -> u64 {
+/// How many attempts have failed so far.
+pub fn failed_attempts(library: &Library<'_>) -> u64 {
     let metrics = library.metrics();
     let line = metrics
         .lines()

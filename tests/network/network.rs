@@ -96,6 +96,14 @@ impl Network {
         self.lose("");
     }
 
+    /// Loses what goes to an address and comes from it, between servers of the far side too.
+    pub fn lose_machine(&self, address: IpAddr) {
+        let rules = format!(
+            "{TABLE}add rule inet faults outgoing ip daddr {address} drop\nadd rule inet faults outgoing ip saddr {address} drop\n"
+        );
+        self.far(|| feed("nft", &["-f", "-"], &rules));
+    }
+
     /// Delivers everything again.
     pub fn heal(&self) {
         self.far(|| feed("nft", &["-f", "-"], "delete table inet faults\n"));
