@@ -77,6 +77,39 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_may_be_split_at_every_byte() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nVia: 1.1 p\r\n\r\n", None),
+            (
+                "HTTP/1.1 503 Too Busy\r\nVia: 1.1 p\r\n\r\n",
+                Some("the proxy answered 503 Too Busy"),
+            ),
+        ] {
+            for at in 1..answer.len() {
+                let (first, second) = answer.split_at(at);
+                // As long as the first part, so that the second waits until that has been read.
+                let (mut near, mut far) = tokio::io::duplex(at);
+                let proxy = Proxy {
+                    host: "proxy.example".into(),
+                    port: 3128,
+                    credentials: None,
+                };
+                let served = tokio::spawn(async move {
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"\r\n\r\n") {
+                        far.read_buf(&mut request).await.expect("a request");
+                    }
+                    far.write_all(first.as_bytes()).await.expect("room");
+                    far.write_all(second.as_bytes()).await.expect("room");
+                });
+                let outcome = tunnel(&mut near, &proxy, "h", 80).await;
+                served.await.expect("the proxy ends");
+                assert_eq!(outcome.err().as_deref(), expected, "split at {at}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn an_answer_may_be_of_http_1_0() {
         let (outcome, _) = ask(b"HTTP/1.0 200 Connection established\r\n\r\n").await;
         assert_eq!(outcome, Ok(()));

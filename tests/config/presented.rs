@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{ARI, CLIENT, Files, client, client_errors, errors_of, reading, warnings};
+use crate::{ARI, CLIENT, Files, client, client_errors, config, errors_of, reading, warnings};
 
 #[test]
 fn headers_may_be_repeated() {
@@ -127,6 +127,21 @@ fn control_characters_may_not_reach_the_wire() {
         let problems = client_errors(&format!("header = {text}"));
         assert_eq!(problems[0].key, "header", "{text:?}");
     }
+}
+
+#[test]
+fn debug_output_of_a_configuration_has_stars_for_secrets() {
+    let ari = ARI.replace("userpass", "hush-user");
+    let lines = "uri = ws://ann:hush-uri@h\nusername = u\npassword = hush-plain\n\
+        proxy_host = p:1\nproxy_username = ann\nproxy_password = hush-proxy\n\
+        header = X-Token: hush-token\n";
+    let config = config(&ari, &format!("{CLIENT}{lines}"));
+    let text = format!("{config:?}");
+    assert!(
+        text.contains("X-Token") && text.contains("********"),
+        "{text}"
+    );
+    assert!(!text.contains("hush"), "{text}");
 }
 
 #[test]

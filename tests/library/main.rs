@@ -15,4 +15,5 @@ mod per_call;
 mod persistent;
 mod reloading;
 mod requests;
+mod secrets;
 mod unloading;

@@ -1,7 +1,5 @@
 //! What the log and the commands say of servers that refuse, drop, or vanish.
 
-use std::io::{Read, Write};
-
 use crate::support::configuration::Configuration;
 use crate::support::host::Host;
 use crate::support::library::Library;
@@ -9,14 +7,7 @@ use crate::support::server::Server;
 
 /// Answers the next upgrade request.
 fn answer(server: &Server, answer: &str) {
-    let mut stream = server.accept_tcp();
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).expect("a byte");
-        request.push(byte[0]);
-    }
-    stream.write_all(answer.as_bytes()).expect("room");
+    server.attempt().answer(answer);
 }
 
 /// How many lines of the log have the text.

@@ -38,6 +38,13 @@ impl Attempt {
         upgrade(self.stream)
     }
 
+    /// Answers with these bytes, and ends.
+    pub fn answer(mut self, answer: &str) {
+        let mut request = vec![0; self.head.len()];
+        self.stream.read_exact(&mut request).expect("the request");
+        self.stream.write_all(answer.as_bytes()).expect("room");
+    }
+
     /// Waits until the library gives it up.
     pub fn wait_for_end(mut self) {
         let mut rest = Vec::new();

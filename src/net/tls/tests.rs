@@ -11,7 +11,7 @@ use rcgen::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::TlsContext;
@@ -272,6 +272,18 @@ async fn the_second_connection_resumes_the_session_of_the_first() {
     let second = server.meet(&context, &client).await.expect("a handshake");
     assert!(!first.contains("session resumed"), "{first}");
     assert!(second.contains("session resumed"), "{second}");
+}
+
+#[tokio::test]
+async fn no_cryptography_is_installed_for_the_whole_process() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    setting.write("ca.pem", &authority.0.pem());
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let server = authority.issue(|_| ());
+    let met = server.meet(&TlsContext::default(), &client).await;
+    assert!(met.is_ok(), "{met:?}");
+    assert!(CryptoProvider::get_default().is_none());
 }
 
 #[tokio::test]
