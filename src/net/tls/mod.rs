@@ -1,8 +1,8 @@
 //! TLS by rustls (RFC 8446, RFC 5246), with the checks that the configuration asks for.
 //!
-//! The cryptography is ring's: it builds with a C compiler alone, where aws-lc-rs wants cmake too, and adds less to the
-//! object that a PBX loads. It is handed to each configuration; nothing is installed for the whole process, which may have a
-//! rustls of its own.
+//! The cryptography is ring's: it has what TLS needs and little more, and builds with a C compiler alone wherever PBXs run.
+//! aws-lc-rs brings the whole of AWS-LC, and wants cmake for some targets. ring is handed to each configuration; nothing is
+//! installed for the whole process, which may have a rustls of its own.
 
 mod explain;
 mod files;
