@@ -23,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::config::Client;
+use tls::Preparing;
 use trail::Trail;
 
 pub use meter::{Link, Meter, Metered};
@@ -179,6 +180,7 @@ async fn attempt(
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
+    let tls = client.uses_tls().then(|| memory.tls.prepare(client));
     let mark = trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
@@ -201,7 +203,7 @@ async fn attempt(
         .map_err(|error| AttemptError::new(Stage::Tcp, error))?;
     configure(&tcp, client).map_err(|error| AttemptError::new(Stage::Tcp, error))?;
 
-    let stream = secure(tcp, client, memory, trail, remote).await;
+    let stream = secure(tcp, client, tls, trail, remote).await;
     let upgraded = match stream {
         Ok(stream) => {
             let mark = trail.enter(Stage::Upgrade, Some(remote));
@@ -240,7 +242,7 @@ fn configure(tcp: &TcpStream, client: &Client) -> io::Result<()> {
 async fn secure(
     mut tcp: TcpStream,
     client: &Client,
-    memory: &Memory,
+    tls: Option<Preparing>,
     trail: &Trail,
     remote: SocketAddr,
 ) -> Result<Stream, AttemptError> {
@@ -253,12 +255,11 @@ async fn secure(
             format!("tunnel to {}:{}", client.uri.host, client.port())
         });
     }
-    if !client.uses_tls() {
+    let Some(tls) = tls else {
         return Ok(Stream::Plain(tcp));
-    }
+    };
     let mark = trail.enter(Stage::Tls, Some(remote));
-    let stream = memory
-        .tls
+    let stream = tls
         .handshake(tcp, client)
         .await
         .map_err(|cause| AttemptError::new(Stage::Tls, cause))?;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -39,53 +39,67 @@ struct Made {
     stamps: Stamps,
 }
 
+/// A configuration that is being looked after, beside whatever else an attempt does meanwhile.
+pub(super) struct Preparing(JoinHandle<Result<Arc<ClientConfig>, String>>);
+
 impl TlsContext {
+    /// Begins to look whether the files have changed, so that this takes no time of its own.
+    pub(super) fn prepare(&self, client: &Client) -> Preparing {
+        let (made, client) = (Arc::clone(&self.0), client.clone());
+        Preparing(tokio::spawn(up_to_date(made, client)))
+    }
+}
+
+/// The configuration, made anew if one of its files has changed.
+async fn up_to_date(
+    made: Arc<Mutex<Option<Made>>>,
+    client: Client,
+) -> Result<Arc<ClientConfig>, String> {
+    // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
+    let mut made = made.lock_owned().await;
+    if let Some(made) = &*made
+        && !files::are_used(&client)
+    {
+        return Ok(Arc::clone(&made.config));
+    }
+    spawn_blocking(move || {
+        let stamps = Stamps::take(&client);
+        if let Some(made) = &*made
+            && made.stamps == stamps
+        {
+            return Ok(Arc::clone(&made.config));
+        }
+        match (configure(&client), &*made) {
+            (Ok(config), _) => {
+                *made = Some(Made {
+                    config: Arc::clone(&config),
+                    stamps,
+                });
+                Ok(config)
+            }
+            // They are being replaced; the next attempt looks again.
+            (Err(_), Some(made)) => Ok(Arc::clone(&made.config)),
+            (Err(error), None) => Err(error),
+        }
+    })
+    .await
+    .map_err(|error| error.to_string())?
+}
+
+impl Preparing {
     /// Shakes hands with the server that `uri` names.
     pub(super) async fn handshake(
-        &self,
+        self,
         tcp: TcpStream,
         client: &Client,
     ) -> Result<TlsStream<TcpStream>, String> {
         let host = &client.uri.host;
         let name = ServerName::try_from(host.clone())
             .map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
-        let connector = TlsConnector::from(self.config(client).await?);
-        explain::with_explanation(connector.connect(name, tcp))
+        let config = self.0.await.map_err(|error| error.to_string())??;
+        explain::with_explanation(TlsConnector::from(config).connect(name, tcp))
             .await
             .map_err(|(error, explanation)| explanation.unwrap_or_else(|| explain::told(&error)))
-    }
-
-    async fn config(&self, client: &Client) -> Result<Arc<ClientConfig>, String> {
-        // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
-        let mut made = Arc::clone(&self.0).lock_owned().await;
-        if let Some(made) = &*made
-            && !files::are_used(client)
-        {
-            return Ok(Arc::clone(&made.config));
-        }
-        let client = client.clone();
-        spawn_blocking(move || {
-            let stamps = Stamps::take(&client);
-            if let Some(made) = &*made
-                && made.stamps == stamps
-            {
-                return Ok(Arc::clone(&made.config));
-            }
-            match (configure(&client), &*made) {
-                (Ok(config), _) => {
-                    *made = Some(Made {
-                        config: Arc::clone(&config),
-                        stamps,
-                    });
-                    Ok(config)
-                }
-                // They are being replaced; the next attempt looks again.
-                (Err(_), Some(made)) => Ok(Arc::clone(&made.config)),
-                (Err(error), None) => Err(error),
-            }
-        })
-        .await
-        .map_err(|error| error.to_string())?
     }
 }
 

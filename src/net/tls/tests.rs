@@ -111,7 +111,7 @@ impl Server {
             }
         });
         let tcp = TcpStream::connect(address).await.expect("a server");
-        let met = match context.handshake(tcp, client).await {
+        let met = match context.prepare(client).handshake(tcp, client).await {
             Ok(mut stream) => {
                 tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0])
                     .await
@@ -302,7 +302,10 @@ async fn an_answer_that_is_not_tls_says_so() {
     });
     let client = Setting::new().client("verify_server_cert=no");
     let tcp = TcpStream::connect(address).await.expect("a server");
-    let met = TlsContext::default().handshake(tcp, &client).await;
+    let met = TlsContext::default()
+        .prepare(&client)
+        .handshake(tcp, &client)
+        .await;
     let text = met.expect_err("a refusal");
     assert!(text.contains("is not TLS"), "{text}");
     server.await.expect("the server ends");
