@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -41,10 +41,7 @@ impl Balancer {
 
     /// As the service of a distribution: a master with one process that works, another one after each reload.
     pub fn service(network: &Network, example: &str, changes: &[(&str, &str)]) -> Self {
-        let service = Self::run(network, example, changes, "-W");
-        // The process that works listens before its master heeds signals.
-        service.wait_for_log("Loading success");
-        service
+        Self::run(network, example, changes, "-W")
     }
 
     fn run(network: &Network, example: &str, changes: &[(&str, &str)], mode: &str) -> Self {
@@ -73,6 +70,7 @@ impl Balancer {
     /// Gives it an order through its runtime socket.
     pub fn order(&self, line: &str) -> String {
         let mut socket = UnixStream::connect(&self.control).expect("the runtime socket");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         socket.write_all(line.as_bytes()).expect("room");
         socket.write_all(b"\n").expect("room");
         let mut answer = String::new();
@@ -101,12 +99,21 @@ impl Balancer {
         table_cell(&table, ' ', &format!("applications/{server}"), field)
     }
 
-    /// Reloads it as `systemctl reload` does, and waits until the next process works.
+    /// Reloads it for the first time, as `systemctl reload` does, and waits until the next process works.
     pub fn reload(&self) {
-        let loaded = || self.daemon.log().matches("Loading success").count();
-        let before = loaded();
-        self.daemon.signal(Signal::SIGUSR2);
-        wait_until(|| loaded() > before);
+        let said = |text: &str| self.daemon.log().matches(text).count();
+        let mut asked = None;
+        wait_until(|| {
+            // The master heeds signals a moment after its process works, and says nothing then.
+            let heeded = said("Reloading HAProxy") > 0;
+            if !heeded
+                && asked.is_none_or(|asked: Instant| asked.elapsed() > Duration::from_secs(2))
+            {
+                self.daemon.signal(Signal::SIGUSR2);
+                asked = Some(Instant::now());
+            }
+            heeded && said("Loading success") > 1
+        });
     }
 
     /// Waits until it has said this.
@@ -125,7 +132,7 @@ fn table_cell(table: &str, between: char, row: &str, column: &str) -> Option<Str
     line.split(between).nth(place).map(str::to_owned)
 }
 
-pub fn wait_until(condition: impl Fn() -> bool) {
+pub fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
         assert!(Instant::now() < deadline, "it did not happen in time");
