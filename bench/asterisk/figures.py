@@ -146,11 +146,14 @@ ALL = [
         "held calls",
         "{held} calls at a time in Stasis, each with a connection of its own",
         """Local channels. The same calls in `Wait()`, without Stasis and connection, are beside them, and are taken
-        away before threads and memory are compared. What is left of threads with ariws is not the library's: Asterisk
-        starts some for each application that is registered, and every per-call connection has one of its own.""",
+        away before threads and memory are compared. Asterisk itself starts two threads for each application that is
+        registered, and every per-call connection has one of its own; its own outbound WebSockets have one more for each
+        connection. The library's threads call Asterisk while calls begin, and end when they are idle for ten
+        seconds.""",
         all_three(held.in_stasis, held.plain),
         [
-            Row("threads", "threads more than before", "", RATE, net=True),
+            Row("threads begun", "threads more, two seconds after the last call has begun", "", RATE, net=True),
+            Row("threads", "the same, twelve seconds later", "", RATE, net=True),
             Row("memory", "memory (PSS) more for each call", "B", AMOUNT, net=True),
             Row("begin", "processor time for the beginning of each call", "s", AMOUNT),
             Row("holding", "processor time a second while all are held", "s", AMOUNT),
@@ -163,9 +166,9 @@ ALL = [
         "SIP calls a second, answered and hung up by the application",
         """SIPp calls for {rate_seconds} s, at twice the rate each time, until a call fails or is not over 5 s after the
         last has begun, and then {rate_halvings} times at the rate half way between the last that went well and the
-        first that did not. Every call has a connection of its own, and every rate an Asterisk. Asterisk itself is the limit:
-        it wakes threads of every registered application whenever an endpoint or a bridge changes, which each call does
-        several times, so that the work for each call grows with the number of those that are under way.""",
+        first that did not. Every call has a connection of its own, and every rate an Asterisk. Asterisk itself is the
+        limit: it wakes threads of every registered application whenever an endpoint or a bridge changes, which each
+        call does several times, so that the work for each call grows with the number of those that are under way.""",
         all_three(rates.in_stasis, rates.plain),
         [Row("calls a second", "highest rate at which every call succeeded", "", RATE)],
         seconds=300,

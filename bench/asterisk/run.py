@@ -45,9 +45,8 @@ class Size:
     events: int
     stalled_events: int
     requests: int
-    # At a time, and for so long.
+    # At a time.
     held: int
-    hold_seconds: int
     # Of calls at each rate.
     rate_seconds: int
     # How often what is between the last rate that went well and the first that did not is halved.
@@ -62,11 +61,10 @@ FULL = Size(
     stalled_events=100000,
     requests=10000,
     held=500,
-    hold_seconds=10,
     rate_seconds=5,
     rate_halvings=2,
 )
-QUICK = replace(FULL, rounds=1, calls=50, requests=5000, held=200, hold_seconds=5, rate_seconds=3, rate_halvings=0)
+QUICK = replace(FULL, rounds=1, calls=50, requests=5000, held=200, rate_seconds=3, rate_halvings=0)
 
 
 def options():
