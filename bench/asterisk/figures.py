@@ -85,14 +85,16 @@ ALL = [
         "dead time, one call at a time",
         "Dead time of a per-call connection, one call at a time",
         """The dialplan notes the time before `Stasis()` and after it, the application when StasisStart comes, which it
-        answers with `POST channels/{{id}}/continue` at once.""",
+        answers with `POST channels/{{id}}/continue` at once. Asterisk's own looks every half second whether the
+        connection is there, and whether the call is over.""",
         both(dead_time.one_at_a_time),
         DEAD_TIME,
     ),
     Figure(
         "dead time, ten calls at a time",
         "The same, ten calls at a time",
-        "All ten begin within a few milliseconds.",
+        """All ten begin at once, so that each waits for what Asterisk, the application and whoever begins them do for the
+        others on these cores.""",
         both(dead_time.many_at_a_time),
         DEAD_TIME,
     ),
@@ -138,7 +140,8 @@ ALL = [
     Figure(
         "ping, 64 at a time",
         "Requests over the websocket, 64 on their way",
-        "The same, with 64 sent ahead of the answers.",
+        """The same, with 64 sent ahead of the answers. Both run the requests of one connection one after the other, as
+        `request_concurrency` has it by default.""",
         both(ping.pipelined),
         REQUESTS,
     ),
