@@ -93,8 +93,8 @@ ALL = [
     Figure(
         "dead time, ten calls at a time",
         "The same, ten calls at a time",
-        """All ten begin at once, so that each waits for what Asterisk, the application and whoever begins them do for the
-        others on these cores.""",
+        """All ten begin at once, so that each waits for what Asterisk, the application and whoever begins them do for
+        the others on these cores.""",
         both(dead_time.many_at_a_time),
         DEAD_TIME,
     ),

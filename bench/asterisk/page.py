@@ -76,12 +76,13 @@ def table(figure, columns, size):
 def render(report, selected):
     machine, size = report["machine"], report["size"]
     rounds = f"{size['rounds']} round{'s' if size['rounds'] > 1 else ''}"
-    busy = ": other work took the cores away, most of all from what wakes threads" if report["load before"] > 2 else ""
+    taken = report["load before"] > machine["cores"] / 2
+    busy = ": other work took the cores away, most of all from what wakes threads" if taken else ""
     head = " ".join(
         f"""Asterisk {report['asterisk']} of Debian, once with its own outbound WebSockets, once with the module and the
         library, in turns: medians of {rounds}, each with a fresh Asterisk. The machine: {machine['cores']} cores of
         {machine['processor']}, {machine['memory']}, Linux {machine['kernel']}; its load before was
-        {report['load before']:.1f}{busy}. PBX, application (a process in Rust) and callers share these cores.""".split()
+        {report['load before']:.1f}{busy}. PBX, application (in Rust) and callers share these cores.""".split()
     )
     tables = [table(figure, report["results"][figure.name], size) for figure in selected]
     return "\n\n".join(["## In one Asterisk", head, *tables])
