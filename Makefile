@@ -8,6 +8,8 @@
 #   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
+#   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
+#   QUICK             for the benchmarks: anything that is not empty makes them short
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +28,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_ASTERISK_FLAGS QUICK
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -122,6 +124,11 @@ asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's As
 network-test: ## TLS, names, proxies, silence and balancing with real servers in networks of their own; as root
 	@scripts/require.sh cargo cc openssl iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
 	@scripts/network-test.sh
+
+.PHONY: bench-asterisk
+bench-asterisk: venv ## Asterisk 22's own outbound WebSockets measured beside ours, into docs/benchmarks.md; QUICK=1 is short
+	@scripts/require.sh cargo cc python binutils sipp debootstrap
+	@scripts/bench-asterisk.sh
 
 .PHONY: valgrind
 valgrind: build minipbx venv ## 20 calls under valgrind

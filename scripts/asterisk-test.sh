@@ -33,18 +33,6 @@ run_cases() {
         </dev/null
 }
 
-# Compiles the module inside a root, for the Asterisk there: usage: build_in_root NAME ROOT
-build_in_root() {
-    local name=$1 root=$2 folder
-    folder=$(mktemp -d "$root/tmp/ariws-module.XXXXXX")
-    temporary+=("$folder")
-    cp -R c_examples/asterisk include "$folder"
-    scripts/asterisk-in-root.sh "$root" make --silent -C "${folder#"$root"}/asterisk" \
-        ARIWS_INCLUDE=../include BUILD=../build module || fail "the module does not compile in $root"
-    mkdir -p "$built/$name"
-    install -m 755 "$folder/build/res_ariws.so" "$built/$name/res_ariws.so"
-}
-
 # The version of the Asterisk in a root, such as 22.10.
 version_in_root() {
     scripts/asterisk-in-root.sh "$1" asterisk -V | sed -n 's/^Asterisk \([0-9]*\.[0-9]*\).*/\1/p'
@@ -53,21 +41,21 @@ version_in_root() {
 test_roots() {
     local name pids=() bullseye forky old new
     ((EUID == 0)) || fail "only root can test in Debian's Asterisks; PREFIX=DIR tests in one that is installed in DIR"
-    temporary=("$(mktemp -d)")
+    temporary=$(mktemp -d)
     # Roots that are being prepared when something else fails are finished: the next run needs them.
-    trap 'wait; rm -rf "${temporary[@]}"' EXIT
+    trap 'wait; rm -rf "$temporary"' EXIT
     for name in bullseye forky; do
-        scripts/asterisk-root.sh "$name" >"${temporary[0]}/$name" &
+        scripts/asterisk-root.sh "$name" >"$temporary/$name" &
         pids+=($!)
     done
     scripts/portable.sh
     wait "${pids[0]}"
     wait "${pids[1]}"
-    bullseye=$(<"${temporary[0]}/bullseye")
-    forky=$(<"${temporary[0]}/forky")
-    build_in_root bullseye "$bullseye"
-    build_in_root forky "$forky"
-    rm -rf "${temporary[@]}"
+    bullseye=$(<"$temporary/bullseye")
+    forky=$(<"$temporary/forky")
+    rm -rf "$temporary"
+    scripts/asterisk-build.sh "$bullseye" c_examples/asterisk res_ariws.so "$built/bullseye"
+    scripts/asterisk-build.sh "$forky" c_examples/asterisk res_ariws.so "$built/forky"
     old=$(version_in_root "$bullseye")
     new=$(version_in_root "$forky")
     run_cases "$target/portable/libariws.so.0" "native-$new=native:$forky" \

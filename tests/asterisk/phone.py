@@ -57,7 +57,9 @@ class Phones:
         process = await asyncio.create_subprocess_exec(
             *("sipp", f"127.0.0.1:{self.port}", "-i", "127.0.0.1", "-p", str(free_port())),
             *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-s", extension, "-d", str(pause)),
-            *("-m", str(count), "-r", str(rate), "-l", str(count), "-nostdin", "-trace_stat", "-stf", str(statistics)),
+            *("-m", str(count), "-r", str(rate), "-l", str(count), "-nostdin"),
+            # Each second, so that one that does not end has told how far it came.
+            *("-trace_stat", "-fd", "1", "-stf", str(statistics)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
