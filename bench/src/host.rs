@@ -13,7 +13,8 @@ pub const SLOW: &str = "slow";
 pub const SLOWNESS: Duration = Duration::from_secs(2);
 /// What every request is answered.
 pub const BODY: &str = r#"{"timestamp":"2026-01-01T00:00:00.000+0000","ping":"pong","asterisk_id":"02:fc:00:00:00:01"}"#;
-const LEVEL_WARNING: i32 = 2;
+/// `ARIWS_LOG_ERROR`: a fault of the configuration, say, without which there is nothing to measure.
+const LEVEL_ERROR: i32 = 1;
 
 /// The host.
 #[derive(Default)]
@@ -29,7 +30,7 @@ impl Host {
     }
 
     pub fn log(&self, level: i32, subject: &str, message: &str) {
-        if level <= LEVEL_WARNING && std::env::var_os("ARIWS_BENCH_LOG").is_some() {
+        if level <= LEVEL_ERROR {
             eprintln!("{subject}: {message}");
         }
     }

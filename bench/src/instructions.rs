@@ -82,7 +82,11 @@ fn compare(check: &Check, addresses: &Addresses) -> Result<()> {
     if grown.is_empty() {
         return Ok(());
     }
-    Err(format!("more than a tenth above what was recorded: {}", grown.join(", ")).into())
+    Err(format!(
+        "more than a tenth above what was recorded: {}",
+        grown.join(", ")
+    )
+    .into())
 }
 
 fn instructions(library: &Path, addresses: &Addresses, task: Task) -> Result<u64> {

@@ -32,7 +32,8 @@ type Load = unsafe extern "C" fn(
     *mut c_char,
     usize,
 ) -> i32;
-type Event = unsafe extern "C" fn(*const ariws_instance, *const c_char, *const c_char, usize) -> i32;
+type Event =
+    unsafe extern "C" fn(*const ariws_instance, *const c_char, *const c_char, usize) -> i32;
 type Complete = unsafe extern "C" fn(
     *const ariws_instance,
     u64,

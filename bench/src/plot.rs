@@ -49,7 +49,10 @@ impl Plot {
             .draw()?;
         for (series, colour) in self.series.iter().zip(COLOURS) {
             chart
-                .draw_series(LineSeries::new(series.points.clone(), colour.stroke_width(2)))?
+                .draw_series(LineSeries::new(
+                    series.points.clone(),
+                    colour.stroke_width(2),
+                ))?
                 .label(series.name)
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2))

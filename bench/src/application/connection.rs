@@ -79,10 +79,11 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     let mut stalls = false;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
     #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
-    let callback = |request: &Request, response: Response| -> std::result::Result<Response, ErrorResponse> {
-        stalls = request.uri().path().contains(STALL);
-        Ok(response)
-    };
+    let callback =
+        |request: &Request, response: Response| -> std::result::Result<Response, ErrorResponse> {
+            stalls = request.uri().path().contains(STALL);
+            Ok(response)
+        };
     let upgrade = tokio_tungstenite::accept_hdr_async_with_config(stream, callback, Some(config));
     let mut websocket = upgrade.await?;
     let opened = now();
@@ -119,7 +120,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let mut asking: Option<Asking> = None;
     let mut heard_event = false;
     loop {
-        let at_once = if stalls { None } else { websocket.next().now_or_never() };
+        let at_once = if stalls {
+            None
+        } else {
+            websocket.next().now_or_never()
+        };
         let frame = match at_once {
             Some(frame) => frame,
             // One write for the answers to all that came in one piece.

@@ -63,7 +63,8 @@ impl Configuration {
         path: &str,
         more: &str,
     ) -> Result<()> {
-        let mut ari = "[general]\nenabled = yes\n[user]\ntype = user\npassword = secret\n".to_owned();
+        let mut ari =
+            "[general]\nenabled = yes\n[user]\ntype = user\npassword = secret\n".to_owned();
         let mut client = String::new();
         for number in 0..connections {
             write!(

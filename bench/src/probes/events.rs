@@ -91,7 +91,7 @@ pub(super) fn calls(
         Side::Library => {
             let path = if stalled { STALL } else { "/ari" };
             // The peer that reads nothing shall stay.
-            let more = "websocket_write_timeout = 60000\n";
+            let more = "write_timeout = 60000\n";
             let address = probe.addresses.plain;
             let configuration = Configuration::persistent_at(address, path, more)?;
             let library = probe.load(&configuration)?;
