@@ -8,6 +8,8 @@
 #   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
+#   BENCH_FLAGS       further options for `make bench`, such as --only events
+#   RECORD            for `make bench`: anything that is not empty records the instructions that are compared later
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +28,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS RECORD QUICK
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -66,7 +68,7 @@ lint-format:
 .PHONY: lint-clippy
 lint-clippy:
 	@scripts/require.sh cargo clippy cc
-	$(CARGO) clippy --all-targets --all-features $(CARGO_FLAGS) -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- -D warnings
 
 .PHONY: lint-documentation
 lint-documentation:
@@ -117,6 +119,11 @@ sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
 	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
+
+.PHONY: bench
+bench: build ## what the library costs, beside bare websockets, into docs/benchmarks.md; QUICK=1 takes two minutes
+	@scripts/require.sh cargo cc binutils valgrind
+	@scripts/bench.sh
 
 .PHONY: valgrind
 valgrind: build minipbx venv ## 20 calls under valgrind

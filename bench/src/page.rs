@@ -68,13 +68,17 @@ fn machine() -> Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     Ok(format!(
         "Commit {}, {}, Linux {}, {cores} cores of {model}.\n",
-        said("git", &["describe", "--always", "--dirty"])?,
-        said("rustc", &["--version"])?,
+        said("git", &["describe", "--always", "--dirty"]),
+        said("rustc", &["--version"]),
         kernel.trim(),
     ))
 }
 
-fn said(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program).args(arguments).output()?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+/// What a program says; the sources may be without a history, and rustc elsewhere.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let said = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    said.ok()
+        .filter(|said| !said.is_empty())
+        .unwrap_or_else(|| format!("of an unknown {program}"))
 }
