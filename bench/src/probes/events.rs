@@ -100,6 +100,7 @@ pub(super) fn calls(
                 library.event(c"app0", event.as_bytes()).map(drop)
             })?;
             // A peer that reads nothing does not notice that this process ends.
+            library.unload(0);
             control.ask(&Command::Fail)?;
             control.ask(&Command::Return)?;
             times
