@@ -10,6 +10,8 @@
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
 #   QUICK             for the benchmarks: anything that is not empty makes them short
+#   BENCH_FLAGS       further options for `make bench`, such as --only events
+#   RECORD            for `make bench`: anything that is not empty records the instructions that are compared later
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +30,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_ASTERISK_FLAGS QUICK
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -68,7 +70,7 @@ lint-format:
 .PHONY: lint-clippy
 lint-clippy:
 	@scripts/require.sh cargo clippy cc
-	$(CARGO) clippy --all-targets --all-features $(CARGO_FLAGS) -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- -D warnings
 
 .PHONY: lint-documentation
 lint-documentation:
@@ -124,6 +126,11 @@ asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's As
 network-test: ## TLS, names, proxies, silence and balancing with real servers in networks of their own; as root
 	@scripts/require.sh cargo cc openssl iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
 	@scripts/network-test.sh
+
+.PHONY: bench
+bench: build ## what the library costs, beside bare websockets, into docs/benchmarks.md; QUICK=1 takes two minutes
+	@scripts/require.sh cargo cc binutils valgrind
+	@scripts/bench.sh
 
 .PHONY: bench-asterisk
 bench-asterisk: venv ## Asterisk 22's own outbound WebSockets measured beside ours, into docs/benchmarks.md; QUICK=1 is short

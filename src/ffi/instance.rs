@@ -1,11 +1,11 @@
 //! Loading, reloading and unloading; the table of live instances.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::guard::{guard, inside_callback};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 
 /// The live instances. A handle is a number from this table in a pointer's clothes, so that a late call with
 /// an old handle finds nothing instead of freed memory.
-static INSTANCES: LazyLock<RwLock<HashMap<usize, Arc<Engine>>>> = LazyLock::new(RwLock::default);
+static INSTANCES: RwLock<BTreeMap<usize, Arc<Engine>>> = RwLock::new(BTreeMap::new());
 static NEXT_HANDLE: AtomicUsize = AtomicUsize::new(1);
 
 /// The engine behind a handle.

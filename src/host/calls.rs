@@ -2,19 +2,29 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{ContextState, Failed, Host, HostRequest, Registration};
+use super::{ContextState, Failed, Host, Registration};
 
-/// Runs the host's callbacks on the runtime's pool of blocking threads.
+/// Runs the host's callbacks where nothing waits for input or output.
 #[derive(Clone)]
 pub struct Calls {
     host: Arc<dyn Host>,
     requests: Arc<Semaphore>,
+    in_place: Arc<Semaphore>,
     running: TaskTracker,
 }
+
+/// Calls that may be made on the threads of tasks at a time. Each makes the runtime take another thread from the pool for
+/// its input and output; they must never be the last ones.
+const IN_PLACE: usize = 64;
+
+/// The right to give requests to the host, until it is dropped.
+pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
 impl Calls {
     /// `requests`: how many ARI requests the host runs at a time. Registrations and the like are not bounded here: there
@@ -23,6 +33,7 @@ impl Calls {
         Self {
             host,
             requests: Arc::new(Semaphore::new(requests)),
+            in_place: Arc::new(Semaphore::new(IN_PLACE)),
             running: TaskTracker::new(),
         }
     }
@@ -82,11 +93,27 @@ impl Calls {
             .unwrap_or(false)
     }
 
-    /// `ari_request`; waits for its turn among all requests.
-    pub async fn ari_request(&self, request: HostRequest) {
+    /// A turn among those who give requests to the host, if one is free.
+    pub fn turn_at_once(&self) -> Option<Turn> {
+        Arc::clone(&self.requests)
+            .try_acquire_owned()
+            .ok()
+            .map(Turn)
+    }
+
+    /// Waits for a turn; they are given in the order in which they were asked for.
+    pub async fn turn(&self) -> Option<Turn> {
         // The semaphore is never closed.
-        let _turn = self.requests.acquire().await;
-        self.run(move |host| host.ari_request(&request)).await;
+        Arc::clone(&self.requests)
+            .acquire_owned()
+            .await
+            .ok()
+            .map(Turn)
+    }
+
+    /// Gives requests to the host on the pool, as long as the turn lasts; does not wait.
+    pub fn give(&self, turn: Turn, requests: impl FnOnce(&dyn Host, Turn) + Send + 'static) {
+        drop(self.begin(move |host| requests(host, turn)));
     }
 
     /// Runs something else that calls the host, such as the end of an asynchronous start.
@@ -94,18 +121,42 @@ impl Calls {
         &self,
         call: impl FnOnce(&dyn Host) -> R + Send + 'static,
     ) -> Option<R> {
-        // Taken before the look at `closed`, so that whoever closes waits for this call or this call sees it.
-        let token = self.running.token();
-        if self.running.is_closed() {
+        if let Some(place) = self.place() {
+            let _token = self.token()?;
+            let outcome = block_in_place(|| call(self.host.as_ref()));
+            drop(place);
+            return Some(outcome);
+        }
+        self.begin(call)?.await.ok()
+    }
+
+    /// A place for a call on the thread of the task that makes it, whose other tasks then move to another thread: sooner done
+    /// than a call on the pool. Elsewhere than on the runtime's own threads there is none.
+    fn place(&self) -> Option<SemaphorePermit<'_>> {
+        let flavor = Handle::try_current().ok()?.runtime_flavor();
+        if flavor != RuntimeFlavor::MultiThread {
             return None;
         }
+        self.in_place.try_acquire().ok()
+    }
+
+    /// Makes whoever closes wait; none once that has begun.
+    fn token(&self) -> Option<TaskTrackerToken> {
+        // Taken before the look at `closed`, so that whoever closes waits for this call or this call sees it.
+        let token = self.running.token();
+        (!self.running.is_closed()).then_some(token)
+    }
+
+    fn begin<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Host) -> R + Send + 'static,
+    ) -> Option<JoinHandle<R>> {
+        let token = self.token()?;
         let host = Arc::clone(&self.host);
-        spawn_blocking(move || {
+        Some(spawn_blocking(move || {
             let _token = token;
             call(host.as_ref())
-        })
-        .await
-        .ok()
+        }))
     }
 
     /// Lets no callback begin any more, and waits until none runs.

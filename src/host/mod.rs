@@ -3,7 +3,7 @@
 mod calls;
 mod log;
 
-pub use calls::Calls;
+pub use calls::{Calls, Turn};
 pub use log::Log;
 
 /// The callbacks of a host. They may block, so they run only where nothing waits for input or output: on the pool of

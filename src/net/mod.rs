@@ -87,8 +87,8 @@ impl AttemptError {
 
 /// An open websocket.
 pub struct Connected {
-    /// The websocket.
-    pub websocket: WebSocketStream<Metered<Stream>>,
+    /// The websocket; boxed, as whoever passes it on has a place for it in its future.
+    pub websocket: Box<WebSocketStream<Metered<Stream>>>,
     /// What has been handed to the kernel.
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
@@ -220,7 +220,7 @@ async fn attempt(
     let (websocket, meter) = upgraded.inspect_err(|_| memory.rotation.failed(remote))?;
     memory.rotation.succeeded(remote);
     Ok(Connected {
-        websocket,
+        websocket: Box::new(websocket),
         meter,
         remote,
     })
@@ -259,8 +259,8 @@ async fn secure(
         return Ok(Stream::Plain(tcp));
     };
     let mark = trail.enter(Stage::Tls, Some(remote));
-    let stream = tls
-        .handshake(tcp, client)
+    // Boxed, so that plain connections, which take the same way, do not have its size.
+    let stream = Box::pin(tls.handshake(tcp, client))
         .await
         .map_err(|cause| AttemptError::new(Stage::Tls, cause))?;
     trail.passed(mark, || tls::describe(&stream, client));

@@ -60,7 +60,9 @@ pub fn complete(
         return json.to_owned();
     };
     let members = members.trim_end();
-    let mut output = String::with_capacity(json.len() + 128);
+    let missing =
+        !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
+    let mut output = String::with_capacity(json.len() + if missing { 128 } else { 0 });
     output.push_str(members);
     let mut separator = if members.ends_with('{') { "" } else { "," };
     let mut add = |name: &str, value: &str| {

@@ -60,6 +60,10 @@ pub(super) fn number(value: &RawValue) -> Option<&str> {
 /// Whether valid JSON can be handed to any host: nested no deeper than [`MAX_DEPTH`], no NUL and no half of a surrogate
 /// pair in its strings. Asterisk's parser refuses all three (recorded), and C strings end at a NUL.
 pub(super) fn is_sound(json: &str) -> bool {
+    let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
+    if !json.contains('\\') && json.as_bytes().iter().filter(opening).count() <= MAX_DEPTH {
+        return true;
+    }
     let mut depth = 0_usize;
     for token in Tokens(json) {
         match token.as_bytes().first() {
@@ -75,8 +79,14 @@ pub(super) fn is_sound(json: &str) -> bool {
     true
 }
 
+/// White space between tokens (RFC 8259 section 2).
+const SPACES: [u8; 4] = *b" \t\n\r";
+
 /// Valid JSON without white space between its tokens.
 pub(super) fn compacted(json: &str) -> Cow<'_, str> {
+    if !json.bytes().any(|byte| SPACES.contains(&byte)) {
+        return Cow::Borrowed(json);
+    }
     let length: usize = Tokens(json).map(str::len).sum();
     if length == json.len() {
         return Cow::Borrowed(json);

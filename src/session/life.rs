@@ -1,5 +1,6 @@
 //! The task that owns a session's connection: it makes it, runs it, and makes it again.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -101,7 +102,12 @@ impl Session {
     ) -> Round {
         self.enter(Phase::Connecting);
         let memory = self.memory();
-        let attempt = net::connect(&settings.client, &self.context().user_agent, &memory);
+        // Larger than all that a connection at rest needs, and given back before it is.
+        let attempt = Box::pin(net::connect(
+            &settings.client,
+            &self.context().user_agent,
+            &memory,
+        ));
         let connected = tokio::select! {
             outcome = attempt => match outcome {
                 Ok(connected) => connected,
@@ -237,13 +243,14 @@ impl Session {
                 format!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
             );
         }
+        let closing = pin!(self.closing(wishes));
         let conversation = wire::run(
             connected.websocket,
             &connected.meter,
             self.outbox(),
             &owner,
             patience,
-            self.closing(wishes),
+            closing,
         );
         tokio::pin!(conversation);
         let ended = tokio::select! {

@@ -4,16 +4,18 @@
 //! is run even if its connection ends before its turn: an application may say "hang up" and leave.
 
 use std::collections::VecDeque;
-use std::panic::AssertUnwindSafe;
+use std::mem::take;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::context::Answer;
 use super::state::Session;
 use super::view::count;
 use crate::config::User;
-use crate::host::HostRequest;
+use crate::host::{Host, HostRequest, Turn};
 use crate::protocol::{self, Request, Response};
 
 /// Requests of one session that may be waiting, running, or answered and not sent. At this many nothing more is read from
@@ -104,68 +106,138 @@ pub(super) async fn receive(session: &Arc<Session>, connection: u64, text: &str)
         place,
     };
     if session.requests().push(job, session.request_concurrency()) {
-        tokio::spawn(run(Arc::clone(session)));
+        begin(Arc::clone(session));
     }
 }
 
-/// A runner: one job after the other until there is none.
-async fn run(session: Arc<Session>) {
-    while let Some(job) = session.requests().next(session.request_concurrency()) {
-        let response = match job.work {
-            Err(response) => Some(response),
-            Ok(request) => {
-                let answer = AssertUnwindSafe(answer(&session, &request)).catch_unwind();
-                answer.await.unwrap_or_else(|_| {
-                    session.context().log.error(
-                        session.id(),
-                        "a request failed inside the library; answered 500",
-                    );
-                    Some(request.answer(500, None, None))
-                })
+/// How long a runner keeps its turn while requests wait: long enough that quick ones are not each handed from thread to
+/// thread, short enough that those of other sessions do not notice.
+const TURN: Duration = Duration::from_millis(1);
+
+/// A runner takes its turn: one job after the other until there is none.
+fn begin(session: Arc<Session>) {
+    let calls = session.context().calls.clone();
+    if let Some(turn) = calls.turn_at_once() {
+        calls.give(turn, |host, turn| run(session, host, turn));
+    } else {
+        tokio::spawn(async move {
+            if let Some(turn) = calls.turn().await {
+                calls.give(turn, |host, turn| run(session, host, turn));
             }
-        };
-        if let Some(response) = response {
-            session.respond(job.connection, &response, job.place);
+        });
+    }
+}
+
+/// On a thread that may block: jobs in order, until there is none, the host has not answered one yet, or others are to have
+/// their turn.
+fn run(session: Arc<Session>, host: &dyn Host, turn: Turn) {
+    let began = Instant::now();
+    while let Some(job) = session.requests().next(session.request_concurrency()) {
+        if let Some(unanswered) = work(&session, host, job) {
+            drop(turn);
+            tokio::spawn(async move {
+                unanswered.wait(&session).await;
+                begin(session);
+            });
+            return;
+        }
+        if began.elapsed() >= TURN {
+            drop(turn);
+            return begin(session);
         }
     }
 }
 
-/// The answer to one request; none if the instance ends before the host has answered.
-async fn answer(session: &Arc<Session>, request: &Request) -> Option<Response> {
+/// A request that the host has, and answers later.
+struct Unanswered {
+    request: Request,
+    answer: oneshot::Receiver<Answer>,
+    connection: u64,
+    place: OwnedSemaphorePermit,
+}
+
+impl Unanswered {
+    async fn wait(self, session: &Session) {
+        // There is none if the instance ends before.
+        if let Ok(answer) = self.answer.await {
+            let response = answered(&self.request, &answer);
+            session.respond(self.connection, &response, self.place);
+        }
+    }
+}
+
+/// Runs a job and answers it, unless the host takes its time.
+fn work(session: &Session, host: &dyn Host, job: Job) -> Option<Unanswered> {
+    let response = match job.work {
+        Err(response) => response,
+        Ok(mut request) => {
+            let asked = catch_unwind(AssertUnwindSafe(|| ask(session, host, &mut request)));
+            match asked {
+                Ok(Asked::Answered(response)) => response,
+                Ok(Asked::Waiting(answer)) => {
+                    return Some(Unanswered {
+                        request,
+                        answer,
+                        connection: job.connection,
+                        place: job.place,
+                    });
+                }
+                Err(_) => {
+                    session.context().log.error(
+                        session.id(),
+                        "a request failed inside the library; answered 500",
+                    );
+                    request.answer(500, None, None)
+                }
+            }
+        }
+    };
+    session.respond(job.connection, &response, job.place);
+    None
+}
+
+/// What became of a request when the host's callback has returned.
+enum Asked {
+    Answered(Response),
+    Waiting(oneshot::Receiver<Answer>),
+}
+
+/// Gives a request to the host, unless the library answers it by itself.
+fn ask(session: &Session, host: &dyn Host, request: &mut Request) -> Asked {
     let connection = session.settings();
     let config = session.context().config();
     // The user is looked up for each request: a reload may have changed or removed it.
     let Some(user) = config.users.get(&connection.local_ari_user) else {
         let body = Some(r#"{"message":"Authentication required"}"#);
-        return Some(request.answer(401, Some("Unauthorized"), body));
+        return Asked::Answered(request.answer(401, Some("Unauthorized"), body));
     };
     if let Some(refusal) = request.refusal(user.read_only) {
-        return Some(refusal);
+        return Asked::Answered(refusal);
     }
-    let context = session.context();
-    let (id, answer) = context.answers.expect();
-    context
-        .calls
-        .ari_request(host_request(session, request, user, id))
-        .await;
-    let answer = answer.await.ok()?;
-    Some(request.answer(
-        answer.status,
-        answer.reason.as_deref(),
-        answer.body.as_deref(),
-    ))
+    let (id, mut answer) = session.context().answers.expect();
+    host.ari_request(&host_request(session, request, user, id));
+    match answer.try_recv() {
+        Ok(answer) => Asked::Answered(answered(request, &answer)),
+        Err(_) => Asked::Waiting(answer),
+    }
 }
 
-fn host_request(session: &Session, request: &Request, user: &User, id: u64) -> HostRequest {
+fn answered(request: &Request, answer: &Answer) -> Response {
+    let reason = answer.reason.as_deref();
+    request.answer(answer.status, reason, answer.body.as_deref())
+}
+
+/// What the answer does not need is the host's.
+fn host_request(session: &Session, request: &mut Request, user: &User, id: u64) -> HostRequest {
     HostRequest {
         id,
         application: session.first_application(),
         session_id: session.id().to_owned(),
         method: request.method.as_str(),
         path: request.path.clone(),
-        parameters: request.parameters.clone(),
-        content_type: request.content_type.clone(),
-        body: request.body.clone(),
+        parameters: take(&mut request.parameters),
+        content_type: request.content_type.take(),
+        body: request.body.take(),
         user: user.name.clone(),
         password: user.password.clone(),
         read_only: user.read_only,

@@ -2,9 +2,11 @@
 //!
 //! Reading and writing are two futures of one task, so that a peer that does not read stops the writing only.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -80,12 +82,12 @@ pub(super) struct Ended {
 
 /// Runs a websocket to its end.
 pub(super) async fn run<S: Link + Send>(
-    websocket: WebSocketStream<Metered<S>>,
+    websocket: Box<WebSocketStream<Metered<S>>>,
     meter: &Meter,
     outbox: &Outbox,
     owner: &(impl Owner + Sync),
     patience: Patience,
-    closing: impl Future<Output = Closing>,
+    mut closing: Pin<&mut impl Future<Output = Closing>>,
 ) -> Ended {
     let (mut sink, mut stream) = websocket.split();
     let shared = Shared {
@@ -99,7 +101,7 @@ pub(super) async fn run<S: Link + Send>(
     let (how, code) = {
         let reading = read(&mut stream, &shared, owner);
         let writing = write(&mut sink, &shared, owner);
-        tokio::pin!(reading, writing, closing);
+        tokio::pin!(reading, writing);
         let mut last_moment: Option<Timer> = None;
         loop {
             tokio::select! {
@@ -116,7 +118,7 @@ pub(super) async fn run<S: Link + Send>(
                     Err(_) if *shared.reading() == Reading::PeerCloses => break reading.await,
                     Err(cause) => break (End::Lost(cause), None),
                 },
-                wish = &mut closing, if last_moment.is_none() => {
+                wish = closing.as_mut(), if last_moment.is_none() => {
                     let latest = match wish {
                         Closing::Now => Timer::now().into_std(),
                         Closing::Drained(latest) => {
@@ -200,6 +202,11 @@ impl Shared<'_> {
         write: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), String> {
         tokio::pin!(write);
+        // Most of them end at once, and need no timer.
+        let at_once = poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
+        if let Poll::Ready(outcome) = at_once {
+            return outcome.map_err(|error| failed(&error).0);
+        }
         loop {
             let before = self.meter.bytes();
             match timeout(self.patience.write_timeout, &mut write).await {
@@ -216,7 +223,7 @@ impl Shared<'_> {
     }
 }
 
-type Sink<S> = SplitSink<WebSocketStream<Metered<S>>, Frame>;
+type Sink<S> = SplitSink<Box<WebSocketStream<Metered<S>>>, Frame>;
 
 /// Writes until it is to close, and the Close.
 async fn write<S: Link>(
@@ -300,7 +307,7 @@ fn probe(delivery: &Delivery, keepalive: Keepalive, now: Timer) -> Result<bool, 
 
 /// Reads until the peer ends the connection, or breaks the protocol: then with the code to close with.
 async fn read<S: Link>(
-    stream: &mut SplitStream<WebSocketStream<Metered<S>>>,
+    stream: &mut SplitStream<Box<WebSocketStream<Metered<S>>>>,
     shared: &Shared<'_>,
     owner: &impl Owner,
 ) -> (End, Option<CloseCode>) {
