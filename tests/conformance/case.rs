@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::certificates::Tls;
+
 /// Configuration files by name; `None` for one that does not exist.
 pub type Files = BTreeMap<String, Option<String>>;
 
@@ -21,6 +23,10 @@ pub struct Case {
     pub observed: Vec<Entry>,
     /// Asterisk's log of what channels did in the dialplan.
     pub dialplan: Vec<(f64, String)>,
+    /// What its servers show and want, if they speak TLS.
+    pub tls: Option<Tls>,
+    /// What a server answers to everything, as the recording does not tell.
+    pub answer: Option<String>,
 }
 
 /// Files that a step wrote.
@@ -106,6 +112,8 @@ pub struct Amendment {
     /// The same for the files that a step wrote, by its words; nothing to replace for the recorded ones.
     #[serde(default)]
     writes: BTreeMap<String, Replacements>,
+    tls: Option<Tls>,
+    answer: Option<String>,
 }
 
 /// Texts and what they are replaced by, by file.
@@ -128,6 +136,8 @@ impl Amendment {
             }
         }
         case.files = replaced(&recorded, &self.before);
+        case.tls = self.tls.clone().or(case.tls.take());
+        case.answer = self.answer.clone().or(case.answer.take());
     }
 }
 

@@ -71,6 +71,9 @@ pub struct Single {
     /// Applications that are not registered from one moment to another, where Asterisk had them.
     #[serde(default)]
     unregistered: Vec<(String, f64, f64)>,
+    /// Texts of which the library's log has each.
+    #[serde(default)]
+    logs: Vec<String>,
     /// A change that has no effect: the beginnings of the words of its step and of the one that takes it back.
     ignores: Option<(String, String)>,
 }
@@ -198,6 +201,15 @@ struct Connection {
     /// It is not made at all.
     #[serde(default)]
     absent: bool,
+    /// Texts to be replaced in its upgrade request.
+    #[serde(default)]
+    request: Vec<(String, String)>,
+    /// It is made, but no upgrade is asked for.
+    #[serde(default)]
+    unasked: bool,
+    /// Requests on it get no answer.
+    #[serde(default)]
+    unanswered: bool,
     /// What is not sent on it.
     #[serde(default)]
     drop: Vec<String>,
@@ -218,6 +230,7 @@ struct Connection {
 impl Single {
     /// Changes the story.
     pub fn apply(&self, story: &mut Story) {
+        story.logs.extend(self.logs.iter().cloned());
         for connection in &self.connections {
             connection.apply(story);
         }
@@ -296,8 +309,13 @@ impl Connection {
             return story.remove_link(index);
         }
         let link = &mut story.links[index];
-        link.items
-            .retain(|(_, item)| !self.drop.contains(&item.summary()));
+        for (old, new) in &self.request {
+            link.request = link.request.take().map(|request| request.replace(old, new));
+        }
+        link.request = link.request.take().filter(|_| !self.unasked);
+        link.items.retain(|(_, item)| {
+            !(self.drop.contains(&item.summary()) || self.unanswered && item.is_answer())
+        });
         for (at, message) in &self.insert {
             let (kind, app) = message.split_once(' ').unwrap_or((message, ""));
             link.items.push(match kind {

@@ -209,6 +209,8 @@ fn assembled(
         steps: steps(&take("steps")),
         observed,
         dialplan: log,
+        tls: None,
+        answer: None,
     })
 }
 

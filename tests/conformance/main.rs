@@ -10,16 +10,19 @@ mod support;
 mod abi;
 mod asterisk;
 mod case;
+mod certificates;
 mod compare;
 mod comparison;
 mod configured;
 mod dialplan;
 mod differences;
+mod flood;
 mod frames;
 mod load;
 mod many_calls;
 mod network;
 mod normal;
+mod peer;
 mod pressure;
 mod refusals;
 mod replay;
@@ -30,6 +33,7 @@ mod saying;
 mod story;
 mod terminal;
 mod timeline;
+mod told;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -83,6 +87,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
             normal::check();
             differences::check();
             comparison::check();
+            frames::check();
             Ok(())
         }),
         Trial::test("runner/comparison_in_the_readme", || {

@@ -9,10 +9,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::flood;
 use super::frames::{self, CLOSE, FINAL, PING, PONG, TEXT};
 use super::normal::keyless;
+use super::peer::{self, Input, Manners};
 use super::story::{Item, Link, member};
 
 /// What a server answers where the recording has no connection to take an answer from.
@@ -22,7 +25,9 @@ pub const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websock
 pub struct Network {
     state: Mutex<State>,
     changed: Condvar,
-    links: Vec<Link>,
+    pub links: Vec<Link>,
+    /// How its servers speak TLS, if they do.
+    tls: Option<Arc<ServerConfig>>,
     /// Connections that the recording does not have behave like the last recorded one on their port.
     begun: bool,
     created: Instant,
@@ -33,6 +38,9 @@ pub struct Network {
 pub struct State {
     /// The connections that the library made, in the order in which they were accepted.
     pub peers: Vec<Peer>,
+    /// The numbers of the events of a flood that have arrived, with the places of their connections.
+    pub flood: Vec<(usize, usize)>,
+    pub manners: Manners,
     servers: BTreeMap<u16, Server>,
 }
 
@@ -63,11 +71,12 @@ struct Server {
 }
 
 impl Network {
-    pub fn new(links: Vec<Link>, begun: bool) -> Arc<Self> {
+    pub fn new(links: Vec<Link>, begun: bool, tls: Option<Arc<ServerConfig>>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             changed: Condvar::new(),
             links,
+            tls,
             begun,
             created: Instant::now(),
         })
@@ -105,7 +114,14 @@ impl Network {
         let thread = thread::spawn(move || {
             while let Ok((stream, _)) = accepting.accept() {
                 let network = Arc::clone(&network);
-                thread::spawn(move || network.serve(recorded, stream));
+                thread::spawn(move || {
+                    let stream = match &network.tls {
+                        Some(config) => peer::plain(stream, Arc::clone(config)),
+                        None => Ok(stream),
+                    };
+                    // Without a stream nothing can be served; the library notices that.
+                    stream.map(|stream| network.serve(recorded, stream))
+                });
             }
         });
         server.listening = Some((listener, thread));
@@ -132,6 +148,8 @@ impl Network {
         for port in ports {
             self.stop_listening(port);
         }
+        self.lock().manners.deaf.clear();
+        self.touch();
         for peer in &self.lock().peers {
             if let Some(stream) = &peer.stream {
                 // Ends its thread, unless that has ended.
@@ -195,6 +213,9 @@ impl Network {
         let _ = stream.set_nodelay(true);
         let index = self.accepted(port, &stream);
         let mut input = stream.as_ref();
+        if self.tls.is_none() && peer::begins_with_tls(&stream).unwrap_or_default() {
+            self.greeted(index, &stream);
+        }
         let served = head(&mut input).and_then(|head| {
             let link = self.asked(index, &head);
             self.answer(index, link, &head, &stream)?;
@@ -284,7 +305,7 @@ impl Network {
                 return Ok(());
             }
             let accepts = answer.starts_with("HTTP/1.1 101");
-            let mut bytes = accepting(&answer, head).into_bytes();
+            let mut bytes = peer::latin1(&accepting(&answer, head));
             if accepts {
                 bytes.extend(&beside);
             }
@@ -298,8 +319,11 @@ impl Network {
     }
 
     fn read(&self, index: usize, stream: &TcpStream) -> io::Result<()> {
-        let mut input = stream;
+        let link = self.lock().peers[index].link;
+        let slow = link.is_some_and(|link| self.links[link].slow);
+        let (mut input, mut output) = (Input { stream, slow }, stream);
         loop {
+            self.listen_to(index);
             let frame = frames::read(&mut input)?;
             if let Some(fault) = frame.fault {
                 self.note(index, Item::Fault(fault.to_owned()));
@@ -309,9 +333,8 @@ impl Network {
                     Ok(text) => self.note(index, Item::text(text)),
                     Err(_) => self.note(index, Item::Fault("a text that is not UTF-8".to_owned())),
                 },
-                // The library's own way to learn what has arrived; Asterisk never pings. A server that has said its last word
-                // still hears the rest.
-                PING => drop(input.write_all(&frames::frame(FINAL | PONG, &frame.payload))),
+                // The library's own way to learn what has arrived; Asterisk never pings.
+                PING => self.pong(index, stream, &frames::frame(FINAL | PONG, &frame.payload)),
                 PONG => self.note(index, Item::Pong(frames::hexadecimal(&frame.payload))),
                 CLOSE => {
                     let code = frame
@@ -320,7 +343,7 @@ impl Network {
                         .map(|code| u16::from_be_bytes(*code));
                     self.note(index, Item::Close(code));
                     if self.answers_close(index) {
-                        input.write_all(&frames::frame(FINAL | CLOSE, &frame.payload))?;
+                        output.write_all(&frames::frame(FINAL | CLOSE, &frame.payload))?;
                         // The server closes first (RFC 6455 section 7.1.1).
                         stream.shutdown(Shutdown::Write)?;
                     }
@@ -344,8 +367,13 @@ impl Network {
         })
     }
 
-    fn note(&self, index: usize, item: Item) {
+    pub fn note(&self, index: usize, item: Item) {
         let mut state = self.lock();
+        if let Some(number) = flood::number(&item) {
+            state.flood.push((index, number));
+            drop(state);
+            return self.touch();
+        }
         if let Item::Event(text) = &item
             && !state.peers[index]
                 .items

@@ -28,7 +28,7 @@ use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
 use super::timeline::{entering, only_shows};
-use super::{abi, terminal};
+use super::{abi, certificates, flood, terminal};
 
 /// The id of the Asterisk that was recorded, and of the host.
 pub const ASTERISK_ID: &str = "02:fc:00:00:00:01";
@@ -40,7 +40,9 @@ const IMPATIENCE: Duration = Duration::from_secs(2);
 
 /// Replays a story; gives the rules that it met, or what is different.
 pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
-    let network = Network::new(story.links.clone(), story.begun);
+    let tls = story.tls.as_ref().map(certificates::server).transpose();
+    let tls = tls.map_err(|error| vec![error])?;
+    let network = Network::new(story.links.clone(), story.begun, tls);
     let asterisk = Asterisk::new(&network);
     let host = asterisk.host();
     let mut replay = Replay {
@@ -121,6 +123,7 @@ impl Replay<'_> {
     fn end(&mut self) -> Vec<String> {
         let mut problems = std::mem::take(&mut self.problems);
         problems.extend(self.asterisk.problems());
+        problems.extend(compare::logs(self.story, &self.host.log()));
         for status in &self.story.statuses {
             let actual = self.asterisk.status(status);
             if actual != status.status {
@@ -147,6 +150,19 @@ impl Replay<'_> {
         }
         match &act.what {
             What::Load => self.load(),
+            What::Unload => {
+                if let Some(library) = self.library.take() {
+                    library.unload(PATIENCE);
+                }
+            }
+            What::Expect(request) => self.asterisk.expect(request),
+            What::Deaf(link, deaf) => self.network.set_deaf(*link, *deaf),
+            What::Flood(count, awaited) => {
+                let Some(library) = &self.library else { return };
+                let files = &self.story.files;
+                let problems = flood::run(&self.network, library, files, *count, *awaited);
+                self.problems.extend(problems);
+            }
             What::End => {
                 if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
                     let clean = self.story.load.is_some_and(|load| load.clean);
@@ -379,13 +395,16 @@ impl Replay<'_> {
             return;
         };
         let mut output = stream.as_ref();
+        if let Some(request) = saying.clone().request() {
+            self.asterisk.expect(request);
+        }
+        self.network.begin_frame(link);
         let said = match saying {
-            Saying::Bytes(bytes) => output.write_all(bytes),
-            Saying::Request(bytes, request) => {
-                self.asterisk.expect(request);
-                output.write_all(bytes)
-            }
-            Saying::Pieces(bytes, size, pause) => bytes.chunks(*size).try_for_each(|piece| {
+            Saying::Bytes(bytes)
+            | Saying::Request(bytes, _)
+            | Saying::Half(bytes)
+            | Saying::Rest(bytes, _) => output.write_all(bytes),
+            Saying::Pieces(bytes, size, pause, _) => bytes.chunks(*size).try_for_each(|piece| {
                 self.network.wait(*pause, |_| false);
                 output.write_all(piece)
             }),
@@ -399,9 +418,12 @@ impl Replay<'_> {
                 self.network.wait(self.patience(), |state| {
                     state.peer(link).is_none_or(|peer| peer.closed)
                 });
-                Ok(())
+                return;
             }
         };
+        if !matches!(saying, Saying::Half(_)) {
+            self.network.end_frame(link, &stream);
+        }
         // A connection that is gone shows in what it has not sent.
         let _ = said;
     }
@@ -429,7 +451,7 @@ impl Replay<'_> {
     }
 
     /// Waits for all that Asterisk did before this moment.
-    fn settle(&self, at: f64) {
+    fn settle(&mut self, at: f64) {
         let links = &self.story.links;
         let settled = self.network.wait(self.patience(), |state| {
             links.iter().enumerate().all(|(index, link)| {
@@ -438,6 +460,10 @@ impl Replay<'_> {
         });
         if !settled {
             self.late.store(true, Ordering::Relaxed);
+            if self.story.in_time {
+                let problem = format!("what was to happen before {at} ms did not");
+                self.problems.push(problem);
+            }
         }
     }
 }

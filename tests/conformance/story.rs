@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::case::Files;
+use super::certificates::Tls;
 use super::dialplan::channel_of;
 use super::{terminal, timeline};
 
@@ -30,6 +31,12 @@ pub struct Story {
     pub load: Option<Load>,
     /// What STASISSTATUS was.
     pub statuses: Vec<Status>,
+    /// What its servers show and want, if they speak TLS.
+    pub tls: Option<Tls>,
+    /// What is expected must have happened before anything else is done, not only at the end.
+    pub in_time: bool,
+    /// Texts of which the library's log must have each.
+    pub logs: Vec<String>,
     /// What the runner cannot replay.
     pub unknown: Vec<String>,
 }
@@ -55,6 +62,8 @@ pub struct Act {
 #[derive(Debug, Clone)]
 pub enum What {
     Load,
+    /// Asterisk ends by itself, or what there is of websockets in it.
+    Unload,
     /// Asterisk is stopped.
     End,
     Listen(u16),
@@ -65,6 +74,12 @@ pub enum What {
     Http(Http),
     /// The application sends something on a connection.
     Say(usize, Saying),
+    /// The application is about to send a request by itself.
+    Expect(Request),
+    /// The application stops reading on a connection, or reads again.
+    Deaf(usize, bool),
+    /// Asterisk has many long events; they are waited for, or only so many of them.
+    Flood(usize, Option<usize>),
     /// Asterisk has an event for an application.
     Event(Event),
     /// A channel enters `Stasis(app)`.
@@ -120,7 +135,11 @@ pub enum Saying {
     /// Frames, written as they are.
     Bytes(Vec<u8>),
     /// The same in pieces of this size, with a pause between them.
-    Pieces(Vec<u8>, usize, Duration),
+    Pieces(Vec<u8>, usize, Duration, Option<Request>),
+    /// The beginning of a frame.
+    Half(Vec<u8>),
+    /// Its end.
+    Rest(Vec<u8>, Option<Request>),
     /// A request: its frame, and what it is about.
     Request(Vec<u8>, Request),
     /// The end of the connection without a Close.
@@ -191,6 +210,8 @@ pub struct Link {
     pub beside: Vec<u8>,
     /// Whether the server answers a Close.
     pub answers_close: bool,
+    /// Whether the server reads it slowly.
+    pub slow: bool,
     /// When Asterisk closed it.
     pub closed: Option<f64>,
 }
@@ -204,12 +225,25 @@ pub enum Item {
     Answer(String),
     /// A Close with its code.
     Close(Option<u16>),
+    /// The beginning of a TLS handshake with a server that does not speak TLS.
+    Hello,
     /// A pong with its payload in hexadecimal.
     Pong(String),
     /// Anything with this summary; only expected, never sent.
     Like(String),
     /// Something that should never be sent.
     Fault(String),
+}
+
+impl Saying {
+    /// The request that it is.
+    pub fn request(&mut self) -> Option<&mut Request> {
+        match self {
+            Self::Request(_, request) => Some(request),
+            Self::Pieces(_, _, _, request) | Self::Rest(_, request) => request.as_mut(),
+            Self::Bytes(_) | Self::Half(_) | Self::Finish | Self::Reset => None,
+        }
+    }
 }
 
 impl Request {
@@ -248,6 +282,7 @@ impl Item {
             }
             Self::Close(Some(code)) => format!("Close {code}"),
             Self::Close(None) => "Close".to_owned(),
+            Self::Hello => "Hello".to_owned(),
             Self::Pong(payload) => format!("Pong {payload}"),
             Self::Like(summary) => summary.clone(),
             Self::Fault(fault) => format!("a fault: {fault}"),
