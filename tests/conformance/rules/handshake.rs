@@ -14,7 +14,7 @@ const CRASHED: &str = "Unable to connect to remote asterisk";
 
 /// In Asterisk `connection_timeout` covers no more than TCP: a server that never answers holds the connection for ever, and one
 /// that answers late is heard. The library gives up and tries again.
-pub fn whole_attempt(story: &mut Story) -> bool {
+pub fn silent_servers(story: &mut Story) -> bool {
     let mut changed = false;
     for index in 0..story.links.len() {
         let Some((timeout, interval)) = story.timing(&story.links[index]) else {

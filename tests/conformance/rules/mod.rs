@@ -59,8 +59,8 @@ pub const RULES: &[Rule] = &[
         apply: requests::password_changes,
     },
     Rule {
-        name: "whole attempt",
-        apply: handshake::whole_attempt,
+        name: "silent servers",
+        apply: handshake::silent_servers,
     },
     Rule {
         name: "first frames",
