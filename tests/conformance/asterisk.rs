@@ -160,9 +160,8 @@ impl Asterisk {
 
     /// Answers a request as Asterisk did.
     fn run(&self, request: &host::Request) {
-        let Some(handle) = self.handle.get().copied() else {
-            return;
-        };
+        // A request may be here before the call that loads the library is over.
+        let handle = *self.handle.wait();
         let mut state = self.lock();
         let recorded = state.recorded(request);
         let answer = match recorded.as_ref().map(|recorded| &recorded.answer) {
