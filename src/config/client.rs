@@ -14,14 +14,11 @@ use super::problem::Problems;
 use super::template::Section;
 use super::uri::{host_and_port, parse};
 use super::{
-    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, Secret, TlsVersion,
-    Uri,
+    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, SHORTEST_INTERVAL,
+    Secret, TlsVersion, Uri,
 };
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
-
-/// The shortest `reconnect_interval`: a shorter one would be a storm.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the times and counts of TCP keepalives may be on Linux (tcp(7)).
 const KEEPALIVE_SECONDS: i64 = 32_767;
