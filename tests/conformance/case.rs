@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::certificates::Tls;
-
 /// Configuration files by name; `None` for one that does not exist.
 pub type Files = BTreeMap<String, Option<String>>;
 
@@ -23,10 +21,33 @@ pub struct Case {
     pub observed: Vec<Entry>,
     /// Asterisk's log of what channels did in the dialplan.
     pub dialplan: Vec<(f64, String)>,
+    /// What it is about, in words.
+    pub about: String,
     /// What its servers show and want, if they speak TLS.
     pub tls: Option<Tls>,
     /// What a server answers to everything, as the recording does not tell.
     pub answer: Option<String>,
+}
+
+/// What a server that speaks TLS shows and wants.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The name of its certificate.
+    pub certificate: String,
+    /// Clients have to show a certificate of the authority.
+    pub demands_certificate: bool,
+}
+
+impl Tls {
+    /// What a recording says of its server: a file, with remarks, and what the case is about.
+    pub fn recorded(certificate: &str, about: &str) -> Option<Self> {
+        let file = certificate.split(' ').next()?;
+        let certificate = file.strip_suffix(".pem")?.to_owned();
+        Some(Self {
+            certificate,
+            demands_certificate: about.contains("demands a client certificate"),
+        })
+    }
 }
 
 /// Files that a step wrote.
@@ -112,7 +133,7 @@ pub struct Amendment {
     /// The same for the files that a step wrote, by its words; nothing to replace for the recorded ones.
     #[serde(default)]
     writes: BTreeMap<String, Replacements>,
-    tls: Option<Tls>,
+    /// What a server answers to everything.
     answer: Option<String>,
 }
 
@@ -136,7 +157,6 @@ impl Amendment {
             }
         }
         case.files = replaced(&recorded, &self.before);
-        case.tls = self.tls.clone().or(case.tls.take());
         case.answer = self.answer.clone().or(case.answer.take());
     }
 }

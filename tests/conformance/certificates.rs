@@ -1,34 +1,33 @@
 //! Certificates for servers that speak TLS: like those of the recording, made anew for each run.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use serde::Deserialize;
 use tempfile::TempDir;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use super::case::Tls;
+
 /// Where the recorder had its files.
 const RECORDED: &str = "/g/tls/";
 
-/// What a server that speaks TLS shows and wants.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Tls {
-    /// `ip` is for 127.0.0.1 and `other` for another name, both from the same authority; `self` has signed itself.
-    certificate: String,
-    /// Clients have to show a certificate of that authority.
-    #[serde(default)]
-    demands_certificate: bool,
-}
+/// The recorder's certificates of servers, all but `self` of its authority: their common names, and the names that they are for.
+const ISSUED: [(&str, &str, &[&str]); 5] = [
+    ("ip", "127.0.0.1", &["127.0.0.1"]),
+    ("cnip", "127.0.0.1", &[]),
+    ("dns", "one.test", &["one.test"]),
+    ("sanonly", "something", &["one.test"]),
+    ("other", "other.example", &["other.example"]),
+];
 
 struct Certificates {
     folder: TempDir,
     authority: CertificateDer<'static>,
-    ip: Identity,
-    other: Identity,
-    itself: Identity,
+    identities: BTreeMap<&'static str, Identity>,
 }
 
 struct Identity {
@@ -48,12 +47,10 @@ pub fn in_use(text: &str) -> String {
 /// The configuration of a server.
 pub fn server(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
     let all = all();
-    let identity = match tls.certificate.as_str() {
-        "ip" => &all.ip,
-        "other" => &all.other,
-        "self" => &all.itself,
-        unknown => return Err(format!("there is no certificate \"{unknown}\"")),
-    };
+    let identity = all
+        .identities
+        .get(tls.certificate.as_str())
+        .ok_or_else(|| format!("there is no certificate \"{}\"", tls.certificate))?;
     let mut roots = RootCertStore::empty();
     roots
         .add(all.authority.clone())
@@ -105,12 +102,14 @@ fn make() -> Result<Certificates, Box<dyn std::error::Error>> {
     let pem = self::parameters("127.0.0.1", &["127.0.0.1"])?
         .self_signed(&key)?
         .pem();
+    let mut identities = BTreeMap::from([("self", Identity { pem, key })]);
+    for (file, name, names) in ISSUED {
+        identities.insert(file, issued(name, names, &issuer)?);
+    }
     Ok(Certificates {
         folder,
         authority: authority.der().clone(),
-        ip: issued("127.0.0.1", &["127.0.0.1"], &issuer)?,
-        other: issued("other.example", &["other.example"], &issuer)?,
-        itself: Identity { pem, key },
+        identities,
     })
 }
 

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::case::Files;
 
+/// `connection_timeout` and `reconnect_interval` where nothing is said.
+pub const DEFAULT_MILLISECONDS: u64 = 500;
+
 /// A connection of `ari.conf` and its websocket client.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {

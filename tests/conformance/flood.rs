@@ -54,6 +54,9 @@ pub fn run(
         None => state.flood.iter().any(is_last),
     });
     let numbers = numbers(&network.lock());
+    if awaited.is_some_and(|awaited| awaited < count) && numbers.len() == count {
+        problems.push("the server was to read slowly, and has read everything".to_owned());
+    }
     if !arrived {
         problems.push(format!("of {count} events {} arrived", numbers.len()));
     }

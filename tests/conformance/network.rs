@@ -1,6 +1,8 @@
 //! The application's servers: they listen when the story says so, answer upgrade requests with the recorded bytes, and note
 //! everything that the library sends.
 
+mod binding;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -14,12 +16,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::flood;
 use super::frames::{self, CLOSE, FINAL, PING, PONG, TEXT};
-use super::normal::keyless;
 use super::peer::{self, Input, Manners};
 use super::story::{Item, Link, member};
 
 /// What a server answers where the recording has no connection to take an answer from.
 pub const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\nSec-WebSocket-Protocol: ari\r\n\r\n";
+
+/// More than fit into the queue of a listener that wants none.
+const IN_A_FULL_QUEUE: usize = 3;
 
 /// All servers of one replay.
 pub struct Network {
@@ -68,6 +72,8 @@ struct Server {
     port: u16,
     _held: Socket,
     listening: Option<(Socket, JoinHandle<()>)>,
+    /// A listener whose queue is full, and what it is full of.
+    full: Vec<Socket>,
 }
 
 impl Network {
@@ -96,6 +102,7 @@ impl Network {
                 port,
                 _held: held,
                 listening: None,
+                full: Vec::new(),
             },
         );
         Ok(port)
@@ -125,6 +132,26 @@ impl Network {
             }
         });
         server.listening = Some((listener, thread));
+        Ok(())
+    }
+
+    /// Listens, but accepts nothing: what comes when the queue is full gets no answer at all.
+    pub fn fall_silent(&self, recorded: u16) -> io::Result<()> {
+        let mut state = self.lock();
+        let Some(server) = state.servers.get_mut(&recorded) else {
+            return Err(io::Error::other(format!("no port stands for {recorded}")));
+        };
+        let listener = socket(server.port)?;
+        listener.listen(0)?;
+        let address = listener.local_addr()?;
+        server.full.push(listener);
+        for _ in 0..IN_A_FULL_QUEUE {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_nonblocking(true)?;
+            // The first is queued, the others get no answer either.
+            let _ = socket.connect(&address);
+            server.full.push(socket);
+        }
         Ok(())
     }
 
@@ -319,9 +346,13 @@ impl Network {
     }
 
     fn read(&self, index: usize, stream: &TcpStream) -> io::Result<()> {
-        let link = self.lock().peers[index].link;
-        let slow = link.is_some_and(|link| self.links[link].slow);
-        let (mut input, mut output) = (Input { stream, slow }, stream);
+        let mut output = stream;
+        let mut input = Input {
+            network: self,
+            index,
+            stream,
+            left: 0,
+        };
         loop {
             self.listen_to(index);
             let frame = frames::read(&mut input)?;
@@ -389,68 +420,18 @@ impl Network {
 }
 
 impl State {
+    /// How many sockets of this process lead to its servers: the library's connections, as far as it has not closed them, and
+    /// what full queues are full of.
+    pub fn open(&self) -> usize {
+        let connections = self.peers.iter().filter(|peer| !peer.closed).count();
+        let full = self.servers.values().map(|server| server.full.len());
+        connections + full.sum::<usize>()
+    }
+
     /// The connection that stands for a recorded one.
     pub fn peer(&self, link: usize) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.link == Some(link))
     }
-
-    /// Finds the recorded connection that a new one stands for: the first on its port that asked for the same. One that has
-    /// not asked yet may stand for one that never did.
-    fn bind(&mut self, index: usize, links: &[Link], head: Option<&str>) {
-        let port = self.peers[index].port;
-        let fits = |link: &&Link| {
-            link.port == port && link.made.is_some() && link.request.is_some() == head.is_some()
-        };
-        let free: Vec<usize> = (0..links.len())
-            .filter(|link| self.peer(*link).is_none() && fits(&&links[*link]))
-            .collect();
-        let asked = |link: &&usize| {
-            let request = links[**link]
-                .request
-                .as_deref()
-                .map(keyless)
-                .unwrap_or_default();
-            identity(&request) == identity(&keyless(head.unwrap_or_default()))
-        };
-        let found = free.iter().find(asked).or(free.first());
-        self.peers[index].link = found.copied();
-    }
-
-    /// Connections that are made at the same time are told apart by the application of their first event.
-    fn recognize(
-        &mut self,
-        index: usize,
-        links: &[Link],
-        application: Option<String>,
-        begun: bool,
-    ) {
-        let fits = |link: usize| links[link].application() == application;
-        if application.is_none() || self.peers[index].link.is_some_and(fits) {
-            return;
-        }
-        let port = self.peers[index].port;
-        let silent = |peer: &Peer| !peer.items.iter().any(|item| matches!(item, Item::Event(_)));
-        let other = (0..links.len()).find(|link| {
-            fits(*link)
-                && (begun || links[*link].port == port)
-                && self.peer(*link).is_none_or(silent)
-        });
-        if let Some(other) = other {
-            let mine = self.peers[index].link;
-            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.link == Some(other)) {
-                peer.link = mine;
-            }
-            self.peers[index].link = Some(other);
-        }
-    }
-}
-
-/// What of a request tells connections apart; the port differs between recording and replay.
-fn identity(request: &str) -> Vec<&str> {
-    request
-        .lines()
-        .filter(|line| !line.starts_with("Host: "))
-        .collect()
 }
 
 fn socket(port: u16) -> io::Result<Socket> {

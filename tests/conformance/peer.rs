@@ -28,6 +28,8 @@ pub struct Manners {
     held: BTreeMap<usize, Vec<u8>>,
     /// Connections on which nothing is read.
     pub deaf: BTreeSet<usize>,
+    /// Those that are read slowly.
+    slow: BTreeSet<usize>,
 }
 
 impl Network {
@@ -75,6 +77,19 @@ impl Network {
         self.touch();
     }
 
+    /// The server reads slowly from now on.
+    pub fn set_slow(&self, link: usize) {
+        let mut state = self.lock();
+        if let Some(index) = state.peers.iter().position(|peer| peer.link == Some(link)) {
+            state.manners.slow.insert(index);
+        }
+    }
+
+    /// The server reads every connection as fast as it can again.
+    pub fn read_quickly(&self) {
+        self.lock().manners.slow.clear();
+    }
+
     /// The library begins with TLS, which the server does not speak. Only some recorders noted it.
     pub fn greeted(&self, index: usize, mut stream: &TcpStream) {
         let link = self.lock().peers[index].link;
@@ -100,19 +115,28 @@ impl Network {
 
 /// Reads from a connection, slowly if it must be.
 pub struct Input<'a> {
+    pub network: &'a Network,
+    /// The place of the connection.
+    pub index: usize,
     pub stream: &'a TcpStream,
-    pub slow: bool,
+    /// How many bytes may be read before the next pause.
+    pub left: usize,
 }
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.slow {
+        if !self.network.lock().manners.slow.contains(&self.index) {
             return self.stream.read(buffer);
         }
-        let (size, pause) = SLOWLY;
-        thread::sleep(pause);
-        let size = size.min(buffer.len());
-        self.stream.read(&mut buffer[..size])
+        if self.left == 0 {
+            let (size, pause) = SLOWLY;
+            thread::sleep(pause);
+            self.left = size;
+        }
+        let most = self.left.min(buffer.len());
+        let read = self.stream.read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
     }
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::case::Files;
-use super::certificates::Tls;
+use super::case::{Files, Tls};
 use super::dialplan::channel_of;
 use super::{terminal, timeline};
 
@@ -33,8 +32,8 @@ pub struct Story {
     pub statuses: Vec<Status>,
     /// What its servers show and want, if they speak TLS.
     pub tls: Option<Tls>,
-    /// What is expected must have happened before anything else is done, not only at the end.
-    pub in_time: bool,
+    /// It is about the library's timeouts: they are as long as they were.
+    pub about_time: bool,
     /// Texts of which the library's log must have each.
     pub logs: Vec<String>,
     /// What the runner cannot replay.
@@ -68,6 +67,8 @@ pub enum What {
     End,
     Listen(u16),
     StopListening(u16),
+    /// Whoever connects to this port gets no answer.
+    Silence(u16),
     Write(Files),
     Reload,
     Command(Command),
@@ -78,6 +79,8 @@ pub enum What {
     Expect(Request),
     /// The application stops reading on a connection, or reads again.
     Deaf(usize, bool),
+    /// The application reads slowly from now on.
+    Slow(usize),
     /// Asterisk has many long events; they are waited for, or only so many of them.
     Flood(usize, Option<usize>),
     /// Asterisk has an event for an application.
@@ -210,8 +213,6 @@ pub struct Link {
     pub beside: Vec<u8>,
     /// Whether the server answers a Close.
     pub answers_close: bool,
-    /// Whether the server reads it slowly.
-    pub slow: bool,
     /// When Asterisk closed it.
     pub closed: Option<f64>,
 }
@@ -303,7 +304,10 @@ impl Story {
             What::Http(http) => http.path.starts_with("events/user/") || self.hangs_up(http),
             _ => false,
         };
-        !self.links.is_empty() || !self.statuses.is_empty() || self.acts.iter().any(shows)
+        !self.links.is_empty()
+            || !self.statuses.is_empty()
+            || !self.logs.is_empty()
+            || self.acts.iter().any(shows)
     }
 
     /// Whether a channel is hung up that enters an application.
@@ -314,13 +318,6 @@ impl Story {
             .any(|act| matches!(&act.what, What::Enter(channel) if hung_up == Some(&channel.id)))
     }
 
-    /// Whether every attempt to connect got an answer from its server.
-    pub fn is_answered(&self) -> bool {
-        self.links
-            .iter()
-            .all(|link| link.made.is_none() || !link.answers.is_empty())
-    }
-
     /// Of a case that was recorded under load only the ends of connections are compared as they were.
     pub fn put_under_load(&mut self, apart: Option<Duration>) {
         let is_reset = |act: &Act| matches!(act.what, What::Say(_, Saying::Reset));
@@ -328,9 +325,19 @@ impl Story {
             apart,
             clean: !self.acts.iter().any(is_reset),
         });
+        // Asterisk crashed when it had made the last connection, or the recording is cut there: the server would have answered
+        // as before, and the library lives.
+        let answered = self.links.iter().rfind(|link| !link.answers.is_empty());
+        let answers = answered.map(|link| link.answers.clone());
         for link in &mut self.links {
             link.items
                 .retain(|(_, item)| matches!(item, Item::Close(_)));
+            if let Some(answers) = &answers
+                && link.request.is_none()
+            {
+                link.answers.clone_from(answers);
+                link.closed = None;
+            }
         }
         self.acts
             .retain(|act| !matches!(act.what, What::Event(_) | What::Http(_)));

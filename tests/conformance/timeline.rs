@@ -41,7 +41,7 @@ pub fn story(case: &Case) -> Story {
         load: None,
         statuses: dialplan::statuses(case),
         tls: case.tls.clone(),
-        in_time: false,
+        about_time: false,
         logs: Vec::new(),
         unknown: Vec::new(),
     };
@@ -110,6 +110,10 @@ fn add_steps(story: &mut Story, case: &Case) {
             let rest = rest.split(',').next()?;
             rest.rsplit(':').next()?.trim().parse().ok()
         };
+        let number = |prefix: &str| -> Option<usize> {
+            let (number, _) = words.strip_prefix(prefix)?.split_once(' ')?;
+            number.parse().ok()
+        };
         if words == "start asterisk" {
             story.add(*at, What::Load);
         } else if let Some(port) = port("server: listen on ") {
@@ -117,11 +121,18 @@ fn add_steps(story: &mut Story, case: &Case) {
             story.add(*at, What::Listen(port));
         } else if let Some(port) = port("server: stop listening on ") {
             story.add(*at, What::StopListening(port));
+        } else if let Some(port) = port("server: accept nothing on ") {
+            story.add(*at, What::Silence(port));
+            story.about_time = true;
         } else if words == "SIGTERM" {
             story.add(*at, What::Unload);
         } else if words.starts_with("server stops reading; ") {
             story.add(*at, What::Deaf(0, true));
             story.add(*at, What::Flood(1500, None));
+        } else if let Some(count) = number("server reads slowly; ") {
+            story.add(*at, What::Slow(0));
+            // As many as the recorded server had read.
+            story.add(*at, What::Flood(count, Some(count / 3)));
         } else if words == "server reads again" {
             story.add(*at, What::Deaf(0, false));
         } else if case.changes.iter().any(|change| change.label == *words)

@@ -4,7 +4,7 @@ use super::case::{Case, Direction, Entry};
 use super::frames;
 use super::network::ACCEPTED;
 use super::rules::made_up;
-use super::story::{Saying, Story, What};
+use super::story::{Saying, Story, What, type_of};
 use super::{certificates, configured, normal};
 
 /// The case with all that it tells.
@@ -14,6 +14,8 @@ pub fn completed(case: &Case) -> Case {
         *text = certificates::in_use(text);
     }
     number(&mut case);
+    act(&mut case);
+    reconnect(&mut case);
     fail(&mut case);
     answer(&mut case);
     order(&mut case.observed);
@@ -76,6 +78,72 @@ fn number(case: &mut Case) {
         case.observed
             .retain(|entry| entry.kind != "tls client hello");
     }
+    case.observed.extend(more);
+}
+
+/// What the server did is told by what the case is about.
+fn act(case: &mut Case) {
+    let time = |words: &str| {
+        let step = case.steps.iter().find(|(_, its)| its == words);
+        step.map(|(t, _)| *t)
+    };
+    let port = normal::ports(&case.files).first().copied();
+    let step = if case.about.starts_with("TCP connect never completes") {
+        let words = port.map(|port| format!("server: accept nothing on 127.0.0.1:{port}"));
+        time("start asterisk").map(|t| t - 0.1).zip(words)
+    } else if case.about.starts_with("server reads slowly ") {
+        let (_, events) = case.about.split_once(" while ").unwrap_or_default();
+        let words = format!("server reads slowly; {events}");
+        time("asterisk fully booted").zip(Some(words))
+    } else {
+        None
+    };
+    case.steps.extend(step);
+}
+
+/// Of many connections only the first were noted.
+fn reconnect(case: &mut Case) {
+    let (count, rest) = case.about.split_once(' ').unwrap_or_default();
+    let Ok(count) = count.parse::<u32>() else {
+        return;
+    };
+    let last = case.observed.iter().filter_map(|entry| entry.conn).max();
+    let Some(last) = last.filter(|_| rest.starts_with("reconnects ")) else {
+        return;
+    };
+    let of = |conn: u32| {
+        case.observed
+            .iter()
+            .filter(move |entry| entry.conn == Some(conn))
+    };
+    let begun = of(last).next().map_or(0.0, Entry::at);
+    let after = case.observed.iter().map(Entry::at);
+    let over = after
+        .filter(|at| *at > begun + 1.0)
+        .fold(f64::NAN, f64::min);
+    // Each is like the first one, without what the application asked there.
+    let asks = |entry: &&Entry| entry.dir == Direction::ToAsterisk && entry.kind == "text";
+    let answered = |entry: &&Entry| type_of(&entry.raw) == "RESTResponse";
+    let one: Vec<Entry> = of(1)
+        .filter(|entry| !asks(entry) && !answered(entry))
+        .cloned()
+        .collect();
+    let apart = (over - begun) / f64::from(count + 1);
+    let mut more = Vec::new();
+    for number in last..=count + 1 {
+        let from = begun + apart * f64::from(number - last);
+        let stays = number > count;
+        let entries = one.iter().filter(|entry| {
+            !(stays && entry.kind.starts_with("tcp-") && entry.kind != "tcp-connect")
+        });
+        let pause = apart / (one.len() + 1) as f64;
+        more.extend(entries.zip(0u32..).map(|(entry, place)| Entry {
+            t: Some(from + pause * f64::from(place)),
+            conn: Some(number),
+            ..entry.clone()
+        }));
+    }
+    case.observed.retain(|entry| entry.conn != Some(last));
     case.observed.extend(more);
 }
 

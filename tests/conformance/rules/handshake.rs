@@ -41,6 +41,7 @@ pub fn silent_servers(story: &mut Story) -> bool {
         story.follow_with(next);
         changed = true;
     }
+    story.about_time |= changed;
     changed
 }
 
@@ -75,7 +76,6 @@ pub fn first_frames(story: &mut Story) -> bool {
             if let Some((when, _)) = story.links[link].items.iter_mut().find(late) {
                 *when = at + 1.0;
                 changed = true;
-                story.in_time = true;
             }
         }
     }
@@ -150,7 +150,6 @@ pub fn frames_in_pieces(story: &mut Story) -> bool {
                 if !item.is_answer() && *when > rest {
                     *when = rest - 1.0;
                     changed = true;
-                    story.in_time = true;
                 }
             }
             continue;
@@ -218,7 +217,7 @@ impl Story {
             .find(|client| client.get("uri").is_some_and(|uri| uri.contains(&port)))?;
         let milliseconds = |name: &str| {
             let given = client.get(name).and_then(|text| text.parse().ok());
-            Duration::from_millis(given.unwrap_or(500))
+            Duration::from_millis(given.unwrap_or(configured::DEFAULT_MILLISECONDS))
         };
         Some((
             milliseconds("connection_timeout"),
