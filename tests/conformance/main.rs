@@ -14,6 +14,7 @@ mod certificates;
 mod compare;
 mod comparison;
 mod configured;
+mod counts;
 mod dialplan;
 mod differences;
 mod flood;
@@ -81,7 +82,22 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     let (table, report) = (Arc::new(table), Arc::new(Report::default()));
     let cases = load::cases(&folder, &amendments)?;
-    let mut trials = vec![
+    let mut trials = own(root);
+    trials.extend(cases.into_iter().map(|case| trial(case, &table, &report)));
+    let conclusion = libtest_mimic::run(arguments, trials);
+    if !arguments.list {
+        report.print(&table);
+    }
+    Ok(conclusion.exit_code())
+}
+
+/// Tests of the runner itself, and of what is written about the cases.
+fn own(root: &'static Path) -> Vec<Trial> {
+    let none = |faults: Vec<String>| match faults.as_slice() {
+        [] => Ok(()),
+        faults => Err(Failed::from(faults.join("\n"))),
+    };
+    vec![
         Trial::test("runner/checks", || {
             normal::check();
             differences::check();
@@ -91,20 +107,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
             sockets::check();
             Ok(())
         }),
-        Trial::test("runner/comparison_in_the_readme", || {
-            let faults = comparison::faults(Path::new(env!("CARGO_MANIFEST_DIR")));
-            match faults.is_empty() {
-                true => Ok(()),
-                false => Err(Failed::from(faults.join("\n"))),
-            }
+        Trial::test("runner/comparison_in_the_readme", move || {
+            none(comparison::faults(root))
         }),
-    ];
-    trials.extend(cases.into_iter().map(|case| trial(case, &table, &report)));
-    let conclusion = libtest_mimic::run(arguments, trials);
-    if !arguments.list {
-        report.print(&table);
-    }
-    Ok(conclusion.exit_code())
+        Trial::test("runner/counts_in_the_readme", move || {
+            none(counts::faults(&root.join("tests/reference"))?)
+        }),
+    ]
 }
 
 /// The test of one case.

@@ -140,6 +140,12 @@ impl Read for Input<'_> {
     }
 }
 
+/// How long a slow reader takes for so many bytes at least.
+pub fn slowly(length: usize) -> Duration {
+    let (size, pause) = SLOWLY;
+    pause.mul_f64((length / size) as f64)
+}
+
 /// Whether a client begins with TLS.
 pub fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0];
