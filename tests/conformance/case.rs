@@ -25,8 +25,6 @@ pub struct Case {
     pub about: String,
     /// What its servers show and want, if they speak TLS.
     pub tls: Option<Tls>,
-    /// What a server answers to everything, as the recording does not tell.
-    pub answer: Option<String>,
 }
 
 /// What a server that speaks TLS shows and wants.
@@ -133,8 +131,6 @@ pub struct Amendment {
     /// The same for the files that a step wrote, by its words; nothing to replace for the recorded ones.
     #[serde(default)]
     writes: BTreeMap<String, Replacements>,
-    /// What a server answers to everything.
-    answer: Option<String>,
 }
 
 /// Texts and what they are replaced by, by file.
@@ -157,7 +153,6 @@ impl Amendment {
             }
         }
         case.files = replaced(&recorded, &self.before);
-        case.answer = self.answer.clone().or(case.answer.take());
     }
 }
 

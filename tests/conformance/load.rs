@@ -218,7 +218,6 @@ fn assembled(
         dialplan: log,
         tls: Tls::recorded(&certificate, &about),
         about,
-        answer: None,
     })
 }
 

@@ -35,10 +35,12 @@ pub fn silent_servers(story: &mut Story) -> bool {
         let link = &mut story.links[index];
         link.items.retain(|(_, item)| *item == Item::Hello);
         link.answers.retain(|(after, _)| *after <= timeout);
+        let port = link.port;
         link.closed = Some(over);
         let again = over + interval.as_secs_f64() * 1000.0;
         let next = link.again(again);
         story.follow_with(next);
+        story.show_down(port, over);
         changed = true;
     }
     story.about_time |= changed;
@@ -223,6 +225,17 @@ impl Story {
             milliseconds("connection_timeout"),
             milliseconds("reconnect_interval"),
         ))
+    }
+
+    /// From a moment on lists of sessions show the connection to a port as one that is down.
+    fn show_down(&mut self, port: u16, from: f64) {
+        let (up, down) = (format!("127.0.0.1:{port}"), "N/A");
+        for act in self.acts.iter_mut().filter(|act| act.at > from) {
+            if let What::Command(command) = &mut act.what {
+                let (up, down) = (format!("{up:<32} Up   "), format!("{down:<32} Down "));
+                command.output = command.output.replace(&up, &down);
+            }
+        }
     }
 
     /// Whether nothing but time ends a connection before a moment.
