@@ -1,7 +1,7 @@
 //! Many long events, for servers that cannot keep up with them: what counts is that they come in order, none twice, and none is
 //! missing that the library has not counted as possibly lost.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::case::Files;
 use super::configured;
@@ -9,11 +9,13 @@ use super::network::{Network, State};
 use super::peer;
 use super::pressure::unconfirmed;
 use super::story::{Item, member};
-use super::support::DEADLINE;
 use super::support::library::Library;
 
 /// About as long as the recorder's.
 const LENGTH: usize = 8000;
+
+/// How long they may take, with the time after which a peer that takes nothing is left.
+const LATEST: Duration = Duration::from_secs(60);
 
 /// An event with its number.
 fn event(number: usize) -> String {
@@ -53,7 +55,7 @@ pub fn run(
     }
     let mut problems = Vec::new();
     let is_last = |(_, number): &(usize, usize)| number + 1 == count;
-    let arrived = network.wait(DEADLINE, |state| match awaited {
+    let arrived = network.wait(LATEST, |state| match awaited {
         Some(awaited) => state.flood.len() >= awaited,
         None => state.flood.iter().any(is_last),
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::configured;
 use crate::frames;
-use crate::story::{Command, Compare, Item, Link, Saying, Story, What};
+use crate::story::{Act, Command, Compare, Item, Link, Saying, Story, What};
 
 use super::applications::made_up;
 use super::requests;
@@ -39,8 +39,11 @@ pub fn silent_servers(story: &mut Story) -> bool {
         link.closed = Some(over);
         let again = over + interval.as_secs_f64() * 1000.0;
         let next = link.again(again);
+        let later = story.links.iter().filter(|link| link.port == port);
+        let later = later.filter_map(|link| link.made);
+        let until = later.filter(|at| *at > made).fold(f64::INFINITY, f64::min);
+        story.show_down(port, over, until);
         story.follow_with(next);
-        story.show_down(port, over);
         changed = true;
     }
     story.about_time |= changed;
@@ -227,10 +230,11 @@ impl Story {
         ))
     }
 
-    /// From a moment on lists of sessions show the connection to a port as one that is down.
-    fn show_down(&mut self, port: u16, from: f64) {
+    /// From one moment to another lists of sessions show the connection to a port as one that is down.
+    fn show_down(&mut self, port: u16, from: f64, until: f64) {
         let (up, down) = (format!("127.0.0.1:{port}"), "N/A");
-        for act in self.acts.iter_mut().filter(|act| act.at > from) {
+        let during = |act: &&mut Act| act.at > from && act.at < until;
+        for act in self.acts.iter_mut().filter(during) {
             if let What::Command(command) = &mut act.what {
                 let (up, down) = (format!("{up:<32} Up   "), format!("{down:<32} Down "));
                 command.output = command.output.replace(&up, &down);
@@ -242,7 +246,7 @@ impl Story {
     fn is_left_alone(&self, index: usize, until: f64) -> bool {
         let link = &self.links[index];
         let ended = link.closed.is_some_and(|closed| closed <= until);
-        let begun = |act: &&super::super::story::Act| link.made.is_some_and(|made| act.at > made);
+        let begun = |act: &&Act| link.made.is_some_and(|made| act.at > made);
         let mut acts = self.acts.iter().filter(begun);
         let disturbed = acts.any(|act| match &act.what {
             What::Say(its, _) => *its == index && act.at <= until,
@@ -291,7 +295,7 @@ impl Story {
 
     /// When channels entered and left applications, as requests over HTTP tell.
     fn stays(&self) -> Vec<(f64, &'static str)> {
-        let stay = |act: &super::super::story::Act| match &act.what {
+        let stay = |act: &Act| match &act.what {
             What::Http(http) if http.path.starts_with("channels") => match http.method.as_str() {
                 "POST" => Some((act.at + 1.0, "StasisStart")),
                 "DELETE" => Some((act.at + 1.0, "StasisEnd")),
