@@ -15,6 +15,9 @@ use super::case::Tls;
 /// Where the recorder had its files.
 const RECORDED: &str = "/g/tls/";
 
+/// What the certificate `self` is for.
+const SELF: &[&str] = &["127.0.0.1"];
+
 /// The recorder's certificates of servers, all but `self` of its authority: their common names, and the names that they are for.
 const ISSUED: [(&str, &str, &[&str]); 5] = [
     ("ip", "127.0.0.1", &["127.0.0.1"]),
@@ -42,6 +45,12 @@ pub fn in_use(text: &str) -> String {
     }
     let folder = all().folder.path().display();
     text.replace(RECORDED, &format!("{folder}/"))
+}
+
+/// The names that a server's certificate is for.
+pub fn names(tls: &Tls) -> &'static [&'static str] {
+    let issued = ISSUED.iter().find(|(file, ..)| *file == tls.certificate);
+    issued.map_or(SELF, |(_, _, names)| names)
 }
 
 /// The configuration of a server.
@@ -99,9 +108,7 @@ fn make() -> Result<Certificates, Box<dyn std::error::Error>> {
         client.pem + &client.key.serialize_pem(),
     )?;
     let key = KeyPair::generate()?;
-    let pem = self::parameters("127.0.0.1", &["127.0.0.1"])?
-        .self_signed(&key)?
-        .pem();
+    let pem = self::parameters(SELF[0], SELF)?.self_signed(&key)?.pem();
     let mut identities = BTreeMap::from([("self", Identity { pem, key })]);
     for (file, name, names) in ISSUED {
         identities.insert(file, issued(name, names, &issuer)?);

@@ -118,7 +118,8 @@ pub fn violation(mut bytes: &[u8]) -> Option<u16> {
         let opcode = first & 0x0f;
         let control = opcode >= CLOSE;
         let long = (second & 0x7f) > 125;
-        if first & 0x70 != 0 || (3..CLOSE).contains(&opcode) || opcode > PONG {
+        let masked = second & 0x80 != 0;
+        if masked || first & 0x70 != 0 || (3..CLOSE).contains(&opcode) || opcode > PONG {
             return PROTOCOL;
         }
         if control && (long || first & FINAL == 0) || opcode == TEXT && open {
@@ -151,6 +152,7 @@ pub fn check() {
     assert_eq!(violation(&text(b"{}")), None);
     assert_eq!(violation(&text(b"\xff")), Some(1007));
     assert_eq!(violation(&frame(FINAL | 3, b"")), Some(1002));
+    assert_eq!(violation(b"\x81\x80\x01\x02\x03\x04"), Some(1002));
     assert_eq!(violation(&frame(FINAL | PING, &[0; 126])), Some(1002));
     assert_eq!(
         violation(&frame(FINAL | CLOSE, &999u16.to_be_bytes())),

@@ -145,6 +145,11 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
             "the results of repeated runs are told in words".to_owned(),
         ));
     }
+    if told::needs_names(case) {
+        return Ok(Outcome::NotApplicable(
+            "the names would have to be in the hosts file of the machine".to_owned(),
+        ));
+    }
     let mut story = timeline::story(case);
     story.logs = table.logs(&case.id());
     if !story.shows_anything() {

@@ -249,10 +249,11 @@ impl Replay<'_> {
             Ok(library) => {
                 self.refusals = Refusals::new(&report, &self.table.refusals, &self.story.files);
                 for (index, link) in self.story.links.iter().enumerate() {
-                    if let Some(rule) = link
-                        .application()
-                        .and_then(|app| self.refusals.rule_of(&app).map(str::to_owned))
-                    {
+                    let rule = match link.application() {
+                        Some(app) => self.refusals.rule_of(&app),
+                        None => self.refusals.rule_of_all(&self.story.files),
+                    };
+                    if let Some(rule) = rule.map(str::to_owned) {
                         self.absent.insert(index);
                         self.met.insert(rule);
                     }

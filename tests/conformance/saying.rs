@@ -12,7 +12,7 @@ pub fn saying(entry: &Entry) -> Result<Option<Saying>, String> {
     let payload =
         || frames::from_hexadecimal(&entry.raw).ok_or(format!("no hexadecimal payload: {kind}"));
     Ok(Some(match kind {
-        "text" | "text (same write)" | "text (same TLS record)" => asking(entry, frames::text),
+        "text" => asking(entry, frames::text),
         "ping" => Saying::Bytes(frames::frame(FINAL | frames::PING, &payload()?)),
         "pong, unsolicited" => Saying::Bytes(frames::frame(FINAL | frames::PONG, &payload()?)),
         "close" => Saying::Bytes(frames::frame(FINAL | frames::CLOSE, &payload()?)),
@@ -39,6 +39,8 @@ pub fn saying(entry: &Entry) -> Result<Option<Saying>, String> {
         }
         _ if kind.contains("then a complete new text frame") => asking(entry, abandoned),
         _ if kind.starts_with("text in 2 fragments with a ping") => asking(entry, with_ping),
+        // Together with what was sent before.
+        _ if kind.starts_with("text (same ") => asking(entry, frames::text),
         _ if kind.starts_with("text in ") => {
             let count = numbers(kind).next().unwrap_or(1).max(1);
             asking(entry, |text| {

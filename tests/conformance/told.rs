@@ -7,6 +7,9 @@ use super::rules::made_up;
 use super::story::{Saying, Story, What, type_of};
 use super::{certificates, configured, normal};
 
+/// The recorder's hosts file, if it had one of its own.
+const HOSTS: &str = "/etc/hosts";
+
 /// The case with all that it tells.
 pub fn completed(case: &Case) -> Case {
     let mut case = case.clone();
@@ -26,6 +29,17 @@ pub fn completed(case: &Case) -> Case {
     case
 }
 
+/// Whether a case was recorded with names that only the recorder's own hosts file had.
+pub fn needs_names(case: &Case) -> bool {
+    let is_local = |uri: &String| {
+        let host = configured::host_of(uri);
+        matches!(host, "127.0.0.1" | "::1" | "localhost")
+    };
+    let clients = configured::sections(&case.files, "websocket_client.conf");
+    let mut uris = clients.iter().filter_map(|(_, client)| client.get("uri"));
+    case.files.keys().any(|name| name.starts_with(HOSTS)) && !uris.all(is_local)
+}
+
 /// Servers that spoke no websocket numbered no connections, and did not note what they heard.
 fn number(case: &mut Case) {
     // Of several servers nobody knows which one it was.
@@ -37,10 +51,11 @@ fn number(case: &mut Case) {
         return;
     };
     let mut number = case.observed.iter().filter_map(|entry| entry.conn).max();
-    let secure = connection
-        .client
-        .get("uri")
-        .is_some_and(|uri| uri.starts_with("wss://"));
+    let says = |name: &str, text: &str| {
+        let value = connection.client.get(name);
+        value.is_some_and(|value| value.starts_with(text))
+    };
+    let secure = says("uri", "wss://") || says("tls_enabled", "yes");
     let answer = case
         .about
         .contains("answers plain HTTP to the TLS hello")

@@ -1,5 +1,6 @@
 //! Answers to the upgrade, and how connections end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::configured;
@@ -214,12 +215,7 @@ pub fn unloading(story: &mut Story) -> bool {
 impl Story {
     /// The timeout and the interval of the client that a connection is made by.
     fn timing(&self, link: &Link) -> Option<(Duration, Duration)> {
-        let port = format!(":{}/", link.port);
-        let clients = configured::connections(&self.files_at(link.made?));
-        let client = clients
-            .iter()
-            .map(|connection| &connection.client)
-            .find(|client| client.get("uri").is_some_and(|uri| uri.contains(&port)))?;
+        let client = self.client(link)?;
         let milliseconds = |name: &str| {
             let given = client.get(name).and_then(|text| text.parse().ok());
             Duration::from_millis(given.unwrap_or(configured::DEFAULT_MILLISECONDS))
@@ -230,16 +226,13 @@ impl Story {
         ))
     }
 
-    /// From one moment to another lists of sessions show the connection to a port as one that is down.
-    fn show_down(&mut self, port: u16, from: f64, until: f64) {
-        let (up, down) = (format!("127.0.0.1:{port}"), "N/A");
-        let during = |act: &&mut Act| act.at > from && act.at < until;
-        for act in self.acts.iter_mut().filter(during) {
-            if let What::Command(command) = &mut act.what {
-                let (up, down) = (format!("{up:<32} Up   "), format!("{down:<32} Down "));
-                command.output = command.output.replace(&up, &down);
-            }
-        }
+    /// The parameters of the client that a connection is made by.
+    pub fn client(&self, link: &Link) -> Option<BTreeMap<String, String>> {
+        let connections = configured::connections(&self.files_at(link.made?));
+        let connection = connections
+            .into_iter()
+            .find(|connection| connection.leads_to(link.port))?;
+        Some(connection.client)
     }
 
     /// Whether nothing but time ends a connection before a moment.

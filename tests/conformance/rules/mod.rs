@@ -9,6 +9,7 @@ mod handshake;
 mod per_call;
 mod reloads;
 mod requests;
+mod upgrades;
 
 pub use applications::{lost_events, made_up};
 pub use per_call::about_channel;
@@ -57,6 +58,14 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "password changes",
         apply: requests::password_changes,
+    },
+    Rule {
+        name: "certificates",
+        apply: upgrades::certificates,
+    },
+    Rule {
+        name: "answers to the upgrade",
+        apply: upgrades::answers,
     },
     Rule {
         name: "silent servers",
