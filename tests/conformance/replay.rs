@@ -177,6 +177,7 @@ impl Replay<'_> {
             What::Unload => {
                 if let Some(library) = self.library.take() {
                     library.unload(PATIENCE);
+                    self.asterisk.unloaded();
                 }
             }
             What::Expect(request) => self.asterisk.expect(request),

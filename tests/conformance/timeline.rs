@@ -203,6 +203,9 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
     match entry.dir {
         Direction::Command => {
             let line = entry.cmd.clone().unwrap_or_default();
+            if line.starts_with("core restart ") {
+                story.add(before_effects(entry, observed) + 2.0 * LATER, What::Load);
+            }
             let what = if is_reload(&line) {
                 What::Reload
             } else if is_unload(&line, &entry.raw) {
@@ -384,7 +387,10 @@ fn is_reload(line: &str) -> bool {
 }
 
 fn is_unload(line: &str, output: &str) -> bool {
-    line.starts_with("core stop ") || output == "Unloaded res_ari.so\n"
+    ["core stop ", "core restart "]
+        .iter()
+        .any(|start| line.starts_with(start))
+        || output == "Unloaded res_ari.so\n"
 }
 
 /// Whether a command changes nothing.

@@ -165,7 +165,11 @@ fn reconnect(case: &mut Case) {
     }
     case.observed.retain(|entry| entry.conn != Some(last));
     case.observed.extend(more);
-    // The library waits for this long each time.
+    shorten_intervals(case);
+}
+
+/// The library waits before each of many connections.
+fn shorten_intervals(case: &mut Case) {
     for text in case.files.values_mut().flatten() {
         let lines = text.split_inclusive('\n').map(|line| match line {
             line if line.starts_with("reconnect_interval") => "reconnect_interval = 10\n",
