@@ -13,16 +13,18 @@ pub fn certificates(story: &mut Story) -> bool {
     let Some(tls) = story.tls.clone() else {
         return false;
     };
-    let refused = |story: &Story, link: &Link| {
-        let client = story.client(link)?;
+    story.refuse_each(true, |story, link| {
+        let Some(client) = story.client(link) else {
+            return false;
+        };
         let says = |name: &str| client.get(name).map_or("", String::as_str);
-        let is_missing = |name: &&str| !says(name).is_empty() && !Path::new(says(name)).exists();
-        let missing = ["ca_list_file", "cert_file", "priv_key_file"].iter();
+        let is_missing = |name| !says(name).is_empty() && !Path::new(says(name)).exists();
         let named = certificates::names(&tls).contains(&host_of(says("uri")));
-        let wrong = says("verify_server_hostname") != "no" && !named;
-        (missing.clone().any(is_missing) || wrong).then_some(())
-    };
-    story.refuse_each(true, |story, link| refused(story, link).is_some())
+        ["ca_list_file", "cert_file", "priv_key_file"]
+            .into_iter()
+            .any(is_missing)
+            || says("verify_server_hostname") != "no" && !named
+    })
 }
 
 /// The library judges an answer as RFC 6455 section 4.1 says.
