@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::keep::Keeper;
+use super::keys;
 use super::object::{Object, sort};
 use super::problem::{Origin, Problems, quoted};
 use super::template::Section;
@@ -73,7 +74,7 @@ pub(super) fn read(
             }
             _ => {
                 connections.read(name, problems, |problems| {
-                    let object = Object::new(section, CONNECTION_KEYS, problems);
+                    let object = Object::new(section, keys::CONNECTION, problems);
                     let places = Places {
                         apps: object.origin("apps").clone(),
                         local_ari_user: object.origin("local_ari_user").clone(),
@@ -104,7 +105,7 @@ fn read_general(
     let general = match sections {
         [] => Some(General::default()),
         [section] => {
-            let mut object = Object::new(section, GENERAL_KEYS, problems);
+            let mut object = Object::new(section, keys::GENERAL, problems);
             let general = General {
                 enabled: object.boolean("enabled", true),
                 pretty: object.boolean("pretty", false),
@@ -133,28 +134,8 @@ fn read_general(
     })
 }
 
-const GENERAL_KEYS: &[&str] = &[
-    "type",
-    "enabled",
-    "pretty",
-    "auth_realm",
-    "allowed_origins",
-    "channelvars",
-    "websocket_write_timeout",
-];
-
-const USER_KEYS: &[&str] = &[
-    "type",
-    "password",
-    "read_only",
-    "password_format",
-    "permit",
-    "deny",
-    "acl",
-];
-
 fn read_user(section: &Section, problems: &mut Problems) -> Option<User> {
-    let mut object = Object::new(section, USER_KEYS, problems);
+    let mut object = Object::new(section, keys::USER, problems);
     let formats = [
         ("plain", PasswordFormat::Plain),
         ("crypt", PasswordFormat::Crypt),
@@ -170,14 +151,6 @@ fn read_user(section: &Section, problems: &mut Problems) -> Option<User> {
     object.wire_text("password");
     object.finish(user)
 }
-
-const CONNECTION_KEYS: &[&str] = &[
-    "type",
-    "websocket_client_id",
-    "apps",
-    "subscribe_all",
-    "local_ari_user",
-];
 
 fn read_connection(mut object: Object<'_>, clients: Option<Clients<'_>>) -> Option<Connection> {
     let websocket_client_id = object.required("websocket_client_id");

@@ -9,19 +9,17 @@ use std::time::Duration;
 
 use super::credentials::{headers, password, protocols};
 use super::keep::Keeper;
+use super::keys;
 use super::object::{Object, sort};
 use super::problem::Problems;
 use super::template::Section;
 use super::uri::{host_and_port, parse};
 use super::{
-    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, Secret, TlsVersion,
-    Uri,
+    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, SHORTEST_INTERVAL,
+    Secret, TlsVersion, Uri,
 };
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
-
-/// The shortest `reconnect_interval`: a shorter one would be a storm.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the times and counts of TCP keepalives may be on Linux (tcp(7)).
 const KEEPALIVE_SECONDS: i64 = 32_767;
@@ -49,51 +47,11 @@ pub(super) fn read(
     clients.into_objects()
 }
 
-const KEYS: &[&str] = &[
-    "type",
-    "uri",
-    "protocols",
-    "username",
-    "password",
-    "password_file",
-    "password_env",
-    "header",
-    "connection_type",
-    "connection_timeout",
-    "reconnect_interval",
-    "max_reconnect_interval",
-    "reconnect_attempts",
-    "tls_enabled",
-    "ca_list_file",
-    "ca_list_path",
-    "cert_file",
-    "priv_key_file",
-    "verify_server_cert",
-    "verify_server_hostname",
-    "tls_min_version",
-    "proxy_host",
-    "proxy_username",
-    "proxy_password",
-    "enable_tcp_keepalives",
-    "tcp_keepalive_time",
-    "tcp_keepalive_interval",
-    "tcp_keepalive_probes",
-    "enable_pingpongs",
-    "pingpong_interval",
-    "pingpong_probes",
-    "write_timeout",
-    "max_message_size",
-    "request_concurrency",
-    "queue_max_bytes",
-    "queue_max_messages",
-    "queue_overflow",
-];
-
 /// Where a password may come from.
 const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
 
 fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> Option<Client> {
-    let mut reader = Object::new(section, KEYS, problems);
+    let mut reader = Object::new(section, keys::CLIENT, problems);
     let object = &mut reader;
     let uri = uri(object);
     let username = object.wire_text("username").to_owned();
@@ -109,7 +67,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
             // RFC 7617 section 2.
             object.warning(
                 "username",
-                "servers take what follows the colon for the password",
+                "servers take what follows the colon for the password; write a name without a colon",
             );
         }
         _ => {}

@@ -14,6 +14,7 @@ mod dialect;
 mod diff;
 mod include;
 mod keep;
+mod keys;
 mod lines;
 mod model;
 mod object;

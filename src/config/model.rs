@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The shortest pause between attempts to connect: a shorter one would be a storm.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Everything that `ari.conf`, `ari_outbound.conf` and `websocket_client.conf` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -192,6 +195,11 @@ impl Client {
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.reconnect_attempts).unwrap_or(0).max(1)
+    }
+
+    /// `reconnect_interval`, but at least the shortest.
+    pub fn interval(&self) -> Duration {
+        self.reconnect_interval.max(SHORTEST_INTERVAL)
     }
 
     /// Whether the connection uses TLS: `wss://` or `tls_enabled = yes`.

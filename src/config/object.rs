@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::dialect::Setting;
+use super::keys;
 use super::lines::Flaw;
 use super::problem::{Origin, Problems, Severity, is_word};
 use super::template::Section;
@@ -62,9 +63,12 @@ impl<'a> Object<'a> {
             true => None,
             false => nearest(&setting.key, known),
         };
-        let message = match nearest {
-            Some(nearest) => format!("there is no such parameter; perhaps {nearest} is meant"),
-            None => "there is no such parameter; remove it".to_owned(),
+        let message = match (keys::place(&setting.key), nearest) {
+            (Some(place), _) => format!("it belongs in {place}; move it there or remove it"),
+            (None, Some(nearest)) => {
+                format!("there is no such parameter; perhaps {nearest} is meant")
+            }
+            (None, None) => "there is no such parameter; remove it".to_owned(),
         };
         self.error_at(&setting.origin, key, message);
     }
@@ -117,7 +121,11 @@ impl<'a> Object<'a> {
     pub(super) fn required(&mut self, key: &str) -> &'a str {
         let text = self.text(key);
         if text.is_empty() {
-            self.error(key, format!("{key} is required; give it a value"));
+            let message = match self.has(key) {
+                true => "it is empty; give it a value".to_owned(),
+                false => format!("it is missing; add {key} = and a value"),
+            };
+            self.error(key, message);
         }
         text
     }
@@ -212,7 +220,7 @@ impl<'a> Object<'a> {
             .find(|(word, _)| word.eq_ignore_ascii_case(text));
         if found.is_none() {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!("this is not possible here; write {}", words.join(" or "));
+            let message = format!("there is no such value; write {}", words.join(" or "));
             self.error(key, message);
         }
         found.map(|(_, value)| *value)

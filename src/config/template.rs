@@ -1,7 +1,7 @@
 //! What is in and after the brackets of a section: `[name](template)`, `[name](!)`, `[name](+)`;
 //! and `+=`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::dialect::{Block, Setting};
 use super::lines::Flaw;
@@ -38,6 +38,8 @@ pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> 
     // The latest section of each name: it is what a template or an addition means.
     let mut latest: HashMap<String, usize> = HashMap::new();
     let mut inherited = 0;
+    // The names that sections have inherited from.
+    let mut used = HashSet::new();
     for Block { header, settings } in blocks {
         let name = header.name.clone();
         let mut template = false;
@@ -54,6 +56,7 @@ pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> 
                     None => "there is no section of this name above to add to; remove the (+)",
                 }
             } else if let Some(source) = latest.get(option).and_then(|at| sections.get(*at)) {
+                used.insert(option.clone());
                 // Once it is too much, it need not be counted any further, either.
                 if inherited <= INHERITED {
                     inherited += source.settings.iter().map(Setting::bytes).sum::<usize>();
@@ -89,6 +92,11 @@ pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> 
         }
     }
     for section in &mut sections {
+        if section.template && !used.contains(&section.name) {
+            let message = "no section inherits from this template, so it has no effect; \
+                           remove the (!), or name it in the brackets of a section";
+            problems.add(section.origin.warning(message).of(&section.name, ""));
+        }
         append(&mut section.settings);
     }
     sections
@@ -111,6 +119,8 @@ fn append(settings: &mut Vec<Setting>) {
                 before.value.push(' ');
                 before.value.push_str(&setting.value);
                 before.appended = true;
+                // What is to be said of it is said where it was added to.
+                before.origin = setting.origin;
                 before.flaw = match before.flaw {
                     Flaw::None => setting.flaw,
                     flaw => flaw,
@@ -162,6 +172,13 @@ mod tests {
         let (sections, _) = read("[t](!)\n[s](t)");
         let templates: Vec<bool> = sections.iter().map(|section| section.template).collect();
         assert_eq!(templates, [true, false]);
+    }
+
+    #[test]
+    fn a_template_that_nothing_inherits_from_is_warned_of() {
+        let (_, problems) = read("[t](!)\na = 1\n[u](!)\n[s](u)");
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("no section inherits"), "{problems:?}");
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl Engine {
                     session.id(),
                     "the session failed inside the library; it begins again",
                 );
-                sleep(session.settings().client.reconnect_interval).await;
+                sleep(session.settings().client.interval()).await;
             }
             engine.table().ended(&session);
         });

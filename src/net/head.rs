@@ -52,7 +52,12 @@ impl Head {
     fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
-        let length = match response.parse(bytes) {
+        // Folded values must be read (RFC 9112 section 5.2), and Asterisk passes over lines that are no fields.
+        let length = match httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
+            .parse_response(&mut response, bytes)
+        {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(error) => return Err(format!("the answer is not HTTP/1: {error}")),
@@ -67,7 +72,7 @@ impl Head {
                 .map(|field| {
                     (
                         field.name.to_owned(),
-                        String::from_utf8_lossy(field.value).trim().to_owned(),
+                        unfolded(&String::from_utf8_lossy(field.value)),
                     )
                 })
                 .collect(),
@@ -90,6 +95,12 @@ impl Head {
             .map(str::trim)
             .filter(|member| !member.is_empty())
     }
+}
+
+/// A value that may go over several lines in one.
+fn unfolded(value: &str) -> String {
+    let lines: Vec<&str> = value.lines().map(str::trim).collect();
+    lines.join(" ").trim().to_owned()
 }
 
 /// "401 Unauthorized".
@@ -138,6 +149,24 @@ mod tests {
             .expect("room");
         let head = Head::read(&mut near).await.expect("a head");
         assert_eq!(head.rest, b"\x81\x00");
+    }
+
+    #[tokio::test]
+    async fn a_folded_value_is_one_line() {
+        let head = read(b"HTTP/1.1 101 Up\r\nA: b,\r\n  c\r\nD: e\r\n\r\n")
+            .await
+            .expect("a head");
+        assert_eq!(head.values("A").collect::<Vec<_>>(), ["b, c"]);
+        assert_eq!(head.values("D").collect::<Vec<_>>(), ["e"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_without_a_colon_is_skipped() {
+        let head = read(b"HTTP/1.1 101 Up\r\nA: b\r\nnonsense\r\nC: d\r\n\r\n")
+            .await
+            .expect("a head");
+        assert_eq!(head.values("A").collect::<Vec<_>>(), ["b"]);
+        assert_eq!(head.values("C").collect::<Vec<_>>(), ["d"]);
     }
 
     #[tokio::test]

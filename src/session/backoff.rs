@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Client;
-
-/// Shorter intervals would be a storm.
-const SHORTEST: Duration = Duration::from_millis(10);
+use crate::config::{Client, SHORTEST_INTERVAL};
 
 /// The pause before attempt number `failures + 1`: `reconnect_interval`, or, with `max_reconnect_interval`, a random part
 /// of an interval that doubles with each failure ("full jitter"), so that many hosts which lost one server do not return
@@ -15,7 +12,9 @@ pub(super) fn pause(client: &Client, failures: u32, random: f64) -> Duration {
     if client.max_reconnect_interval.is_none() {
         return longest;
     }
-    longest.mul_f64(random.clamp(0.0, 1.0)).max(SHORTEST)
+    longest
+        .mul_f64(random.clamp(0.0, 1.0))
+        .max(SHORTEST_INTERVAL)
 }
 
 /// How long a connection must have been up for its loss not to count as one more failure: the longest pause that led to it,
@@ -25,7 +24,7 @@ pub(super) fn steady(client: &Client, failures: u32) -> Duration {
 }
 
 fn longest_pause(client: &Client, failures: u32) -> Duration {
-    let interval = client.reconnect_interval.max(SHORTEST);
+    let interval = client.interval();
     let Some(longest) = client.max_reconnect_interval else {
         return interval;
     };
@@ -88,10 +87,10 @@ mod tests {
     #[test]
     fn no_pause_is_shorter_than_the_shortest() {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
-        assert_eq!(pause(&client, 1, 0.0), SHORTEST);
+        assert_eq!(pause(&client, 1, 0.0), SHORTEST_INTERVAL);
         assert_eq!(
             pause(&self::client("reconnect_interval = 0"), 1, 0.5),
-            SHORTEST
+            SHORTEST_INTERVAL
         );
     }
 }

@@ -86,7 +86,7 @@ impl Session {
         if !due {
             return;
         }
-        let interval = client.reconnect_interval.as_millis();
+        let interval = client.interval().as_millis();
         let next = match client.max_reconnect_interval {
             None => format!("every {interval} ms"),
             Some(longest) => format!("after {interval} to {} ms", longest.as_millis()),

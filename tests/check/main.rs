@@ -123,7 +123,7 @@ fn a_client_that_no_connection_uses_is_named() {
     assert_eq!(
         text,
         "bots: persistent ws://localhost/, applications voicebot\n\
-         spare: a websocket client that no connection uses\n"
+         spare: a websocket client; no connection above uses it\n"
     );
     assert_eq!(status, 0);
 }

@@ -105,7 +105,7 @@ fn a_user_and_a_connection_may_have_one_name() {
 #[test]
 fn a_template_is_no_object() {
     let ari = format!("{ARI}[t](!)\ntype = user\npassword = x\n[general](!)\nfoo = bar\n");
-    assert_eq!(config(&ari, CLIENT).users.len(), 1);
+    assert_eq!(reading(&ari, CLIENT).config.users.len(), 1);
 }
 
 #[test]
@@ -126,6 +126,14 @@ fn an_unknown_key_rejects_its_object_and_names_the_nearest() {
     assert_eq!(
         connection_errors("foo = x")[0].message,
         "there is no such parameter; remove it"
+    );
+}
+
+#[test]
+fn a_key_of_another_type_is_sent_where_it_belongs() {
+    assert_eq!(
+        connection_errors("uri = x")[0].message,
+        "it belongs in a section with type = websocket_client; move it there or remove it"
     );
 }
 

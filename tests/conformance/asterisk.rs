@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CANCELLED;
@@ -19,7 +19,8 @@ use super::support::library::{Handle, Started};
 
 /// The host.
 pub struct Asterisk {
-    handle: OnceLock<Handle>,
+    /// The library, while it is loaded.
+    handle: Mutex<Option<Handle>>,
     network: Arc<Network>,
     state: Mutex<State>,
 }
@@ -69,7 +70,7 @@ struct Inbound {
 impl Asterisk {
     pub fn new(network: &Arc<Network>) -> Arc<Self> {
         Arc::new(Self {
-            handle: OnceLock::new(),
+            handle: Mutex::default(),
             network: Arc::clone(network),
             state: Mutex::default(),
         })
@@ -83,8 +84,21 @@ impl Asterisk {
 
     /// The library is loaded.
     pub fn loaded(&self, handle: Handle) {
-        // A story loads once.
-        let _ = self.handle.set(handle);
+        self.set_handle(Some(handle));
+    }
+
+    /// It is not any more.
+    pub fn unloaded(&self) {
+        self.set_handle(None);
+    }
+
+    fn set_handle(&self, handle: Option<Handle>) {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+        self.network.touch();
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What went wrong so far.
@@ -144,7 +158,7 @@ impl Asterisk {
 
     /// Whoever has registered an application hears that somebody else does so now.
     fn tell_replaced(&self, app: &str) {
-        if let Some(handle) = self.handle.get() {
+        if let Some(handle) = self.handle() {
             let event = json!({
                 "type": "ApplicationReplaced",
                 "timestamp": "2026-11-23T00:00:00.000+0000",
@@ -160,9 +174,9 @@ impl Asterisk {
 
     /// Answers a request as Asterisk did.
     fn run(&self, request: &host::Request) {
-        let Some(handle) = self.handle.get().copied() else {
-            return;
-        };
+        // A request may be here before the call that loads the library is over.
+        self.network.wait(DEADLINE, |_| self.handle().is_some());
+        let Some(handle) = self.handle() else { return };
         let mut state = self.lock();
         let recorded = state.recorded(request);
         let answer = match recorded.as_ref().map(|recorded| &recorded.answer) {
@@ -299,8 +313,8 @@ impl Asterisk {
         }
         state.forget(application);
         drop(state);
-        if let Some(handle) = self.handle.get() {
-            abi::stasis_end(*handle, application, channel);
+        if let Some(handle) = self.handle() {
+            abi::stasis_end(handle, application, channel);
         }
     }
 
@@ -319,7 +333,7 @@ impl Asterisk {
 
     /// An application connects to Asterisk and takes its applications from whoever had them.
     pub fn inbound(&self, host: &Host, name: &str, id: &str, address: &str, apps: &[String]) {
-        let Some(handle) = self.handle.get().copied() else {
+        let Some(handle) = self.handle() else {
             return;
         };
         for app in apps {
@@ -353,8 +367,8 @@ impl Asterisk {
             host.set_registered(app, false);
         }
         drop(state);
-        if let Some(handle) = self.handle.get() {
-            abi::inbound_closed(*handle, &inbound.id);
+        if let Some(handle) = self.handle() {
+            abi::inbound_closed(handle, &inbound.id);
         }
     }
 

@@ -21,6 +21,31 @@ pub struct Case {
     pub observed: Vec<Entry>,
     /// Asterisk's log of what channels did in the dialplan.
     pub dialplan: Vec<(f64, String)>,
+    /// What it is about, in words.
+    pub about: String,
+    /// What its servers show and want, if they speak TLS.
+    pub tls: Option<Tls>,
+}
+
+/// What a server that speaks TLS shows and wants.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The name of its certificate.
+    pub certificate: String,
+    /// Clients have to show a certificate of the authority.
+    pub demands_certificate: bool,
+}
+
+impl Tls {
+    /// What a recording says of its server: a file, with remarks, and what the case is about.
+    pub fn recorded(certificate: &str, about: &str) -> Option<Self> {
+        let file = certificate.split(' ').next()?;
+        let certificate = file.strip_suffix(".pem")?.to_owned();
+        Some(Self {
+            certificate,
+            demands_certificate: about.contains("demands a client certificate"),
+        })
+    }
 }
 
 /// Files that a step wrote.

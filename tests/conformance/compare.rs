@@ -105,6 +105,15 @@ fn under_load(story: &Story, load: Load, state: &State) -> Vec<String> {
     problems
 }
 
+/// What the log must have and has not.
+pub fn logs(story: &Story, log: &[String]) -> Vec<String> {
+    let texts = story.logs.iter();
+    let missing = texts.filter(|text| !log.iter().any(|line| line.contains(text.as_str())));
+    missing
+        .map(|text| format!("the log does not have \"{text}\""))
+        .collect()
+}
+
 /// Whether a connection is one more attempt where the recording ends with attempts that fail.
 fn is_retry(peer: &Peer, links: &[Link]) -> bool {
     let last = links.iter().rfind(|link| link.port == peer.port);
@@ -157,6 +166,7 @@ fn shown(item: &Item) -> String {
         Item::Event(text) | Item::Answer(text) => timeless(text),
         Item::Close(Some(code)) => format!("Close {code}"),
         Item::Close(None) => "Close without a code".to_owned(),
+        Item::Hello => "the beginning of a TLS handshake".to_owned(),
         Item::Pong(payload) => format!("Pong {payload}"),
         Item::Like(summary) => summary.clone(),
         Item::Fault(fault) => format!("a fault: {fault}"),

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::case::Files;
 
+/// `connection_timeout` and `reconnect_interval` where nothing is said.
+pub const DEFAULT_MILLISECONDS: u64 = 500;
+
 /// A connection of `ari.conf` and its websocket client.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
@@ -37,6 +40,25 @@ pub fn connections(files: &Files) -> Vec<Connection> {
             })
         })
         .collect()
+}
+
+impl Connection {
+    /// Whether its client connects to this port.
+    pub fn leads_to(&self, port: u16) -> bool {
+        let port = format!(":{port}");
+        let uri = self.client.get("uri").map_or("", String::as_str);
+        let after = uri.split_once(&port).map(|(_, after)| after);
+        after.is_some_and(|after| !after.starts_with(|next: char| next.is_ascii_digit()))
+    }
+}
+
+/// The host of a URI, without brackets.
+pub fn host_of(uri: &str) -> &str {
+    let (_, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, _) = host.rsplit_once(':').unwrap_or((host, ""));
+    host.trim_matches(['[', ']'])
 }
 
 /// An application without blanks and quotes around it.

@@ -31,6 +31,9 @@ pub struct Table {
     /// Cases that tell of many calls in words.
     #[serde(default)]
     many_calls: Vec<ManyCalls>,
+    /// Texts that the library's log must have, where there is nothing else to compare or where the log says what is different.
+    #[serde(default)]
+    logs: Vec<Logs>,
     /// Cases that cannot be replayed.
     #[serde(default)]
     not_applicable: Vec<NotApplicable>,
@@ -106,6 +109,13 @@ pub struct Said {
     pub heading: String,
 }
 
+/// Texts of which the library's log has each in these cases.
+#[derive(Debug, Clone, Deserialize)]
+struct Logs {
+    cases: Vec<String>,
+    texts: Vec<String>,
+}
+
 /// Cases that cannot be replayed, and why.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NotApplicable {
@@ -130,6 +140,7 @@ impl Table {
             table.cases.extend(more.cases);
             table.under_load.extend(more.under_load);
             table.many_calls.extend(more.many_calls);
+            table.logs.extend(more.logs);
             table.not_applicable.extend(more.not_applicable);
         }
         table.check(root)?;
@@ -180,6 +191,15 @@ impl Table {
             .find(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)))
     }
 
+    /// What the library's log must have in a case.
+    pub fn logs(&self, case: &str) -> Vec<String> {
+        let entries = self
+            .logs
+            .iter()
+            .filter(|entry| entry.cases.iter().any(|pattern| fits(pattern, case)));
+        entries.flat_map(|entry| entry.texts.clone()).collect()
+    }
+
     /// Why a case cannot be replayed, if it cannot.
     pub fn not_applicable(&self, case: &str) -> Option<&str> {
         let entry = self
@@ -198,6 +218,12 @@ struct Connection {
     /// It is not made at all.
     #[serde(default)]
     absent: bool,
+    /// Texts to be replaced in its upgrade request.
+    #[serde(default)]
+    request: Vec<(String, String)>,
+    /// It is made, but no upgrade is asked for, so that nothing can be said on it.
+    #[serde(default)]
+    unasked: bool,
     /// What is not sent on it.
     #[serde(default)]
     drop: Vec<String>,
@@ -206,9 +232,6 @@ struct Connection {
     insert: Vec<(f64, String)>,
     /// When it is made, and to which port, if Asterisk did not make it.
     made: Option<(f64, u16)>,
-    /// Its server never answers.
-    #[serde(default)]
-    silent: bool,
     /// What is sent on it besides answers, such as `ApplicationRegistered app1` and `Close 1000`.
     messages: Option<Vec<String>>,
     /// Whether the library closes it.
@@ -280,11 +303,7 @@ impl Connection {
                 port,
                 made: Some(at),
                 request: Some(String::new()),
-                answers: if self.silent {
-                    Vec::new()
-                } else {
-                    vec![(Duration::ZERO, ACCEPTED.to_owned())]
-                },
+                answers: vec![(Duration::ZERO, ACCEPTED.to_owned())],
                 ..Link::default()
             });
             story.ports.insert(port);
@@ -296,6 +315,16 @@ impl Connection {
             return story.remove_link(index);
         }
         let link = &mut story.links[index];
+        for (old, new) in &self.request {
+            link.request = link.request.take().map(|request| request.replace(old, new));
+        }
+        if self.unasked {
+            link.request = None;
+            link.items.retain(|(_, item)| !item.is_answer());
+            story
+                .acts
+                .retain(|act| !matches!(&act.what, What::Say(its, _) if *its == index));
+        }
         link.items
             .retain(|(_, item)| !self.drop.contains(&item.summary()));
         for (at, message) in &self.insert {

@@ -109,3 +109,62 @@ pub fn from_hexadecimal(digits: &str) -> Option<Vec<u8>> {
     let whole = digits.len().is_multiple_of(2);
     whole.then(|| digits.chunks(2).map(pair).collect())?
 }
+
+/// With which code a client closes when a server sends these frames, if they break the protocol (RFC 6455 sections 5 and 7.4).
+pub fn violation(mut bytes: &[u8]) -> Option<u16> {
+    const PROTOCOL: Option<u16> = Some(1002);
+    let mut open = false;
+    while let Some([first, second]) = bytes.first_chunk().copied() {
+        let opcode = first & 0x0f;
+        let control = opcode >= CLOSE;
+        let long = (second & 0x7f) > 125;
+        let masked = second & 0x80 != 0;
+        if masked || first & 0x70 != 0 || (3..CLOSE).contains(&opcode) || opcode > PONG {
+            return PROTOCOL;
+        }
+        if control && (long || first & FINAL == 0) || opcode == TEXT && open {
+            return PROTOCOL;
+        }
+        let frame = read(&mut bytes).ok()?;
+        match (opcode, frame.payload.as_slice()) {
+            (CLOSE, []) => {}
+            (CLOSE, [high, low, ..]) => {
+                let code = u16::from_be_bytes([*high, *low]);
+                if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                    return PROTOCOL;
+                }
+            }
+            (CLOSE, _) => return PROTOCOL,
+            (TEXT, text) if first & FINAL != 0 && std::str::from_utf8(text).is_err() => {
+                return Some(1007);
+            }
+            _ => {}
+        }
+        if !control {
+            open = first & FINAL == 0;
+        }
+    }
+    None
+}
+
+/// What the tests of the runner itself check.
+pub fn check() {
+    assert_eq!(violation(&text(b"{}")), None);
+    assert_eq!(violation(&text(b"\xff")), Some(1007));
+    assert_eq!(violation(&frame(FINAL | 3, b"")), Some(1002));
+    assert_eq!(violation(b"\x81\x80\x01\x02\x03\x04"), Some(1002));
+    assert_eq!(violation(&frame(FINAL | PING, &[0; 126])), Some(1002));
+    assert_eq!(
+        violation(&frame(FINAL | CLOSE, &999u16.to_be_bytes())),
+        Some(1002)
+    );
+    assert_eq!(
+        violation(&frame(FINAL | CLOSE, &1000u16.to_be_bytes())),
+        None
+    );
+    assert_eq!(violation(&fragments(b"abcd", 2).concat()), None);
+    assert_eq!(
+        violation(&[frame(TEXT, b"a"), text(b"b")].concat()),
+        Some(1002)
+    );
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::case::{Amendment, Case, Direction, Entry};
+use super::case::{Amendment, Case, Direction, Entry, Tls};
 
 /// A case, or why it cannot be read.
 pub type Loaded = Result<Case, Unreadable>;
@@ -200,15 +200,24 @@ fn assembled(
         Value::Null => Value::Array(Vec::new()),
         changes => changes,
     };
+    let (files, changes) = (
+        serde_json::from_value(files),
+        serde_json::from_value(changes),
+    );
+    let steps = steps(&take("steps"));
+    let mut words = |member: &str| take(member).as_str().unwrap_or_default().to_owned();
+    let (about, certificate) = (words("what"), words("server_certificate"));
     name_accepts(&mut observed);
     Ok(Case {
         area: area.to_owned(),
         name: name.to_owned(),
-        files: serde_json::from_value(files).map_err(|error| error.to_string())?,
-        changes: serde_json::from_value(changes).map_err(|error| error.to_string())?,
-        steps: steps(&take("steps")),
+        files: files.map_err(|error| error.to_string())?,
+        changes: changes.map_err(|error| error.to_string())?,
+        steps,
         observed,
         dialplan: log,
+        tls: Tls::recorded(&certificate, &about),
+        about,
     })
 }
 

@@ -10,16 +10,21 @@ mod support;
 mod abi;
 mod asterisk;
 mod case;
+mod certificates;
 mod compare;
 mod comparison;
 mod configured;
+mod counts;
 mod dialplan;
 mod differences;
+mod flood;
 mod frames;
 mod load;
 mod many_calls;
 mod network;
 mod normal;
+mod patience;
+mod peer;
 mod pressure;
 mod refusals;
 mod replay;
@@ -27,9 +32,11 @@ mod report;
 mod requests;
 mod rules;
 mod saying;
+mod sockets;
 mod story;
 mod terminal;
 mod timeline;
+mod told;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -37,17 +44,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use case::{Amendment, Case};
+use case::{Amendment, Case, Entry};
 use differences::Table;
 use libtest_mimic::{Arguments, Failed, Trial};
 use load::Loaded;
 use report::{Outcome, Report};
-use story::Story;
 
 /// Cases that run at a time: most of them wait for a timer of the library's most of the time.
 const AT_A_TIME: usize = 16;
-/// Times that a case is replayed whose servers are too busy.
-const TRIES: usize = 3;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -78,27 +82,38 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
     let (table, report) = (Arc::new(table), Arc::new(Report::default()));
     let cases = load::cases(&folder, &amendments)?;
-    let mut trials = vec![
-        Trial::test("runner/checks", || {
-            normal::check();
-            differences::check();
-            comparison::check();
-            Ok(())
-        }),
-        Trial::test("runner/comparison_in_the_readme", || {
-            let faults = comparison::faults(Path::new(env!("CARGO_MANIFEST_DIR")));
-            match faults.is_empty() {
-                true => Ok(()),
-                false => Err(Failed::from(faults.join("\n"))),
-            }
-        }),
-    ];
+    let mut trials = own(root);
     trials.extend(cases.into_iter().map(|case| trial(case, &table, &report)));
     let conclusion = libtest_mimic::run(arguments, trials);
     if !arguments.list {
         report.print(&table);
     }
     Ok(conclusion.exit_code())
+}
+
+/// Tests of the runner itself, and of what is written about the cases.
+fn own(root: &'static Path) -> Vec<Trial> {
+    let none = |faults: Vec<String>| match faults.as_slice() {
+        [] => Ok(()),
+        faults => Err(Failed::from(faults.join("\n"))),
+    };
+    vec![
+        Trial::test("runner/checks", || {
+            normal::check();
+            differences::check();
+            comparison::check();
+            frames::check();
+            patience::check();
+            sockets::check();
+            Ok(())
+        }),
+        Trial::test("runner/comparison_in_the_readme", move || {
+            none(comparison::faults(root))
+        }),
+        Trial::test("runner/counts_in_the_readme", move || {
+            none(counts::faults(&root.join("tests/reference"))?)
+        }),
+    ]
 }
 
 /// The test of one case.
@@ -124,12 +139,19 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
     if let Some(reason) = table.not_applicable(&case.id()) {
         return Ok(Outcome::NotApplicable(reason.to_owned()));
     }
-    if case.observed.iter().all(|entry| entry.t.is_none()) {
+    let is_summary = |entry: &Entry| entry.t.is_none();
+    if !case.observed.is_empty() && case.observed.iter().all(is_summary) {
         return Ok(Outcome::NotApplicable(
             "the results of repeated runs are told in words".to_owned(),
         ));
     }
+    if told::needs_names(case) {
+        return Ok(Outcome::NotApplicable(
+            "the names would have to be in the hosts file of the machine".to_owned(),
+        ));
+    }
     let mut story = timeline::story(case);
+    story.logs = table.logs(&case.id());
     if !story.shows_anything() {
         return Ok(Outcome::NotApplicable(
             "nothing but Asterisk's log or its HTTP server shows what it did".to_owned(),
@@ -140,7 +162,7 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
     }
     if let Some(load) = table.under_load(&case.id()) {
         story.put_under_load(load.apart());
-        let mut met = replayed(&story, table)?;
+        let mut met = replay::replay(&story, table)?;
         met.extend(load.rule.clone());
         return explained(met, table);
     }
@@ -155,24 +177,8 @@ fn outcome(case: &Case, table: &Table) -> Result<Outcome, Vec<String>> {
     // What a single case says may make a connection for events that were lost.
     rules::lost_events(&mut story);
     story.sort();
-    met.extend(replayed(&story, table)?);
+    met.extend(replay::replay(&story, table)?);
     explained(met, table)
-}
-
-/// Replays a story; once more where a server of this replay was kept from answering in time by whatever else the machine did,
-/// while the recorded one was not.
-fn replayed(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
-    let too_busy = |problems: &Vec<String>| {
-        let gave_up = |problem: &String| problem.contains("(connection_timeout)");
-        story.is_answered() && problems.iter().any(gave_up)
-    };
-    let mut outcome = replay::replay(story, table);
-    for _ in 1..TRIES {
-        if outcome.as_ref().is_err_and(too_busy) {
-            outcome = replay::replay(story, table);
-        }
-    }
-    outcome
 }
 
 /// What came of a case that met these rules.

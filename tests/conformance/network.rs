@@ -1,6 +1,8 @@
 //! The application's servers: they listen when the story says so, answer upgrade requests with the recorded bytes, and note
 //! everything that the library sends.
 
+mod binding;
+
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -9,20 +11,27 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::flood;
 use super::frames::{self, CLOSE, FINAL, PING, PONG, TEXT};
-use super::normal::keyless;
+use super::peer::{self, Input, Manners};
 use super::story::{Item, Link, member};
 
 /// What a server answers where the recording has no connection to take an answer from.
 pub const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: <accept>\r\nSec-WebSocket-Protocol: ari\r\n\r\n";
 
+/// More than fit into the queue of a listener that wants none.
+const IN_A_FULL_QUEUE: usize = 3;
+
 /// All servers of one replay.
 pub struct Network {
     state: Mutex<State>,
     changed: Condvar,
-    links: Vec<Link>,
+    pub links: Vec<Link>,
+    /// How its servers speak TLS, if they do.
+    tls: Option<Arc<ServerConfig>>,
     /// Connections that the recording does not have behave like the last recorded one on their port.
     begun: bool,
     created: Instant,
@@ -33,6 +42,9 @@ pub struct Network {
 pub struct State {
     /// The connections that the library made, in the order in which they were accepted.
     pub peers: Vec<Peer>,
+    /// The numbers of the events of a flood that have arrived, with the places of their connections.
+    pub flood: Vec<(usize, usize)>,
+    pub manners: Manners,
     servers: BTreeMap<u16, Server>,
 }
 
@@ -60,14 +72,17 @@ struct Server {
     port: u16,
     _held: Socket,
     listening: Option<(Socket, JoinHandle<()>)>,
+    /// A listener whose queue is full, and what it is full of.
+    full: Vec<Socket>,
 }
 
 impl Network {
-    pub fn new(links: Vec<Link>, begun: bool) -> Arc<Self> {
+    pub fn new(links: Vec<Link>, begun: bool, tls: Option<Arc<ServerConfig>>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             changed: Condvar::new(),
             links,
+            tls,
             begun,
             created: Instant::now(),
         })
@@ -87,6 +102,7 @@ impl Network {
                 port,
                 _held: held,
                 listening: None,
+                full: Vec::new(),
             },
         );
         Ok(port)
@@ -105,10 +121,37 @@ impl Network {
         let thread = thread::spawn(move || {
             while let Ok((stream, _)) = accepting.accept() {
                 let network = Arc::clone(&network);
-                thread::spawn(move || network.serve(recorded, stream));
+                thread::spawn(move || {
+                    let stream = match &network.tls {
+                        Some(config) => peer::plain(stream, Arc::clone(config)),
+                        None => Ok(stream),
+                    };
+                    // Without a stream nothing can be served; the library notices that.
+                    stream.map(|stream| network.serve(recorded, stream))
+                });
             }
         });
         server.listening = Some((listener, thread));
+        Ok(())
+    }
+
+    /// Listens, but accepts nothing: what comes when the queue is full gets no answer at all.
+    pub fn fall_silent(&self, recorded: u16) -> io::Result<()> {
+        let mut state = self.lock();
+        let Some(server) = state.servers.get_mut(&recorded) else {
+            return Err(io::Error::other(format!("no port stands for {recorded}")));
+        };
+        let listener = socket(server.port)?;
+        listener.listen(0)?;
+        let address = listener.local_addr()?;
+        server.full.push(listener);
+        for _ in 0..IN_A_FULL_QUEUE {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_nonblocking(true)?;
+            // The first is queued, the others get no answer either.
+            let _ = socket.connect(&address);
+            server.full.push(socket);
+        }
         Ok(())
     }
 
@@ -132,6 +175,8 @@ impl Network {
         for port in ports {
             self.stop_listening(port);
         }
+        self.lock().manners.deaf.clear();
+        self.touch();
         for peer in &self.lock().peers {
             if let Some(stream) = &peer.stream {
                 // Ends its thread, unless that has ended.
@@ -195,6 +240,9 @@ impl Network {
         let _ = stream.set_nodelay(true);
         let index = self.accepted(port, &stream);
         let mut input = stream.as_ref();
+        if self.tls.is_none() && peer::begins_with_tls(&stream).unwrap_or_default() {
+            self.greeted(index, &stream);
+        }
         let served = head(&mut input).and_then(|head| {
             let link = self.asked(index, &head);
             self.answer(index, link, &head, &stream)?;
@@ -284,7 +332,7 @@ impl Network {
                 return Ok(());
             }
             let accepts = answer.starts_with("HTTP/1.1 101");
-            let mut bytes = accepting(&answer, head).into_bytes();
+            let mut bytes = peer::latin1(&accepting(&answer, head));
             if accepts {
                 bytes.extend(&beside);
             }
@@ -298,8 +346,15 @@ impl Network {
     }
 
     fn read(&self, index: usize, stream: &TcpStream) -> io::Result<()> {
-        let mut input = stream;
+        let mut output = stream;
+        let mut input = Input {
+            network: self,
+            index,
+            stream,
+            left: 0,
+        };
         loop {
+            self.listen_to(index);
             let frame = frames::read(&mut input)?;
             if let Some(fault) = frame.fault {
                 self.note(index, Item::Fault(fault.to_owned()));
@@ -309,9 +364,8 @@ impl Network {
                     Ok(text) => self.note(index, Item::text(text)),
                     Err(_) => self.note(index, Item::Fault("a text that is not UTF-8".to_owned())),
                 },
-                // The library's own way to learn what has arrived; Asterisk never pings. A server that has said its last word
-                // still hears the rest.
-                PING => drop(input.write_all(&frames::frame(FINAL | PONG, &frame.payload))),
+                // The library's own way to learn what has arrived; Asterisk never pings.
+                PING => self.pong(index, stream, &frames::frame(FINAL | PONG, &frame.payload)),
                 PONG => self.note(index, Item::Pong(frames::hexadecimal(&frame.payload))),
                 CLOSE => {
                     let code = frame
@@ -320,7 +374,7 @@ impl Network {
                         .map(|code| u16::from_be_bytes(*code));
                     self.note(index, Item::Close(code));
                     if self.answers_close(index) {
-                        input.write_all(&frames::frame(FINAL | CLOSE, &frame.payload))?;
+                        output.write_all(&frames::frame(FINAL | CLOSE, &frame.payload))?;
                         // The server closes first (RFC 6455 section 7.1.1).
                         stream.shutdown(Shutdown::Write)?;
                     }
@@ -344,8 +398,13 @@ impl Network {
         })
     }
 
-    fn note(&self, index: usize, item: Item) {
+    pub fn note(&self, index: usize, item: Item) {
         let mut state = self.lock();
+        if let Some(number) = flood::number(&item) {
+            state.flood.push((index, number));
+            drop(state);
+            return self.touch();
+        }
         if let Item::Event(text) = &item
             && !state.peers[index]
                 .items
@@ -361,68 +420,18 @@ impl Network {
 }
 
 impl State {
+    /// How many sockets of this process lead to its servers: the library's connections, as far as it has not closed them, and
+    /// what full queues are full of.
+    pub fn open(&self) -> usize {
+        let connections = self.peers.iter().filter(|peer| !peer.closed).count();
+        let full = self.servers.values().map(|server| server.full.len());
+        connections + full.sum::<usize>()
+    }
+
     /// The connection that stands for a recorded one.
     pub fn peer(&self, link: usize) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.link == Some(link))
     }
-
-    /// Finds the recorded connection that a new one stands for: the first on its port that asked for the same. One that has
-    /// not asked yet may stand for one that never did.
-    fn bind(&mut self, index: usize, links: &[Link], head: Option<&str>) {
-        let port = self.peers[index].port;
-        let fits = |link: &&Link| {
-            link.port == port && link.made.is_some() && link.request.is_some() == head.is_some()
-        };
-        let free: Vec<usize> = (0..links.len())
-            .filter(|link| self.peer(*link).is_none() && fits(&&links[*link]))
-            .collect();
-        let asked = |link: &&usize| {
-            let request = links[**link]
-                .request
-                .as_deref()
-                .map(keyless)
-                .unwrap_or_default();
-            identity(&request) == identity(&keyless(head.unwrap_or_default()))
-        };
-        let found = free.iter().find(asked).or(free.first());
-        self.peers[index].link = found.copied();
-    }
-
-    /// Connections that are made at the same time are told apart by the application of their first event.
-    fn recognize(
-        &mut self,
-        index: usize,
-        links: &[Link],
-        application: Option<String>,
-        begun: bool,
-    ) {
-        let fits = |link: usize| links[link].application() == application;
-        if application.is_none() || self.peers[index].link.is_some_and(fits) {
-            return;
-        }
-        let port = self.peers[index].port;
-        let silent = |peer: &Peer| !peer.items.iter().any(|item| matches!(item, Item::Event(_)));
-        let other = (0..links.len()).find(|link| {
-            fits(*link)
-                && (begun || links[*link].port == port)
-                && self.peer(*link).is_none_or(silent)
-        });
-        if let Some(other) = other {
-            let mine = self.peers[index].link;
-            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.link == Some(other)) {
-                peer.link = mine;
-            }
-            self.peers[index].link = Some(other);
-        }
-    }
-}
-
-/// What of a request tells connections apart; the port differs between recording and replay.
-fn identity(request: &str) -> Vec<&str> {
-    request
-        .lines()
-        .filter(|line| !line.starts_with("Host: "))
-        .collect()
 }
 
 fn socket(port: u16) -> io::Result<Socket> {

@@ -122,7 +122,7 @@ fn ends(saying: &Saying) -> bool {
     match saying {
         Saying::Finish | Saying::Reset => true,
         Saying::Bytes(bytes) => bytes.first() == Some(&(FINAL | CLOSE)),
-        Saying::Pieces(..) | Saying::Request(..) => false,
+        Saying::Pieces(..) | Saying::Half(_) | Saying::Rest(..) | Saying::Request(..) => false,
     }
 }
 
@@ -143,7 +143,7 @@ pub fn is_made(item: &Item) -> bool {
 }
 
 /// How many messages the library has counted as possibly lost.
-fn unconfirmed(library: &Library<'_>) -> usize {
+pub fn unconfirmed(library: &Library<'_>) -> usize {
     let metrics = library.metrics();
     let line = metrics
         .lines()

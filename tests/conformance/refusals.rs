@@ -60,6 +60,14 @@ impl Refusals {
         refused.map(|refused| refused.rule.as_str())
     }
 
+    /// The rule by which every connection of these files is refused, if they all are.
+    pub fn rule_of_all(&self, files: &Files) -> Option<&str> {
+        let connections = configured::connections(files);
+        let all = connections.iter().all(|its| self.0.contains_key(&its.name));
+        let refused = self.0.values().next()?;
+        all.then_some(refused.rule.as_str())
+    }
+
     /// What Asterisk would print without the refused connections, and the rules that make it so.
     pub fn applied(&self, line: &str, output: &str) -> (String, Vec<String>) {
         let words = terminal::words(line);

@@ -1,10 +1,11 @@
 //! Doing what the story says, each thing after all that Asterisk did before it in the recording.
 
 mod calls;
+mod commands;
+mod sayings;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,25 +23,27 @@ use super::network::{Network, State};
 use super::normal::Ports;
 use super::pressure::Pressure;
 use super::refusals::Refusals;
-use super::requests::without_trailer;
-use super::story::{Act, Command, Compare, Event, Saying, Story, What};
+use super::story::{Act, Story, What};
 use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
-use super::timeline::{entering, only_shows};
-use super::{abi, terminal};
+use super::{certificates, flood, patience, sockets};
 
 /// The id of the Asterisk that was recorded, and of the host.
 pub const ASTERISK_ID: &str = "02:fc:00:00:00:01";
 
 /// How long what Asterisk did may take here. Long enough for every timer of the library.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The same after something has not come: then the case has failed, and is only carried on to show more.
 const IMPATIENCE: Duration = Duration::from_secs(2);
+/// After this long something may have changed of which nobody tells.
+const SOON: Duration = Duration::from_millis(20);
 
 /// Replays a story; gives the rules that it met, or what is different.
 pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
-    let network = Network::new(story.links.clone(), story.begun);
+    let tls = story.tls.as_ref().map(certificates::server).transpose();
+    let tls = tls.map_err(|error| vec![error])?;
+    let network = Network::new(story.links.clone(), story.begun, tls);
     let asterisk = Asterisk::new(&network);
     let host = asterisk.host();
     let mut replay = Replay {
@@ -121,6 +124,11 @@ impl Replay<'_> {
     fn end(&mut self) -> Vec<String> {
         let mut problems = std::mem::take(&mut self.problems);
         problems.extend(self.asterisk.problems());
+        let deadline = Instant::now() + self.patience();
+        while !compare::logs(self.story, &self.host.log()).is_empty() && Instant::now() < deadline {
+            self.network.wait(SOON, |_| false);
+        }
+        problems.extend(compare::logs(self.story, &self.host.log()));
         for status in &self.story.statuses {
             let actual = self.asterisk.status(status);
             if actual != status.status {
@@ -136,9 +144,28 @@ impl Replay<'_> {
             &self.absent,
             self.story,
         ));
+        problems.extend(self.leaked());
+        self.network.read_quickly();
         drop(self.library.take());
         self.network.end();
         problems
+    }
+
+    /// Sockets of the library's that belong to no connection of its own: there may be one more for each attempt to connect.
+    fn leaked(&self) -> Option<String> {
+        let ports = self.ports.0.values().copied().collect();
+        let attempts = configured::connections(&self.story.files).len();
+        let most = |state: &State| state.open() + attempts;
+        let is_fine = |state: &State| sockets::connected_to(&ports) <= most(state);
+        let deadline = Instant::now() + self.patience();
+        while !is_fine(&self.network.lock()) {
+            if Instant::now() > deadline {
+                let (sockets, most) = (sockets::connected_to(&ports), most(&self.network.lock()));
+                return Some(format!("{sockets} sockets are open, at most {most} may be"));
+            }
+            self.network.wait(SOON, |_| false);
+        }
+        None
     }
 
     fn perform(&mut self, act: &Act) {
@@ -147,6 +174,21 @@ impl Replay<'_> {
         }
         match &act.what {
             What::Load => self.load(),
+            What::Unload => {
+                if let Some(library) = self.library.take() {
+                    library.unload(PATIENCE);
+                    self.asterisk.unloaded();
+                }
+            }
+            What::Expect(request) => self.asterisk.expect(request),
+            What::Slow(link) => self.network.set_slow(*link),
+            What::Deaf(link, deaf) => self.network.set_deaf(*link, *deaf),
+            What::Flood(count, awaited) => {
+                let Some(library) = &self.library else { return };
+                let files = &self.story.files;
+                let problems = flood::run(&self.network, library, files, *count, *awaited);
+                self.problems.extend(problems);
+            }
             What::End => {
                 if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
                     let clean = self.story.load.is_some_and(|load| load.clean);
@@ -165,6 +207,11 @@ impl Replay<'_> {
                 self.network.wait(QUIET, |state| count(state) != before);
             }
             What::Listen(port) => self.listen(*port),
+            What::Silence(port) => {
+                if let Err(error) = self.network.fall_silent(*port) {
+                    self.problems.push(format!("port {port}: {error}"));
+                }
+            }
             What::StopListening(port) => self.network.stop_listening(*port),
             What::Write(files) => self.write(files),
             What::Reload => {
@@ -203,10 +250,11 @@ impl Replay<'_> {
             Ok(library) => {
                 self.refusals = Refusals::new(&report, &self.table.refusals, &self.story.files);
                 for (index, link) in self.story.links.iter().enumerate() {
-                    if let Some(rule) = link
-                        .application()
-                        .and_then(|app| self.refusals.rule_of(&app).map(str::to_owned))
-                    {
+                    let rule = match link.application() {
+                        Some(app) => self.refusals.rule_of(&app),
+                        None => self.refusals.rule_of_all(&self.story.files),
+                    };
+                    if let Some(rule) = rule.map(str::to_owned) {
                         self.absent.insert(index);
                         self.met.insert(rule);
                     }
@@ -284,7 +332,13 @@ impl Replay<'_> {
             };
             let path = self.folder.path().join(path);
             let written = match text {
-                Some(text) => fs::write(&path, self.ports.in_use(text)),
+                Some(text) => {
+                    let mut text = self.ports.in_use(text);
+                    if !self.story.about_time {
+                        text = patience::lengthened(&text);
+                    }
+                    fs::write(&path, text)
+                }
                 None if path.exists() => fs::remove_file(&path),
                 None => Ok(()),
             };
@@ -294,130 +348,9 @@ impl Replay<'_> {
         }
     }
 
-    fn command(&mut self, command: &Command) {
-        if let Some(message) = &self.refused
-            && terminal::is_the_librarys(&command.line)
-        {
-            if terminal::has_rows(&command.output) {
-                let problem = format!(
-                    "Asterisk has connections, but the load was refused: {message}\n{}",
-                    command.output
-                );
-                self.problems.push(problem);
-            }
-            return;
-        }
-        let handle = self.library.as_ref().map(Library::handle);
-        let run = |line: &str| {
-            terminal::run(handle, &self.asterisk, line).map(|output| self.ports.recorded(&output))
-        };
-        // What explains that nothing is started is looked at before anything could be.
-        let explained =
-            (command.compare == Compare::Started).then(|| terminal::explained(&command.line, run));
-        let deadline = Instant::now() + self.patience() / 3;
-        loop {
-            let Some(mut output) = run(&command.line) else {
-                return;
-            };
-            let (mut expected, rules) = self.refusals.applied(&command.line, &command.output);
-            expected = terminal::comparable(&command.line, &expected);
-            match &command.compare {
-                Compare::Whole => {}
-                Compare::FirstLine => {
-                    output = first_line(&output);
-                    expected = first_line(&expected);
-                }
-                Compare::Beginning if output.starts_with(&expected) => {
-                    output.truncate(expected.len())
-                }
-                Compare::Beginning => {}
-                Compare::Contains(texts) if texts.iter().all(|text| output.contains(text)) => {
-                    return;
-                }
-                Compare::Contains(texts) => expected = texts.join("\n"),
-                Compare::As(other) => expected = run(other).unwrap_or_default(),
-                Compare::Started => {
-                    if let Some(Some(begin)) = &explained {
-                        self.met.insert("starting in vain".to_owned());
-                        output = output
-                            .split_inclusive('\n')
-                            .filter(|line| !line.starts_with(begin))
-                            .collect();
-                    }
-                }
-            }
-            if output == expected {
-                self.met.extend(rules);
-                return;
-            }
-            if !only_shows(&command.line) || Instant::now() > deadline {
-                self.problems
-                    .push(compare::outputs(&command.line, &expected, &output));
-                return;
-            }
-            // Until something happens, or a timer of the library's may have run out.
-            self.network.wait(Duration::from_millis(20), |_| false);
-        }
-    }
-
     /// A configuration file as it is now.
     fn current(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
-    }
-
-    fn say(&mut self, link: usize, saying: &Saying) {
-        if self.absent.contains(&link) {
-            return;
-        }
-        let ends = matches!(saying, Saying::Finish | Saying::Reset);
-        self.network.wait(self.patience(), |state| {
-            state
-                .peer(link)
-                .is_some_and(|peer| ends || peer.up.is_some())
-        });
-        let Some(stream) = self.network.stream(link) else {
-            return;
-        };
-        let mut output = stream.as_ref();
-        let said = match saying {
-            Saying::Bytes(bytes) => output.write_all(bytes),
-            Saying::Request(bytes, request) => {
-                self.asterisk.expect(request);
-                output.write_all(bytes)
-            }
-            Saying::Pieces(bytes, size, pause) => bytes.chunks(*size).try_for_each(|piece| {
-                self.network.wait(*pause, |_| false);
-                output.write_all(piece)
-            }),
-            Saying::Finish => output
-                .flush()
-                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
-            Saying::Reset => {
-                drop(stream);
-                self.network.reset(link);
-                // What comes next comes after the reset.
-                self.network.wait(self.patience(), |state| {
-                    state.peer(link).is_none_or(|peer| peer.closed)
-                });
-                Ok(())
-            }
-        };
-        // A connection that is gone shows in what it has not sent.
-        let _ = said;
-    }
-
-    fn event(&mut self, event: &Event) {
-        let Some(library) = &self.library else { return };
-        if entering(event).is_some() {
-            self.asterisk.wait_for_start(&event.application);
-        }
-        library.event(&event.application, &without_trailer(&event.text));
-        if event.kind == "StasisEnd"
-            && let Some(channel) = &event.channel
-        {
-            abi::stasis_end(library.handle(), &event.application, &channel.id);
-            self.asterisk.left(&event.application, &channel.id);
-        }
     }
 
     fn patience(&self) -> Duration {
@@ -429,19 +362,16 @@ impl Replay<'_> {
     }
 
     /// Waits for all that Asterisk did before this moment.
-    fn settle(&self, at: f64) {
+    fn settle(&mut self, at: f64) {
         let links = &self.story.links;
         let settled = self.network.wait(self.patience(), |state| {
             links.iter().enumerate().all(|(index, link)| {
                 self.absent.contains(&index) || compare::is_settled(link, state.peer(index), at)
             })
         });
-        if !settled {
-            self.late.store(true, Ordering::Relaxed);
+        if !settled && !self.late.swap(true, Ordering::Relaxed) {
+            self.problems
+                .push(format!("not all that was to happen before {at:.1} ms did"));
         }
     }
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

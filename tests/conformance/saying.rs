@@ -12,7 +12,7 @@ pub fn saying(entry: &Entry) -> Result<Option<Saying>, String> {
     let payload =
         || frames::from_hexadecimal(&entry.raw).ok_or(format!("no hexadecimal payload: {kind}"));
     Ok(Some(match kind {
-        "text" | "text (same write)" => asking(entry, frames::text),
+        "text" => asking(entry, frames::text),
         "ping" => Saying::Bytes(frames::frame(FINAL | frames::PING, &payload()?)),
         "pong, unsolicited" => Saying::Bytes(frames::frame(FINAL | frames::PONG, &payload()?)),
         "close" => Saying::Bytes(frames::frame(FINAL | frames::CLOSE, &payload()?)),
@@ -23,20 +23,24 @@ pub fn saying(entry: &Entry) -> Result<Option<Saying>, String> {
                 &payload,
             ))
         }
-        "rest of the frame" => Saying::Bytes(payload()?),
+        "rest of the frame" => {
+            let text = entry.raw_hex.as_deref().and_then(frames::from_hexadecimal);
+            Saying::Rest(payload()?, text.as_deref().and_then(request))
+        }
         "tcp-fin (no close frame)" => Saying::Finish,
         "tcp-rst (no close frame)" => Saying::Reset,
         "close-reply" | "nothing (never answers)" => return Ok(None),
         _ if kind.starts_with("http-response") => return Ok(None),
-        _ if kind.starts_with("first ") || kind.starts_with("raw frame") => {
-            Saying::Bytes(payload()?)
-        }
+        _ if kind.starts_with("first ") => Saying::Half(payload()?),
+        _ if kind.starts_with("raw frame") => Saying::Bytes(payload()?),
         _ if kind.starts_with("ping of ") => {
             let payload = repeated(&entry.raw).ok_or(format!("no payload: {kind}"))?;
             Saying::Bytes(frames::frame(FINAL | frames::PING, &payload))
         }
         _ if kind.contains("then a complete new text frame") => asking(entry, abandoned),
         _ if kind.starts_with("text in 2 fragments with a ping") => asking(entry, with_ping),
+        // Together with what was sent before.
+        _ if kind.starts_with("text (same ") => asking(entry, frames::text),
         _ if kind.starts_with("text in ") => {
             let count = numbers(kind).next().unwrap_or(1).max(1);
             asking(entry, |text| {
@@ -50,9 +54,10 @@ pub fn saying(entry: &Entry) -> Result<Option<Saying>, String> {
         _ if kind.starts_with("text, written ") => {
             let (size, pause) = pieces(kind);
             match asking(entry, frames::text) {
-                Saying::Request(bytes, _) | Saying::Bytes(bytes) => {
-                    Saying::Pieces(bytes, size, pause)
+                Saying::Request(bytes, request) => {
+                    Saying::Pieces(bytes, size, pause, Some(request))
                 }
+                Saying::Bytes(bytes) => Saying::Pieces(bytes, size, pause, None),
                 saying => saying,
             }
         }
@@ -78,7 +83,7 @@ fn asking(entry: &Entry, framed: impl Fn(&[u8]) -> Vec<u8>) -> Saying {
 }
 
 /// What a request is about, as far as it is one.
-fn request(bytes: &[u8]) -> Option<Request> {
+pub fn request(bytes: &[u8]) -> Option<Request> {
     let text = std::str::from_utf8(bytes).ok()?;
     let member = |name: &str| member(text, name).unwrap_or_default();
     let uri = member("uri");
@@ -152,7 +157,7 @@ fn abandoned(text: &[u8]) -> Vec<u8> {
 
 fn with_ping(text: &[u8]) -> Vec<u8> {
     let mut fragments = frames::fragments(text, text.len().div_ceil(2));
-    fragments.insert(1, frames::frame(FINAL | frames::PING, b"mid"));
+    fragments.insert(1, frames::frame(FINAL | frames::PING, b"pp"));
     fragments.concat()
 }
 

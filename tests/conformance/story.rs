@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::case::Files;
+use super::case::{Files, Tls};
 use super::dialplan::channel_of;
 use super::{terminal, timeline};
 
@@ -30,6 +30,12 @@ pub struct Story {
     pub load: Option<Load>,
     /// What STASISSTATUS was.
     pub statuses: Vec<Status>,
+    /// What its servers show and want, if they speak TLS.
+    pub tls: Option<Tls>,
+    /// It is about the library's timeouts: they are as long as they were.
+    pub about_time: bool,
+    /// Texts of which the library's log must have each.
+    pub logs: Vec<String>,
     /// What the runner cannot replay.
     pub unknown: Vec<String>,
 }
@@ -55,16 +61,28 @@ pub struct Act {
 #[derive(Debug, Clone)]
 pub enum What {
     Load,
+    /// Asterisk ends by itself, or what there is of websockets in it.
+    Unload,
     /// Asterisk is stopped.
     End,
     Listen(u16),
     StopListening(u16),
+    /// Whoever connects to this port gets no answer.
+    Silence(u16),
     Write(Files),
     Reload,
     Command(Command),
     Http(Http),
     /// The application sends something on a connection.
     Say(usize, Saying),
+    /// The application is about to send a request by itself.
+    Expect(Request),
+    /// The application stops reading on a connection, or reads again.
+    Deaf(usize, bool),
+    /// The application reads slowly from now on.
+    Slow(usize),
+    /// Asterisk has many long events; they are waited for, or only so many of them.
+    Flood(usize, Option<usize>),
     /// Asterisk has an event for an application.
     Event(Event),
     /// A channel enters `Stasis(app)`.
@@ -120,7 +138,11 @@ pub enum Saying {
     /// Frames, written as they are.
     Bytes(Vec<u8>),
     /// The same in pieces of this size, with a pause between them.
-    Pieces(Vec<u8>, usize, Duration),
+    Pieces(Vec<u8>, usize, Duration, Option<Request>),
+    /// The beginning of a frame.
+    Half(Vec<u8>),
+    /// Its end.
+    Rest(Vec<u8>, Option<Request>),
     /// A request: its frame, and what it is about.
     Request(Vec<u8>, Request),
     /// The end of the connection without a Close.
@@ -204,12 +226,25 @@ pub enum Item {
     Answer(String),
     /// A Close with its code.
     Close(Option<u16>),
+    /// The beginning of a TLS handshake with a server that does not speak TLS.
+    Hello,
     /// A pong with its payload in hexadecimal.
     Pong(String),
     /// Anything with this summary; only expected, never sent.
     Like(String),
     /// Something that should never be sent.
     Fault(String),
+}
+
+impl Saying {
+    /// The request that it is.
+    pub fn request(&mut self) -> Option<&mut Request> {
+        match self {
+            Self::Request(_, request) => Some(request),
+            Self::Pieces(_, _, _, request) | Self::Rest(_, request) => request.as_mut(),
+            Self::Bytes(_) | Self::Half(_) | Self::Finish | Self::Reset => None,
+        }
+    }
 }
 
 impl Request {
@@ -248,6 +283,7 @@ impl Item {
             }
             Self::Close(Some(code)) => format!("Close {code}"),
             Self::Close(None) => "Close".to_owned(),
+            Self::Hello => "Hello".to_owned(),
             Self::Pong(payload) => format!("Pong {payload}"),
             Self::Like(summary) => summary.clone(),
             Self::Fault(fault) => format!("a fault: {fault}"),
@@ -268,7 +304,10 @@ impl Story {
             What::Http(http) => http.path.starts_with("events/user/") || self.hangs_up(http),
             _ => false,
         };
-        !self.links.is_empty() || !self.statuses.is_empty() || self.acts.iter().any(shows)
+        !self.links.is_empty()
+            || !self.statuses.is_empty()
+            || !self.logs.is_empty()
+            || self.acts.iter().any(shows)
     }
 
     /// Whether a channel is hung up that enters an application.
@@ -279,13 +318,6 @@ impl Story {
             .any(|act| matches!(&act.what, What::Enter(channel) if hung_up == Some(&channel.id)))
     }
 
-    /// Whether every attempt to connect got an answer from its server.
-    pub fn is_answered(&self) -> bool {
-        self.links
-            .iter()
-            .all(|link| link.made.is_none() || !link.answers.is_empty())
-    }
-
     /// Of a case that was recorded under load only the ends of connections are compared as they were.
     pub fn put_under_load(&mut self, apart: Option<Duration>) {
         let is_reset = |act: &Act| matches!(act.what, What::Say(_, Saying::Reset));
@@ -293,9 +325,19 @@ impl Story {
             apart,
             clean: !self.acts.iter().any(is_reset),
         });
+        // Asterisk crashed when it had made the last connection, or the recording is cut there: the server would have answered
+        // as before, and the library lives.
+        let answered = self.links.iter().rfind(|link| !link.answers.is_empty());
+        let answers = answered.map(|link| link.answers.clone());
         for link in &mut self.links {
             link.items
                 .retain(|(_, item)| matches!(item, Item::Close(_)));
+            if let Some(answers) = &answers
+                && link.request.is_none()
+            {
+                link.answers.clone_from(answers);
+                link.closed = None;
+            }
         }
         self.acts
             .retain(|act| !matches!(act.what, What::Event(_) | What::Http(_)));

@@ -9,7 +9,7 @@ use super::story::{
     Act, Channel, Command, Compare, Event, Http, Item, Link, Request, Saying, Story, What, member,
     type_of,
 };
-use super::{dialplan, normal};
+use super::{dialplan, normal, told};
 
 /// Events of the connection itself, which the library sends by itself or which registering makes the host send.
 const OWN: [&str; 3] = [
@@ -26,6 +26,7 @@ const LATER: f64 = 1e-6;
 
 /// The story of a case.
 pub fn story(case: &Case) -> Story {
+    let case = &told::completed(case);
     let mut story = Story {
         files: case.files.clone(),
         elsewhere: BTreeSet::new(),
@@ -39,6 +40,9 @@ pub fn story(case: &Case) -> Story {
         ports: normal::ports(&case.files),
         load: None,
         statuses: dialplan::statuses(case),
+        tls: case.tls.clone(),
+        about_time: false,
+        logs: Vec::new(),
         unknown: Vec::new(),
     };
     for change in &case.changes {
@@ -106,6 +110,10 @@ fn add_steps(story: &mut Story, case: &Case) {
             let rest = rest.split(',').next()?;
             rest.rsplit(':').next()?.trim().parse().ok()
         };
+        let number = |prefix: &str| -> Option<usize> {
+            let (number, _) = words.strip_prefix(prefix)?.split_once(' ')?;
+            number.parse().ok()
+        };
         if words == "start asterisk" {
             story.add(*at, What::Load);
         } else if let Some(port) = port("server: listen on ") {
@@ -113,6 +121,20 @@ fn add_steps(story: &mut Story, case: &Case) {
             story.add(*at, What::Listen(port));
         } else if let Some(port) = port("server: stop listening on ") {
             story.add(*at, What::StopListening(port));
+        } else if let Some(port) = port("server: accept nothing on ") {
+            story.add(*at, What::Silence(port));
+            story.about_time = true;
+        } else if words == "SIGTERM" {
+            story.add(*at, What::Unload);
+        } else if words.starts_with("server stops reading; ") {
+            story.add(*at, What::Deaf(0, true));
+            story.add(*at, What::Flood(1500, None));
+        } else if let Some(count) = number("server reads slowly; ") {
+            story.add(*at, What::Slow(0));
+            // As many as the recorded server had read.
+            story.add(*at, What::Flood(count, Some(count / 3)));
+        } else if words == "server reads again" {
+            story.add(*at, What::Deaf(0, false));
         } else if case.changes.iter().any(|change| change.label == *words)
             && let Some(change) = changes.find(|change| change.label == *words)
         {
@@ -181,8 +203,13 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
     match entry.dir {
         Direction::Command => {
             let line = entry.cmd.clone().unwrap_or_default();
+            if line.starts_with("core restart ") {
+                story.add(before_effects(entry, observed) + 2.0 * LATER, What::Load);
+            }
             let what = if is_reload(&line) {
                 What::Reload
+            } else if is_unload(&line, &entry.raw) {
+                What::Unload
             } else {
                 What::Command(Command {
                     line: line.clone(),
@@ -235,6 +262,10 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
                 Ok(Some(Saying::Bytes(bytes))) if is_beside_answer(entry, observed) => {
                     story.links[link].beside.extend(bytes);
                 }
+                Ok(Some(saying)) if entry.kind.contains("(same ") => {
+                    let saying = story.together(link, saying);
+                    story.add(at, What::Say(link, saying));
+                }
                 Ok(Some(saying)) => story.add(at, What::Say(link, saying)),
                 Ok(None) => {}
                 Err(unknown) => story.unknown.push(unknown),
@@ -283,6 +314,7 @@ fn add_item(story: &mut Story, entry: &Entry, offset: Option<f64>) {
         }
         "close" => Item::Close(entry.code),
         "pong" => Item::Pong(entry.raw.clone()),
+        "tls client hello" => Item::Hello,
         "tcp-eof" | "eof" | "eof-before-request-complete" => {
             story.links[index].closed = Some(at);
             return;
@@ -354,6 +386,13 @@ fn is_reload(line: &str) -> bool {
         || line.starts_with("module reload res_websocket_client.so")
 }
 
+fn is_unload(line: &str, output: &str) -> bool {
+    ["core stop ", "core restart "]
+        .iter()
+        .any(|start| line.starts_with(start))
+        || output == "Unloaded res_ari.so\n"
+}
+
 /// Whether a command changes nothing.
 pub fn only_shows(line: &str) -> bool {
     ["ari show ", "dialplan show ", "core show ", "_command "]
@@ -377,8 +416,9 @@ fn pair_requests(story: &mut Story) {
     for link in 0..story.links.len() {
         let mut waiting: Vec<(f64, &mut Request)> = Vec::new();
         for act in &mut story.acts {
-            if let What::Say(to, Saying::Request(_, request)) = &mut act.what
+            if let What::Say(to, saying) = &mut act.what
                 && *to == link
+                && let Some(request) = saying.request()
             {
                 waiting.push((act.at, request));
             }

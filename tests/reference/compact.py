@@ -21,7 +21,7 @@ import sys
 DIRECTIONS = {"asterisk->server": ">", "server->asterisk": "<"}
 LEFT_OUT = ("t_ms", "dir", "rc", "alive", "reason", "raw_truncated")
 FILES = ("ari.conf", "ari_outbound.conf", "websocket_client.conf")
-CASE = ("what", "tls", "values", "observed_note")
+CASE = ("what", "server_certificate", "values", "observed_note")
 KEY = re.compile(r"(?<=Sec-WebSocket-Key: )[A-Za-z0-9+/]{22}==")
 DIALPLAN = re.compile(r"Executing \[|Spawn extension|STASISSTATUS=")
 NAMED = {

@@ -52,7 +52,10 @@ fn loaded(text: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     for client in report.unused_clients() {
-        writeln!(text, "{client}: a websocket client that no connection uses")?;
+        writeln!(
+            text,
+            "{client}: a websocket client; no connection above uses it"
+        )?;
     }
     Ok(())
 }

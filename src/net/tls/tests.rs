@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, SanType, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType, date_time_ymd,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -196,31 +196,51 @@ async fn a_self_signed_certificate_is_told_from_one_of_an_unknown_authority() {
 
 #[tokio::test]
 async fn a_certificate_that_is_its_own_authority_is_trusted_if_it_is_named() {
-    let mut params = leaf();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    let certificate = params.self_signed(&key).expect("a certificate");
-    let server = Server::new(certificate.der().clone(), &key);
-    let setting = Setting::new();
-    setting.write("ca.pem", &certificate.pem());
-    let client = setting.client("ca_list_file=$/ca.pem");
-    let met = server.meet(&TlsContext::default(), &client).await;
+    let shown = appliance(|_| {});
+    let met = met(&shown.0, &shown, "").await;
     assert!(met.is_ok(), "{met:?}");
 }
 
-/// What an operator is told who trusts the very certificate that the server shows, which is its own authority.
-async fn refusal_of_its_own(change: impl FnOnce(&mut CertificateParams)) -> String {
+/// A certificate that is its own authority, and its key.
+fn appliance(change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPair) {
     let mut params = leaf();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     change(&mut params);
     let key = KeyPair::generate().expect("a key");
-    let certificate = params.self_signed(&key).expect("a certificate");
-    let server = Server::new(certificate.der().clone(), &key);
+    (params.self_signed(&key).expect("a certificate"), key)
+}
+
+/// What comes of a server that shows one of them, where `trusted` is named, with more parameters.
+async fn met(
+    trusted: &Certificate,
+    (shown, key): &(Certificate, KeyPair),
+    more: &str,
+) -> Result<String, String> {
+    let server = Server::new(shown.der().clone(), key);
     let setting = Setting::new();
-    setting.write("ca.pem", &certificate.pem());
-    let client = setting.client("ca_list_file=$/ca.pem");
-    let met = server.meet(&TlsContext::default(), &client).await;
-    met.expect_err("a refusal")
+    setting.write("ca.pem", &trusted.pem());
+    let client = setting.client(&format!("ca_list_file=$/ca.pem{more}"));
+    server.meet(&TlsContext::default(), &client).await
+}
+
+/// What an operator is told who trusts the very certificate that the server shows, which is its own authority.
+async fn refusal_of_its_own(change: impl FnOnce(&mut CertificateParams)) -> String {
+    let shown = appliance(change);
+    met(&shown.0, &shown, "").await.expect_err("a refusal")
+}
+
+#[tokio::test]
+async fn a_certificate_that_only_looks_like_the_trusted_one_is_refused() {
+    let (trusted, _) = appliance(|_| {});
+    let refused = met(&trusted, &appliance(|_| {}), "").await;
+    assert!(refused.is_err(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn its_own_authority_may_have_another_name_where_names_do_not_count() {
+    let shown = appliance(named_otherwise);
+    let met = met(&shown.0, &shown, "\nverify_server_hostname=no").await;
+    assert!(met.is_ok(), "{met:?}");
 }
 
 #[tokio::test]

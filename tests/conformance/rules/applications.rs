@@ -149,7 +149,7 @@ impl Story {
     }
 
     /// An event arrives that never did, if there is a connection for it.
-    fn arrive(&mut self, app: &str, at: f64, text: String) -> bool {
+    pub fn arrive(&mut self, app: &str, at: f64, text: String) -> bool {
         let Some(link) = self.link_of(app, at) else {
             return false;
         };

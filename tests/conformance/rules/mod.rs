@@ -5,15 +5,17 @@
 mod applications;
 mod commands;
 mod configuration;
+mod handshake;
 mod per_call;
 mod reloads;
 mod requests;
+mod upgrades;
 
 pub use applications::{lost_events, made_up};
 pub use per_call::about_channel;
 
 use super::case::Files;
-use super::story::{Link, Request, Saying, Story, What};
+use super::story::{Link, Request, Story, What};
 
 /// A rule.
 pub struct Rule {
@@ -56,6 +58,42 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "password changes",
         apply: requests::password_changes,
+    },
+    Rule {
+        name: "certificates",
+        apply: upgrades::certificates,
+    },
+    Rule {
+        name: "answers to the upgrade",
+        apply: upgrades::answers,
+    },
+    Rule {
+        name: "silent servers",
+        apply: handshake::silent_servers,
+    },
+    Rule {
+        name: "first frames",
+        apply: handshake::first_frames,
+    },
+    Rule {
+        name: "broken frames",
+        apply: handshake::broken_frames,
+    },
+    Rule {
+        name: "closes",
+        apply: handshake::closes,
+    },
+    Rule {
+        name: "frames in pieces",
+        apply: handshake::frames_in_pieces,
+    },
+    Rule {
+        name: "stopped reading",
+        apply: handshake::stopped_reading,
+    },
+    Rule {
+        name: "unloading",
+        apply: handshake::unloading,
     },
     Rule {
         name: "long messages",
@@ -136,7 +174,7 @@ impl Story {
     /// Every request: the connection, when it was sent, and the request.
     fn requests(&mut self) -> impl Iterator<Item = (usize, f64, &mut Request)> {
         self.acts.iter_mut().filter_map(|act| match &mut act.what {
-            What::Say(link, Saying::Request(_, request)) => Some((*link, act.at, request)),
+            What::Say(link, saying) => Some((*link, act.at, saying.request()?)),
             _ => None,
         })
     }

@@ -80,7 +80,13 @@ fn has_its_users(story: &Story, at: f64) -> bool {
 /// Asterisk drops a connection on which a frame of more than 65,535 bytes arrives, header included; the library takes messages
 /// up to `max_message_size`. What went on on the next connection goes on on this one.
 pub fn long_messages(story: &mut Story) -> bool {
-    let mut changed = false;
+    // It cuts longer messages that come in fragments, and cannot read what is left.
+    let mut changed = change_answers(story, |request, answer| {
+        let cut = (65_532..=1_048_576).contains(&request.text.len())
+            && member(answer, "reason_phrase")? == "Failed to parse request message JSON"
+            && serde_json::from_str::<&RawValue>(&request.text).is_ok();
+        cut.then(|| hosts_answer(request, answer))
+    });
     loop {
         let long = story.requests().find_map(|(link, at, request)| {
             let long =
@@ -133,7 +139,7 @@ pub fn answers_always(story: &mut Story) -> bool {
 
 impl Story {
     /// Gives the request of this moment the answer that the library or the host is to give, and returns it.
-    fn answer_for(&mut self, link: usize, at: f64) -> String {
+    pub fn answer_for(&mut self, link: usize, at: f64) -> String {
         let application = self.links[link]
             .application()
             .unwrap_or_else(|| self.first_application());
@@ -231,7 +237,7 @@ fn hosts_answer(request: &Request, instead_of: &str) -> String {
 }
 
 /// The answer to a request that nobody refuses, or to a text that is no JSON.
-fn answer(request: &Request, application: &str) -> String {
+pub fn answer(request: &Request, application: &str) -> String {
     let (status, reason, body) = match request.method.as_str() {
         _ if serde_json::from_str::<&RawValue>(&request.text).is_err() => {
             (400, "Failed to parse request message JSON", None)

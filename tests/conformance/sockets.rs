@@ -1,0 +1,34 @@
+//! The library's sockets, as the kernel sees them.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+/// How many sockets of this process are connected to these ports, or trying to be.
+pub fn connected_to(ports: &BTreeSet<u16>) -> usize {
+    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+    let texts = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
+    let lines = texts.iter().flat_map(|text| text.lines().skip(1));
+    lines
+        .filter_map(peer)
+        .filter(|port| ports.contains(port))
+        .count()
+}
+
+/// The port of the peer of a socket that somebody holds open: one that has been closed belongs to the kernel and has no inode.
+fn peer(line: &str) -> Option<u16> {
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    let (_, port) = columns.get(2)?.rsplit_once(':')?;
+    let held = columns.get(9).is_some_and(|inode| *inode != "0");
+    u16::from_str_radix(port, 16).ok().filter(|_| held)
+}
+
+/// What the tests of the runner itself check.
+pub fn check() {
+    let line = |inode| {
+        format!(
+            "  1: 0100007F:9C3A 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  0  0 {inode} 1"
+        )
+    };
+    assert_eq!(peer(&line("4711")), Some(8080));
+    assert_eq!(peer(&line("0")), None);
+}
