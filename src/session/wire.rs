@@ -29,6 +29,10 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 /// After the first message that is not known to have arrived, and so at most ten times a second.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 
+/// How often a writer that has sent everything lets others run and looks again before it goes to sleep: while events come
+/// fast, whoever sends them has nobody to wake.
+const LINGER: u32 = 8;
+
 /// What the owner of a websocket does with what passes over it.
 pub(super) trait Owner {
     /// A text message from the application. While it waits, nothing more is read.
@@ -232,6 +236,7 @@ async fn write<S: Link>(
     owner: &impl Owner,
 ) -> Result<(), String> {
     let mut confirm: Option<Timer> = None;
+    let mut linger = 0;
     let keepalive = shared.patience.pingpong;
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
@@ -249,6 +254,11 @@ async fn write<S: Link>(
             }
             shared.progressing(sink.flush()).await?;
             shared.account(owner);
+            linger = LINGER;
+        } else if linger > 0 && wish.is_none() {
+            linger -= 1;
+            tokio::task::yield_now().await;
+            continue;
         } else if wish.is_some() {
             break;
         } else {

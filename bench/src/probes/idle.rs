@@ -9,8 +9,11 @@ use crate::Result;
 use crate::baseline;
 use crate::process::{memory, threads};
 
-/// After the last connection has opened: threads that have nothing to do end, and what proves an arrival has been sent.
+/// After the last connection has opened: threads of the library that have nothing to do end, and what proves an arrival has
+/// been sent.
 const SETTLE: Duration = Duration::from_secs(12);
+/// The bare side has neither.
+const SETTLE_BARE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(probe: &Probe, connections: usize, tls: bool, seconds: u64) -> Result<Figures> {
     let mut control = probe.control()?;
@@ -23,7 +26,7 @@ pub(super) fn run(probe: &Probe, connections: usize, tls: bool, seconds: u64) ->
                 Configuration::persistent(addresses.plain, connections, "")?
             };
             probe.connected(&mut control, connections, &configuration)?;
-            rest(seconds)
+            rest(SETTLE, seconds)
         }
         Side::Bare => {
             let runtime = baseline::runtime()?;
@@ -39,13 +42,13 @@ pub(super) fn run(probe: &Probe, connections: usize, tls: bool, seconds: u64) ->
                 }
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
             })?;
-            rest(seconds)
+            rest(SETTLE_BARE, seconds)
         }
     }
 }
 
-fn rest(seconds: u64) -> Result<Figures> {
-    sleep(SETTLE);
+fn rest(settle: Duration, seconds: u64) -> Result<Figures> {
+    sleep(settle);
     let (_, before) = threads()?;
     sleep(Duration::from_secs(seconds));
     let (threads, after) = threads()?;
