@@ -11,7 +11,7 @@ use crate::process::{memory, threads};
 
 /// After the last connection has opened: threads of the library that have nothing to do end, and what proves an arrival has
 /// been sent.
-const SETTLE: Duration = Duration::from_secs(12);
+const SETTLE: Duration = Duration::from_secs(11);
 /// The bare side has neither.
 const SETTLE_BARE: Duration = Duration::from_secs(1);
 
