@@ -1,5 +1,6 @@
-//! Calls of the host from the library's tasks: off the threads that do input and output, bounded, and counted.
+//! Calls of the host from the library's tasks: where no input or output waits for them, bounded, and counted.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -123,9 +124,11 @@ impl Calls {
     ) -> Option<R> {
         if let Some(place) = self.place() {
             let _token = self.token()?;
-            let outcome = block_in_place(|| call(self.host.as_ref()));
+            // As on the pool: a call that panics fails, and the task that made it goes on.
+            let call = AssertUnwindSafe(|| call(self.host.as_ref()));
+            let outcome = block_in_place(|| catch_unwind(call)).ok();
             drop(place);
-            return Some(outcome);
+            return outcome;
         }
         self.begin(call)?.await.ok()
     }
@@ -163,5 +166,52 @@ impl Calls {
     pub async fn finished(&self) {
         self.running.close();
         self.running.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{HostRequest, Level};
+    use super::*;
+
+    /// A host without applications, which is never called here but by what a test runs.
+    struct Silent;
+
+    impl Host for Silent {
+        fn log(&self, _: Level, _: &str, _: &str) {}
+        fn ari_request(&self, _: &HostRequest) {}
+        fn app_register(&self, _: &str, _: bool) -> Result<Registration, Failed> {
+            Err(Failed)
+        }
+        fn app_unregister(&self, _: &str) {}
+        fn app_is_registered(&self, _: &str) -> bool {
+            false
+        }
+        fn context_create(&self, _: &str, _: &str) -> Result<ContextState, Failed> {
+            Err(Failed)
+        }
+        fn context_destroy(&self, _: &str) {}
+        fn stasis_failed(&self, _: &str, _: &str) {}
+        fn inbound_shutdown(&self, _: &str) -> bool {
+            false
+        }
+        fn finalize(&self) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_call_that_panics_fails_and_the_task_that_made_it_goes_on() {
+        let calls = Calls::new(Arc::new(Silent), 1);
+        let task = tokio::spawn(async move {
+            let failed: Option<()> = calls.run(|_| panic!("on purpose")).await;
+            (failed, calls.run(|_| 1).await)
+        });
+        assert_eq!(task.await.expect("the task's end"), (None, Some(1)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_called_once_the_end_has_begun() {
+        let calls = Calls::new(Arc::new(Silent), 1);
+        calls.finished().await;
+        assert_eq!(calls.run(|_| 1).await, None);
     }
 }

@@ -6,8 +6,8 @@ mod log;
 pub use calls::{Calls, Turn};
 pub use log::Log;
 
-/// The callbacks of a host. They may block, so they run only where nothing waits for input or output: on the pool of
-/// [`Calls`], on the thread of [`Log`], or on the host's own thread.
+/// The callbacks of a host. They may block, so they run only where nothing waits for input or output: as
+/// [`Calls`] makes them, on the thread of [`Log`], or on the host's own thread.
 pub trait Host: Send + Sync + 'static {
     /// Takes one message for the log.
     fn log(&self, level: Level, subject: &str, message: &str);

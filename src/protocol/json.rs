@@ -60,6 +60,7 @@ pub(super) fn number(value: &RawValue) -> Option<&str> {
 /// Whether valid JSON can be handed to any host: nested no deeper than [`MAX_DEPTH`], no NUL and no half of a surrogate
 /// pair in its strings. Asterisk's parser refuses all three (recorded), and C strings end at a NUL.
 pub(super) fn is_sound(json: &str) -> bool {
+    // Most messages have no escapes and little depth: two looks at their bytes tell.
     let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
     if !json.contains('\\') && json.as_bytes().iter().filter(opening).count() <= MAX_DEPTH {
         return true;
