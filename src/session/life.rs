@@ -216,7 +216,6 @@ impl Session {
         quiet: Option<Duration>,
         failures: u32,
     ) -> End {
-        self.enter(Phase::Up);
         self.opened(connected.remote.to_string());
         let (number, dropped) = self
             .outbox()

@@ -50,6 +50,14 @@ struct State {
     round_trip: Option<Duration>,
 }
 
+impl State {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Some(now());
+        self.next_attempt = None;
+    }
+}
+
 /// What others want of the task that owns the connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Control {
@@ -403,15 +411,14 @@ impl Session {
     }
 
     pub(super) fn enter(&self, phase: Phase) {
-        let mut state = self.state();
-        state.phase = phase;
-        state.since = Some(now());
-        state.next_attempt = None;
+        self.state().enter(phase);
     }
 
+    /// The websocket is open. Whoever looks sees all that comes with it, or none.
     pub(super) fn opened(&self, remote: String) {
         count(&self.counters.connections_opened);
         let mut state = self.state();
+        state.enter(Phase::Up);
         state.remote_address = Some(remote);
         state.failed_attempts = 0;
         state.round_trip = None;
@@ -433,8 +440,9 @@ impl Session {
     }
 
     pub(super) fn waits_until(&self, time: Instant) {
-        self.enter(Phase::Waiting);
-        self.state().next_attempt = Some(time);
+        let mut state = self.state();
+        state.enter(Phase::Waiting);
+        state.next_attempt = Some(time);
     }
 
     pub(super) fn set_round_trip(&self, time: Duration) {
