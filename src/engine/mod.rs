@@ -113,7 +113,7 @@ impl Engine {
                 "no connection serves the application {application}"
             )));
         };
-        session.event(&application, json)
+        session.event(application, json)
     }
 
     /// Takes the host's answer to a request.

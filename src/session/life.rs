@@ -15,7 +15,7 @@ use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
 use super::requests;
 use super::state::{Call, Control, Session, Stop, now};
-use super::view::{Phase, count};
+use super::view::Phase;
 use super::wire::{self, Closing, End, Owner, Patience};
 use crate::config::Connection;
 use crate::net::{self, Connected};
@@ -331,22 +331,30 @@ impl Owner for Wire<'_> {
         requests::receive(self.session, self.number, text).await;
     }
 
-    fn handed(&self, message: &Message) {
-        let counters = self.session.counters();
-        match &message.kind {
-            Kind::Notice => {}
-            Kind::Response { .. } => count(&counters.responses_sent),
-            Kind::Event { channel, .. } => {
-                counters.events_sent.fetch_add(1, Ordering::Relaxed);
-                if let (Some(event), Some(call)) = (channel, self.session.call()) {
-                    call.with_members(|members| match &**event {
-                        ChannelEvent::Started(_) => {}
-                        ChannelEvent::Ended(channel) => members.ended(channel, now()),
-                        ChannelEvent::Destroyed(channel) => members.destroyed(channel),
-                    });
+    fn handed(&self, messages: impl Iterator<Item = Message>) {
+        let (mut events, mut responses) = (0, 0);
+        for message in messages {
+            match message.kind {
+                Kind::Notice => {}
+                Kind::Response { .. } => responses += 1,
+                Kind::Event { channel, .. } => {
+                    events += 1;
+                    if let (Some(event), Some(call)) = (channel, self.session.call()) {
+                        call.with_members(|members| match *event {
+                            ChannelEvent::Started(_) => {}
+                            ChannelEvent::Ended(channel) => members.ended(&channel, now()),
+                            ChannelEvent::Destroyed(channel) => members.destroyed(&channel),
+                        });
+                    }
                 }
             }
         }
+        // Once for all of them: the threads of the host add to what lies beside.
+        let counters = self.session.counters();
+        counters.events_sent.fetch_add(events, Ordering::Relaxed);
+        counters
+            .responses_sent
+            .fetch_add(responses, Ordering::Relaxed);
     }
 
     fn round_trip(&self, time: Duration) {

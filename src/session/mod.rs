@@ -11,9 +11,11 @@ mod life;
 mod members;
 mod message;
 mod outbox;
+mod pace;
 mod report;
 mod requests;
 mod state;
+mod texts;
 mod view;
 mod wire;
 

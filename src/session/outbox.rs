@@ -1,7 +1,7 @@
 //! What waits to be sent over one session, bounded.
 //!
-//! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers,
-//! never over input or output.
+//! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers and
+//! at most one copy of a small text, never over input or output.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::message::{ChannelEvent, Kind, Message};
+use super::pace::Pace;
+use super::state::now;
+use super::texts::Texts;
 use super::view::{Counters, count};
 use crate::config::{Overflow, QueueLimits};
 
@@ -48,6 +51,18 @@ impl Offered {
     }
 }
 
+/// What a writer does after a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// There is more.
+    Write,
+    /// Sleep until something comes.
+    Wait,
+    /// Sleep for a moment in which more will come, unless something comes that cannot wait: events do not wake the writer
+    /// until then.
+    Gather,
+}
+
 /// What happens to an event in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
@@ -79,6 +94,10 @@ struct State {
     dropped: u64,
     /// The session closes as soon as what is here was sent.
     sealed: bool,
+    pace: Pace,
+    /// The writer comes back by itself in a moment.
+    gathering: bool,
+    texts: Texts,
 }
 
 impl Outbox {
@@ -101,7 +120,7 @@ impl Outbox {
     /// what was dropped for it, in one step with the queue.
     pub(super) fn offer(
         &self,
-        application: &Arc<str>,
+        application: Arc<str>,
         text: String,
         channel: Option<ChannelEvent>,
         changed: impl Fn(&ChannelEvent, Change),
@@ -138,21 +157,12 @@ impl Outbox {
         if let Some(event) = &channel {
             changed(event, Change::Accepted);
         }
-        let message = Message {
-            text: text.into(),
-            kind: Kind::Event {
-                application: Arc::clone(application),
-                channel: channel.map(Box::new),
-            },
-        };
-        state.events += 1;
-        state.bytes += length;
-        match state.held.get_mut(application) {
-            Some(held) => held.push(message),
-            None => state.queue.push_back(message),
-        }
+        state.accept(application, text, channel);
+        let waited_for = !state.gathering || state.is_pressing();
         drop(state);
-        self.filled.notify_one();
+        if waited_for {
+            self.filled.notify_one();
+        }
         Offered::new(offer, first)
     }
 
@@ -326,14 +336,33 @@ impl Outbox {
         };
         let messages = state.queue.iter().take_while(within).count();
         let burst: Vec<_> = state.queue.drain(..messages).collect();
+        let before = state.events;
         for message in &burst {
             state.forget(message);
+        }
+        let events = before - state.events;
+        state.pace.took(events, now());
+        if !state.pace.is_fast() {
+            state.texts = Texts::default();
         }
         if state.connection != 0 && state.queue.is_empty() {
             // What is dropped from now on is another outage's.
             state.dropped = 0;
         }
         burst
+    }
+
+    /// What the writer does next.
+    pub(super) fn next(&self) -> Next {
+        let mut state = self.state();
+        state.gathering = state.pace.is_fast() && !state.is_pressing();
+        if state.gathering {
+            Next::Gather
+        } else if state.queue.is_empty() {
+            Next::Wait
+        } else {
+            Next::Write
+        }
     }
 
     /// Waits until something may have been put in.
@@ -371,6 +400,32 @@ impl Outbox {
 }
 
 impl State {
+    /// Whether there is enough for a burst, or not much room for more.
+    fn is_pressing(&self) -> bool {
+        let limits = self.limits;
+        self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
+    }
+
+    fn accept(&mut self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) {
+        self.events += 1;
+        self.bytes += text.len();
+        let text = if self.pace.is_fast() {
+            self.texts.put(text)
+        } else {
+            text.into()
+        };
+        let held = self.held.get_mut(&application);
+        let kind = Kind::Event {
+            application,
+            channel: channel.map(Box::new),
+        };
+        let message = Message { text, kind };
+        match held {
+            Some(held) => held.push(message),
+            None => self.queue.push_back(message),
+        }
+    }
+
     fn drop_oldest(&mut self) -> Option<Message> {
         let oldest = self.queue.iter().position(Message::is_event)?;
         let message = self.queue.remove(oldest)?;

@@ -158,12 +158,12 @@ impl Session {
     ///
     /// # Errors
     /// It is not a JSON object, or the queue is full and keeps what it has.
-    pub fn event(&self, application: &Arc<str>, json: &[u8]) -> Result<()> {
+    pub fn event(&self, application: Arc<str>, json: &[u8]) -> Result<()> {
         let inspection = protocol::inspect(json).map_err(Error::Json)?;
         let text = protocol::complete(
             inspection.text,
             &inspection,
-            application,
+            &application,
             || self.context.timestamp(),
             &self.context.asterisk_id,
         );
@@ -182,9 +182,9 @@ impl Session {
         match offered.offer {
             Offer::Queued | Offer::DroppedOldest => Ok(()),
             Offer::DroppedNewest => Err(Error::Full),
-            Offer::Sealed => Err(Error::NotFound(format!(
-                "the connection of application {application} is closing"
-            ))),
+            Offer::Sealed => Err(Error::NotFound(
+                "the connection of the application is closing".to_owned(),
+            )),
         }
     }
 

@@ -1,5 +1,8 @@
 //! The queue by itself.
 
+use futures_util::FutureExt;
+
+use super::super::pace::WINDOW;
 use super::*;
 
 fn outbox(max_messages: usize) -> Outbox {
@@ -12,7 +15,7 @@ fn outbox(max_messages: usize) -> Outbox {
 
 fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
     outbox
-        .offer(&application.into(), text.to_owned(), None, |_, _| {})
+        .offer(application.into(), text.to_owned(), None, |_, _| {})
         .offer
 }
 
@@ -164,4 +167,69 @@ fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_
     outbox.announce("a", String::new());
     outbox.connected(|_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
+}
+
+/// Events come fast enough to be gathered, and the writer has taken those that came.
+async fn gathering() -> Outbox {
+    let outbox = outbox(1000);
+    for _ in 0..2 {
+        for _ in 0..100 {
+            offer(&outbox, "a", "event");
+        }
+        outbox.burst();
+        tokio::time::advance(WINDOW).await;
+    }
+    assert_eq!(outbox.next(), Next::Gather);
+    is_woken(&outbox);
+    outbox
+}
+
+/// Whether the writer has been woken since this was asked last.
+fn is_woken(outbox: &Outbox) -> bool {
+    outbox.filled().now_or_never().is_some()
+}
+
+#[test]
+fn an_event_wakes_the_writer() {
+    let outbox = outbox(10);
+    assert_eq!(outbox.next(), Next::Wait);
+    offer(&outbox, "a", "event");
+    assert!(is_woken(&outbox));
+    assert_eq!(outbox.next(), Next::Write);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_many_events_wakes_nobody() {
+    let outbox = gathering().await;
+    offer(&outbox, "a", "event");
+    assert!(!is_woken(&outbox));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_wakes_the_writer_of_many_events() {
+    let outbox = gathering().await;
+    outbox.announce("b", String::new());
+    assert!(is_woken(&outbox));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_fills_wakes_the_writer_of_many_events() {
+    let outbox = gathering().await;
+    for _ in 0..499 {
+        offer(&outbox, "a", "event");
+    }
+    assert!(!is_woken(&outbox));
+    offer(&outbox, "a", "event");
+    assert!(is_woken(&outbox));
+    assert_eq!(outbox.next(), Next::Write);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moment_without_events_ends_the_gathering() {
+    let outbox = gathering().await;
+    tokio::time::advance(WINDOW).await;
+    outbox.burst();
+    assert_eq!(outbox.next(), Next::Wait);
+    offer(&outbox, "a", "event");
+    assert!(is_woken(&outbox));
 }

@@ -20,7 +20,8 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::delivery::Delivery;
 use super::message::Message;
-use super::outbox::Outbox;
+use super::outbox::{Next, Outbox};
+use super::pace::WINDOW;
 use crate::config::Keepalive;
 use crate::net::{Link, Meter, Metered};
 
@@ -29,16 +30,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 /// After the first message that is not known to have arrived, and so at most ten times a second.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 
-/// How often a writer that has sent everything lets others run and looks again before it goes to sleep: while events come
-/// fast, whoever sends them has nobody to wake.
-const LINGER: u32 = 8;
-
 /// What the owner of a websocket does with what passes over it.
 pub(super) trait Owner {
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
-    /// The kernel has taken the message.
-    fn handed(&self, message: &Message);
+    /// The kernel has taken the messages.
+    fn handed(&self, messages: impl Iterator<Item = Message>);
     /// A ping was answered after this time.
     fn round_trip(&self, time: Duration);
     /// The text as it goes out.
@@ -195,9 +192,7 @@ impl Shared<'_> {
 
     /// Tells the owner of what the kernel has taken.
     fn account(&self, owner: &impl Owner) {
-        for message in self.delivery().handed(self.meter.texts()) {
-            owner.handed(&message);
-        }
+        owner.handed(self.delivery().handed(self.meter.texts()));
     }
 
     /// Waits for a write, as long as the kernel takes something.
@@ -236,7 +231,6 @@ async fn write<S: Link>(
     owner: &impl Owner,
 ) -> Result<(), String> {
     let mut confirm: Option<Timer> = None;
-    let mut linger = 0;
     let keepalive = shared.patience.pingpong;
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
@@ -254,16 +248,19 @@ async fn write<S: Link>(
             }
             shared.progressing(sink.flush()).await?;
             shared.account(owner);
-            linger = LINGER;
-        } else if linger > 0 && wish.is_none() {
-            linger -= 1;
-            tokio::task::yield_now().await;
-            continue;
         } else if wish.is_some() {
             break;
+        }
+        let next = if wish.is_some() {
+            Next::Write
         } else {
+            shared.outbox.next()
+        };
+        if next != Next::Write {
+            let gathered = (next == Next::Gather).then(|| Timer::now() + WINDOW);
             tokio::select! {
                 () = shared.outbox.filled() => {}
+                () = until(gathered) => {}
                 () = until(confirm) => {}
                 () = until(keepalive_ping) => {}
             }
