@@ -1,9 +1,8 @@
 //! Channels that enter and leave applications, and the per-call connections that are made for them.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -16,7 +15,7 @@ use super::Engine;
 use super::table::PerCall;
 use crate::config::{Connection, ConnectionType};
 use crate::error::{Error, Result};
-use crate::session::{Ending, Session, Stop};
+use crate::session::{Ending, Session, Start, Stop};
 
 /// How long a session that has to go may take to send what waits.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -48,13 +47,7 @@ impl Engine {
         channel_name: &str,
     ) -> Result<String> {
         let entry = self.entry(app, channel_id, channel_name)?;
-        let (answer, answered) = sync_channel(1);
-        let engine = Arc::clone(self);
-        self.spawn(async move {
-            // The caller waits for it, so the receiver is there.
-            let _ = answer.send(engine.enter(entry).await);
-        });
-        answered.recv().map_err(|_| Error::Unloaded)?
+        self.handle.block_on(self.enter(entry))
     }
 
     /// The same without waiting: `done` is called on the pool for host calls.
@@ -246,20 +239,29 @@ impl Engine {
             .insert(session.id().to_owned(), call.clone());
         self.routes.set(&application, &session);
 
-        let (sender, mut outcome) = oneshot::channel();
+        let (start, mut opened) = oneshot::channel();
         let engine = Arc::clone(self);
-        self.spawn(async move { engine.run_call(call, sender).await });
-        let outcome = tokio::select! {
-            outcome = &mut outcome => outcome,
+        self.spawn(async move { engine.run_call(call, start).await });
+        let opened = tokio::select! {
+            opened = &mut opened => opened,
             () = entry.cancelled.cancelled() => {
                 session.stop(Stop::Now);
-                outcome.await
+                opened.await
             }
         };
-        // The task always answers; if it was ended with the runtime, so is this one.
-        outcome
-            .unwrap_or(Err(Error::Unloaded))
-            .map(|()| application)
+        // The task always answers, unless it was ended with the runtime.
+        let go_on = opened.unwrap_or(Err(Error::Unloaded))?;
+        let registered = session.register().await;
+        let stopping = session.is_stopping();
+        if go_on.send(registered && !stopping).is_err() || stopping {
+            Err(Error::Cancelled)
+        } else if registered {
+            Ok(application)
+        } else {
+            Err(Error::Host(
+                "the PBX did not register the application".into(),
+            ))
+        }
     }
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
@@ -292,54 +294,42 @@ impl Engine {
     }
 
     /// The task of one call's session.
-    async fn run_call(&self, call: PerCall, answer: oneshot::Sender<Result<()>>) {
+    async fn run_call(&self, call: PerCall, start: Start) {
         let session = &call.session;
-        // Given when the session opens, or when it ends without having done so.
-        let answer = Arc::new(Mutex::new(Some(answer)));
-        let respond = {
-            let answer = Arc::clone(&answer);
-            move |outcome: Result<()>| {
-                let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-                match answer.take() {
-                    // Whoever started it may have gone with the instance.
-                    Some(answer) => answer.send(outcome).is_ok(),
-                    None => false,
-                }
-            }
-        };
-        let opened = respond.clone();
-        let opened = Box::new(move || {
-            opened(Ok(()));
-        });
-        let run = AssertUnwindSafe(session.run(Some(opened))).catch_unwind();
-        tokio::pin!(run);
-        let ending = tokio::select! {
-            ending = &mut run => Some(ending),
-            () = call.superseded.cancelled() => None,
-        };
         let application = session.call_application().unwrap_or_default();
-        self.routes.clear(application, session);
-        let channels = session.close_to_channels();
-        self.release(&call).await;
-        let ending = match ending {
-            Some(ending) => ending,
-            None => run.await,
-        };
-        let error = match ending {
-            Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
-            Ok(Ending::NotRegistered) => {
-                Error::Host("the PBX did not register the application".into())
-            }
-            Ok(Ending::Stopped | Ending::Over) => Error::Cancelled,
-            Err(_) => {
-                self.log()
-                    .error(session.id(), "the session failed inside the library");
-                Error::Internal("the session panicked".into())
+        let mut start = Some(start);
+        let (ending, channels) = {
+            let run = AssertUnwindSafe(session.run(&mut start)).catch_unwind();
+            tokio::pin!(run);
+            let ending = tokio::select! {
+                ending = &mut run => Some(ending),
+                () = call.superseded.cancelled() => None,
+            };
+            self.routes.clear(application, session);
+            let channels = session.close_to_channels();
+            self.release(&call).await;
+            match ending {
+                Some(ending) => (ending, channels),
+                None => (run.await, channels),
             }
         };
-        // Of a session that never opened, only its own channel knows, and hears of it by the answer.
-        if !respond(Err(error)) {
-            self.fail(&channels, application).await;
+        if ending.is_err() {
+            self.log()
+                .error(session.id(), "the session failed inside the library");
+        }
+        match start {
+            // It never opened: only its own channel knows of it.
+            Some(start) => {
+                let error = match ending {
+                    Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
+                    Ok(_) => Error::Cancelled,
+                    Err(_) => Error::Internal("the session panicked".into()),
+                };
+                // Whoever started it may have gone with the instance.
+                let _ = start.send(Err(error));
+            }
+            None if matches!(ending, Ok(Ending::Declined)) => {}
+            None => self.fail(&channels, application).await,
         }
         self.table().ended(session);
     }

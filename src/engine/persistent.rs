@@ -185,7 +185,7 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(session.run(None))
+            while AssertUnwindSafe(session.run(&mut None))
                 .catch_unwind()
                 .await
                 .is_err()

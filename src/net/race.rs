@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::trail::{Mark, Trail};
@@ -26,16 +27,16 @@ pub(super) async fn open(
     let head_start = (connection_timeout / 4).clamp(SHORTEST_HEAD_START, LONGEST_HEAD_START);
     let mut waiting = addresses.into_iter();
     let mut runners: Vec<(SocketAddr, Mark)> = Vec::new();
-    let mut connecting = JoinSet::new();
+    let mut connecting = FuturesUnordered::new();
     let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
     loop {
         if let Some(address) = waiting.next() {
             runners.push((address, trail.enter(Stage::Tcp, Some(address))));
-            connecting.spawn(async move { (address, TcpStream::connect(address).await) });
+            connecting.push(async move { (address, TcpStream::connect(address).await) });
         }
         let ended = tokio::select! {
-            ended = connecting.join_next() => match ended {
-                Some(ended) => ended.map_err(|error| AttemptError::new(Stage::Tcp, error))?,
+            ended = connecting.next() => match ended {
+                Some(ended) => ended,
                 None => return Err(last),
             },
             () = sleep(head_start), if waiting.len() > 0 => continue,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant as Timer, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
@@ -14,10 +14,11 @@ use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
 use super::requests;
-use super::state::{Call, Control, Session, Stop, now};
+use super::state::{Control, Session, Stop, now};
 use super::view::Phase;
 use super::wire::{self, Closing, End, Owner, Patience};
 use crate::config::Connection;
+use crate::error::Result;
 use crate::net::{self, Connected};
 use crate::protocol;
 
@@ -33,8 +34,8 @@ pub enum Ending {
     Over,
     /// A per-call session had no attempt left; the last failure.
     OutOfAttempts(String),
-    /// The host did not register the application of a per-call session.
-    NotRegistered,
+    /// Whoever started a per-call session does not go on with it.
+    Declined,
 }
 
 /// What one attempt, with the connection that came of it, or one pause leads to.
@@ -47,10 +48,13 @@ enum Round {
     Ended(Ending),
 }
 
+/// Who starts a per-call session. It is told when the first connection is open, registers the application, and says whether
+/// to go on; the websocket waits for that.
+pub type Start = oneshot::Sender<Result<oneshot::Sender<bool>>>;
+
 impl Session {
-    /// Runs the session to its end. `opened` is called once, when the first connection of a per-call session is open and its
-    /// application registered.
-    pub async fn run(self: &Arc<Self>, mut opened: Option<Box<dyn FnOnce() + Send>>) -> Ending {
+    /// Runs the session to its end. Takes `start` when the first connection is open.
+    pub async fn run(self: &Arc<Self>, start: &mut Option<Start>) -> Ending {
         let mut wishes = Wishes::new(self.control());
         let mut failures = 0;
         let mut last: Option<Failure> = None;
@@ -59,7 +63,7 @@ impl Session {
             wishes.renew();
             let settings = self.settings();
             let mut round = self
-                .round(&settings, failures, last.as_ref(), &mut wishes, &mut opened)
+                .round(&settings, failures, last.as_ref(), &mut wishes, start)
                 .await;
             if let Round::Failed(failure) = round {
                 failures += 1;
@@ -98,7 +102,7 @@ impl Session {
         failures: u32,
         last: Option<&Failure>,
         wishes: &mut Wishes,
-        opened: &mut Option<Box<dyn FnOnce() + Send>>,
+        start: &mut Option<Start>,
     ) -> Round {
         self.enter(Phase::Connecting);
         let memory = self.memory();
@@ -115,14 +119,13 @@ impl Session {
             },
             cut = wishes.cut_short() => return cut,
         };
-        let mut registered = true;
-        if let (Some(call), Some(opened)) = (self.call(), opened.take()) {
-            registered = self.register(call).await;
-            if !registered {
+        let mut declined = false;
+        if let Some(start) = start.take() {
+            let (go_on, answer) = oneshot::channel();
+            declined = start.send(Ok(go_on)).is_err() || !answer.await.unwrap_or(false);
+            if declined {
                 // The peer still gets its Close.
                 self.stop(Stop::Now);
-            } else if !self.is_stopping() {
-                opened();
             }
         }
         let began = now();
@@ -137,8 +140,8 @@ impl Session {
                 failures,
             )
             .await;
-        if !registered {
-            return Round::Ended(Ending::NotRegistered);
+        if declined {
+            return Round::Ended(Ending::Declined);
         }
         if self.is_stopping() {
             return Round::Ended(Ending::Stopped);
@@ -194,13 +197,14 @@ impl Session {
         None
     }
 
-    async fn register(&self, call: &Call) -> bool {
+    /// Has the host register the application of a per-call session.
+    pub async fn register(&self) -> bool {
+        let Some(call) = self.call() else {
+            return false;
+        };
         let subscribe_all = self.settings().subscribe_all;
-        let outcome = self
-            .context()
-            .calls
-            .app_register(&call.application, subscribe_all)
-            .await;
+        let calls = &self.context().calls;
+        let outcome = calls.app_register(&call.application, subscribe_all).await;
         if outcome.is_ok() {
             self.announce(&call.application);
         }

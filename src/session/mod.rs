@@ -23,6 +23,6 @@ mod wire;
 mod tests_return;
 
 pub use context::{Answer, Answers, Context};
-pub use life::Ending;
+pub use life::{Ending, Start};
 pub use state::{Session, Stop};
 pub use view::{Counters, Phase, Totals, View, count};
