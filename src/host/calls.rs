@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::{block_in_place, spawn_blocking, try_id};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::pool::Pool;
 use super::{ContextState, Failed, Host, Registration};
 
 /// Runs the host's callbacks where nothing waits for input or output.
@@ -16,13 +16,9 @@ use super::{ContextState, Failed, Host, Registration};
 pub struct Calls {
     host: Arc<dyn Host>,
     requests: Arc<Semaphore>,
-    in_place: Arc<Semaphore>,
+    pool: Pool,
     running: TaskTracker,
 }
-
-/// Calls that may be made on the threads of tasks at a time. Each makes the runtime take another thread from the pool for
-/// its input and output; they must never be the last ones.
-const IN_PLACE: usize = 64;
 
 /// The right to give requests to the host, until it is dropped.
 pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
@@ -34,7 +30,7 @@ impl Calls {
         Self {
             host,
             requests: Arc::new(Semaphore::new(requests)),
-            in_place: Arc::new(Semaphore::new(IN_PLACE)),
+            pool: Pool::default(),
             running: TaskTracker::new(),
         }
     }
@@ -112,35 +108,39 @@ impl Calls {
             .map(Turn)
     }
 
-    /// Gives requests to the host on the pool, as long as the turn lasts; does not wait.
+    /// Gives requests to the host on a thread of their own, as long as the turn lasts; does not wait.
     pub fn give(&self, turn: Turn, requests: impl FnOnce(&dyn Host, Turn) + Send + 'static) {
-        drop(self.begin(move |host| requests(host, turn)));
+        let Some(token) = self.token() else {
+            return;
+        };
+        let host = Arc::clone(&self.host);
+        drop(spawn_blocking(move || {
+            let _token = token;
+            requests(host.as_ref(), turn);
+        }));
     }
 
-    /// Runs something else that calls the host, such as the end of an asynchronous start.
+    /// Runs something else that calls the host, such as the end of an asynchronous start. None if it failed, or the end has
+    /// begun.
     pub async fn run<R: Send + 'static>(
         &self,
         call: impl FnOnce(&dyn Host) -> R + Send + 'static,
     ) -> Option<R> {
-        if let Some(place) = self.place() {
-            let _token = self.token()?;
-            // As on the pool: a call that panics fails, and the task that made it goes on.
+        let token = self.token()?;
+        if try_id().is_none() {
+            // No task, but a thread of the host's that waits for what is done here. It may come back with a call of its own,
+            // which needs the leave of the runtime to wait in its turn.
             let call = AssertUnwindSafe(|| call(self.host.as_ref()));
-            let outcome = block_in_place(|| catch_unwind(call)).ok();
-            drop(place);
-            return outcome;
+            return block_in_place(|| catch_unwind(call)).ok();
         }
-        self.begin(call)?.await.ok()
-    }
-
-    /// A place for a call on the thread of the task that makes it, whose other tasks then move to another thread: sooner done
-    /// than a call on the pool. Elsewhere than on the runtime's own threads there is none.
-    fn place(&self) -> Option<SemaphorePermit<'_>> {
-        let flavor = Handle::try_current().ok()?.runtime_flavor();
-        if flavor != RuntimeFlavor::MultiThread {
-            return None;
-        }
-        self.in_place.try_acquire().ok()
+        let host = Arc::clone(&self.host);
+        let (sender, outcome) = oneshot::channel();
+        self.pool.add(move || {
+            let _token = token;
+            // Nobody may be interested any more.
+            let _ = sender.send(call(host.as_ref()));
+        });
+        outcome.await.ok()
     }
 
     /// Makes whoever closes wait; none once that has begun.
@@ -148,18 +148,6 @@ impl Calls {
         // Taken before the look at `closed`, so that whoever closes waits for this call or this call sees it.
         let token = self.running.token();
         (!self.running.is_closed()).then_some(token)
-    }
-
-    fn begin<R: Send + 'static>(
-        &self,
-        call: impl FnOnce(&dyn Host) -> R + Send + 'static,
-    ) -> Option<JoinHandle<R>> {
-        let token = self.token()?;
-        let host = Arc::clone(&self.host);
-        Some(spawn_blocking(move || {
-            let _token = token;
-            call(host.as_ref())
-        }))
     }
 
     /// Lets no callback begin any more, and waits until none runs.

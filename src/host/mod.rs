@@ -2,6 +2,7 @@
 
 mod calls;
 mod log;
+mod pool;
 
 pub use calls::{Calls, Turn};
 pub use log::Log;
