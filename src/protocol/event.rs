@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use super::json::{self, Shape};
+use super::object::Object;
 
 /// What an event has, and what [`complete`] has to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,27 +61,17 @@ pub fn complete(
     let members = members.trim_end();
     let missing =
         !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
-    let mut output = String::with_capacity(json.len() + if missing { 128 } else { 0 });
-    output.push_str(members);
-    let mut separator = if members.ends_with('{') { "" } else { "," };
-    let mut add = |name: &str, value: &str| {
-        output.push_str(separator);
-        output.push_str(name);
-        // A string always serializes.
-        output.push_str(&serde_json::to_string(value).unwrap_or_default());
-        separator = ",";
-    };
+    let mut event = Object::continued(members, if missing { 128 } else { 0 });
     if !inspection.has_timestamp {
-        add("\"timestamp\":", &timestamp());
+        event.text("timestamp", &timestamp());
     }
     if !inspection.has_asterisk_id {
-        add("\"asterisk_id\":", asterisk_id);
+        event.text("asterisk_id", asterisk_id);
     }
     if !inspection.has_application {
-        add("\"application\":", application);
+        event.text("application", application);
     }
-    output.push('}');
-    output
+    event.end()
 }
 
 /// `channel.id` of an event about a channel.
@@ -111,21 +100,13 @@ pub fn application_event(
     timestamp: &str,
     asterisk_id: &str,
 ) -> String {
-    #[derive(Serialize)]
-    struct Event<'a> {
-        r#type: &'a str,
-        timestamp: &'a str,
-        application: &'a str,
-        asterisk_id: &'a str,
-    }
-    let event = Event {
-        r#type: kind,
-        timestamp,
-        application,
-        asterisk_id,
-    };
-    // Strings always serialize.
-    serde_json::to_string(&event).unwrap_or_default()
+    let mut event = Object::with_capacity(160);
+    event
+        .text("type", kind)
+        .text("timestamp", timestamp)
+        .text("application", application)
+        .text("asterisk_id", asterisk_id);
+    event.end()
 }
 
 /// A message as `pretty = yes` wants it: two blanks per level (recorded). Answers keep their `message_body` as it is.

@@ -5,6 +5,7 @@
 
 mod event;
 mod json;
+mod object;
 mod request;
 mod response;
 

@@ -1,10 +1,10 @@
 //! Answers to requests: `RESTResponse` messages.
 
 use http::StatusCode;
-use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::json;
+use super::object::Object;
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,51 +23,37 @@ pub struct Response {
     pub body: Option<String>,
 }
 
-/// The members of a `RESTResponse` in the order in which Asterisk sends them (recorded).
-#[derive(Serialize)]
-struct Message<'a> {
-    r#type: &'static str,
-    transaction_id: &'a str,
-    request_id: &'a str,
-    status_code: u16,
-    reason_phrase: &'a str,
-    uri: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message_body: Option<&'a str>,
-    application: &'a str,
-    timestamp: &'a str,
-    asterisk_id: &'a str,
-}
-
 impl Response {
-    /// The message that goes to the application. `application` is the first one of the connection.
+    /// The message that goes to the application, its members in the order in which Asterisk sends them (recorded).
+    /// `application` is the first one of the connection.
     pub fn to_json(&self, application: &str, timestamp: &str, asterisk_id: &str) -> String {
-        let message = Message {
-            r#type: "RESTResponse",
-            transaction_id: &self.transaction_id,
-            request_id: &self.request_id,
-            status_code: self.status,
-            reason_phrase: &self.reason,
-            uri: &self.uri,
-            content_type: self.body.as_ref().map(|_| "application/json"),
-            message_body: self.body.as_deref(),
-            application,
-            timestamp,
-            asterisk_id,
-        };
-        // Strings and a number always serialize.
-        serde_json::to_string(&message).unwrap_or_default()
+        let body = self.body.as_deref();
+        // A body is full of quotes, which are escaped.
+        let mut message = Object::with_capacity(512 + body.map_or(0, |body| body.len() * 5 / 4));
+        message
+            .text("type", "RESTResponse")
+            .text("transaction_id", &self.transaction_id)
+            .text("request_id", &self.request_id)
+            .number("status_code", self.status)
+            .text("reason_phrase", &self.reason)
+            .text("uri", &self.uri);
+        if let Some(body) = body {
+            message
+                .text("content_type", "application/json")
+                .text("message_body", body);
+        }
+        message
+            .text("application", application)
+            .text("timestamp", timestamp)
+            .text("asterisk_id", asterisk_id);
+        message.end()
     }
 
     /// What the library answers by itself: Asterisk's `{"message":"..."}` (recorded).
     pub(super) fn with_message(mut self, message: &str) -> Self {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            message: &'a str,
-        }
-        self.body = serde_json::to_string(&Body { message }).ok();
+        let mut body = Object::with_capacity(64);
+        body.text("message", message);
+        self.body = Some(body.end());
         self
     }
 }
