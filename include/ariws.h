@@ -273,7 +273,7 @@ typedef void (*ariws_ari_request_callback)(void *userdata,
 //
 // Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 //
-// Thread: a pool of the library's for host calls. It may block.
+// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
 typedef int32_t (*ariws_app_register_callback)(void *userdata,
                                                const char *app,
                                                int32_t subscribe_all);
@@ -285,7 +285,7 @@ typedef void (*ariws_app_unregister_callback)(void *userdata,
 
 // Tells whether anybody has registered the Stasis application: 1 or 0.
 //
-// Thread: a pool of the library's for host calls. It may block.
+// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
 typedef int32_t (*ariws_app_is_registered_callback)(void *userdata,
                                                     const char *app);
 
@@ -650,7 +650,8 @@ int32_t ariws_unload(struct ariws_instance *instance,
 //         ARIWS_ERROR_BUFFER, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
-// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. A host that must serve the channel meanwhile uses
+// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
+// thread before it returns: hold no lock here that they need. A host that must serve the channel meanwhile uses
 // `ariws_stasis_start_async`.
 //
 // # Safety

@@ -11,7 +11,7 @@ use crate::page::Run;
 use crate::probes::Probe;
 
 const USAGE: &str = "usage: ariws-bench run --library FILE --page FILE [--quick] [--only NAME]...
-       ariws-bench instructions --library FILE --recorded FILE [--write]";
+       ariws-bench instructions --library FILE --recorded FILE --page FILE [--write]";
 
 pub enum Arguments {
     /// Measures everything and writes the page.
@@ -54,8 +54,8 @@ impl Arguments {
             }
         }
         let library = std::fs::canonicalize(library.ok_or(USAGE)?)?;
+        let page = page.ok_or(USAGE)?;
         if command == "run" {
-            let page = page.ok_or(USAGE)?;
             Ok(Self::Run(Run {
                 library,
                 page,
@@ -68,6 +68,7 @@ impl Arguments {
                 library,
                 recorded,
                 write,
+                page,
             }))
         }
     }

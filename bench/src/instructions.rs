@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How many instructions an event and a request take, counted by callgrind: the same number on every machine, give or take
+//! How many instructions an event, a request and a start take, counted by callgrind: the same number on every machine, give or take
 //! little, so that it can be compared with one that was recorded.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::Result;
+use crate::callgrind::{self, Profile};
 use crate::control::Addresses;
 use crate::figures::application;
+use crate::page;
 use crate::probes::{Probe, Side, Task};
 
 /// What is allowed above what was recorded.
@@ -21,12 +22,14 @@ pub struct Check {
     pub recorded: PathBuf,
     /// Record instead of comparing.
     pub write: bool,
+    /// Where to tell what they are spent on.
+    pub page: PathBuf,
 }
 
 /// What is counted, and how often at least and at most.
 type Counted = (&'static str, fn(usize) -> Task, [usize; 2]);
 
-const COUNTED: [Counted; 2] = [
+const COUNTED: [Counted; 3] = [
     (
         "event",
         |count| Task::Events {
@@ -45,6 +48,15 @@ const COUNTED: [Counted; 2] = [
         },
         [500, 2_500],
     ),
+    (
+        "start",
+        // It starts as many before those that it measures.
+        |count| Task::Starts {
+            threads: 1,
+            count: count / 2,
+        },
+        [200, 1_200],
+    ),
 ];
 
 pub fn run(check: &Check) -> Result<()> {
@@ -56,13 +68,18 @@ pub fn run(check: &Check) -> Result<()> {
 }
 
 fn compare(check: &Check, addresses: &Addresses) -> Result<()> {
-    let mut counted = BTreeMap::new();
+    let mut profiles = Vec::new();
     for (name, task, [few, many]) in COUNTED {
-        // What is not the event's or the request's own is in both.
-        let fewer = instructions(&check.library, addresses, task(few))?;
-        let more = instructions(&check.library, addresses, task(many))?;
-        counted.insert(name, (more - fewer) / (many - few) as u64);
+        // What is not their own is in both.
+        let fewer = profile(&check.library, addresses, task(few))?;
+        let more = profile(&check.library, addresses, task(many))?;
+        profiles.push((name, more.each(&fewer, many - few)));
     }
+    page::write(&check.page, "instructions", &table(&profiles))?;
+    let counted: BTreeMap<_, _> = profiles
+        .iter()
+        .map(|(name, profile)| (*name, profile.total))
+        .collect();
     if check.write {
         let text = serde_json::to_string_pretty(&counted)?;
         println!("{text}");
@@ -89,28 +106,37 @@ fn compare(check: &Check, addresses: &Addresses) -> Result<()> {
     .into())
 }
 
-fn instructions(library: &Path, addresses: &Addresses, task: Task) -> Result<u64> {
-    let profile = tempfile::NamedTempFile::new()?;
+fn profile(library: &Path, addresses: &Addresses, task: Task) -> Result<Profile> {
     let probe = Probe {
         side: Side::Library,
         library: library.to_owned(),
         addresses: addresses.clone(),
         task,
     };
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet"])
-        .arg(format!("--callgrind-out-file={}", profile.path().display()))
-        .arg(std::env::current_exe()?)
-        .arg("probe")
-        .arg(serde_json::to_string(&probe)?)
-        .stdout(Stdio::null())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("valgrind: {}", String::from_utf8_lossy(&output.stderr)).into());
+    callgrind::count(&["probe", &serde_json::to_string(&probe)?])
+}
+
+fn table(profiles: &[(&str, Profile)]) -> String {
+    let row = |name: &str, cells: &mut dyn Iterator<Item = String>| {
+        let cells: Vec<_> = cells.collect();
+        format!("| {name} | {} |\n", cells.join(" | "))
+    };
+    let mut table = row(
+        "",
+        &mut profiles.iter().map(|(name, _)| format!("one {name}")),
+    );
+    table += &row("---", &mut profiles.iter().map(|_| "---:".to_owned()));
+    for purpose in callgrind::purposes() {
+        let counts = &mut profiles
+            .iter()
+            .map(|(_, profile)| profile.of(purpose).to_string());
+        table += &row(purpose, counts);
     }
-    let profile = fs::read_to_string(profile.path())?;
-    profile
-        .lines()
-        .find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
-        .ok_or_else(|| "callgrind wrote no totals".into())
+    table
+        + &row(
+            "all",
+            &mut profiles
+                .iter()
+                .map(|(_, profile)| profile.total.to_string()),
+        )
 }

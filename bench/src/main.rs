@@ -9,6 +9,7 @@
 mod application;
 mod arguments;
 mod baseline;
+mod callgrind;
 mod control;
 mod figures;
 mod host;

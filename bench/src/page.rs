@@ -2,7 +2,7 @@
 //! A run, and docs/benchmarks.md: what is measured goes between marks, the words around them stay.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -42,6 +42,13 @@ pub fn run(run: &Run) -> Result<()> {
     }
     println!("\n{} s; {}", began.elapsed().as_secs(), run.page.display());
     Ok(())
+}
+
+/// Puts text between the marks of a part of the page in a file.
+pub fn write(file: &Path, name: &str, text: &str) -> Result<()> {
+    let mut page = fs::read_to_string(file)?;
+    replace(&mut page, name, text)?;
+    Ok(fs::write(file, page)?)
 }
 
 /// Puts text between the marks of a part.

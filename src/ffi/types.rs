@@ -121,7 +121,7 @@ pub type ariws_ari_request_callback =
 ///
 /// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 ///
-/// Thread: a pool of the library's for host calls. It may block.
+/// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
 pub type ariws_app_register_callback = Option<
     unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32,
 >;
@@ -133,7 +133,7 @@ pub type ariws_app_unregister_callback =
 
 /// Tells whether anybody has registered the Stasis application: 1 or 0.
 ///
-/// Thread: a pool of the library's for host calls. It may block.
+/// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
 pub type ariws_app_is_registered_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
 

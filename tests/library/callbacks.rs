@@ -141,3 +141,34 @@ fn unloading_from_inside_a_callback_is_refused() {
     connection.send(&request("1", "GET", "x"));
     assert_eq!(codes.recv_timeout(DEADLINE), Ok(ARIWS_ERROR_FROM_CALLBACK));
 }
+
+#[test]
+fn app_register_may_start_another_call() {
+    let server = Server::start();
+    let (host, handle) = reacting(|handle, call| {
+        if let Call::Register(app, _) = call
+            && let Some(number @ ("1" | "2")) = app.strip_prefix("app1:SIP/")
+        {
+            let number = format!("{number}0");
+            let started = handle.stasis_start("app1", &number, &format!("SIP/{number}"));
+            assert_eq!(started, Ok(format!("app1:SIP/{number}")));
+        }
+    });
+    let configuration = Configuration::with("per_call_config", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
+    let accepting = std::thread::spawn(move || [(); 4].map(|()| server.accept()));
+    assert_eq!(
+        library.stasis_start("app1", "1", "SIP/1"),
+        Ok("app1:SIP/1".to_owned())
+    );
+    assert_eq!(
+        library
+            .stasis_start_async("app1", "2", "SIP/2")
+            .recv_timeout(DEADLINE),
+        Ok(Ok("app1:SIP/2".to_owned()))
+    );
+    accepting.join().expect("four connections");
+}

@@ -120,26 +120,7 @@ impl<'a> Library<'a> {
     }
 
     pub fn stasis_start(&self, app: &str, channel_id: &str, channel_name: &str) -> Started {
-        let (app, id, name) = (c(app), c(channel_id), c(channel_name));
-        let (mut application, mut message) = ([0; 256], [0; 256]);
-        // SAFETY: everything lives until the call returns.
-        let code = unsafe {
-            ariws_stasis_start(
-                self.instance,
-                app.as_ptr(),
-                id.as_ptr(),
-                name.as_ptr(),
-                application.as_mut_ptr(),
-                application.len(),
-                message.as_mut_ptr(),
-                message.len(),
-            )
-        };
-        if code == ARIWS_OK {
-            Ok(string(&application))
-        } else {
-            Err((code, string(&message)))
-        }
+        self.handle().stasis_start(app, channel_id, channel_name)
     }
 
     /// Begins a start; the outcome comes later.
@@ -256,6 +237,29 @@ impl Handle {
                 json.as_ptr().cast(),
                 json.len(),
             )
+        }
+    }
+
+    pub fn stasis_start(self, app: &str, channel_id: &str, channel_name: &str) -> Started {
+        let (app, id, name) = (c(app), c(channel_id), c(channel_name));
+        let (mut application, mut message) = ([0; 256], [0; 256]);
+        // SAFETY: everything lives until the call returns.
+        let code = unsafe {
+            ariws_stasis_start(
+                self.0,
+                app.as_ptr(),
+                id.as_ptr(),
+                name.as_ptr(),
+                application.as_mut_ptr(),
+                application.len(),
+                message.as_mut_ptr(),
+                message.len(),
+            )
+        };
+        if code == ARIWS_OK {
+            Ok(string(&application))
+        } else {
+            Err((code, string(&message)))
         }
     }
 

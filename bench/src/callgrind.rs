@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Instructions as valgrind's callgrind counts them, and what they are spent on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::Result;
+
+/// What instructions are spent on: a name for people, and how the functions' names begin or what they have in them. The
+/// first that fits counts; what is inlined counts for the function that it is in.
+const PURPOSES: [(&str, &[&str]); 6] = [
+    (
+        "the websocket: tungstenite, and counting what the kernel took",
+        &["tungstenite", "ariws::net::meter", "chacha20", "rand"],
+    ),
+    (
+        "JSON: serde_json, and the library's use of it",
+        &["serde", "ariws::protocol", "from_utf8", "memchr"],
+    ),
+    (
+        "allocator",
+        &[
+            "malloc",
+            "free",
+            "realloc",
+            "calloc",
+            "_int_",
+            "__rust_",
+            "__rdl_",
+            "unlink_chunk",
+            "raw_vec",
+        ],
+    ),
+    ("copies", &["memcpy", "memmove", "memset", "memcmp", "bcmp"]),
+    (
+        "the runtime: tokio, futures, locks",
+        &[
+            "tokio", "mio::", "futures", "pthread", "futex", "parking", "bytes::",
+        ],
+    ),
+    (
+        "the library's own",
+        &["ariws", "core::", "std::", "alloc::"],
+    ),
+];
+const OTHER: &str = "other";
+
+/// Instructions by what they were spent on.
+#[derive(Default)]
+pub struct Profile {
+    pub total: u64,
+    pub purposes: BTreeMap<&'static str, u64>,
+}
+
+impl Profile {
+    /// What one of many took, if `fewer` is the profile of so many less.
+    pub fn each(&self, fewer: &Self, more: usize) -> Self {
+        let each = |all: u64, some: u64| all.saturating_sub(some) / more as u64;
+        Self {
+            total: each(self.total, fewer.total),
+            purposes: purposes()
+                .map(|purpose| (purpose, each(self.of(purpose), fewer.of(purpose))))
+                .collect(),
+        }
+    }
+
+    /// What was spent on one purpose.
+    pub fn of(&self, purpose: &str) -> u64 {
+        self.purposes.get(purpose).copied().unwrap_or_default()
+    }
+}
+
+/// Every purpose, in the order of tables.
+pub fn purposes() -> impl Iterator<Item = &'static str> {
+    let names = PURPOSES.into_iter().map(|(name, _)| name);
+    names.chain([OTHER])
+}
+
+/// Runs this program with the arguments and counts.
+pub fn count(arguments: &[&str]) -> Result<Profile> {
+    let file = tempfile::NamedTempFile::new()?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--quiet"])
+        .arg(format!("--callgrind-out-file={}", file.path().display()))
+        .arg(std::env::current_exe()?)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("valgrind: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    parse(&fs::read_to_string(file.path())?)
+}
+
+/// Reads a profile (valgrind's manual, "Callgrind Format Specification").
+fn parse(text: &str) -> Result<Profile> {
+    let mut names = HashMap::new();
+    let mut profile = Profile::default();
+    let mut purpose = OTHER;
+    let mut of_a_call = false;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("fn=") {
+            purpose = purpose_of(named(&mut names, name));
+        } else if let Some(name) = line.strip_prefix("cfn=") {
+            named(&mut names, name);
+        } else if line.starts_with("calls=") {
+            of_a_call = true;
+        } else if let Some(total) = line.strip_prefix("totals: ") {
+            profile.total = total.trim().parse()?;
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            // The line after a call has what the call took, which its function has too.
+            if !std::mem::take(&mut of_a_call) {
+                let cost = line.split(' ').nth(1).ok_or("a line without a cost")?;
+                *profile.purposes.entry(purpose).or_default() += cost.parse::<u64>()?;
+            }
+        }
+    }
+    if profile.total == 0 {
+        return Err("callgrind wrote no totals".into());
+    }
+    Ok(profile)
+}
+
+/// The name that `(number) name` gives to a number, or that `(number)` stands for.
+fn named<'a>(names: &mut HashMap<&'a str, &'a str>, text: &'a str) -> &'a str {
+    match text.split_once(' ') {
+        Some((number, name)) => {
+            names.insert(number, name);
+            name
+        }
+        None => names.get(text).copied().unwrap_or_default(),
+    }
+}
+
+fn purpose_of(function: &str) -> &'static str {
+    PURPOSES
+        .into_iter()
+        .find(|(_, parts)| parts.iter().any(|part| function.contains(part)))
+        .map_or(OTHER, |(name, _)| name)
+}
