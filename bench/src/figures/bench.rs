@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use crate::Result;
 use crate::control::Addresses;
@@ -84,6 +85,17 @@ impl Bench {
             self.probe(Side::Library, task)?,
             self.probe(Side::Bare, task)?,
         ))
+    }
+
+    /// The same of two tasks at the same time, for those that mostly wait.
+    pub fn both(&self, tasks: [&Task; 2]) -> Result<[(Figures, Figures); 2]> {
+        thread::scope(|scope| {
+            let [first, second] = tasks.map(|task| scope.spawn(move || self.once(task)));
+            let end = |running: thread::ScopedJoinHandle<'_, Result<_>>| {
+                running.join().map_err(|_| "a thread panicked")?
+            };
+            Ok([end(first)?, end(second)?])
+        })
     }
 
     fn rounds(&self) -> usize {

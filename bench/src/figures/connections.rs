@@ -21,8 +21,7 @@ pub fn at_rest(bench: &mut Bench) -> Result<String> {
             seconds,
         };
         let many = if tls { 2000 } else { MANY };
-        let (one, bare_one) = bench.once(&idle(1))?;
-        let (all, bare_all) = bench.once(&idle(many))?;
+        let [(one, bare_one), (all, bare_all)] = bench.both([&idle(1), &idle(many)])?;
         let each = |all: f64, one: f64| (all - one) / (many - 1) as f64;
         let kind = if tls { "TLS" } else { "plain" };
         rows.push(Row::limited_beside(

@@ -26,7 +26,7 @@ pub fn rates(bench: &mut Bench) -> Result<String> {
 }
 
 pub fn beside_a_slow_one(bench: &mut Bench) -> Result<String> {
-    let count = bench.pick(5_000, 10_000);
+    let count = bench.pick(2_000, 5_000);
     let library = bench.library(&Task::SlowRequest { count })?;
     let mut rows = Rows::new("without a slow one beside it");
     rows.push(Row::at_most(
