@@ -87,10 +87,10 @@ impl Bench {
         ))
     }
 
-    /// The same of two tasks at the same time, for those that mostly wait.
+    /// The same of two tasks that mostly wait, at the same time.
     pub fn both(&self, tasks: [&Task; 2]) -> Result<[(Figures, Figures); 2]> {
         thread::scope(|scope| {
-            let [first, second] = tasks.map(|task| scope.spawn(move || self.once(task)));
+            let [first, second] = tasks.map(|task| scope.spawn(move || self.pair(task)));
             let end = |running: thread::ScopedJoinHandle<'_, Result<_>>| {
                 running.join().map_err(|_| "a thread panicked")?
             };
