@@ -36,10 +36,14 @@ struct Entry {
 }
 
 impl Engine {
-    /// A channel enters `Stasis(app)`; waits until it may. Gives the application's name for events and requests.
+    /// A channel enters `Stasis(app)`; waits until it may. Gives the application's name for events and requests. The host is
+    /// called on this thread.
     ///
     /// # Errors
     /// The reason why STASISSTATUS is FAILED.
+    ///
+    /// # Panics
+    /// On a thread that runs tasks of an asynchronous runtime, where nothing may block.
     pub fn stasis_start(
         self: &Arc<Self>,
         app: &str,
@@ -249,7 +253,8 @@ impl Engine {
                 opened.await
             }
         };
-        // The task always answers, unless it was ended with the runtime.
+        // The task always answers, unless it was ended with the runtime. Whoever waits for the start calls the host: in the
+        // blocking form the channel's own thread, so that it is woken once.
         let go_on = opened.unwrap_or(Err(Error::Unloaded))?;
         let registered = session.register().await;
         let stopping = session.is_stopping();
