@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::callgrind::{self, Profile};
 use crate::control::Addresses;
-use crate::figures::application;
+use crate::figures::Application;
 use crate::page;
 use crate::probes::{Probe, Side, Task};
 
@@ -60,14 +60,8 @@ const COUNTED: [Counted; 3] = [
 ];
 
 pub fn run(check: &Check) -> Result<()> {
-    let (mut child, addresses) = application()?;
-    let outcome = compare(check, &addresses);
-    child.kill()?;
-    child.wait()?;
-    outcome
-}
-
-fn compare(check: &Check, addresses: &Addresses) -> Result<()> {
+    let application = Application::start()?;
+    let addresses = &application.addresses;
     let mut profiles = Vec::new();
     for (name, task, [few, many]) in COUNTED {
         // What is not their own is in both.

@@ -14,8 +14,7 @@ use crate::statistics::median;
 
 /// A run: the application's process, and how thorough to be.
 pub struct Bench {
-    application: Child,
-    addresses: Addresses,
+    application: Application,
     library: PathBuf,
     /// Fewer rounds of fewer things.
     pub quick: bool,
@@ -26,24 +25,38 @@ pub struct Bench {
 }
 
 /// The application's process, and where it listens.
-pub fn application() -> Result<(Child, Addresses)> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("application")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut line = String::new();
-    let output = child.stdout.take().ok_or("no output")?;
-    BufReader::new(output).read_line(&mut line)?;
-    Ok((child, serde_json::from_str(&line)?))
+pub struct Application {
+    child: Child,
+    pub addresses: Addresses,
+}
+
+impl Application {
+    pub fn start() -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("application")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let output = child.stdout.take().ok_or("no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let addresses = serde_json::from_str(&line)?;
+        Ok(Self { child, addresses })
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Bench {
     pub fn new(library: &Path, plots: PathBuf, quick: bool) -> Result<Self> {
-        let (application, addresses) = application()?;
         Ok(Self {
-            application,
-            addresses,
+            application: Application::start()?,
             library: library.to_owned(),
             quick,
             plots,
@@ -71,10 +84,14 @@ impl Bench {
 
     /// The same of the library and of the bare websockets, in turn, so that both meet the same noise.
     pub fn pair(&self, task: &Task) -> Result<(Figures, Figures)> {
+        self.pair_with(&self.application, task)
+    }
+
+    fn pair_with(&self, application: &Application, task: &Task) -> Result<(Figures, Figures)> {
         let (mut library, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..self.rounds() {
-            library.push(self.probe(Side::Library, task)?);
-            bare.push(self.probe(Side::Bare, task)?);
+            library.push(self.probe_with(application, Side::Library, task)?);
+            bare.push(self.probe_with(application, Side::Bare, task)?);
         }
         Ok((medians(&library), medians(&bare)))
     }
@@ -87,14 +104,17 @@ impl Bench {
         ))
     }
 
-    /// The same of two tasks that mostly wait, at the same time.
-    pub fn both(&self, tasks: [&Task; 2]) -> Result<[(Figures, Figures); 2]> {
+    /// The same of tasks that mostly wait, at the same time, each with an application of its own.
+    pub fn together(&self, tasks: &[Task]) -> Result<Vec<(Figures, Figures)>> {
         thread::scope(|scope| {
-            let [first, second] = tasks.map(|task| scope.spawn(move || self.pair(task)));
-            let end = |running: thread::ScopedJoinHandle<'_, Result<_>>| {
-                running.join().map_err(|_| "a thread panicked")?
-            };
-            Ok([end(first)?, end(second)?])
+            let running: Vec<_> = tasks
+                .iter()
+                .map(|task| scope.spawn(move || self.pair_with(&Application::start()?, task)))
+                .collect();
+            running
+                .into_iter()
+                .map(|task| task.join().map_err(|_| "a thread panicked")?)
+                .collect()
         })
     }
 
@@ -103,10 +123,14 @@ impl Bench {
     }
 
     fn probe(&self, side: Side, task: &Task) -> Result<Figures> {
+        self.probe_with(&self.application, side, task)
+    }
+
+    fn probe_with(&self, application: &Application, side: Side, task: &Task) -> Result<Figures> {
         let probe = Probe {
             side,
             library: self.library.clone(),
-            addresses: self.addresses.clone(),
+            addresses: application.addresses.clone(),
             task: task.clone(),
         };
         let output = Command::new(std::env::current_exe()?)
@@ -118,14 +142,6 @@ impl Bench {
             return Err(format!("{side:?}, {task:?}: {}", output.status).into());
         }
         Ok(serde_json::from_slice(&output.stdout)?)
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.application.kill();
-        let _ = self.application.wait();
     }
 }
 

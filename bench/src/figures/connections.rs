@@ -10,18 +10,27 @@ use crate::probes::Task;
 
 /// As many as one server of the application takes here.
 const MANY: usize = 9000;
+/// As many as are made in a moment.
+const MANY_TLS: usize = 2000;
 
 pub fn at_rest(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare websocket");
     let seconds = bench.pick(2, 10);
-    for (tls, most) in [(false, 12.0), (true, 40.0)] {
-        let idle = |connections| Task::Idle {
+    let kinds = [(false, MANY, 12.0), (true, MANY_TLS, 40.0)];
+    let tasks: Vec<_> = kinds
+        .iter()
+        .flat_map(|(tls, many, _)| [(*tls, 1), (*tls, *many)])
+        .map(|(tls, connections)| Task::Idle {
             connections,
             tls,
             seconds,
+        })
+        .collect();
+    let measured = bench.together(&tasks)?;
+    for ((tls, many, most), measured) in kinds.into_iter().zip(measured.chunks(2)) {
+        let [(one, bare_one), (all, bare_all)] = measured else {
+            return Err("a measurement is missing".into());
         };
-        let many = if tls { 2000 } else { MANY };
-        let [(one, bare_one), (all, bare_all)] = bench.both([&idle(1), &idle(many)])?;
         let each = |all: f64, one: f64| (all - one) / (many - 1) as f64;
         let kind = if tls { "TLS" } else { "plain" };
         rows.push(Row::limited_beside(

@@ -9,7 +9,7 @@ mod growth;
 mod requests;
 mod table;
 
-pub use bench::{Bench, application};
+pub use bench::{Application, Bench};
 pub use table::{Row, Rows};
 
 use crate::Result;
