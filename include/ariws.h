@@ -652,7 +652,7 @@ int32_t ariws_unload(struct ariws_instance *instance,
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 // `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
-// thread before it returns: hold no lock here that they need. A host that must serve the channel meanwhile uses
+// thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must serve the channel meanwhile uses
 // `ariws_stasis_start_async`.
 //
 // # Safety

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How many instructions an event, a request and a start take, counted by callgrind: the same number on every machine, give or take
+//! How many instructions an event, a request and a start take, counted by callgrind: the same on every machine, give or take
 //! little, so that it can be compared with one that was recorded.
 
 use std::collections::BTreeMap;
