@@ -824,12 +824,48 @@ static void request_run(const ariws_request *request, struct ast_ari_response *r
     ast_json_unref(body);
 }
 
+/* What the thread of a request is set to while that runs, and was before. */
+struct thread_state {
+    int inhibited;
+    int interface;
+    sigset_t signals;
+};
+
+/* Makes this thread what Asterisk makes each of those that serve HTTP connections: one that is refused the dialplan
+   functions which reach beyond the PBX (SHELL, FILE, ...) unless live_dangerously is set, and that never reads a channel's
+   media. Requests come on threads of the library's only, so a channel's own is never changed. -1: nothing may be run. */
+static int thread_restrict(struct thread_state *before)
+{
+    sigset_t urgent;
+
+    before->interface = ast_thread_is_user_interface();
+    before->inhibited = ast_thread_inhibit_escalations_swap(1);
+    if (before->inhibited < 0) {
+        return -1;
+    }
+    if (ast_thread_user_interface_set(1)) {
+        ast_thread_inhibit_escalations_swap(before->inhibited);
+        return -1;
+    }
+    /* Threads that Asterisk starts from here inherit the mask, and it wakes them with this signal. */
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, &before->signals);
+    return 0;
+}
+
+static void thread_restore(const struct thread_state *before)
+{
+    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+    ast_thread_user_interface_set(before->interface);
+    ast_thread_inhibit_escalations_swap(before->inhibited);
+}
+
 static void on_ari_request(void *userdata, const ariws_request *request)
 {
     struct ast_ari_response response = {.fd = -1, .headers = ast_str_create(80)};
     int debug = stasis_app_get_debug_by_name(request->application);
-    sigset_t urgent;
-    sigset_t before;
+    struct thread_state before;
 
     if (debug) {
         debug_request(request);
@@ -839,12 +875,12 @@ static void on_ari_request(void *userdata, const ariws_request *request)
         request_answer(request, &response, debug);
         return;
     }
-    /* Threads that Asterisk starts from here inherit the mask, and it wakes them with this signal. */
-    sigemptyset(&urgent);
-    sigaddset(&urgent, SIGURG);
-    pthread_sigmask(SIG_UNBLOCK, &urgent, &before);
-    request_run(request, &response);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (thread_restrict(&before)) {
+        ast_ari_response_alloc_failed(&response);
+    } else {
+        request_run(request, &response);
+        thread_restore(&before);
+    }
     request_answer(request, &response, debug);
     gate_leave();
 }
