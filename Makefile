@@ -11,6 +11,7 @@
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
 #   QUICK             for the benchmarks: anything that is not empty makes them short
 #   BENCH_FLAGS       further options for `make bench`, such as --only events
+#   ROUNDS            for `make test-hostile`: how often everything is done (100)
 #   RECORD            for `make bench`: anything that is not empty records the instructions that are compared later
 
 SHELL := bash
@@ -30,7 +31,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -52,6 +53,11 @@ demo: build application minipbx ## two calls at once through the library, shown 
 test: build minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
 	@scripts/require.sh valgrind openssl binutils c++ pkg-config
 	@scripts/test.sh
+
+.PHONY: test-hostile
+test-hostile: ## hostile peers and hosts, each a hundred times; ROUNDS=n for another number
+	@scripts/require.sh cargo cc
+	@scripts/test-hostile.sh
 
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance

@@ -4,11 +4,10 @@
 #[allow(dead_code)] // Other tests use the rest.
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
 use support::DEADLINE;
+use support::census::{Census, Counting};
 use support::host::Host;
 use support::library::{Handle, Library};
 
@@ -30,63 +30,8 @@ const COUNTINGS: usize = 4;
 /// What buffers that keep the size of a busy moment may differ by. Four countings that leave their sessions behind are more.
 const TOLERANCE: usize = 48 << 10;
 
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, counting what is in use.
-struct Counting;
-
-// SAFETY: everything is the system's but the counting.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// What the process has.
-#[derive(Debug)]
-struct Census {
-    descriptors: usize,
-    threads: usize,
-    bytes: usize,
-}
-
-impl Census {
-    fn now() -> Self {
-        let count = |folder: &str| fs::read_dir(folder).expect("proc(5)").count();
-        Self {
-            descriptors: count("/proc/self/fd"),
-            threads: count("/proc/self/task"),
-            bytes: ALLOCATED.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Waits until the process has no more than this, tolerances aside.
-    fn wait_for_return(&self) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let now = Self::now();
-            if now.descriptors <= self.descriptors
-                && now.threads <= self.threads
-                && now.bytes <= self.bytes + TOLERANCE
-            {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{now:?} remain of {self:?}");
-            std::thread::yield_now();
-        }
-    }
-}
 
 /// One test at a time: they count what the whole process has.
 fn alone() -> MutexGuard<'static, ()> {
@@ -307,7 +252,7 @@ fn a_persistent_connection_loses_no_event_and_leaves_nothing_behind() {
     for _ in 0..COUNTINGS {
         reload_under_traffic();
     }
-    before.wait_for_return();
+    before.wait_for_return(TOLERANCE);
 }
 
 #[test]
@@ -348,5 +293,5 @@ fn calls_lose_no_event_and_leave_nothing_behind() {
     for _ in 0..COUNTINGS {
         reload_under_traffic();
     }
-    before.wait_for_return();
+    before.wait_for_return(TOLERANCE);
 }

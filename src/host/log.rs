@@ -1,5 +1,6 @@
 //! The way of a message to the host's log: a bounded queue and one thread, so that nobody waits for the host's disk.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,11 +107,16 @@ fn deliver(receiver: &Receiver<Line>, host: &dyn Host, dropped: &AtomicU64) {
                 "{} messages for the log were dropped: the host took too long",
                 total - reported
             );
-            host.log(Level::Warning, "", &gap);
+            tell(host, Level::Warning, "", &gap);
             reported = total;
         }
-        host.log(level, &subject, &message);
+        tell(host, level, &subject, &message);
     }
+}
+
+/// A host that panics loses this message, not those behind it.
+fn tell(host: &dyn Host, level: Level, subject: &str, message: &str) {
+    let _ = catch_unwind(AssertUnwindSafe(|| host.log(level, subject, message)));
 }
 
 /// Escapes control characters: what peers and files say must not forge log lines.

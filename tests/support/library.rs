@@ -53,6 +53,16 @@ impl<'a> Library<'a> {
         folder: &Path,
         report: &mut Vec<ReportLine>,
     ) -> Result<Self, (i32, String)> {
+        Self::try_load_table(host, &host.table(), folder, report)
+    }
+
+    /// Loads it with a table that was made of the host's, perhaps in vain.
+    pub fn try_load_table(
+        host: &'a Host,
+        table: &ariws_host,
+        folder: &Path,
+        report: &mut Vec<ReportLine>,
+    ) -> Result<Self, (i32, String)> {
         let folder = c(folder.to_str().expect("a path"));
         let asterisk_id = c("02:fc:00:00:00:01");
         let product = c("TestHost/1.0");
@@ -66,11 +76,10 @@ impl<'a> Library<'a> {
         };
         let mut instance = ptr::null_mut();
         let mut message = [0; 512];
-        let table = host.table();
         // SAFETY: everything lives until the call returns, and the host until the instance is unloaded.
         let code = unsafe {
             ariws_load(
-                &raw const table,
+                table,
                 &raw const options,
                 Some(collect_report),
                 ptr::from_mut(report).cast(),
@@ -133,10 +142,7 @@ impl<'a> Library<'a> {
     }
 
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
-        let (application, id) = (c(application), c(channel_id));
-        // SAFETY: the strings live until the call returns.
-        let code = unsafe { ariws_stasis_end(self.instance, application.as_ptr(), id.as_ptr()) };
-        assert_eq!(code, ARIWS_OK);
+        self.handle().end(application, channel_id);
     }
 
     pub fn complete(&self, id: u64, status: i32, body: Option<&str>) -> i32 {
@@ -287,6 +293,13 @@ impl Handle {
     pub fn cancel(self, channel_id: &str) -> i32 {
         // SAFETY: the string lives until the call returns.
         unsafe { ariws_stasis_cancel(self.0, c(channel_id).as_ptr()) }
+    }
+
+    pub fn end(self, application: &str, channel_id: &str) {
+        let (application, id) = (c(application), c(channel_id));
+        // SAFETY: the strings live until the call returns.
+        let code = unsafe { ariws_stasis_end(self.0, application.as_ptr(), id.as_ptr()) };
+        assert!([ARIWS_OK, ARIWS_ERROR_UNLOADED].contains(&code), "{code}");
     }
 
     pub fn complete(self, id: u64, status: i32, body: Option<&str>) -> i32 {

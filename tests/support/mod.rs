@@ -1,6 +1,8 @@
 //! What the tests share: a host behind the C table, a websocket server to connect to, and configurations.
 
 pub mod attempt;
+#[allow(dead_code)] // For tests that count.
+pub mod census;
 pub mod configuration;
 pub mod host;
 pub mod library;

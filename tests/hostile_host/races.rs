@@ -1,0 +1,119 @@
+//! Thirty-two threads use an instance while it is reloaded and unloaded.
+
+use std::ffi::CString;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::scope;
+use std::time::Duration;
+
+use ariws::ffi::*;
+
+use super::everything;
+use crate::support::configuration::Configuration;
+use crate::support::host::{Call, Host};
+use crate::support::library::{Handle, Library};
+use crate::support::server::Server;
+use crate::{alone, rounds};
+
+const THREADS: usize = 32;
+
+/// What a function may return while the instance is live, being unloaded, or gone.
+fn allowed(function: &str, code: i32) -> bool {
+    code == ARIWS_ERROR_UNLOADED
+        || match function {
+            "request_complete" | "stasis_cancel" => code == ARIWS_ERROR_NOT_FOUND,
+            "stasis_start" => [ARIWS_ERROR_NOT_FOUND, ARIWS_ERROR_CANCELLED].contains(&code),
+            "event" => [ARIWS_OK, ARIWS_ERROR_NOT_FOUND].contains(&code),
+            _ => code == ARIWS_OK,
+        }
+}
+
+/// Calls everything until the instance is gone; gives how often.
+fn use_until_it_is_gone(handle: Handle, thread: usize) -> usize {
+    for number in 0.. {
+        let unique = CString::new(format!("{thread}-{number}")).expect("no NUL");
+        let outcomes = everything::call(handle, &unique);
+        for &(function, code) in &outcomes {
+            assert!(allowed(function, code), "{function} returned {code}");
+        }
+        if outcomes
+            .iter()
+            .all(|&(_, code)| code == ARIWS_ERROR_UNLOADED)
+        {
+            return number;
+        }
+    }
+    unreachable!("the loop has no end of its own")
+}
+
+/// Starts calls, lets them end, and cancels some, until the instance is gone.
+fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
+    for number in 0.. {
+        let (id, name) = (
+            format!("call-{thread}-{number}"),
+            format!("SIP/{thread}-{number}"),
+        );
+        let started = if number % 3 == 0 {
+            handle.cancel(&id);
+            handle.stasis_start("app2", &id, &name)
+        } else {
+            handle.stasis_start("nobody's", &id, &name)
+        };
+        match started {
+            Ok(application) => handle.end(&application, &id),
+            Err((ARIWS_ERROR_UNLOADED, _)) => return number,
+            Err((code, message)) => assert!(
+                [
+                    ARIWS_ERROR_NOT_FOUND,
+                    ARIWS_ERROR_CANCELLED,
+                    ARIWS_ERROR_CONNECT
+                ]
+                .contains(&code),
+                "a start ended with {code}: {message}"
+            ),
+        }
+    }
+    unreachable!("the loop has no end of its own")
+}
+
+#[test]
+fn thirty_two_threads_may_use_what_is_reloaded_and_unloaded() {
+    let _alone = alone();
+    for _ in 0..rounds().min(20) {
+        let server = Server::start();
+        let address = server.address();
+        // Nobody reads: connections hang in their handshake, or end.
+        let host = Host::new();
+        let configuration = Configuration::with("persistent", address, "app1").connection(
+            "calls",
+            "per_call_config",
+            address,
+            "app2",
+            "reconnect_attempts = 1\nconnection_timeout = 50",
+        );
+        let library = Library::load(&host, &configuration);
+        let handle = library.handle();
+        let (ready, uses) = (Barrier::new(THREADS + 1), AtomicUsize::new(0));
+        scope(|scope| {
+            for thread in 0..THREADS {
+                let (ready, uses) = (&ready, &uses);
+                scope.spawn(move || {
+                    ready.wait();
+                    let number = if thread % 4 == 0 {
+                        start_until_it_is_gone(handle, thread)
+                    } else {
+                        use_until_it_is_gone(handle, thread)
+                    };
+                    uses.fetch_add(number, Ordering::Relaxed);
+                });
+            }
+            ready.wait();
+            for _ in 0..20 {
+                assert_eq!(handle.reload(), ARIWS_OK);
+            }
+            assert_eq!(library.unload(Duration::from_millis(20)), ARIWS_OK);
+        });
+        assert!(uses.into_inner() > 0, "the instance was used");
+        assert_eq!(host.calls().last(), Some(&Call::Finalize));
+    }
+}
