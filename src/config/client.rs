@@ -120,6 +120,11 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         uri: uri?,
     };
     if client.uses_tls() {
+        if object.has("tls_enabled") && !client.tls_enabled {
+            let message = "it is ignored, because wss:// is always TLS; write ws:// in the uri to have \
+                           none, or remove this and name the server's authority in ca_list_file";
+            object.warning("tls_enabled", message);
+        }
         tls_files(object);
         unverified(object, &client);
     }

@@ -12,6 +12,9 @@ use super::problem::{Origin, Problems, shown};
 use super::values::nearest_name;
 use super::{Connection, PasswordFormat, User};
 
+/// What Asterisk reads of `name:password` in an Authorization header; the rest it cuts off.
+const CREDENTIALS: usize = 255;
+
 /// How many other connections a message names.
 const NAMED: usize = 3;
 
@@ -99,7 +102,29 @@ fn user_fault(
         Some(user) if user.password_format == PasswordFormat::Crypt => {
             Some(format!("the password of user {name} is crypted"))
         }
-        Some(_) => None,
+        Some(user) => credentials_fault(user).map(|(fault, _)| fault),
+    }
+}
+
+/// Why no host could authenticate a user's requests, and what to do: hosts such as Asterisk 20.15 or 22 do it for each of
+/// them, as their HTTP server does.
+fn credentials_fault(user: &User) -> Option<(String, &'static str)> {
+    let name = shown(&user.name);
+    let length = user.name.len() + ":".len() + user.password.reveal().len();
+    if user.name.contains(':') {
+        // RFC 7617 section 2.
+        let fault =
+            format!("what follows the colon in the name of user {name} would be the password");
+        Some((fault, "name a user without a colon"))
+    } else if length > CREDENTIALS {
+        let fault = format!(
+            "name and password of user {name} have {} bytes together, of which {} count",
+            length - 1,
+            CREDENTIALS - 1
+        );
+        Some((fault, "shorten the password"))
+    } else {
+        None
     }
 }
 
@@ -108,6 +133,10 @@ fn user_remedy(connection: &Connection, ari: &Ari) -> String {
     let name = &connection.local_ari_user;
     if ari.faulty_users.contains(name) {
         return "mend that first".to_owned();
+    }
+    let user = ari.users.get(name);
+    if let Some((_, remedy)) = user.and_then(|user| credentials_fault(user)) {
+        return remedy.to_owned();
     }
     let plain = ari.users.iter();
     let plain = plain.filter(|(_, user)| user.password_format == PasswordFormat::Plain);

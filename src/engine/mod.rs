@@ -3,13 +3,14 @@
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands),
 //! and `report` tells what a load or reload did;
 //! `persistent` begins and ends persistent connections, `calls` per-call ones; `inbound` knows the websockets that the host
-//! reports; `snapshot` shows it all, and `operator` is what commands need of it.
+//! reports; `outages` tells of connections that are down; `snapshot` shows it all, and `operator` is what commands need of it.
 
 mod calls;
 mod inbound;
 mod operations;
 mod operator;
 mod options;
+mod outages;
 mod persistent;
 mod report;
 mod routes;
@@ -100,6 +101,8 @@ impl Engine {
             stasis_starts_failed: AtomicU64::new(0),
         });
         engine.spawn(operations::run(Arc::clone(&engine), asked));
+        // Not waited for at the end: it ends with the runtime.
+        engine.handle.spawn(Arc::clone(&engine).tell_of_outages());
         Ok(engine)
     }
 

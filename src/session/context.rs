@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -24,6 +24,8 @@ pub struct Context {
     pub user_agent: String,
     /// Requests that the host has not answered.
     pub answers: Answers,
+    /// Notified when the outage of a persistent connection begins.
+    pub outage_begun: Notify,
     config: RwLock<Arc<Config>>,
     clock: Clock,
 }
@@ -37,6 +39,7 @@ impl Context {
             asterisk_id,
             user_agent,
             answers: Answers::default(),
+            outage_begun: Notify::new(),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
         }

@@ -69,7 +69,8 @@ impl Session {
         self.context().log.notice(self.id(), opening.0.clone());
     }
 
-    /// A refusal once, until something else happens; other failures once in `reconnect_attempts` of them.
+    /// Operators hear of the first failure of an outage, and of every refusal that is another than the one before; whoever
+    /// looks at all sessions tells them of outages that last.
     pub(super) fn report_failure(
         &self,
         settings: &Connection,
@@ -77,32 +78,25 @@ impl Session {
         failures: u32,
         last: Option<&Failure>,
     ) {
+        let is_new_refusal = failure.refused && last != Some(failure);
         let client = &settings.client;
-        let due = if failure.refused {
-            last != Some(failure)
-        } else {
-            (failures - 1).is_multiple_of(client.attempts())
-        };
-        if !due {
-            return;
-        }
         let interval = client.interval().as_millis();
         let next = match client.max_reconnect_interval {
             None => format!("every {interval} ms"),
             Some(longest) => format!("after {interval} to {} ms", longest.as_millis()),
         };
-        let once = if failure.refused {
-            ", without a further word while the answer is the same"
-        } else {
-            ""
-        };
-        self.context().log.warning(
-            self.id(),
-            format!(
-                "no lasting connection to {} at attempt {failures} ({}); trying again {next}{once}",
-                client.uri.display, failure.cause
-            ),
+        let line = format!(
+            "no lasting connection to {} at attempt {failures} ({}); trying again {next}",
+            client.uri.display, failure.cause
         );
+        let log = &self.context().log;
+        if last.is_some() && !is_new_refusal {
+            return log.debug(self.id(), line);
+        }
+        log.warning(self.id(), line);
+        if self.call().is_none() {
+            self.context().outage_begun.notify_one();
+        }
     }
 
     pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {

@@ -134,6 +134,10 @@ const BROKEN: &[(&str, &[Fault])] = &[
             "ca_list_file = /nonexistent/ca.pem\ncert_file = /nonexistent/pbx.pem\n",
         )],
     ),
+    (
+        "no TLS, with a URI that is TLS",
+        &[Added("websocket_client.conf", "tls_enabled = no\n")],
+    ),
     ("a time with its unit", &[Replaced("2000", "2s")]),
     (
         "neither yes nor no",

@@ -250,6 +250,30 @@ fn an_unknown_or_crypted_user_marks_the_connection() {
 }
 
 #[test]
+fn a_user_whom_no_host_could_authenticate_marks_its_connections() {
+    let fault = |name: &str, password: &str| {
+        let ari = ARI
+            .replace("[user1]", &format!("[{name}]"))
+            .replace(
+                "local_ari_user = user1",
+                &format!("local_ari_user = {name}"),
+            )
+            .replace("userpass", password);
+        let reading = reading(&ari, CLIENT);
+        reading.config.connections["connection1"].user_fault.clone()
+    };
+    assert_eq!(fault("user1", &"x".repeat(249)), None);
+    assert_eq!(
+        fault("user1", &"x".repeat(250)).as_deref(),
+        Some("name and password of user user1 have 255 bytes together, of which 254 count")
+    );
+    assert_eq!(
+        fault("user:1", "x").as_deref(),
+        Some("what follows the colon in the name of user user:1 would be the password")
+    );
+}
+
+#[test]
 fn a_rejected_user_marks_its_connections() {
     for line in ["foo = bar", "password_format = md5", "read_only = maybe"] {
         let ari = ARI.replace("type = user", &format!("type = user\n{line}"));

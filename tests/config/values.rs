@@ -200,11 +200,24 @@ fn the_default_port_is_that_of_the_scheme() {
         ("uri = ws://h", 80),
         ("uri = wss://h", 443),
         ("uri = ws://h\ntls_enabled = yes", 443),
-        ("uri = wss://h\ntls_enabled = no", 443),
         ("uri = wss://h:81", 81),
     ] {
         assert_eq!(client(lines).port(), port, "{lines}");
     }
+}
+
+#[test]
+fn tls_enabled_is_ignored_with_wss_and_that_is_warned_of() {
+    let reading = reading(ARI, &format!("{CLIENT}uri = wss://h\ntls_enabled = no\n"));
+    let client = &reading.config.clients["client1"];
+    assert!(client.uses_tls());
+    assert_eq!(client.port(), 443);
+    let warnings = warnings(&reading);
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].contains("[client1] tls_enabled: it is ignored, because wss:// is always TLS"),
+        "{warnings:?}"
+    );
 }
 
 #[test]

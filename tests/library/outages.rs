@@ -10,9 +10,10 @@ fn answer(server: &Server, answer: &str) {
     server.attempt().answer(answer);
 }
 
-/// How many lines of the log have the text.
+/// How many warnings have the text.
 fn told(host: &Host, text: &str) -> usize {
-    host.log().iter().filter(|line| line.contains(text)).count()
+    let warnings = host.warnings();
+    warnings.iter().filter(|line| line.contains(text)).count()
 }
 
 #[test]
@@ -29,17 +30,42 @@ fn a_refusal_is_logged_once_until_the_answer_is_another() {
 }
 
 #[test]
-fn other_failures_are_logged_once_in_reconnect_attempts_of_them() {
+fn other_failures_are_told_once_for_an_outage() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1");
     let _library = Library::load(&host, &configuration);
-    for _ in 0..6 {
+    for _ in 0..3 {
         answer(&server, "HTTP/1.1 503 Too Busy\r\n\r\n");
+        answer(&server, "HTTP/1.1 500 Too Bad\r\n\r\n");
     }
-    host.wait_for_log("at attempt 4 ");
+    host.wait_for_log("at attempt 6 ");
+    assert_eq!(told(&host, "no lasting connection"), 1, "{:#?}", host.log());
+}
+
+#[test]
+fn the_next_outage_is_told_of_again() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1")
+        .replacing("reconnect_interval = 20", "reconnect_interval = 10");
+    let library = Library::load(&host, &configuration);
+    for _ in 0..2 {
+        answer(&server, "HTTP/1.1 503 Too Busy\r\n\r\n");
+        answer(&server, "HTTP/1.1 503 Too Busy\r\n\r\n");
+        let connection = server.accept();
+        // Longer than the pause before it: then it has lasted.
+        library.wait_for_output("ari show outbound-websocket connection1 detail", lasted);
+        connection.reset();
+    }
     answer(&server, "HTTP/1.1 404 Not Found\r\n\r\n");
     host.wait_for_log("404 Not Found");
     assert_eq!(told(&host, "503 Too Busy"), 2, "{:#?}", host.log());
+}
+
+/// Whether a connection has been up for twenty milliseconds or more.
+fn lasted(page: &str) -> bool {
+    let mut age = page.split("up for ").nth(1).unwrap_or("0.0 ms").split(' ');
+    let number = age.next().and_then(|number| number.parse::<f64>().ok());
+    number.is_some_and(|number| number >= 20.0) || age.next() == Some("s")
 }
 
 #[test]
@@ -71,7 +97,8 @@ fn a_server_that_closes_with_1008_again_and_again_is_logged_once() {
     answer(&server, "HTTP/1.1 404 Not Found\r\n\r\n");
     host.wait_for_log("404 Not Found");
     let log = host.log();
-    assert_eq!(told(&host, "connected to"), 1, "{log:#?}");
+    let connected = log.iter().filter(|line| line.contains("connected to"));
+    assert_eq!(connected.count(), 1, "{log:#?}");
     assert_eq!(told(&host, "closed the connection (1008)"), 1, "{log:#?}");
     assert_eq!(told(&host, "at attempt 1 (1008)"), 1, "{log:#?}");
     assert_eq!(told(&host, "at attempt"), 2, "{log:#?}");

@@ -140,6 +140,20 @@ impl Host {
             .collect()
     }
 
+    /// What operators were warned of so far.
+    pub fn warnings(&self) -> Vec<String> {
+        let calls = self.lock();
+        calls
+            .iter()
+            .filter_map(|call| match call {
+                Call::Log(ARIWS_LOG_WARNING, subject, message) => {
+                    Some(format!("{subject}: {message}"))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Forgets what it was called for, and gives the memory back.
     pub fn forget(&self) {
         *self.lock() = Vec::new();
