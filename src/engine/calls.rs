@@ -165,7 +165,7 @@ impl Engine {
             return;
         };
         session.left(channel_id);
-        if session.call_application().is_some() && session.channels().is_empty() {
+        if session.close_unless_held() {
             session.stop(soon());
         }
     }
@@ -221,7 +221,7 @@ impl Engine {
     /// Makes the connection of a call.
     async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
         let id = format!("{}:{}", connection.name, entry.channel_name);
-        if let Some(application) = self.join_or_supersede(&id, entry).await {
+        if let Some(application) = self.join_or_supersede(&id, entry).await? {
             return Ok(application);
         }
         let session = Session::per_call(
@@ -271,8 +271,10 @@ impl Engine {
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
     /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
-    async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Option<String> {
-        let older = self.table().per_call.get(id).cloned()?;
+    async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Result<Option<String>> {
+        let Some(older) = self.table().per_call.get(id).cloned() else {
+            return Ok(None);
+        };
         let session = &older.session;
         let farewell = async {
             // Once the application is unregistered, the host would have nobody to send the StasisEnd to.
@@ -282,20 +284,21 @@ impl Engine {
                 session.has_answered().await;
             }
         };
+        let superseded = async {
+            // A StasisEnd may never come, nor an answer.
+            let _ = timeout(LAST_WORDS, farewell).await;
+            if !session.is_stopping() && session.join_or_close(&entry.channel_id) {
+                return session.call_application().map(str::to_owned);
+            }
+            older.superseded.cancel();
+            session.stop(soon());
+            older.gone.cancelled().await;
+            None
+        };
         tokio::select! {
-            _ = timeout(LAST_WORDS, farewell) => {}
-            () = entry.cancelled.cancelled() => {}
+            joined = superseded => Ok(joined),
+            () = entry.cancelled.cancelled() => Err(Error::Cancelled),
         }
-        if !session.is_stopping()
-            && session.has_channels_besides(&entry.channel_id)
-            && session.entered(&entry.channel_id)
-        {
-            return session.call_application().map(str::to_owned);
-        }
-        older.superseded.cancel();
-        session.stop(soon());
-        older.gone.cancelled().await;
-        None
     }
 
     /// The task of one call's session.

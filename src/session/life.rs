@@ -289,7 +289,8 @@ impl Session {
         }
     }
 
-    /// Waits until a per-call session has nothing left to do; for ever in a persistent one.
+    /// Waits until a per-call session has nothing left to do; for ever in a persistent one. From then on it lets no channel in:
+    /// that could not be told of its StasisStart.
     async fn time_to_close(&self) {
         let Some(call) = self.call() else {
             return std::future::pending().await;
@@ -302,7 +303,11 @@ impl Session {
             };
             tokio::select! {
                 () = changed => {}
-                () = sleep_until(Timer::from_std(time)) => return,
+                () = sleep_until(Timer::from_std(time)) => {
+                    if call.with_members(|members| members.close_when_due(now())) {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -314,11 +319,9 @@ impl Session {
             return false;
         };
         match end {
-            End::Closed => call
-                .with(Members::closing_time)
-                .is_some_and(|time| time <= now()),
+            End::Closed => call.with_members(Members::is_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                call.with(Members::all_ended) && self.outbox().depth().0 == 0
+                self.outbox().depth().0 == 0 && call.with_members(Members::close_if_all_ended)
             }
         }
     }

@@ -41,6 +41,12 @@ impl Member {
     fn holds(self) -> bool {
         !matches!(self.place, Place::Returned | Place::Gone)
     }
+
+    /// Whether it is in the application for certain. One whose StasisEnd was offered is not, wherever it is by now: in the
+    /// dialplan, in another application, or on its way back.
+    fn is_inside(self) -> bool {
+        matches!(self.place, Place::Expected | Place::Inside)
+    }
 }
 
 /// The channels of a per-call session.
@@ -49,6 +55,7 @@ pub(super) struct Members {
     members: BTreeMap<String, Member>,
     /// When the last channel left; none while one holds the session.
     vacant: Option<Instant>,
+    /// No start lets a channel in any more.
     closed: bool,
 }
 
@@ -118,12 +125,53 @@ impl Members {
         }
     }
 
-    /// Lets no channel in any more; gives those that are in Stasis.
+    /// Lets no channel in any more; gives those that are inside, each once.
     pub(super) fn close(&mut self) -> Vec<String> {
         self.closed = true;
-        let inside = self.in_stasis();
-        self.members.clear();
-        inside
+        let members = std::mem::take(&mut self.members).into_iter();
+        members
+            .filter(|(_, member)| member.is_inside())
+            .map(|(channel, _)| channel)
+            .collect()
+    }
+
+    /// Lets no channel in any more if the time to close has come; whether it has.
+    pub(super) fn close_when_due(&mut self, now: Instant) -> bool {
+        let due = self.closing_time().is_some_and(|time| time <= now);
+        self.closed |= due;
+        due
+    }
+
+    /// Lets no channel in any more if every StasisEnd is on the wire: a peer that goes now has heard all. Whether it is so.
+    pub(super) fn close_if_all_ended(&mut self) -> bool {
+        let all = self.all_ended();
+        self.closed |= all;
+        all
+    }
+
+    /// Lets no channel in any more unless one holds the session; whether none does.
+    pub(super) fn close_unless_held(&mut self) -> bool {
+        let unheld = !self.are_held();
+        self.closed |= unheld;
+        unheld
+    }
+
+    /// A channel comes back that has left: it joins the others that hold the session, or else no other is let in any more
+    /// either. Whether it has joined.
+    pub(super) fn join_or_close(&mut self, channel: &str) -> bool {
+        if self.are_held_without(channel) {
+            self.entered(channel)
+        } else {
+            self.closed = true;
+            false
+        }
+    }
+
+    /// The connection was closed because its time had come. A channel may have entered by events meanwhile: then the session
+    /// goes on. Whether it is over.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.closed &= !self.are_held();
+        self.closed
     }
 
     /// ChannelDestroyed is on the wire.
@@ -133,8 +181,7 @@ impl Members {
         }
     }
 
-    /// Whether every StasisEnd is on the wire: a peer that goes now has heard all.
-    pub(super) fn all_ended(&self) -> bool {
+    fn all_ended(&self) -> bool {
         self.members
             .values()
             .all(|member| matches!(member.place, Place::Away | Place::Gone))
@@ -170,13 +217,8 @@ impl Members {
         Some(vacant + LINGER)
     }
 
-    /// The channels that are in Stasis now.
-    pub(super) fn in_stasis(&self) -> Vec<String> {
-        self.members
-            .iter()
-            .filter(|(_, member)| member.holds())
-            .map(|(channel, _)| channel.clone())
-            .collect()
+    fn are_held(&self) -> bool {
+        self.members.values().any(|member| member.holds())
     }
 
     fn member(&mut self, channel: &str) -> &mut Member {
@@ -189,7 +231,7 @@ impl Members {
     }
 
     fn settle(&mut self, now: Instant) {
-        if self.vacant.is_none() && !self.members.values().any(|member| member.holds()) {
+        if self.vacant.is_none() && !self.are_held() {
             self.vacant = Some(now);
         }
     }
@@ -208,7 +250,7 @@ mod tests {
         let mut members = Members::new("1");
         members.started("1");
         assert_eq!(members.closing_time(), None);
-        assert_eq!(members.in_stasis(), ["1"]);
+        assert_eq!(members.close(), ["1"]);
     }
 
     #[test]
@@ -294,7 +336,7 @@ mod tests {
         members.started("2");
         members.left("1", time);
         members.ended("2", time);
-        assert_eq!(members.in_stasis(), ["2"]);
+        assert_eq!(members.close(), ["2"]);
     }
 
     #[test]
@@ -303,6 +345,83 @@ mod tests {
         assert_eq!(members.close(), ["1"]);
         assert!(!members.entered("2"));
         assert_eq!(members.close(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_channels_that_are_inside_for_certain_are_failed() {
+        let time = now();
+        let mut members = Members::new("expected");
+        for channel in ["inside", "leaving", "moved away", "gone", "came back"] {
+            members.entered(channel);
+            members.started(channel);
+        }
+        for channel in ["leaving", "moved away", "gone", "came back"] {
+            members.ending(channel);
+        }
+        for channel in ["moved away", "gone", "came back"] {
+            members.ended(channel, time);
+        }
+        members.left("gone", time);
+        members.started("came back");
+        members.entered("returned");
+        members.started("returned");
+        members.left("returned", time);
+        assert_eq!(members.close(), ["came back", "expected", "inside"]);
+    }
+
+    #[test]
+    fn a_channel_that_took_anothers_place_is_failed_and_the_other_is_not() {
+        // An attended transfer: StasisStart of the new channel, then StasisEnd of the old one, whose Stasis has not returned.
+        let (mut members, time) = (Members::new("old"), now());
+        members.started("old");
+        members.started("new");
+        members.ending("old");
+        members.ended("old", time);
+        assert_eq!(members.closing_time(), None);
+        assert_eq!(members.close(), ["new"]);
+    }
+
+    #[test]
+    fn a_session_whose_time_has_come_lets_no_channel_in() {
+        let (mut members, time) = (Members::new("1"), now());
+        members.left("1", time);
+        assert!(!members.close_when_due(time));
+        assert!(members.close_when_due(time + LINGER));
+        assert!(!members.entered("2"));
+        assert!(members.is_over());
+    }
+
+    #[test]
+    fn a_channel_that_enters_by_events_keeps_a_session_whose_time_had_come() {
+        let (mut members, time) = (Members::new("1"), now());
+        members.left("1", time);
+        members.close_when_due(time + LINGER);
+        members.started("2");
+        assert!(!members.is_over());
+        assert!(members.entered("3"));
+    }
+
+    #[test]
+    fn a_session_that_is_left_by_a_peer_which_heard_all_lets_no_channel_in() {
+        let (mut members, time) = (Members::new("1"), now());
+        assert!(!members.close_if_all_ended());
+        members.ending("1");
+        members.ended("1", time);
+        assert!(members.close_if_all_ended());
+        assert!(!members.entered("2"));
+    }
+
+    #[test]
+    fn a_channel_that_comes_back_joins_the_others_or_nobody_may_enter_any_more() {
+        let (mut members, time) = (Members::new("1"), now());
+        members.left("1", time);
+        members.started("2");
+        assert!(members.join_or_close("1"));
+        members.left("1", time);
+        members.ending("2");
+        members.ended("2", time);
+        assert!(!members.join_or_close("1"));
+        assert!(!members.entered("3"));
     }
 
     #[test]

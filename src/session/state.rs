@@ -250,14 +250,22 @@ impl Session {
             .is_some_and(|call| call.with(|members| members.are_held_without(leaving)))
     }
 
-    /// The channels that are in a per-call session's application.
-    pub fn channels(&self) -> Vec<String> {
+    /// Lets no channel into a per-call session any more unless one holds it; whether none does.
+    pub fn close_unless_held(&self) -> bool {
         self.call
             .as_ref()
-            .map_or_else(Vec::new, |call| call.with(Members::in_stasis))
+            .is_some_and(|call| call.with_members(Members::close_unless_held))
     }
 
-    /// Lets no channel into a per-call session any more; gives those that are in its application.
+    /// A channel comes back to a per-call session: it joins the others that are in its application, or the session lets no
+    /// channel in any more. Whether it has joined.
+    pub fn join_or_close(&self, channel_id: &str) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| call.with_members(|members| members.join_or_close(channel_id)))
+    }
+
+    /// Lets no channel into a per-call session any more; gives those that are in its application for certain.
     pub fn close_to_channels(&self) -> Vec<String> {
         match &self.call {
             Some(call) => call.with_members(Members::close),

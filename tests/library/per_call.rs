@@ -11,23 +11,23 @@ use crate::support::host::{Call, Host};
 use crate::support::library::{Handle, Library};
 use crate::support::server::{Connection, Server};
 
-const NAME: &str = "PJSIP/alice-00000001";
-const APPLICATION: &str = "app1:PJSIP/alice-00000001";
+pub(crate) const NAME: &str = "PJSIP/alice-00000001";
+pub(crate) const APPLICATION: &str = "app1:PJSIP/alice-00000001";
 
-fn stasis_event(kind: &str, channel: &str) -> String {
+pub(crate) fn stasis_event(kind: &str, channel: &str) -> String {
     format!(r#"{{"type":"{kind}","channel":{{"id":"{channel}","name":"x"}}}}"#)
 }
 
-fn per_call(server: &Server) -> Configuration {
+pub(crate) fn per_call(server: &Server) -> Configuration {
     Configuration::with("per_call_config", server.address(), "app1")
 }
 
-fn failed(channel: &str) -> Call {
+pub(crate) fn failed(channel: &str) -> Call {
     Call::StasisFailed(channel.into(), APPLICATION.into())
 }
 
 /// A call up to its StasisStart.
-fn enter(library: &Library<'_>, server: &Server, channel: &str) -> Connection {
+pub(crate) fn enter(library: &Library<'_>, server: &Server, channel: &str) -> Connection {
     let starting = library.stasis_start_async("app1", channel, NAME);
     let mut connection = server.accept();
     let started = starting.recv().expect("an outcome");
