@@ -234,7 +234,8 @@ typedef struct ariws_request {
     const char *session_id;
     // "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     const char *method;
-    // The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded. The library answers
+    // The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded and without control
+    // characters. The library answers
     // `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
     // does not have, is the host's to answer.
     const char *path;
@@ -243,7 +244,7 @@ typedef struct ariws_request {
     const struct ariws_parameter *parameters;
     // Their number.
     size_t parameters_count;
-    // The content type of the JSON body as the application wrote it, NULL if there is none.
+    // The content type of the JSON body as the application wrote it, without control characters; NULL if there is none.
     const char *content_type;
     // The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     const char *body;

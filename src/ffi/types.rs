@@ -82,7 +82,8 @@ pub struct ariws_request {
     pub session_id: *const c_char,
     /// "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     pub method: *const c_char,
-    /// The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded. The library answers
+    /// The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded and without control
+    /// characters. The library answers
     /// `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
     /// does not have, is the host's to answer.
     pub path: *const c_char,
@@ -91,7 +92,7 @@ pub struct ariws_request {
     pub parameters: *const ariws_parameter,
     /// Their number.
     pub parameters_count: usize,
-    /// The content type of the JSON body as the application wrote it, NULL if there is none.
+    /// The content type of the JSON body as the application wrote it, without control characters; NULL if there is none.
     pub content_type: *const c_char,
     /// The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     pub body: *const c_char,

@@ -78,7 +78,8 @@ pub struct Request {
 /// Reads a message of an application. Where it is no request, the error is the answer to send.
 ///
 /// The order of the checks and every word of the answers are Asterisk's (recorded). Different on purpose: ids may be
-/// numbers, integers may be of any size, and content types are compared without case and parameters.
+/// numbers, integers may be of any size, content types are compared without case and parameters, and control characters are
+/// refused where no host expects them.
 pub fn parse(text: &str) -> Result<Request, Response> {
     let message = Message::read(text).ok_or_else(|| Response {
         transaction_id: String::new(),
@@ -98,6 +99,10 @@ pub fn parse(text: &str) -> Result<Request, Response> {
     };
     let (path, query) = uri.split_once('?').unwrap_or((uri.as_ref(), ""));
     let bad_request = |text| message.bad_request(path, text);
+    // RFC 3986 section 2 has none, and a host that forwards or logs the path would take them for the end of its line.
+    if has_controls(&uri) {
+        return Err(bad_request("Control characters in the 'uri' property."));
+    }
 
     let method = message
         .method
@@ -123,7 +128,11 @@ pub fn parse(text: &str) -> Result<Request, Response> {
     if let Some(body) = filled(message.message_body) {
         let content_type = filled(message.content_type)
             .ok_or_else(|| bad_request("No 'content_type' for 'message_body'."))?;
-        if is_media_type(&content_type, "application/x-www-form-urlencoded") {
+        if has_controls(&content_type) {
+            return Err(bad_request(
+                "Control characters in the 'content_type' property.",
+            ));
+        } else if is_media_type(&content_type, "application/x-www-form-urlencoded") {
             request.parameters.extend(decoded(&body));
         } else if !is_media_type(&content_type, "application/json") {
             return Err(bad_request("Unknown content type."));
@@ -243,6 +252,10 @@ fn query_string(item: &RawValue) -> Option<(String, String)> {
 /// The text of a string that is there and not empty.
 fn filled(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
     value.and_then(json::text).filter(|text| !text.is_empty())
+}
+
+fn has_controls(text: &str) -> bool {
+    text.chars().any(char::is_control)
 }
 
 /// Strings as they are and numbers as they were written; everything else is no id (recorded; Asterisk loses numbers).

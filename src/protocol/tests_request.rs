@@ -290,3 +290,25 @@ fn a_hosts_answer_has_the_usual_reason_unless_it_gives_one() {
     let response = request.answer(404, Some("Variable Not Found"), None);
     assert_eq!(&*response.reason, "Variable Not Found");
 }
+
+#[test]
+fn control_characters_reach_no_host_where_it_expects_none() {
+    for member in [
+        r#""uri":"channels/a\r\nX: y""#,
+        r#""uri":"channels/\u0000""#,
+        r#""uri":"asterisk/ping\u001b[2J""#,
+        r#""uri":"asterisk/ping\u0085""#,
+        r#""uri":"asterisk/variable?variable=a\nb""#,
+        r#""content_type":"application/json\r\nX: y","message_body":"{}""#,
+    ] {
+        let response = refused(&with(member));
+        assert_eq!(response.status, 400, "{member}");
+        assert!(
+            message_of(&response).starts_with("Control characters"),
+            "{member}"
+        );
+    }
+    let escaped = request(&with(r#""uri":"channels/a%0d%0a?variable=%0a""#));
+    assert_eq!(escaped.path, "channels/a%0d%0a");
+    assert_eq!(escaped.parameters, [("variable".into(), "\n".into())]);
+}

@@ -56,6 +56,10 @@ pub const RULES: &[Rule] = &[
         apply: requests::content_types,
     },
     Rule {
+        name: "controls in URIs",
+        apply: requests::controls_in_uris,
+    },
+    Rule {
         name: "password changes",
         apply: requests::password_changes,
     },

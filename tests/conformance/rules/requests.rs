@@ -51,6 +51,28 @@ pub fn content_types(story: &mut Story) -> bool {
     })
 }
 
+/// Asterisk looks for a resource whose name has a control character; the library refuses such a URI.
+pub fn controls_in_uris(story: &mut Story) -> bool {
+    change_answers(story, |request, answer| {
+        let uri = member(&request.text, "uri")?;
+        uri.contains(char::is_control).then(|| {
+            let [transaction, id, echo, application, time, asterisk] = [
+                "transaction_id",
+                "request_id",
+                "uri",
+                "application",
+                "timestamp",
+                "asterisk_id",
+            ]
+            .map(|name| raw_member(answer, name).unwrap_or_default());
+            let body = r#"{\"message\":\"Control characters in the 'uri' property.\"}"#;
+            format!(
+                r#"{{"type":"RESTResponse","transaction_id":{transaction},"request_id":{id},"status_code":400,"reason_phrase":"Bad request","uri":{echo},"content_type":"application/json","message_body":"{body}","application":{application},"timestamp":{time},"asterisk_id":{asterisk}}}"#
+            )
+        })
+    })
+}
+
 /// Asterisk answers 401 for ever when the local user's password is not what it was, or has a colon in the user's name; the
 /// library uses the user as it is configured.
 pub fn password_changes(story: &mut Story) -> bool {
