@@ -51,7 +51,7 @@ demo: build application minipbx ## two calls at once through the library, shown 
 
 .PHONY: test
 test: build minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
-	@scripts/require.sh valgrind openssl binutils c++ pkg-config
+	@scripts/require.sh valgrind openssl binutils c++ pkg-config node
 	@scripts/test.sh
 
 .PHONY: test-hostile

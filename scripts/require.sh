@@ -5,7 +5,7 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
-#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
+#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node
 
 set -euo pipefail
 
@@ -23,6 +23,7 @@ works() {
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
+    node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
     debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | tinyproxy)
         command -v "$1"
         ;;
@@ -48,6 +49,7 @@ packages() {
     # The programs alone, without the services.
     dnsmasq) echo dnsmasq-base ;;
     tinyproxy) echo tinyproxy-bin ;;
+    node) echo nodejs node-ws ;;
     binutils | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid) echo "$1" ;;
     esac
 }
@@ -58,6 +60,7 @@ describe() {
     cargo | rustfmt | clippy) echo "$1 (comes with Rust)" ;;
     cc | c++) echo "$1 with its headers" ;;
     python) echo "Python 3.11 or newer with venv" ;;
+    node) echo "Node.js with its package ws" ;;
     *) echo "$1" ;;
     esac
 }
@@ -91,7 +94,7 @@ install() {
 for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
-        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid | tinyproxy) ;;
+        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid | tinyproxy | node) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -23,7 +23,7 @@ async def dead_time(stage, batches, at_once):
     """Seconds from the priority before Stasis to StasisStart, and from the request to continue to the next priority."""
     async with Receiver() as receiver:
         application = receiver.place("/continue")
-        asterisk = await stage.asterisk(per_call(application), modules=("func_strings",), extensions=EXTENSIONS)
+        asterisk = await stage.asterisk(per_call(application, **stage.undelayed), modules=("func_strings",), extensions=EXTENSIONS)
         arrivals = {"StasisStart": {}, "StasisEnd": {}}
         started, ended = arrivals.values()
         for batch in range(batches + 1):

@@ -42,7 +42,7 @@ async def end(asterisk):
 async def held(stage, size, extension):
     """Threads and memory that the calls added; processor time for their beginning, their stay and their end."""
     async with Receiver() as receiver:
-        asterisk = await stage.asterisk(per_call(receiver.place("/hold")), extensions=EXTENSIONS)
+        asterisk = await stage.asterisk(per_call(receiver.place("/hold"), **stage.undelayed), extensions=EXTENSIONS)
         threads_before, memory_before, cpu_before = threads(asterisk), memory(asterisk), cpu(asterisk)
         await begin(asterisk, extension, size.held)
         if extension == "stasis":

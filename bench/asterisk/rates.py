@@ -28,7 +28,7 @@ async def problem(stage, receiver, extension, rate, seconds):
     """What went wrong at this rate, in an Asterisk of its own; nothing if every call succeeded."""
     phones = Phones()
     asterisk = await stage.asterisk(
-        per_call(receiver.place("/calls")),
+        per_call(receiver.place("/calls"), **stage.undelayed),
         modules=MODULES,
         files=phones.files | {"logger.conf": LOGGER},
         extensions=EXTENSIONS,

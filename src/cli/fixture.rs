@@ -38,6 +38,7 @@ pub(super) fn connection(name: &str, apps: &str) -> Connection {
         write_timeout: None,
         headers: Vec::new(),
         queue: QueueLimits::default(),
+        start_delay: Duration::from_millis(20),
         request_concurrency: 1,
         max_message_size: 1 << 20,
     };

@@ -114,6 +114,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         write_timeout: object.milliseconds("write_timeout", 1),
         headers,
         queue: queue(object),
+        start_delay: start_delay(object),
         request_concurrency: object.number("request_concurrency", 1..=1024, 1),
         // A control frame may have 125 bytes (RFC 6455 section 5.5).
         max_message_size: object.number("max_message_size", 125..=1 << 30, 1 << 20),
@@ -214,6 +215,11 @@ fn intervals(object: &mut Object<'_>) -> (Duration, Option<Duration>) {
         object.error("max_reconnect_interval", message);
     }
     (interval, longest)
+}
+
+/// Applications that attach their handler of messages a moment after they accepted the connection lose what comes before.
+fn start_delay(object: &mut Object<'_>) -> Duration {
+    Duration::from_millis(object.number("start_delay", 0..=60_000, 20))
 }
 
 /// As with Asterisk 0 and less are allowed, and one attempt is made all the same.

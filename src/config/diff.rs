@@ -272,6 +272,7 @@ impl Found {
         compare! { old, new;
             "write_timeout" write_timeout Reconnect;
             "max_message_size" max_message_size Reconnect;
+            "start_delay" start_delay NextConnect;
             "request_concurrency" request_concurrency NextConnect;
         }
         compare! { old.queue, new.queue;

@@ -62,6 +62,7 @@ pub(super) const CLIENT: &[&str] = &[
     "pingpong_probes",
     "write_timeout",
     "max_message_size",
+    "start_delay",
     "request_concurrency",
     "queue_max_bytes",
     "queue_max_messages",

@@ -172,6 +172,8 @@ pub struct Client {
     pub headers: Vec<(String, Secret)>,
     /// Bounds of the queue of events, and what happens at them.
     pub queue: QueueLimits,
+    /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
+    pub start_delay: Duration,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
     /// `max_message_size`: of a message from the application, in bytes.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use tokio::sync::{Notify, oneshot};
 
+use super::listening::Silent;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::{Calls, Log};
@@ -26,6 +27,8 @@ pub struct Context {
     pub answers: Answers,
     /// Notified when the outage of a persistent connection begins.
     pub outage_begun: Notify,
+    /// Connections whose applications have not sent anything after StasisStart, and of which that was told.
+    pub(super) silent: Silent,
     config: RwLock<Arc<Config>>,
     clock: Clock,
 }
@@ -40,6 +43,7 @@ impl Context {
             user_agent,
             answers: Answers::default(),
             outage_begun: Notify::new(),
+            silent: Silent::default(),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
         }

@@ -10,6 +10,7 @@ use tokio::time::{Instant as Timer, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::backoff::{pause, random, steady};
+use super::listening::Listening;
 use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
@@ -223,7 +224,9 @@ impl Session {
         self.opened(connected.remote.to_string());
         let (number, dropped) = self
             .outbox()
-            .connected(|application| self.notice("ApplicationRegistered", application));
+            .connected(self.start_delay(settings), |application| {
+                self.notice("ApplicationRegistered", application)
+            });
         let opening = Opening::new(settings, connected.remote, failures, dropped);
         let events_before = self.counters().totals().events_sent;
         let mut spoken_of = quiet.is_none() || dropped > 0;
@@ -234,6 +237,7 @@ impl Session {
         let owner = Wire {
             session: self,
             number,
+            listening: Listening::default(),
         };
         let patience = Patience {
             write_timeout: self.context().config().write_timeout(&settings.client),
@@ -255,13 +259,21 @@ impl Session {
             patience,
             closing,
         );
+        let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
+        let mut doubtful = pin!(owner.listening.is_in_doubt());
+        let mut is_doubted = false;
         tokio::pin!(conversation);
-        let ended = tokio::select! {
-            ended = &mut conversation => ended,
-            () = sleep(quiet.unwrap_or_default()), if !spoken_of => {
-                spoken_of = true;
-                self.report_open(&opening);
-                conversation.await
+        let ended = loop {
+            tokio::select! {
+                ended = &mut conversation => break ended,
+                () = &mut lasted, if !spoken_of => {
+                    spoken_of = true;
+                    self.report_open(&opening);
+                }
+                () = &mut doubtful, if !is_doubted => {
+                    is_doubted = true;
+                    self.report_silence(settings);
+                }
             }
         };
         let dropped = self.outbox().disconnected(ended.unsent);
@@ -275,6 +287,12 @@ impl Session {
             );
         }
         ended.how
+    }
+
+    /// How long the first events of a new per-call connection wait.
+    fn start_delay(&self, settings: &Connection) -> Option<Duration> {
+        let delay = settings.client.start_delay;
+        (self.call().is_some() && !delay.is_zero()).then_some(delay)
     }
 
     /// Waits until this side wants to end the connection.
@@ -331,9 +349,20 @@ impl Session {
 struct Wire<'a> {
     session: &'a Arc<Session>,
     number: u64,
+    listening: Listening,
 }
 
 impl Owner for Wire<'_> {
+    fn heard(&self) {
+        if self.listening.heard() {
+            self.session.outbox().heard();
+            self.session
+                .context()
+                .silent
+                .forget(&self.session.settings().name);
+        }
+    }
+
     async fn received(&self, text: &str) {
         requests::receive(self.session, self.number, text).await;
     }
@@ -348,7 +377,7 @@ impl Owner for Wire<'_> {
                     events += 1;
                     if let (Some(event), Some(call)) = (channel, self.session.call()) {
                         call.with_members(|members| match *event {
-                            ChannelEvent::Started(_) => {}
+                            ChannelEvent::Started(_) => self.listening.started(),
                             ChannelEvent::Ended(channel) => members.ended(&channel, now()),
                             ChannelEvent::Destroyed(channel) => members.destroyed(&channel),
                         });

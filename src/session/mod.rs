@@ -8,6 +8,7 @@ mod backoff;
 mod context;
 mod delivery;
 mod life;
+mod listening;
 mod members;
 mod message;
 mod outbox;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -58,6 +59,8 @@ pub(super) enum Next {
     Write,
     /// Sleep until something comes.
     Wait,
+    /// Sleep until the first events may be sent, unless something comes that lets them go at once.
+    Until(Instant),
     /// Sleep for a moment in which more will come, unless something comes that cannot wait: events do not wake the writer
     /// until then.
     Gather,
@@ -94,6 +97,8 @@ struct State {
     dropped: u64,
     /// The session closes as soon as what is here was sent.
     sealed: bool,
+    /// Events wait until then (`start_delay`), if the application is not heard before.
+    delayed: Option<Instant>,
     pace: Pace,
     /// The writer comes back by itself in a moment.
     gathering: bool,
@@ -265,9 +270,13 @@ impl Outbox {
             .sort_by_key(|name| order.iter().position(|app| app == name));
     }
 
-    /// A connection is open: every application is announced ahead of all else. Gives the connection's number and how many
-    /// events were dropped since the last one.
-    pub(super) fn connected(&self, notice: impl Fn(&str) -> String) -> (u64, u64) {
+    /// A connection is open: every application is announced ahead of all else. On the first one events follow after the
+    /// delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
+    pub(super) fn connected(
+        &self,
+        start_delay: Option<Duration>,
+        notice: impl Fn(&str) -> String,
+    ) -> (u64, u64) {
         let mut state = self.state();
         for application in state.announced.clone().iter().rev() {
             let message = Message::notice(notice(application));
@@ -275,6 +284,8 @@ impl Outbox {
         }
         state.connections += 1;
         state.connection = state.connections;
+        let is_first = state.connections == 1;
+        state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
         state.sealed = false;
         let outcome = (state.connection, take(&mut state.dropped));
         drop(state);
@@ -322,15 +333,25 @@ impl Outbox {
 
     /// Takes no event any more: the session closes as soon as what is here was sent.
     pub(super) fn seal(&self) {
-        self.state().sealed = true;
+        let mut state = self.state();
+        state.sealed = true;
+        state.delayed = None;
+    }
+
+    /// The application was heard: it listens, so that nothing has to wait for it any more.
+    pub(super) fn heard(&self) {
+        if self.state().delayed.take().is_some() {
+            self.filled.notify_one();
+        }
     }
 
     /// The next messages to write before a flush; empty if there are none.
     pub(super) fn burst(&self) -> Vec<Message> {
         let mut state = self.state();
         let mut bytes = 0;
+        let delayed = state.is_delayed();
         let within = |message: &&Message| {
-            let fits = bytes < BURST;
+            let fits = bytes < BURST && !(delayed && message.is_event());
             bytes += message.text.len();
             fits
         };
@@ -355,6 +376,9 @@ impl Outbox {
     /// What the writer does next.
     pub(super) fn next(&self) -> Next {
         let mut state = self.state();
+        if let Some(time) = state.delayed {
+            return Next::Until(time);
+        }
         state.gathering = state.pace.is_fast() && !state.is_pressing();
         if state.gathering {
             Next::Gather
@@ -400,6 +424,14 @@ impl Outbox {
 }
 
 impl State {
+    /// Whether events wait for the end of the delay; forgets it when that has come.
+    fn is_delayed(&mut self) -> bool {
+        if self.delayed.is_some_and(|time| time <= now()) {
+            self.delayed = None;
+        }
+        self.delayed.is_some()
+    }
+
     /// Whether there is enough for a burst, or not much room for more.
     fn is_pressing(&self) -> bool {
         let limits = self.limits;

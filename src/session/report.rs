@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::listening::SILENCE;
 use super::state::Session;
 use super::wire::End;
 use crate::config::Connection;
@@ -97,6 +98,21 @@ impl Session {
         if self.call().is_none() {
             self.context().outage_begun.notify_one();
         }
+    }
+
+    /// The application has not said a word since StasisStart. Once for a connection, until one of its applications does: some
+    /// control their calls over HTTP and never will.
+    pub(super) fn report_silence(&self, settings: &Connection) {
+        if !self.context().silent.note(&settings.name) {
+            return;
+        }
+        self.context().log.warning(
+            self.id(),
+            format!(
+                "the application has sent nothing for {} s after StasisStart: it may have attached its handler of messages after it accepted the connection, and lost the event (attach it before that, or raise start_delay), or hang, or control its calls over HTTP",
+                SILENCE.as_secs()
+            ),
+        );
     }
 
     pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {

@@ -32,7 +32,7 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
     offer(&outbox, "a", "event");
-    outbox.connected(|application| format!("registered {application}"));
+    outbox.connected(None, |application| format!("registered {application}"));
     assert_eq!(
         texts(&outbox.burst()),
         ["registered a", "registered b", "event"]
@@ -42,7 +42,7 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
 #[test]
 fn events_of_an_application_that_is_being_registered_follow_its_notice() {
     let outbox = outbox(10);
-    outbox.connected(|_| String::new());
+    outbox.connected(None, |_| String::new());
     outbox.hold("a");
     offer(&outbox, "a", "early");
     offer(&outbox, "b", "other");
@@ -54,7 +54,7 @@ fn events_of_an_application_that_is_being_registered_follow_its_notice() {
 fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     for text in ["1", "2", "3"] {
         offer(&outbox, "a", text);
     }
@@ -62,7 +62,7 @@ fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     offer(&outbox, "a", "4");
     outbox.disconnected(burst);
     assert_eq!(outbox.depth(), (4, 4));
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
     assert_eq!(outbox.depth(), (0, 0));
 }
@@ -72,12 +72,12 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
-    outbox.connected(|application| format!("registered {application}"));
+    outbox.connected(None, |application| format!("registered {application}"));
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
     assert_eq!(outbox.disconnected(Vec::new()), 1);
-    outbox.connected(|application| format!("registered {application}"));
+    outbox.connected(None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
 
@@ -97,7 +97,7 @@ fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
     offer(&outbox, "a", "1");
     offer(&outbox, "b", "2");
     assert_eq!(outbox.withdraw("a", String::new()), 1);
-    outbox.connected(|application| format!("registered {application}"));
+    outbox.connected(None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered b", "2"]);
 }
 
@@ -123,7 +123,7 @@ fn a_sealed_queue_takes_no_event() {
 fn events_of_an_application_that_is_registered_anew_follow_its_notice() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     offer(&outbox, "a", "before");
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "after");
@@ -147,7 +147,7 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
     offer(&outbox, "a", "1");
     outbox.suspend("a", String::new());
     offer(&outbox, "a", "2");
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), [""; 0]);
     outbox.announce("a", "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2"]);
@@ -157,7 +157,7 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
 fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_its_events() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     offer(&outbox, "a", "1");
     offer(&outbox, "a", "2");
     let mut burst = outbox.burst();
@@ -165,7 +165,7 @@ fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_
     offer(&outbox, "a", "3");
     assert_eq!(outbox.disconnected(burst.split_off(2)), 0);
     outbox.announce("a", String::new());
-    outbox.connected(|_| "registered a".into());
+    outbox.connected(None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
 }
 
@@ -232,4 +232,47 @@ async fn a_moment_without_events_ends_the_gathering() {
     assert_eq!(outbox.next(), Next::Wait);
     offer(&outbox, "a", "event");
     assert!(is_woken(&outbox));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_events_of_a_call_follow_after_the_delay() {
+    let delay = Duration::from_millis(20);
+    let outbox = outbox(10);
+    outbox.announce("a", "registered a".into());
+    outbox.connected(Some(delay), |_| "registered a".into());
+    offer(&outbox, "a", "1");
+    assert_eq!(texts(&outbox.burst()), ["registered a"]);
+    let Next::Until(time) = outbox.next() else {
+        panic!("nothing waits");
+    };
+    assert_eq!(time, now() + delay);
+    tokio::time::advance(delay).await;
+    offer(&outbox, "a", "2");
+    assert_eq!(texts(&outbox.burst()), ["1", "2"]);
+    assert_eq!(outbox.next(), Next::Wait);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_ends_when_the_application_is_heard_or_the_session_closes() {
+    let ends: [fn(&Outbox); 2] = [Outbox::heard, Outbox::seal];
+    for end in ends {
+        let outbox = outbox(10);
+        outbox.announce("a", "registered a".into());
+        outbox.connected(Some(Duration::from_millis(20)), |_| "registered a".into());
+        offer(&outbox, "a", "1");
+        end(&outbox);
+        assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_no_delay_after_a_reconnect() {
+    let outbox = outbox(10);
+    let delay = Some(Duration::from_millis(20));
+    outbox.announce("a", "registered a".into());
+    outbox.connected(delay, |_| "registered a".into());
+    offer(&outbox, "a", "1");
+    outbox.disconnected(outbox.burst());
+    outbox.connected(delay, |_| "registered a".into());
+    assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }

@@ -32,6 +32,8 @@ const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 
 /// What the owner of a websocket does with what passes over it.
 pub(super) trait Owner {
+    /// A message came from the application, before it is looked at.
+    fn heard(&self);
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
     /// The kernel has taken the messages.
@@ -257,10 +259,14 @@ async fn write<S: Link>(
             shared.outbox.next()
         };
         if next != Next::Write {
-            let gathered = (next == Next::Gather).then(|| Timer::now() + WINDOW);
+            let latest = match next {
+                Next::Gather => Some(Timer::now() + WINDOW),
+                Next::Until(time) => Some(Timer::from_std(time)),
+                Next::Write | Next::Wait => None,
+            };
             tokio::select! {
                 () = shared.outbox.filled() => {}
-                () = until(gathered) => {}
+                () = until(latest) => {}
                 () = until(confirm) => {}
                 () = until(keepalive_ping) => {}
             }
@@ -322,6 +328,7 @@ async fn read<S: Link>(
         match frame {
             Ok(Frame::Text(text)) => {
                 *shared.reading() = Reading::Paused;
+                owner.heard();
                 owner.received(&text).await;
                 *shared.reading() = Reading::Open;
             }
@@ -333,8 +340,10 @@ async fn read<S: Link>(
                     shared.outbox.wake();
                 }
             }
-            // Asterisk ignores binary messages; pings are answered by the websocket itself.
-            Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Frame(_)) => {}
+            // Asterisk ignores binary messages.
+            Ok(Frame::Binary(_)) => owner.heard(),
+            // Pings are answered by the websocket itself.
+            Ok(Frame::Ping(_) | Frame::Frame(_)) => {}
             Ok(Frame::Close(frame)) => {
                 let code = frame.as_ref().map(|frame| u16::from(frame.code));
                 let how = End::ClosedByPeer(code, described(frame.as_ref()));

@@ -18,6 +18,8 @@ class Stage:
         self.host = host
         self.native = host.native
         self.version = host.version
+        # For measurements of a per-call connection: Asterisk's own knows no delay to switch off.
+        self.undelayed = {} if host.native else {"client": {"start_delay": 0}}
         self.death = asyncio.get_running_loop().create_future()
         self.asterisks: list[Asterisk] = []
         self.applications: list[Application] = []

@@ -118,14 +118,16 @@ struct Parts {
 
 type Clients = BTreeMap<String, (Client, String)>;
 
-/// Connections of those clients and of the users whose passwords are plain.
+/// Connections of those clients and of the users whose passwords are plain and whom a host can authenticate.
 fn connections(
     users: &BTreeMap<String, User>,
     clients: &Clients,
 ) -> BoxedStrategy<BTreeMap<String, Parts>> {
     let plain = users
         .iter()
-        .filter(|(_, user)| user.password_format == PasswordFormat::Plain);
+        .filter(|(name, user)| {
+            user.password_format == PasswordFormat::Plain && !name.contains(':')
+        });
     let users: Vec<String> = plain.map(|(name, _)| name.clone()).collect();
     let clients: Vec<String> = clients.keys().cloned().collect();
     if users.is_empty() || clients.is_empty() {
@@ -258,6 +260,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         prop_oneof![Just(Overflow::DropOldest), Just(Overflow::DropNewest)],
         1u32..=1024,
         125u32..=1 << 30,
+        (0u64..=60_000).prop_map(Duration::from_millis),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -310,6 +313,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                     max_messages: bounds.1,
                     overflow: bounds.2,
                 },
+                start_delay: bounds.5,
                 request_concurrency: bounds.3,
                 max_message_size: bounds.4,
             };

@@ -12,6 +12,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(client.connection_timeout, Duration::from_millis(500));
     assert_eq!(client.reconnect_interval, Duration::from_millis(500));
     assert_eq!(client.max_reconnect_interval, None);
+    assert_eq!(client.start_delay, Duration::from_millis(20));
     assert_eq!(client.reconnect_attempts, 4);
     assert!(!client.tls_enabled);
     assert!(client.verify_server_cert && client.verify_server_hostname);
@@ -92,6 +93,7 @@ fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
         "queue_max_bytes = 0",
         "queue_max_messages = -5",
         "request_concurrency = 0",
+        "start_delay = 60001",
     ] {
         let problems = client_errors(line);
         assert_eq!(problems.len(), 1, "{line}");

@@ -290,6 +290,7 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         ("reconnect_interval", Some(client.reconnect_interval)),
         ("max_reconnect_interval", client.max_reconnect_interval),
         ("write_timeout", client.write_timeout),
+        ("start_delay", Some(client.start_delay)),
     ] {
         lines.extend(milliseconds(key, time));
     }

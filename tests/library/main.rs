@@ -17,4 +17,5 @@ mod persistent;
 mod reloading;
 mod requests;
 mod secrets;
+mod start_delay;
 mod unloading;

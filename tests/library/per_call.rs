@@ -41,7 +41,7 @@ pub(crate) fn enter(library: &Library<'_>, server: &Server, channel: &str) -> Co
     connection
 }
 
-fn leave(library: &Library<'_>, channel: &str) {
+pub(crate) fn leave(library: &Library<'_>, channel: &str) {
     library.event(APPLICATION, &stasis_event("StasisEnd", channel));
     library.stasis_end(APPLICATION, channel);
 }

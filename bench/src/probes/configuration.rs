@@ -26,9 +26,9 @@ impl Configuration {
         Self::new("persistent", server, 1, path, more)
     }
 
-    /// One per-call connection of application `app0`.
+    /// One per-call connection of application `app0`, without a delay that would only be waited for.
     pub(super) fn per_call(server: SocketAddr) -> Result<Self> {
-        Self::new("per_call_config", server, 1, "/ari", "")
+        Self::new("per_call_config", server, 1, "/ari", "start_delay = 0\n")
     }
 
     /// The same over TLS with an authority's certificate.

@@ -44,9 +44,19 @@ async def one_call(connection, marker):
 
 @case("timing/100 calls, 10 at a time", seconds=120, alone=True)
 async def timing(stage):
-    """Until StasisStart, and until the dialplan goes on."""
+    """Until StasisStart, and until the dialplan goes on, with the start_delay that is usual."""
+    return await measured(stage, "")
+
+
+@case("timing/100 calls without start_delay, 10 at a time", seconds=120, alone=True, ours_only=True)
+async def without_start_delay(stage):
+    """The same for applications that listen when they accept."""
+    return await measured(stage, ", without start_delay", **stage.undelayed)
+
+
+async def measured(stage, suffix, **more):
     application, marker = await stage.application(), await stage.application()
-    outbounds = per_call(application), persistent(marker, name="marker", apps="marker")
+    outbounds = per_call(application, **more), persistent(marker, name="marker", apps="marker")
     asterisk = await stage.asterisk(*outbounds, extensions=EXTENSIONS)
     marker = await marker.connection()
     times = []
@@ -57,8 +67,8 @@ async def timing(stage):
         connections = [await application.connection() for _ in range(AT_A_TIME)]
         times += await asyncio.gather(*(one_call(connection, marker) for connection in connections))
     for name, values in zip(NAMES, zip(*times, strict=True), strict=True):
-        measure.record(name, stage.host, values)
-        check(name, stage)
+        measure.record(name + suffix, stage.host, values)
+        check(name + suffix, stage)
     return outcome()
 
 

@@ -126,6 +126,7 @@ macro_rules! later {
             reconnect_interval "reconnect_interval = 10";
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
+            start_delay "start_delay = 7";
             request_concurrency "request_concurrency = 7";
             queue_max_bytes "queue_max_bytes = 70000";
             queue_max_messages "queue_max_messages = 7";

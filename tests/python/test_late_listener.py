@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A third-party application that begins to listen some milliseconds after it has accepted the connection.
+
+ARIWS_LIBRARY and ARIWS_MINIPBX name what was built; without them there is nothing to test. The application needs Node.js
+with its package ws.
+"""
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+APPLICATION = Path(__file__).resolve().parents[1] / "node" / "late_listener.js"
+CALLS = 30
+LATE = 5
+
+
+@unittest.skipUnless("ARIWS_MINIPBX" in os.environ, "nothing was built to test")
+class LateListener(unittest.TestCase):
+    def start(self, *command, **more):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def heard(self, start_delay):
+        """Of how many calls the application hears."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        search = ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))
+        application = self.start("node", str(APPLICATION), str(LATE), env=os.environ | {"NODE_PATH": search})
+        port = int(application.stdout.readline())
+        (Path(folder.name) / "ari.conf").write_text(
+            "[user]\ntype = user\npassword = x\n"
+            "[late]\ntype = outbound_websocket\nwebsocket_client_id = late\napps = late\nlocal_ari_user = user\n"
+        )
+        (Path(folder.name) / "websocket_client.conf").write_text(
+            f"[late]\ntype = websocket_client\nuri = ws://127.0.0.1:{port}/\nprotocols = ari\n"
+            f"connection_type = per_call_config\nconnection_timeout = 20000\nstart_delay = {start_delay}\n"
+        )
+        pbx = [os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", folder.name]
+        self.start(*pbx, "--quiet", "--command", f"calls {CALLS} {CALLS} s@stasis-late", stderr=subprocess.DEVNULL)
+        told = [application.stdout.readline().strip() for _ in range(CALLS)]
+        self.assertEqual(set(told) - {"started", "lost"}, set())
+        return told.count("started")
+
+    def test_every_call_is_heard_of_after_the_delay(self):
+        # Far longer than the application takes, on a busy machine too.
+        self.assertEqual(self.heard(start_delay=1500), CALLS)
+
+    def test_without_a_delay_calls_are_lost(self):
+        self.assertLess(self.heard(start_delay=0), CALLS)
+
+
+if __name__ == "__main__":
+    unittest.main()
