@@ -631,8 +631,22 @@ static int32_t on_app_is_registered(void *userdata, const char *name)
 
 /* ---- Requests --------------------------------------------------------------------------------------------------- */
 
-/* Asterisk copies paths, parameters and the strings of a body to stacks that may be as small as 240 KiB. */
-#define MAX_TEXT (128 << 10)
+/* What a request may hold. Asterisk copies texts to stacks without a look at their length, and the smallest stack is that
+   of a channel's thread, AST_STACKSIZE: 496 KiB, 240 KiB with pointers of 32 bits. When CALLERID(...) is set there, its name
+   is copied by pbx_builtin_setvar_helper, ast_func_write and the function, and the value by the function; two more copies
+   are for functions that nobody has read. The rest of the stack is for the dialplan that the channel is in. That gives
+   64 KiB, as much as a whole message of Asterisk's own websockets may have, and 21 KiB. */
+#define STACK_COPIES 6
+#define STACK_RESERVE (112 << 10)
+#define MAX_TEXT ((size_t) (AST_STACKSIZE - STACK_RESERVE) / STACK_COPIES)
+/* Functions in functions are copied at every level: 3 KB of MASTER_CHANNEL(MASTER_CHANNEL(...)) would be enough. So the
+   length of a name counts as often as it has functions and expressions, whose number is bounded for their own frames. */
+#define MAX_CALLS 64
+/* Asterisk writes and copies JSON, and makes events of its manager of it, by recursion. */
+#define MAX_DEPTH 100
+/* Parameters, members and elements: each new variable of a channel is compared with all it has. Asterisk's HTTP server takes
+   no body that has room for more variables. */
+#define MAX_PARTS 10000
 
 static enum ast_http_method request_method(const char *name)
 {
@@ -791,19 +805,119 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
     ast_free(response->headers);
 }
 
-static int request_is_too_long(const ariws_request *request, struct ast_json *body)
+enum extent {
+    EXTENT_FITS,
+    EXTENT_LONG,
+    EXTENT_CALLS,
+    EXTENT_DEEP,
+    EXTENT_MANY,
+};
+
+static enum extent text_extent(size_t length)
 {
+    return length > MAX_TEXT ? EXTENT_LONG : EXTENT_FITS;
+}
+
+/* Of what Asterisk may take for the name of a variable, which may be a function. */
+static enum extent name_extent(const char *name)
+{
+    size_t length = strlen(name);
+    size_t count = 0;
+    const char *next;
+
+    for (next = strpbrk(name, "($"); next; next = strpbrk(next + 1, "($")) {
+        count++;
+    }
+    if (count > MAX_CALLS || (count && length > MAX_TEXT / count)) {
+        return EXTENT_CALLS;
+    }
+    return text_extent(length);
+}
+
+/* Whether the parameter of this name, or the member of a body, has names of variables. */
+static int has_names(const char *name)
+{
+    return !strcmp(name, "variable") || !strcmp(name, "variables");
+}
+
+static enum extent json_extent(struct ast_json *json, int named, int depth, size_t *parts)
+{
+    enum extent extent = EXTENT_FITS;
     struct ast_json_iter *member;
-    int too_long = strlen(request->path) > MAX_TEXT;
     size_t index;
 
-    for (index = 0; index < request->parameters_count; index++) {
-        too_long |= request->parameters[index].name_length > MAX_TEXT || request->parameters[index].value_length > MAX_TEXT;
+    switch (ast_json_typeof(json)) {
+    case AST_JSON_STRING:
+        return named ? name_extent(ast_json_string_get(json)) : text_extent(strlen(ast_json_string_get(json)));
+    case AST_JSON_OBJECT:
+    case AST_JSON_ARRAY:
+        break;
+    default:
+        return EXTENT_FITS;
     }
-    for (member = ast_json_object_iter(body); member; member = ast_json_object_iter_next(body, member)) {
-        too_long |= strlen(S_OR(ast_json_string_get(ast_json_object_iter_value(member)), "")) > MAX_TEXT;
+    *parts += ast_json_object_size(json) + ast_json_array_size(json);
+    if (depth > MAX_DEPTH) {
+        return EXTENT_DEEP;
     }
-    return too_long;
+    if (*parts > MAX_PARTS) {
+        return EXTENT_MANY;
+    }
+    for (index = 0; !extent && index < ast_json_array_size(json); index++) {
+        extent = json_extent(ast_json_array_get(json, index), named, depth + 1, parts);
+    }
+    for (member = ast_json_object_iter(json); !extent && member; member = ast_json_object_iter_next(json, member)) {
+        const char *name = ast_json_object_iter_key(member);
+
+        extent = name_extent(name);
+        if (!extent) {
+            extent = json_extent(ast_json_object_iter_value(member), depth == 1 && has_names(name), depth + 1, parts);
+        }
+    }
+    return extent;
+}
+
+static enum extent request_extent(const ariws_request *request, struct ast_json *body)
+{
+    enum extent extent = text_extent(strlen(request->path));
+    size_t parts = request->parameters_count;
+    size_t index;
+
+    if (parts > MAX_PARTS) {
+        return EXTENT_MANY;
+    }
+    for (index = 0; !extent && index < request->parameters_count; index++) {
+        const ariws_parameter *parameter = &request->parameters[index];
+
+        extent = text_extent(MAX(parameter->name_length, parameter->value_length));
+        if (!extent && has_names(parameter->name)) {
+            extent = name_extent(parameter->value);
+        }
+    }
+    return extent ? extent : json_extent(body, 0, 1, &parts);
+}
+
+/* Refuses what Asterisk would not survive; -1 if it did. */
+static int request_refuse(const ariws_request *request, struct ast_json *body, struct ast_ari_response *response)
+{
+    static const char title[] = "Request Entity Too Large";
+
+    switch (request_extent(request, body)) {
+    case EXTENT_FITS:
+        return 0;
+    case EXTENT_LONG:
+        ast_ari_response_error(response, 413, title, "A text is longer than %zu bytes", MAX_TEXT);
+        break;
+    case EXTENT_CALLS:
+        ast_ari_response_error(response, 413, title, "The name of a variable has too many functions, or too long ones");
+        break;
+    case EXTENT_DEEP:
+        ast_ari_response_error(response, 400, "Bad request", "'message_body' has more than %d levels", MAX_DEPTH);
+        break;
+    case EXTENT_MANY:
+        ast_ari_response_error(response, 413, title, "More than %d parameters, members and elements", MAX_PARTS);
+        break;
+    }
+    return -1;
 }
 
 static void request_run(const ariws_request *request, struct ast_ari_response *response)
@@ -811,10 +925,13 @@ static void request_run(const ariws_request *request, struct ast_ari_response *r
     struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
     struct ast_variable *parameters = NULL;
 
-    if (!body) {
+    if (ast_shutdown_final()) {
+        /* As Asterisk's HTTP server does: modules are being unloaded. */
+        ast_ari_response_error(response, 503, "Service Unavailable", "Shutdown in progress");
+    } else if (!body) {
         ast_ari_response_error(response, 400, "Bad request", "Unable to parse 'message_body' as 'application/json'.");
-    } else if (request_is_too_long(request, body)) {
-        ast_ari_response_error(response, 413, "Request Entity Too Large", "A text of the request is too long");
+    } else if (request_refuse(request, body, response)) {
+        /* It is answered. */
     } else if (!response->headers || request_parameters(request, &parameters)) {
         ast_ari_response_alloc_failed(response);
     } else {
