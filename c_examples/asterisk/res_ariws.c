@@ -920,6 +920,35 @@ static int request_refuse(const ariws_request *request, struct ast_json *body, s
     return -1;
 }
 
+/* Newer versions put variables that are to be reported into each event of their channel: a function among them is read
+   again and again on the channel's own thread, which has every right, so that Asterisk would run SHELL(...) for a guest. */
+static int request_reports_function(const ariws_request *request, struct ast_json *body)
+{
+    const char *variable = S_OR(ast_json_string_get(ast_json_object_get(body, "variable")), "");
+    struct ast_json *member = ast_json_object_get(body, "report_events");
+    int function = strchr(variable, '(') != NULL;
+    int reported = member && !ast_json_is_false(member);
+    struct ast_json *variables = ast_json_object_get(body, "variables");
+    struct ast_json_iter *iter;
+    size_t index;
+
+    for (index = 0; index < request->parameters_count; index++) {
+        const ariws_parameter *parameter = &request->parameters[index];
+
+        function |= !strcmp(parameter->name, "variable") && strchr(parameter->value, '(');
+        reported |= !strcmp(parameter->name, "report_events") && !ast_false(parameter->value);
+    }
+    for (iter = ast_json_object_iter(variables); iter; iter = ast_json_object_iter_next(variables, iter)) {
+        if (strchr(ast_json_object_iter_key(iter), '(')) {
+            member = ast_json_object_get(ast_json_object_iter_value(iter), "report_events");
+            if (member && !ast_json_is_false(member)) {
+                return 1;
+            }
+        }
+    }
+    return function && reported;
+}
+
 static void request_run(const ariws_request *request, struct ast_ari_response *response)
 {
     struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
@@ -932,6 +961,8 @@ static void request_run(const ariws_request *request, struct ast_ari_response *r
         ast_ari_response_error(response, 400, "Bad request", "Unable to parse 'message_body' as 'application/json'.");
     } else if (request_refuse(request, body, response)) {
         /* It is answered. */
+    } else if (request_reports_function(request, body)) {
+        ast_ari_response_error(response, 403, "Forbidden", "Functions cannot be reported in events");
     } else if (!response->headers || request_parameters(request, &parameters)) {
         ast_ari_response_alloc_failed(response);
     } else {
