@@ -134,13 +134,17 @@ class Asterisk:
         module = "res_ari.so" if self.host.native else "res_ariws.so"
         return await self.cli(f"module reload {module}")
 
-    async def http(self, method, path, body=None, user="user1:userpass", **query):
+    async def http(self, method, path, body=None, user="user1:userpass", form=None, **query):
         """A request of ARI over HTTP."""
         uri = f"http://127.0.0.1:{self.http_port}/ari/{urllib.parse.quote(path)}?{urllib.parse.urlencode(query)}"
         headers = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()}
-        data = None if body is None else json.dumps(body).encode()
-        if data:
+        data = None
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            data = urllib.parse.urlencode(form).encode()
+        elif body is not None:
             headers["Content-Type"] = "application/json"
+            data = json.dumps(body).encode()
         request = urllib.request.Request(uri, data, headers, method=method)
 
         def perform():
