@@ -828,7 +828,7 @@ static enum extent name_extent(const char *name)
     for (next = strpbrk(name, "($"); next; next = strpbrk(next + 1, "($")) {
         count++;
     }
-    if (count > MAX_CALLS || (count && length > MAX_TEXT / count)) {
+    if (length <= MAX_TEXT && (count > MAX_CALLS || (count && length > MAX_TEXT / count))) {
         return EXTENT_CALLS;
     }
     return text_extent(length);
