@@ -60,8 +60,9 @@ impl Operator for Engine {
         let (answer, answered) = sync_channel(1);
         // Nothing waits for it: it ends with the runtime.
         self.handle.spawn(async move {
+            let steps = net::probe(&client, &context.user_agent, &context.resolver).await;
             // Whoever asked waits.
-            let _ = answer.send(net::probe(&client, &context.user_agent).await);
+            let _ = answer.send(steps);
         });
         answered.recv().map_err(|_| Error::Unloaded)
     }

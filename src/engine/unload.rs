@@ -5,13 +5,15 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::Engine;
 use super::operations::Operation;
 use crate::session::Stop;
 
-/// What may still hold a thread after every task and callback has ended is the system's resolver, which touches nothing of
-/// the host's; its threads are not waited for any longer than this.
-const RESOLVER: Duration = Duration::from_millis(100);
+/// What may still hold a thread after every task and callback has ended is the system's resolver, or a file on a slow disk.
+/// They touch nothing of the host's; their threads are not waited for any longer than this, each kind.
+const SYSTEM: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Ends everything: see `ariws_unload`. Must not be called on a thread of the library.
@@ -32,6 +34,8 @@ impl Engine {
             engine.tasks.close();
             engine.tasks.wait().await;
             engine.context.calls.finished().await;
+            // Whatever comes of the look-ups, nobody wants it any more.
+            let _ = timeout(SYSTEM, engine.context.resolver.is_idle()).await;
             let _ = answer.send(());
         });
         // Fails only if that panicked, and then there is nothing to wait for.
@@ -42,7 +46,7 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(runtime) = runtime {
-            runtime.shutdown_timeout(RESOLVER);
+            runtime.shutdown_timeout(SYSTEM);
         }
         self.log().close();
         self.host.finalize();

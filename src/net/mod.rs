@@ -5,6 +5,7 @@ mod meter;
 mod proxy;
 mod race;
 mod resolve;
+mod rotation;
 mod stream;
 mod tls;
 mod trail;
@@ -27,7 +28,8 @@ use tls::Preparing;
 use trail::Trail;
 
 pub use meter::{Link, Meter, Metered};
-pub use resolve::Rotation;
+pub use resolve::Resolver;
+pub use rotation::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;
 pub use trail::Step;
@@ -120,6 +122,18 @@ pub struct Memory {
     pub rotation: Rotation,
     /// The TLS configuration, with the sessions to resume.
     pub tls: TlsContext,
+    /// Where names are looked up: one for all connections.
+    pub resolver: Arc<Resolver>,
+}
+
+impl Memory {
+    /// Nothing but the resolver.
+    pub fn new(resolver: &Arc<Resolver>) -> Self {
+        Self {
+            resolver: Arc::clone(resolver),
+            ..Self::default()
+        }
+    }
 }
 
 /// Makes one attempt.
@@ -136,9 +150,9 @@ pub async fn connect(
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
-pub async fn probe(client: &Client, user_agent: &str) -> Vec<Step> {
+pub async fn probe(client: &Client, user_agent: &str, resolver: &Arc<Resolver>) -> Vec<Step> {
     let trail = Trail::complete();
-    match within_timeout(client, user_agent, &Memory::default(), &trail).await {
+    match within_timeout(client, user_agent, &Memory::new(resolver), &trail).await {
         Ok(mut connected) => {
             let normal = CloseFrame {
                 code: CloseCode::Normal,
@@ -186,7 +200,9 @@ async fn attempt(
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (client.uri.host.as_str(), client.port()),
     };
-    let addresses = resolve::resolve(host, port)
+    let addresses = memory
+        .resolver
+        .resolve(host, port)
         .await
         .map_err(|error| AttemptError::new(Stage::Resolve, error))?;
     trail.passed(mark, || {

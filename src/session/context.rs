@@ -12,6 +12,7 @@ use super::listening::Silent;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::{Calls, Log};
+use crate::net::Resolver;
 
 /// What all sessions of an instance share.
 pub struct Context {
@@ -29,6 +30,8 @@ pub struct Context {
     pub outage_begun: Notify,
     /// Connections whose applications have not sent anything after StasisStart, and of which that was told.
     pub(super) silent: Silent,
+    /// Where names are looked up.
+    pub resolver: Arc<Resolver>,
     config: RwLock<Arc<Config>>,
     clock: Clock,
 }
@@ -44,6 +47,7 @@ impl Context {
             answers: Answers::default(),
             outage_begun: Notify::new(),
             silent: Silent::default(),
+            resolver: Arc::default(),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
         }

@@ -1,7 +1,7 @@
 //! Names, and what the far side's dnsmasq says about them.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::daemon::Daemon;
 use crate::network::{FAR, Network, OTHERS, configuration};
 use crate::support::DEADLINE;
+use crate::support::configuration::Configuration;
 use crate::support::host::Host;
 use crate::support::library::{Library, Started};
 
@@ -19,7 +20,7 @@ const NAME: &str = "bots.example.test";
 const URI: &str = "ws://bots.example.test:8088/ari";
 const PORT: u16 = 8088;
 
-/// The name server, and the file with its names.
+/// The name server, and the file with its names. It asks another one for those that end in `dead.test`.
 pub struct Names<'a> {
     network: &'a Network,
     daemon: Daemon,
@@ -37,6 +38,7 @@ impl<'a> Names<'a> {
         ]);
         command.args(["--no-hosts", "--local=/test/", "--user=root", "--pid-file"]);
         command.args(["--log-facility=-", "--log-queries", "--bind-interfaces"]);
+        command.arg(format!("--server=/dead.test/{}", OTHERS[2]));
         command.arg(format!("--listen-address={FAR}"));
         command.arg(format!("--addn-hosts={}", file.display()));
         let daemon = Daemon::start(network, command, SocketAddr::new(FAR, 53));
@@ -54,6 +56,13 @@ impl<'a> Names<'a> {
             assert!(Instant::now() < deadline, "{}", self.daemon.log());
             std::thread::yield_now();
         }
+    }
+
+    /// How often it was asked for a name that ends in `dead.test`.
+    fn asked_for_dead_names(&self) -> usize {
+        let log = self.daemon.log();
+        let queries = log.lines().filter(|line| line.contains("query[A] "));
+        queries.filter(|line| line.contains(".dead.test ")).count()
     }
 
     /// The first address of each answer so far.
@@ -225,4 +234,100 @@ fn a_silent_name_server_is_given_up_at_the_deadline() {
     let expected = "name: no answer from the name servers within 300 ms (connection_timeout)";
     assert!(reason.contains(expected), "{reason}");
     assert!(began.elapsed() >= Duration::from_millis(300));
+}
+
+/// The name server of `dead.test`, which never answers; and a resolver that waits for it for ten seconds.
+fn silence_dead_names(network: &Network) -> UdpSocket {
+    let server = format!("nameserver {FAR}\noptions timeout:5 attempts:2\n");
+    network.file("resolv.conf", &server);
+    network.far(|| UdpSocket::bind((OTHERS[2], 53)).expect("the name servers' port"))
+}
+
+/// The connection `connection1` to a URI, and nine to names that end in `dead.test`.
+fn with_dead_names(uri: &str) -> Configuration {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let more = "connection_timeout = 3000\nreconnect_attempts = 1";
+    (1..=9).fold(
+        configuration("per_call_config", uri, more),
+        |configuration, number| {
+            let name = format!("dead{number}");
+            let uri = format!("uri = ws://bots{number}.dead.test/ari\nconnection_timeout = 500");
+            configuration.connection(&name, "persistent", nowhere, &name, &uri)
+        },
+    )
+}
+
+/// Waits until the resolver has asked for eight dead names.
+fn wait_for_dead_names(names: &Names<'_>) {
+    let deadline = Instant::now() + DEADLINE;
+    while names.asked_for_dead_names() < 8 {
+        assert!(Instant::now() < deadline, "{}", names.daemon.log());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn dead_names_do_not_hold_up_one_that_is_answered() {
+    let (network, host) = (Network::enter(), Host::new());
+    let names = Names::serve(&network, &OTHERS[..1]);
+    let _silent = silence_dead_names(&network);
+    let _servers = backends(&network);
+    let library = Library::load(&host, &with_dead_names(URI));
+    wait_for_dead_names(&names);
+    assert_connected(&call(&library, 0..3));
+}
+
+#[test]
+fn dead_names_do_not_hold_up_one_of_the_hosts_file() {
+    let (network, host) = (Network::enter(), Host::new());
+    let names = Names::serve(&network, &[]);
+    let _silent = silence_dead_names(&network);
+    let known = format!("{} localname\n", OTHERS[0]);
+    network.file("hosts", &known);
+    let _servers = backends(&network);
+    let library = Library::load(&host, &with_dead_names("ws://localname:8088/ari"));
+    wait_for_dead_names(&names);
+    assert_connected(&call(&library, 0..3));
+}
+
+#[test]
+fn calls_to_one_name_share_a_look_up() {
+    let (network, host) = (Network::enter(), Host::new());
+    let names = Names::serve(&network, &[]);
+    let _silent = silence_dead_names(&network);
+    let more = "connection_timeout = 500\nreconnect_attempts = 1";
+    let uri = "ws://bots.dead.test/ari";
+    let library = Library::load(&host, &configuration("per_call_config", uri, more));
+    let starts: Vec<_> = (0..100)
+        .map(|number| {
+            library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}"))
+        })
+        .collect();
+    for start in starts {
+        let (code, message) = start
+            .recv_timeout(DEADLINE)
+            .expect("an outcome")
+            .expect_err("dead");
+        assert_eq!(code, ARIWS_ERROR_CONNECT);
+        let reason = "name: no answer from the name servers within 500 ms (connection_timeout)";
+        assert!(message.contains(reason), "{message}");
+    }
+    let questions = names.asked_for_dead_names();
+    assert!(questions <= 2, "{questions} questions");
+}
+
+#[test]
+fn a_name_server_that_answers_again_is_noticed_while_the_first_look_up_still_waits() {
+    let (network, host) = (Network::enter(), Host::new());
+    let _names = Names::serve(&network, &OTHERS[..1]);
+    let servers = backends(&network);
+    let patient = format!("nameserver {FAR}\noptions timeout:30 attempts:2\n");
+    network.file("resolv.conf", &patient);
+    network.lose("udp dport 53");
+    let more = "connection_timeout = 500";
+    let _library = Library::load(&host, &configuration("persistent", URI, more));
+    host.wait_for_log("no lasting connection");
+    network.heal();
+    // The first look-up of the resolver still waits; not so those that follow it.
+    servers[0].wait_for(|received| !received.is_empty());
 }

@@ -9,6 +9,7 @@ mod text;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ariws::config::{self, Reading};
 use ariws::net;
@@ -61,6 +62,7 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
         .enable_time()
         .build()
         .map_err(|error| error.to_string())?;
+    let resolver = Arc::default();
     let valid = report
         .config
         .connections
@@ -69,7 +71,7 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
     Ok(valid
         .map(|connection| Attempt {
             connection: connection.name.clone(),
-            steps: runtime.block_on(net::probe(&connection.client, USER_AGENT)),
+            steps: runtime.block_on(net::probe(&connection.client, USER_AGENT, &resolver)),
         })
         .collect())
 }
