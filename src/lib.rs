@@ -18,6 +18,7 @@
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]
 
+mod blocking;
 pub mod cli;
 pub mod config;
 pub mod engine;

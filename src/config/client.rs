@@ -1,13 +1,13 @@
 //! `websocket_client.conf`: where to connect to, and how.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::{headers, password, protocols};
+use super::files::check_file;
 use super::keep::Keeper;
 use super::keys;
 use super::object::{Object, sort};
@@ -15,8 +15,8 @@ use super::problem::Problems;
 use super::template::Section;
 use super::uri::{host_and_port, parse};
 use super::{
-    Client, Config, ConnectionType, Keepalive, Overflow, Proxy, QueueLimits, SHORTEST_INTERVAL,
-    Secret, TlsVersion, Uri,
+    AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Keepalive, Overflow, Proxy,
+    QueueLimits, SHORTEST_INTERVAL, Secret, TlsVersion, Uri,
 };
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
@@ -139,11 +139,8 @@ fn tls_files(object: &mut Object<'_>) {
         let found = match key {
             _ if path.is_empty() => continue,
             "ca_list_path" => fs::read_dir(path).map(drop),
-            // Only a regular one: to open a pipe could take for ever.
-            _ => fs::metadata(path).and_then(|metadata| match metadata.is_file() {
-                true => File::open(path).map(drop),
-                false => Err(io::Error::other("it is not a regular file")),
-            }),
+            "ca_list_file" => check_file(path.as_ref(), AUTHORITIES_SIZE),
+            _ => check_file(path.as_ref(), IDENTITY_SIZE),
         };
         if let Err(error) = found {
             let message = format!(

@@ -7,7 +7,7 @@ use std::path::Path;
 use http::{HeaderName, HeaderValue};
 
 use super::Secret;
-use super::include::read_file;
+use super::files::read_file;
 use super::lines::{Flaw, trim};
 use super::object::Object;
 use super::problem::quoted;

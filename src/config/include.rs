@@ -1,13 +1,14 @@
 //! `#include`, `#tryinclude` and what else begins with `#`, as in Asterisk's configuration files.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern, glob_with};
 
+use super::files::read_file;
 use super::lines::{Line, lines, trim};
 use super::problem::{Origin, Problems, Severity, shown};
 
@@ -15,8 +16,8 @@ use super::problem::{Origin, Problems, Severity, shown};
 const DEPTH: usize = 10;
 /// How many files may be included in all: files that include others twice multiply quickly.
 const FILES: usize = 1000;
-/// How much text all files may have together.
-const BYTES: u64 = 256 << 20;
+/// How much text all files may have together; what is made of it in memory is much more.
+const BYTES: u64 = 32 << 20;
 
 /// Like glob(3): `*` passes over hidden files, among them what editors leave behind.
 const MATCHING: MatchOptions = MatchOptions {
@@ -194,8 +195,9 @@ impl<'a> Includer<'a> {
         pattern.push_str(argument);
         let paths = glob_with(&pattern, MATCHING)
             .map_err(|error| format!("{} is no pattern: {error}", shown(argument)))?;
-        // A folder that a pattern happens to match is not meant.
-        Ok(paths.flatten().filter(|path| !path.is_dir()).collect())
+        // A folder that a pattern happens to match is not meant. One more than are read says that there are too many.
+        let files = paths.flatten().filter(|path| !path.is_dir());
+        Ok(files.take(FILES + 1).collect())
     }
 }
 
@@ -229,20 +231,4 @@ pub(super) fn is_absent(path: &Path) -> bool {
 
 fn shown_path(path: impl AsRef<Path>) -> String {
     shown(&path.as_ref().to_string_lossy())
-}
-
-/// Reads a file of at most `limit` bytes. Only regular files: a pipe or a device would hold the
-/// host up, perhaps for ever.
-pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(io::Error::other("it is too large"));
-    }
-    Ok(bytes)
 }

@@ -12,6 +12,7 @@ mod client;
 mod credentials;
 mod dialect;
 mod diff;
+mod files;
 mod include;
 mod keep;
 mod keys;
@@ -32,6 +33,7 @@ pub use diff::{
     AppChanges, ConnectionChange, Diff, Effect, UserChanges, change, diff, general_changes,
     user_changes,
 };
+pub(crate) use files::read_file;
 pub use model::*;
 pub use problem::{Problem, Severity};
 

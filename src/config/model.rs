@@ -9,6 +9,11 @@ use std::time::Duration;
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
+/// What `ca_list_file`, or the files in `ca_list_path` together, may have; a system's authorities have less than 1 MiB.
+pub(crate) const AUTHORITIES_SIZE: u64 = 16 << 20;
+/// What `cert_file` and `priv_key_file` may have each.
+pub(crate) const IDENTITY_SIZE: u64 = 1 << 20;
+
 /// Everything that `ari.conf`, `ari_outbound.conf` and `websocket_client.conf` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {

@@ -8,10 +8,10 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::spawn_blocking;
 
 use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
+use crate::blocking;
 use crate::config::{self, Config, Problem, Severity};
 use crate::error::{Error, Result};
 
@@ -151,9 +151,9 @@ impl Engine {
         let old = self.context.config();
         let directory = self.options.config_directory.clone();
         // Files may lie on a slow disk.
-        let reading = spawn_blocking(move || config::read(&directory, previous.as_deref()))
+        let reading = blocking::run(move || config::read(&directory, previous.as_deref()))
             .await
-            .map_err(|error| Error::Internal(error.to_string()))?
+            .map_err(|error| Error::System(format!("the configuration was not read: {error}")))?
             .inspect_err(|problems| self.log_problems(problems))
             .map_err(Error::Config)?;
         self.log_problems(&reading.problems);

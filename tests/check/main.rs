@@ -12,8 +12,9 @@ mod recorded;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,6 +64,32 @@ fn server() -> SocketAddr {
         while websocket.read().is_ok() {}
     });
     address
+}
+
+#[test]
+fn a_device_among_the_systems_authorities_is_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let folder = folder("", &format!("uri = wss://{address}"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ariws-check"))
+        .args(["--connect", path(&folder)])
+        .env("SSL_CERT_FILE", "/dev/zero")
+        .env_remove("SSL_CERT_DIR")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().expect("the command").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("a process");
+            panic!("it reads on");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().expect("its output");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let expected = "FAILED: no certificate authority to trust was found";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

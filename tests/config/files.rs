@@ -105,6 +105,33 @@ fn what_is_no_regular_file_is_not_read() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_told_with_its_place() {
+    let client = CLIENT.replace("ws://", "wss://");
+    let named = "ca_list_file = LARGE\ncert_file = LARGE\nusername = u\npassword_file = LARGE\n";
+    let files = Files::new(ARI, "");
+    let path = files.path("large");
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let named = named.replace("LARGE", path.to_str().unwrap());
+    files.write("websocket_client.conf", client + &named);
+    let problems = files.shown(&files.read().problems);
+    let expected = [
+        (8, "password_file", 64 << 10),
+        (5, "ca_list_file", 16 << 20),
+        (6, "cert_file", 1 << 20),
+    ];
+    for (line, key, limit) in expected {
+        let place = format!("websocket_client.conf:{line}: [client1] {key}: ");
+        let bound = format!("it is too large, at most {limit} bytes are read");
+        let told = |text: &String| text.starts_with(&place) && text.contains(&bound);
+        assert!(problems.iter().any(told), "{place}: {problems:#?}");
+    }
+    files.write("ari.conf", format!("{ARI}#include large\n"));
+    let told = "ari.conf:11: large cannot be read: it is too large, at most ";
+    assert!(files.refused()[0].starts_with(told));
+}
+
+#[test]
 fn a_file_may_be_included_in_every_spelling() {
     for include in [
         "#include more.conf",

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -22,8 +22,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 
+use crate::blocking;
 use crate::config::{Client, TlsVersion};
-use files::Stamps;
+use files::{Stamps, Unusable};
 use verifier::Verifier;
 
 pub(super) use explain::told;
@@ -33,10 +34,11 @@ pub(super) use explain::told;
 #[derive(Default)]
 pub struct TlsContext(Arc<Mutex<Option<Made>>>);
 
-/// A configuration and the state of its files when they were read.
+/// What came of the files, and their state when they were read.
+#[derive(Clone)]
 struct Made {
-    config: Arc<ClientConfig>,
-    stamps: Stamps,
+    config: Result<Arc<ClientConfig>, String>,
+    stamps: Arc<Stamps>,
 }
 
 /// A configuration that is being looked after, beside whatever else an attempt does meanwhile.
@@ -56,34 +58,45 @@ async fn up_to_date(
     client: Client,
 ) -> Result<Arc<ClientConfig>, String> {
     // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
-    let mut made = made.lock_owned().await;
+    let mut made = made.lock().await;
     if let Some(made) = &*made
         && !files::are_used(&client)
     {
-        return Ok(Arc::clone(&made.config));
+        return made.config.clone();
     }
-    spawn_blocking(move || {
-        let stamps = Stamps::take(&client);
-        if let Some(made) = &*made
-            && made.stamps == stamps
-        {
-            return Ok(Arc::clone(&made.config));
+    let before = made.clone();
+    let (outcome, now) = blocking::run(move || look(&client, before))
+        .await
+        .map_err(|error| format!("the files of TLS were not read: {error}"))?;
+    *made = now;
+    outcome
+}
+
+/// Looks at the files, and reads them if they have changed; gives what to use, and what to remember.
+fn look(
+    client: &Client,
+    before: Option<Made>,
+) -> (Result<Arc<ClientConfig>, String>, Option<Made>) {
+    let stamps = Arc::new(Stamps::take(client));
+    if let Some(made) = &before
+        && made.stamps == stamps
+    {
+        return (made.config.clone(), before);
+    }
+    let usable = before.as_ref().and_then(|made| made.config.clone().ok());
+    match (configure(client), usable) {
+        (Ok(config), _) => {
+            let config = Ok(config);
+            (config.clone(), Some(Made { config, stamps }))
         }
-        match (configure(&client), &*made) {
-            (Ok(config), _) => {
-                *made = Some(Made {
-                    config: Arc::clone(&config),
-                    stamps,
-                });
-                Ok(config)
-            }
-            // They are being replaced; the next attempt looks again.
-            (Err(_), Some(made)) => Ok(Arc::clone(&made.config)),
-            (Err(error), None) => Err(error),
+        // As long as they stay as they are, it is the same; what was usable before is used on.
+        (Err(unusable), usable) if unusable.is_lasting() => {
+            let config = usable.ok_or(unusable.text);
+            (config.clone(), Some(Made { config, stamps }))
         }
-    })
-    .await
-    .map_err(|error| error.to_string())?
+        // The next attempt looks again.
+        (Err(unusable), usable) => (usable.ok_or(unusable.text), before),
+    }
 }
 
 impl Preparing {
@@ -133,7 +146,7 @@ pub(super) fn describe(stream: &TlsStream<TcpStream>, client: &Client) -> String
     format!("{version}, {suite}{resumed}, {checked}{certificate}")
 }
 
-fn configure(client: &Client) -> Result<Arc<ClientConfig>, String> {
+fn configure(client: &Client) -> Result<Arc<ClientConfig>, Unusable> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = match client.tls_min_version {
         TlsVersion::Tls12 => &[&TLS13, &TLS12],
@@ -149,7 +162,7 @@ fn configure(client: &Client) -> Result<Arc<ClientConfig>, String> {
         None => builder.with_no_client_auth(),
         Some(identity) => builder
             .with_client_auth_cert(identity.chain, identity.key)
-            .map_err(|error| files::unusable(identity.parameter, &identity.key_file, error))?,
+            .map_err(|error| Unusable::new(identity.parameter, &identity.key_file, error))?,
     };
     Ok(Arc::new(config))
 }

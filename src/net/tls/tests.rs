@@ -1,9 +1,13 @@
 //! What is verified, and what operators are told.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType, date_time_ymd,
@@ -15,7 +19,9 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::TlsContext;
-use crate::config::{self, Client};
+use crate::config::{self, AUTHORITIES_SIZE, Client, IDENTITY_SIZE};
+
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A folder with the files of a connection, and its websocket client.
 struct Setting {
@@ -278,6 +284,105 @@ async fn a_file_that_cannot_be_read_any_more_changes_nothing() {
     let server = authority.issue(|_| ());
     assert!(server.meet(&context, &client).await.is_ok());
     setting.write("ca.pem", "half a cert");
+    assert!(server.meet(&context, &client).await.is_ok());
+}
+
+/// What an operator is told whose parameters of TLS are these; `$` stands for the folder.
+async fn unusable(setting: &Setting, parameters: &str) -> String {
+    let server = Authority::new("authority").issue(|_| ());
+    let client = setting.client(parameters);
+    let context = TlsContext::default();
+    let met = server.meet(&context, &client);
+    let met = tokio::time::timeout(DEADLINE, met).await;
+    met.expect("in time").expect_err("a refusal")
+}
+
+#[tokio::test]
+async fn devices_and_pipes_are_not_read() {
+    let setting = Setting::new();
+    mkfifo(&setting.path().join("pipe"), Mode::S_IRWXU).expect("a pipe");
+    for file in ["/dev/zero", "$/pipe"] {
+        for parameters in ["ca_list_file=", "verify_server_cert=no\ncert_file="] {
+            let text = unusable(&setting, &format!("{parameters}{file}")).await;
+            assert!(text.ends_with(": it is not a regular file"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn devices_and_pipes_among_authorities_are_passed_over() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    setting.write("ca.pem", &authority.0.pem());
+    mkfifo(&setting.path().join("pipe"), Mode::S_IRWXU).expect("a pipe");
+    symlink("/dev/zero", setting.path().join("zero")).expect("a link");
+    let client = setting.client("ca_list_path=$");
+    let (context, server) = (TlsContext::default(), authority.issue(|_| ()));
+    let met = tokio::time::timeout(DEADLINE, server.meet(&context, &client)).await;
+    assert!(met.expect("in time").is_ok());
+}
+
+#[tokio::test]
+async fn files_that_are_too_large_are_not_read() {
+    let setting = Setting::new();
+    let path = setting.path().join("large");
+    let file = std::fs::File::create(&path).expect("a file");
+    file.set_len(1 << 40).expect("a file with holes");
+    for (parameters, limit) in [
+        ("ca_list_file=$/large", AUTHORITIES_SIZE),
+        ("verify_server_cert=no\ncert_file=$/large", IDENTITY_SIZE),
+    ] {
+        let text = unusable(&setting, parameters).await;
+        let expected = format!("it is too large, at most {limit} bytes are read");
+        assert!(text.ends_with(&expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_with_too_much_is_refused() {
+    let setting = Setting::new();
+    let half = usize::try_from(AUTHORITIES_SIZE / 2 + 1).expect("a length");
+    for name in ["one", "two"] {
+        setting.write(name, &"x".repeat(half));
+    }
+    let text = unusable(&setting, "ca_list_path=$").await;
+    let expected = format!("its files are too large, at most {AUTHORITIES_SIZE} bytes are read");
+    assert!(text.ends_with(&expected), "{text}");
+}
+
+#[tokio::test]
+async fn what_was_refused_is_read_again_when_it_has_changed_and_not_before() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    setting.write("ca.pem", "no certificate");
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK).expect("a watch");
+    watch
+        .add_watch(&setting.path().join("ca.pem"), AddWatchFlags::IN_OPEN)
+        .expect("a watch");
+    let was_read = || watch.read_events().is_ok();
+    let (context, server) = (TlsContext::default(), authority.issue(|_| ()));
+    let refused = server.meet(&context, &client).await;
+    assert!(refused.is_err_and(|text| text.ends_with("it holds no certificate")) && was_read());
+    let refused = server.meet(&context, &client).await;
+    assert!(refused.is_err_and(|text| text.ends_with("it holds no certificate")) && !was_read());
+    setting.write("ca.pem", &authority.0.pem());
+    assert!(was_read());
+    assert!(server.meet(&context, &client).await.is_ok() && was_read());
+    setting.write("ca.pem", "half a cert");
+    assert!(was_read());
+    assert!(server.meet(&context, &client).await.is_ok() && was_read());
+    assert!(server.meet(&context, &client).await.is_ok() && !was_read());
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_is_looked_for_again() {
+    let authority = Authority::new("authority");
+    let setting = Setting::new();
+    let client = setting.client("ca_list_file=$/ca.pem");
+    let (context, server) = (TlsContext::default(), authority.issue(|_| ()));
+    assert!(server.meet(&context, &client).await.is_err());
+    setting.write("ca.pem", &authority.0.pem());
     assert!(server.meet(&context, &client).await.is_ok());
 }
 

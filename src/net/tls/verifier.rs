@@ -28,7 +28,10 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(client: &Client, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    pub(super) fn new(
+        client: &Client,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, files::Unusable> {
         let mut verifier = Self {
             provider: Arc::clone(provider),
             chain: None,

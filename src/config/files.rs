@@ -1,0 +1,82 @@
+//! Reading of the files that the configuration consists of, or names.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Reads a regular file of at most `limit` bytes. Anything else would hold the host up, perhaps for ever: a pipe that
+/// nobody writes to, a device that never ends.
+///
+/// # Errors
+/// It cannot be read, or is something else: then with [`io::ErrorKind::Unsupported`], until the file changes.
+pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // It may grow while it is read, and files of the kernel's do not say how long they are.
+    open(path, limit)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(too_large(limit)),
+        false => Ok(bytes),
+    }
+}
+
+/// Whether [`read_file`] would begin to read.
+pub(super) fn check_file(path: &Path, limit: u64) -> io::Result<()> {
+    open(path, limit).map(drop)
+}
+
+fn open(path: &Path, limit: u64) -> io::Result<File> {
+    // Looked at before it is opened, as that already does something to some devices; and after, as it may be another by then.
+    check(&fs::metadata(path)?, limit)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    check(&file.metadata()?, limit)?;
+    Ok(file)
+}
+
+fn check(metadata: &fs::Metadata, limit: u64) -> io::Result<()> {
+    match metadata.is_file() {
+        true if metadata.len() > limit => Err(too_large(limit)),
+        true => Ok(()),
+        false => {
+            let message = "it is not a regular file";
+            Err(io::Error::new(io::ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+fn too_large(limit: u64) -> io::Error {
+    let message = format!("it is too large, at most {limit} bytes are read");
+    io::Error::new(io::ErrorKind::Unsupported, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        fs::write(&path, "12345").expect("a file");
+        assert_eq!(read_file(&path, 5).expect("its bytes"), b"12345");
+        let error = read_file(&path, 4).expect_err("too large");
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert_eq!(
+            error.to_string(),
+            "it is too large, at most 4 bytes are read"
+        );
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_its_length_is_bounded_all_the_same() {
+        let status = Path::new("/proc/self/status");
+        assert_eq!(fs::metadata(status).expect("proc(5)").len(), 0);
+        assert!(read_file(status, 1 << 20).is_ok());
+        assert!(read_file(status, 10).is_err());
+    }
+}
