@@ -49,17 +49,17 @@ pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secr
     } else {
         return None;
     };
-    let checked = password.and_then(|password| match password.as_str() {
+    let checked = password.and_then(|password| match password.reveal() {
         "" => Err("there is no password in it; add one".to_owned()),
         text if text.contains(char::is_control) => {
             Err("the password has control characters; remove them".to_owned())
         }
-        _ => Ok(Secret::new(password)),
+        _ => Ok(password),
     });
     checked.map_err(|message| object.error(key, message)).ok()
 }
 
-fn first_line(path: &Path) -> Result<String, String> {
+fn first_line(path: &Path) -> Result<Secret, String> {
     let bytes = read_file(path, PASSWORD_FILE).map_err(|error| {
         format!("the file cannot be read: {error}; mend the path or its permissions")
     })?;
@@ -70,20 +70,22 @@ fn first_line(path: &Path) -> Result<String, String> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = std::str::from_utf8(line)
         .map_err(|_| "it has bytes that are not UTF-8; save it as UTF-8")?;
-    Ok(text.to_owned())
+    Ok(Secret::new(text))
 }
 
-fn variable(name: &str) -> Result<String, String> {
+fn variable(name: &str) -> Result<Secret, String> {
     // std::env would panic or find nothing with these.
     if name.contains(['=', '\0']) {
         return Err("write the name of an environment variable".to_owned());
     }
-    env::var(name).map_err(|error| match error {
-        env::VarError::NotPresent => {
-            "there is no such environment variable; set it where the host is started".to_owned()
-        }
-        env::VarError::NotUnicode(_) => "its value is not UTF-8; mend it".to_owned(),
-    })
+    env::var(name)
+        .map(Secret::new)
+        .map_err(|error| match error {
+            env::VarError::NotPresent => {
+                "there is no such environment variable; set it where the host is started".to_owned()
+            }
+            env::VarError::NotUnicode(_) => "its value is not UTF-8; mend it".to_owned(),
+        })
 }
 
 /// `protocols`: tokens between commas, each of them once (RFC 6455 section 4.1).

@@ -5,17 +5,20 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 /// Reads a regular file of at most `limit` bytes. Anything else would hold the host up, perhaps for ever: a pipe that
-/// nobody writes to, a device that never ends.
+/// nobody writes to, a device that never ends. What was read is wiped in the end: it may be a password or a key.
 ///
 /// # Errors
 /// It cannot be read, or is something else: then with [`io::ErrorKind::Unsupported`], until the file changes.
-pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = open(path, limit)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    // With a byte more, at which the end is seen without the text being moved, which would leave a copy.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
     // It may grow while it is read, and files of the kernel's do not say how long they are.
-    open(path, limit)?
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > limit {
         true => Err(too_large(limit)),
         false => Ok(bytes),
@@ -63,7 +66,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         fs::write(&path, "12345").expect("a file");
-        assert_eq!(read_file(&path, 5).expect("its bytes"), b"12345");
+        assert_eq!(read_file(&path, 5).expect("its bytes")[..], *b"12345");
         let error = read_file(&path, 4).expect_err("too large");
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
         assert_eq!(

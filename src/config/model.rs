@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -315,14 +317,14 @@ pub enum Overflow {
     DropNewest,
 }
 
-/// Text that must not be shown: its `Debug` prints stars.
+/// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes the text into custody.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the one place that has to send it.

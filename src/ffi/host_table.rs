@@ -4,6 +4,8 @@ use std::ffi::{CString, c_char, c_void};
 use std::mem::offset_of;
 use std::ptr;
 
+use zeroize::Zeroizing;
+
 use super::guard::calling_host;
 use super::types::*;
 use super::{SendPointer, sized};
@@ -93,7 +95,9 @@ impl Host for HostTable {
     fn ari_request(&self, request: &HostRequest) {
         let (application, session_id) = (c_text(&request.application), c_text(&request.session_id));
         let (method, path) = (c_text(request.method), c_text(&request.path));
-        let (user, password) = (c_text(&request.user), c_text(request.password.reveal()));
+        let user = c_text(&request.user);
+        let password = c_text(request.password.reveal());
+        let password = Zeroizing::new(password.into_bytes_with_nul());
         let content_type = request.content_type.as_deref().map(c_text);
         let body = request.body.as_deref().map(c_text);
         let texts: Vec<(Vec<u8>, Vec<u8>)> = request
@@ -125,7 +129,7 @@ impl Host for HostTable {
             body: body.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
             body_length: body.as_ref().map_or(0, |text| text.as_bytes().len()),
             user: user.as_ptr(),
-            password: password.as_ptr(),
+            password: password.as_ptr().cast(),
             read_only: request.read_only.into(),
         };
         calling_host(|| {

@@ -1,9 +1,11 @@
 //! A tunnel through an HTTP proxy (RFC 9110 section 9.3.6).
 
+use std::iter;
+
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::head::Head;
-use super::upgrade::basic;
+use super::upgrade::{basic, joined};
 use crate::config::Proxy;
 
 /// Asks the proxy to connect to `host` and `port`.
@@ -18,13 +20,14 @@ pub(super) async fn tunnel(
     } else {
         format!("{host}:{port}")
     };
-    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-    if let Some((user, password)) = &proxy.credentials {
-        request.push_str("Proxy-Authorization: ");
-        request.push_str(&basic(user, password));
-        request.push_str("\r\n");
-    }
-    request.push_str("\r\n");
+    let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
+    let login = proxy
+        .credentials
+        .as_ref()
+        .map(|(user, password)| basic(user, password));
+    let field = login.iter();
+    let field = field.flat_map(|login| ["Proxy-Authorization: ", login, "\r\n"]);
+    let request = joined(iter::once(start.as_str()).chain(field).chain(["\r\n"]));
     stream
         .write_all(request.as_bytes())
         .await

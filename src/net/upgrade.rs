@@ -4,6 +4,8 @@
 //! were offered) and lets extensions pass; so the request is written and the answer judged here, and tungstenite gets
 //! the stream afterwards, together with what came in the same segment.
 
+use std::iter;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
@@ -11,6 +13,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use zeroize::Zeroizing;
 
 use super::head::Head;
 use super::{AttemptError, Link, Metered, Stage, tls};
@@ -67,14 +70,14 @@ pub(super) fn describe(protocol: Option<&str>) -> String {
     }
 }
 
-fn request(client: &Client, user_agent: &str, key: &str) -> String {
+fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
     let uri = &client.uri;
     let host = if uri.host.contains(':') {
         format!("[{}]", uri.host)
     } else {
         uri.host.clone()
     };
-    let mut request = format!(
+    let start = format!(
         "GET {} HTTP/1.1\r\n\
          Sec-WebSocket-Version: 13\r\n\
          Upgrade: websocket\r\n\
@@ -83,25 +86,30 @@ fn request(client: &Client, user_agent: &str, key: &str) -> String {
         uri.path_and_query,
         client.port()
     );
-    let mut field = |name: &str, value: &str| {
-        request.push_str(name);
-        request.push_str(": ");
-        request.push_str(value);
-        request.push_str("\r\n");
-    };
-    if let Some((user, password)) = credentials(client) {
-        field("Authorization", &basic(user, password));
+    let login = credentials(client).map(|(user, password)| basic(user, password));
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    if let Some(login) = &login {
+        fields.push(("Authorization", login));
     }
     if !client.protocols.is_empty() {
-        field("Sec-WebSocket-Protocol", &client.protocols);
+        fields.push(("Sec-WebSocket-Protocol", &client.protocols));
     }
-    for (name, value) in &client.headers {
-        field(name, value.reveal());
-    }
-    field("User-Agent", user_agent);
-    field("Sec-WebSocket-Key", key);
-    request.push_str("\r\n");
-    request
+    let own = client.headers.iter();
+    fields.extend(own.map(|(name, value)| (name.as_str(), value.reveal())));
+    fields.push(("User-Agent", user_agent));
+    fields.push(("Sec-WebSocket-Key", key));
+    let fields = fields
+        .iter()
+        .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]);
+    joined(iter::once(start.as_str()).chain(fields).chain(["\r\n"]))
+}
+
+/// The parts as one text, which has a secret: it is wiped in the end, and never moved, which would leave a copy.
+pub(super) fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Zeroizing<String> {
+    let length = parts.clone().map(str::len).sum();
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    parts.for_each(|part| text.push_str(part));
+    text
 }
 
 /// The user information of the URI wins over `username` and `password`, of which one alone is none.
@@ -117,11 +125,10 @@ fn credentials(client: &Client) -> Option<(&str, &Secret)> {
 }
 
 /// Basic credentials (RFC 7617).
-pub(super) fn basic(user: &str, password: &Secret) -> String {
-    format!(
-        "Basic {}",
-        STANDARD.encode(format!("{user}:{}", password.reveal()))
-    )
+pub(super) fn basic(user: &str, password: &Secret) -> Zeroizing<String> {
+    let login = joined([user, ":", password.reveal()].into_iter());
+    let encoded = Zeroizing::new(STANDARD.encode(login.as_bytes()));
+    joined(["Basic ", &encoded].into_iter())
 }
 
 /// RFC 6455 section 4.1, the checks of the answer.
