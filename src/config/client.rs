@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +129,8 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         }
         tls_files(object);
         unverified(object, &client);
+    } else {
+        readable(object, &client);
     }
     reader.finish(client)
 }
@@ -176,6 +179,40 @@ fn unverified(object: &mut Object<'_>, client: &Client) {
         ),
     };
     object.warning(key, message);
+}
+
+/// Warns, once for the connection, of credentials that others than this machine can read.
+fn readable(object: &mut Object<'_>, client: &Client) {
+    let has_login = client.uri.credentials.is_some()
+        || (!client.username.is_empty() && client.password.is_some());
+    let hops = [
+        Some(&client.uri.host),
+        client.proxy.as_ref().map(|proxy| &proxy.host),
+    ];
+    let leaves = hops
+        .into_iter()
+        .flatten()
+        .any(|host| !is_this_machine(host));
+    if leaves && (has_login || !client.headers.is_empty()) {
+        let what = match has_login {
+            true => "the password",
+            false => "what header says",
+        };
+        let message = format!(
+            "{what} is sent without TLS, so anybody on the way can read it, and every event and \
+             request; use wss:// instead"
+        );
+        object.warning("uri", message);
+    }
+}
+
+/// A loopback address, or a name for one (RFC 6761 section 6.3).
+fn is_this_machine(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
+    }
 }
 
 fn uri(object: &mut Object<'_>) -> Option<Uri> {

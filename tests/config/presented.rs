@@ -132,7 +132,7 @@ fn control_characters_may_not_reach_the_wire() {
 #[test]
 fn debug_output_of_a_configuration_has_stars_for_secrets() {
     let ari = ARI.replace("userpass", "hush-user");
-    let lines = "uri = ws://ann:hush-uri@h\nusername = u\npassword = hush-plain\n\
+    let lines = "uri = wss://ann:hush-uri@h\nusername = u\npassword = hush-plain\n\
         proxy_host = p:1\nproxy_username = ann\nproxy_password = hush-proxy\n\
         header = X-Token: hush-token\n";
     let config = config(&ari, &format!("{CLIENT}{lines}"));

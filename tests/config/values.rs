@@ -258,6 +258,61 @@ fn tls_warning(lines: &str) -> String {
 }
 
 #[test]
+fn credentials_that_others_can_read_are_warned_about_once() {
+    let warned = |lines: &str| {
+        let reading = reading(ARI, &format!("{CLIENT}{lines}\n"));
+        assert!(reading.config.clients.contains_key("client1"), "{lines}");
+        let mut warnings = warnings(&reading);
+        warnings.retain(|text| text.contains("without TLS"));
+        warnings
+    };
+    let login = "username = u\npassword = p";
+    for (lines, line, what) in [
+        (
+            format!("uri = ws://example.net\n{login}"),
+            5,
+            "the password",
+        ),
+        (format!("uri = ws://192.0.2.1\n{login}"), 5, "the password"),
+        (
+            format!("{login}\nuri = ws://[2001:db8::1]"),
+            7,
+            "the password",
+        ),
+        (
+            format!("{login}\nproxy_host = example.net:3128"),
+            3,
+            "the password",
+        ),
+        ("uri = ws://u:p@example.net".to_owned(), 5, "the password"),
+        (
+            "uri = ws://example.net\nheader = X-Token: t".to_owned(),
+            5,
+            "what header says",
+        ),
+    ] {
+        let [warning] = &warned(&lines)[..] else {
+            panic!("{lines}: {:?}", warned(&lines));
+        };
+        let expected =
+            format!("websocket_client.conf:{line}: [client1] uri: {what} is sent without TLS");
+        assert!(warning.contains(&expected), "{warning}");
+    }
+    for lines in [
+        format!("uri = wss://example.net\n{login}"),
+        format!("uri = ws://example.net\ntls_enabled = yes\n{login}"),
+        format!("uri = ws://127.1.2.3\n{login}"),
+        format!("uri = ws://[::1]\n{login}"),
+        format!("uri = ws://[::ffff:127.0.0.1]\n{login}"),
+        format!("uri = ws://LocalHost\n{login}"),
+        "uri = ws://example.net".to_owned(),
+        "uri = ws://example.net\nusername = u".to_owned(),
+    ] {
+        assert_eq!(warned(&lines), [] as [&str; 0], "{lines}");
+    }
+}
+
+#[test]
 fn verification_that_is_turned_off_is_warned_about_once() {
     for (lines, place, words) in [
         (
