@@ -120,6 +120,12 @@ pub type ariws_ari_request_callback =
 /// application anew that is registered already replaces its handler; a host that sends ApplicationReplaced to
 /// the one before may do so from inside this callback.
 ///
+/// The one before may be the library's own, and in one case only: a reload has changed `apps` of a persistent connection, be
+/// it their order or spelling, and this is one of those that were there before and stay. Asterisk registers them anew, and
+/// they hear so by ApplicationReplaced, on the connection that stays open; what was recorded of it is kept here. So a host
+/// that does as Asterisk gives that event to `ariws_event`, and returns ARIWS_APP_REPLACED: nothing has been taken over,
+/// and the channels that are in the application stay in it. A host whose applications need not see it leaves the event away.
+///
 /// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 ///
 /// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.

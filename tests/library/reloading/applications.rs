@@ -127,6 +127,30 @@ fn another_order_registers_everything_anew_and_counts_at_the_next_connection() {
     );
 }
 
+#[test]
+fn nothing_but_a_change_of_apps_registers_what_stays() {
+    let (server, host) = (Server::start(), Host::new());
+    let kind = "persistent";
+    let mut configuration = Configuration::with(kind, server.address(), "app1,app2").connection(
+        "connection2",
+        kind,
+        server.address(),
+        "app3",
+        "",
+    );
+    let library = Library::load(&host, &configuration);
+    configuration.set("connection1", "reconnect_interval = 30");
+    configuration.set("connection1", "local_ari_user = reader");
+    configuration.set("connection1", "protocols = other");
+    configuration.set("connection2", "apps = app3,app4");
+    host.forget();
+    library.reload();
+    let mut registered = host.calls();
+    registered.retain(|call| matches!(call, Call::Register(..)));
+    let expected = ["app3", "app4"].map(|app| Call::Register(app.into(), false));
+    assert_eq!(registered, expected);
+}
+
 /// A connection that a server keeps waiting in the handshake while its configuration changes; what it then says first.
 fn heard_after(change: &str, count: usize) -> Vec<String> {
     let (server, host) = (Server::start(), Host::new());
