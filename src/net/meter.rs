@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,12 +31,18 @@ impl Link for tokio::io::DuplexStream {}
 pub struct Meter {
     bytes: AtomicU64,
     texts: AtomicU64,
+    blocked: AtomicBool,
 }
 
 impl Meter {
     /// Bytes, headers and control frames included.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Whether the last attempt to write could not be finished.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
     }
 
     /// Text messages, the last byte included.
@@ -77,6 +83,12 @@ impl<S: Link> Metered<S> {
         self.frames = Some(Frames::default());
     }
 
+    fn note<R>(&self, outcome: &Poll<R>) {
+        self.meter
+            .blocked
+            .store(outcome.is_pending(), Ordering::Relaxed);
+    }
+
     fn publish(&self) {
         if !self.stream.holds_back() {
             self.meter.texts.store(self.taken, Ordering::Release);
@@ -107,7 +119,9 @@ impl<S: Link> AsyncWrite for Metered<S> {
                 "the peer has closed the connection",
             )));
         }
-        let taken = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+        let outcome = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.note(&outcome);
+        let taken = ready!(outcome)?;
         if let Some(frames) = &mut this.frames {
             this.taken += frames.pass(bytes.get(..taken).unwrap_or_default());
             this.publish();
@@ -119,6 +133,7 @@ impl<S: Link> AsyncWrite for Metered<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_flush(context);
+        this.note(&outcome);
         this.publish();
         outcome
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant as Timer, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -27,6 +29,11 @@ use crate::net::{Link, Meter, Metered};
 
 /// How long a Close may stay unanswered, and how long one may take to be sent.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
+/// may do at a time, and a peer that floods never lets it wait.
+const FRAMES: usize = 32;
+/// Pings that may come while nothing goes out. The pong to each of them takes memory until it does.
+const PINGS: usize = 64;
 /// After the first message that is not known to have arrived, and so at most ten times a second.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 
@@ -97,6 +104,7 @@ pub(super) async fn run<S: Link + Send>(
         delivery: Mutex::default(),
         closing: Mutex::default(),
         reading: Mutex::default(),
+        flushed: Notify::new(),
         meter,
         outbox,
         patience,
@@ -166,6 +174,8 @@ enum Reading {
     Open,
     /// The application asks faster than it is answered: pongs may be waiting behind its requests.
     Paused,
+    /// The peer takes nothing and goes on asking for pongs: nothing is read before what is owed has gone out.
+    Owes,
     /// The peer's Close has come.
     PeerCloses,
 }
@@ -174,6 +184,8 @@ struct Shared<'a> {
     delivery: Mutex<Delivery>,
     closing: Mutex<Option<Closing>>,
     reading: Mutex<Reading>,
+    /// Tells a reading that waits for it that everything has gone out.
+    flushed: Notify,
     meter: &'a Meter,
     outbox: &'a Outbox,
     patience: Patience,
@@ -240,6 +252,10 @@ async fn write<S: Link>(
         if wish == Some(Closing::Now) {
             break;
         }
+        if *shared.reading() == Reading::Owes {
+            shared.progressing(sink.flush()).await?;
+            shared.flushed.notify_one();
+        }
         let burst = shared.outbox.burst();
         if !burst.is_empty() {
             let frames: Vec<_> = burst.iter().map(|message| owner.spelled(message)).collect();
@@ -280,7 +296,7 @@ async fn write<S: Link>(
         if let (Some(keepalive), Some(time)) = (keepalive, keepalive_ping)
             && time <= now
         {
-            if *shared.reading() != Reading::Paused {
+            if *shared.reading() == Reading::Open {
                 ping = probe(&shared.delivery(), keepalive, now)?;
             }
             keepalive_ping = Some(now + keepalive.interval);
@@ -324,7 +340,12 @@ async fn read<S: Link>(
     shared: &Shared<'_>,
     owner: &impl Owner,
 ) -> (End, Option<CloseCode>) {
+    let (mut frames, mut pings) = (0, 0);
     while let Some(frame) = stream.next().await {
+        frames += 1;
+        if frames % FRAMES == 0 {
+            yield_now().await;
+        }
         match frame {
             Ok(Frame::Text(text)) => {
                 *shared.reading() = Reading::Paused;
@@ -343,7 +364,21 @@ async fn read<S: Link>(
             // Asterisk ignores binary messages.
             Ok(Frame::Binary(_)) => owner.heard(),
             // Pings are answered by the websocket itself.
-            Ok(Frame::Ping(_) | Frame::Frame(_)) => {}
+            Ok(Frame::Ping(_)) => {
+                pings = if shared.meter.is_blocked() {
+                    pings + 1
+                } else {
+                    0
+                };
+                if pings >= PINGS {
+                    *shared.reading() = Reading::Owes;
+                    shared.outbox.wake();
+                    shared.flushed.notified().await;
+                    *shared.reading() = Reading::Open;
+                    pings = 0;
+                }
+            }
+            Ok(Frame::Frame(_)) => {}
             Ok(Frame::Close(frame)) => {
                 let code = frame.as_ref().map(|frame| u16::from(frame.code));
                 let how = End::ClosedByPeer(code, described(frame.as_ref()));

@@ -123,11 +123,9 @@ fn connections(
     users: &BTreeMap<String, User>,
     clients: &Clients,
 ) -> BoxedStrategy<BTreeMap<String, Parts>> {
-    let plain = users
-        .iter()
-        .filter(|(name, user)| {
-            user.password_format == PasswordFormat::Plain && !name.contains(':')
-        });
+    let plain = users.iter().filter(|(name, user)| {
+        user.password_format == PasswordFormat::Plain && !name.contains(':')
+    });
     let users: Vec<String> = plain.map(|(name, _)| name.clone()).collect();
     let clients: Vec<String> = clients.keys().cloned().collect();
     if users.is_empty() || clients.is_empty() {

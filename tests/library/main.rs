@@ -7,6 +7,7 @@ mod callbacks;
 mod channels_that_left;
 mod command_line;
 mod events;
+mod floods;
 mod frames;
 mod handshake;
 mod inbound;
