@@ -1245,18 +1245,10 @@ static AST_LIST_HEAD_NOLOCK_STATIC(commands, command);
 /* Asterisk has outbound websockets of its own. */
 static int native;
 
-struct candidates {
-    int skip;
-    char *found;
-};
-
 static void take_candidate(void *data, const char *text, size_t length)
 {
-    struct candidates *candidates = data;
-
-    if (!candidates->skip--) {
-        candidates->found = ast_strndup(text, length);
-    }
+    /* It takes the copy over, also where it fails. */
+    ast_cli_completion_add(ast_strndup(text, length));
 }
 
 static void take_text(void *data, const char *text, size_t length)
@@ -1309,7 +1301,6 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
 {
     struct command *command = (struct command *) e;
     const char *words[AST_MAX_ARGS];
-    struct candidates candidates = {0, NULL};
     char *result;
 
     switch (cmd) {
@@ -1318,10 +1309,12 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
         e->usage = command->usage;
         return NULL;
     case CLI_GENERATE:
-        library_words(words, a->argv, a->pos);
-        candidates.skip = a->n;
-        library.cli_complete(instance, words, a->pos, a->word, take_candidate, &candidates);
-        return candidates.found;
+        /* All of them at once: asked for one after another, each would be looked for anew, among what changes meanwhile. */
+        if (!a->n) {
+            library_words(words, a->argv, a->pos);
+            library.cli_complete(instance, words, a->pos, a->word, take_candidate, NULL);
+        }
+        return NULL;
     default:
         if (gate_enter()) {
             return CLI_FAILURE;

@@ -3,22 +3,17 @@
 use super::connections::DETAIL;
 use super::{Action, COMMANDS, Command};
 use crate::engine::Operator;
-use crate::engine::snapshot::Snapshot;
 
 /// The candidates for the word after `words` that begin with `prefix`, compared without case and sorted likewise
 /// (recorded). Nothing is offered after a complete command; Asterisk offers its ids again there.
 pub fn complete(operator: &impl Operator, words: &[&str], prefix: &str) -> Vec<String> {
-    let mut snapshot = None;
     let mut candidates: Vec<String> = COMMANDS
         .iter()
         .flat_map(|command| match following_name(command, words) {
             Some(name) => vec![name.to_owned()],
             None => match command.arguments_in(words) {
-                Some(arguments) if command.action.takes_id() => {
-                    let snapshot = snapshot.get_or_insert_with(|| operator.snapshot());
-                    arguments_after(command.action, arguments, snapshot)
-                }
-                _ => Vec::new(),
+                Some(arguments) => arguments_after(command.action, arguments, operator),
+                None => Vec::new(),
             },
         })
         // An id with control characters cannot be typed, and must not reach the terminal.
@@ -27,18 +22,6 @@ pub fn complete(operator: &impl Operator, words: &[&str], prefix: &str) -> Vec<S
     candidates.sort_by_cached_key(|word| (word.to_ascii_lowercase(), word.clone()));
     candidates.dedup();
     candidates
-}
-
-impl Action {
-    fn takes_id(self) -> bool {
-        matches!(
-            self,
-            Self::ShowConnection
-                | Self::StartConnection
-                | Self::ShutDownSession
-                | Self::TestConnection
-        )
-    }
 }
 
 /// The word of the command's own that comes after `words`, if they are its beginning.
@@ -52,15 +35,16 @@ fn following_name(command: &Command, words: &[&str]) -> Option<&'static str> {
     names.next()
 }
 
-fn arguments_after(action: Action, arguments: &[&str], snapshot: &Snapshot) -> Vec<String> {
-    let connections = &snapshot.config.connections;
+/// Ids are asked for alone: everything else that is known of a session costs those who make one time.
+fn arguments_after(action: Action, arguments: &[&str], operator: &impl Operator) -> Vec<String> {
     match (action, arguments) {
-        (Action::ShutDownSession, []) => {
-            let sessions = snapshot.sessions.iter();
-            sessions.map(|session| session.id.clone()).collect()
+        (Action::ShutDownSession, []) => operator.session_ids(),
+        (Action::ShowConnection | Action::StartConnection | Action::TestConnection, []) => {
+            operator.connection_ids()
         }
-        (_, []) => connections.keys().cloned().collect(),
-        (Action::ShowConnection, [id]) if connections.contains_key(*id) => {
+        (Action::ShowConnection, [id])
+            if operator.connection_ids().iter().any(|known| known == id) =>
+        {
             vec![DETAIL.to_owned()]
         }
         _ => Vec::new(),

@@ -1,6 +1,6 @@
 //! Configurations and sessions for the tests of commands.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::net::Step;
 use crate::session::{Phase, Totals, View};
 
 /// The connection of most recordings.
-pub(super) fn connection(name: &str, apps: &str) -> Connection {
+pub(crate) fn connection(name: &str, apps: &str) -> Connection {
     let client = Client {
         name: name.to_owned(),
         uri: uri("ws://127.0.0.1:9100/ari"),
@@ -112,6 +112,8 @@ pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
 /// Shows a snapshot and notes what it is asked to do.
 pub(super) struct Recorder {
     pub(super) snapshot: Snapshot,
+    /// How often the whole was looked at.
+    pub(super) snapshots: Cell<usize>,
     pub(super) failure: fn() -> Option<Error>,
     pub(super) started: Started,
     pub(super) steps: Vec<Step>,
@@ -122,6 +124,7 @@ impl Recorder {
     pub(super) fn new(snapshot: Snapshot) -> Self {
         Self {
             snapshot,
+            snapshots: Cell::default(),
             failure: || None,
             started: Started::Begun,
             steps: Vec::new(),
@@ -145,7 +148,17 @@ impl Recorder {
 
 impl Operator for Recorder {
     fn snapshot(&self) -> Snapshot {
+        self.snapshots.set(self.snapshots.get() + 1);
         self.snapshot.clone()
+    }
+
+    fn connection_ids(&self) -> Vec<String> {
+        self.snapshot.config.connections.keys().cloned().collect()
+    }
+
+    fn session_ids(&self) -> Vec<String> {
+        let sessions = self.snapshot.sessions.iter();
+        sessions.map(|session| session.id.clone()).collect()
     }
 
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {

@@ -11,7 +11,7 @@ mod sessions;
 mod text;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests_commands;
 #[cfg(test)]

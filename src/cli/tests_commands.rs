@@ -291,6 +291,22 @@ fn ids_complete_without_case_in_asterisks_order() {
 }
 
 #[test]
+fn completion_looks_at_nothing_but_ids() {
+    let recorder = recorder();
+    for line in [
+        "ari show outbound-websocket",
+        "ari show outbound-websocket connA",
+        "ari start outbound-websocket",
+        "ari test outbound-websocket",
+        "ari shutdown websocket session",
+    ] {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(!complete(&recorder, &words, "").is_empty(), "{line}");
+    }
+    assert_eq!(recorder.snapshots.get(), 0);
+}
+
+#[test]
 fn only_sessions_that_exist_are_offered_for_shutdown() {
     assert_eq!(completed("ari shutdown websocket session", ""), ["connA"]);
 }

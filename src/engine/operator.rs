@@ -25,6 +25,12 @@ pub trait Operator {
     /// The library at this moment.
     fn snapshot(&self) -> Snapshot;
 
+    /// The ids of the connections.
+    fn connection_ids(&self) -> Vec<String>;
+
+    /// The ids of the sessions, in no order.
+    fn session_ids(&self) -> Vec<String>;
+
     /// Starts a connection. [`Error::NotFound`] if none has that id.
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started>;
 
@@ -42,6 +48,14 @@ pub trait Operator {
 impl Operator for Engine {
     fn snapshot(&self) -> Snapshot {
         Engine::snapshot(self)
+    }
+
+    fn connection_ids(&self) -> Vec<String> {
+        self.context.config().connections.keys().cloned().collect()
+    }
+
+    fn session_ids(&self) -> Vec<String> {
+        self.table().session_ids().cloned().collect()
     }
 
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {

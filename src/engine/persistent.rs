@@ -101,15 +101,7 @@ impl Engine {
 
     /// `ari shutdown websocket sessions`.
     pub(super) async fn shut_down_every_session(&self) {
-        let ids: Vec<String> = {
-            let table = self.table();
-            let outbound = table.persistent.keys().chain(table.listed.keys());
-            outbound
-                .chain(table.per_call.keys())
-                .chain(table.inbound.keys())
-                .cloned()
-                .collect()
-        };
+        let ids: Vec<String> = self.table().session_ids().cloned().collect();
         for id in ids {
             if let Err(error) = self.shut_down_session(&id).await {
                 self.log().warning(&id, format!("not shut down: {error}"));

@@ -1,11 +1,13 @@
 //! The whole library at one moment, for commands and metrics to render.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
+use super::table::Inbound;
 use crate::config::Config;
-use crate::session::{Totals, View};
+use crate::session::{Session, Totals, View};
 
 /// The library at one moment.
 #[derive(Debug, Clone)]
@@ -59,58 +61,118 @@ pub enum SessionKind {
 impl Engine {
     /// Everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
-        let table = self.table();
-        let mut totals = table.ended;
-        for session in &table.leaving {
-            totals += session.counters().totals();
-        }
+        let copy = self.copy();
         let mut sessions = Vec::new();
-        for session in table.persistent.values() {
-            let view = session.view();
-            totals += view.totals;
+        for session in copy.persistent {
             sessions.push(SessionEntry {
                 id: session.id().to_owned(),
-                kind: SessionKind::Persistent(view),
+                kind: SessionKind::Persistent(session.view()),
                 apps: session.applications(),
             });
         }
-        for call in table.per_call.values() {
-            let view = call.session.view();
-            totals += view.totals;
+        for session in copy.per_call {
             sessions.push(SessionEntry {
-                id: call.session.id().to_owned(),
+                id: session.id().to_owned(),
                 kind: SessionKind::PerCall {
-                    connection: call.session.settings().name.clone(),
-                    view,
+                    connection: session.settings().name.clone(),
+                    view: session.view(),
                 },
-                apps: call.session.applications(),
+                apps: session.applications(),
             });
         }
-        for (id, apps) in &table.listed {
+        for (id, apps) in copy.listed {
             sessions.push(SessionEntry {
-                id: id.clone(),
+                id,
                 kind: SessionKind::PerCallConfig,
-                apps: apps.clone(),
+                apps,
             });
         }
-        for (id, inbound) in &table.inbound {
+        for (id, inbound) in copy.inbound {
             sessions.push(SessionEntry {
-                id: id.clone(),
+                id,
                 kind: SessionKind::Inbound {
-                    remote_address: inbound.remote_address.clone(),
+                    remote_address: inbound.remote_address,
                 },
-                apps: inbound.apps.clone(),
+                apps: inbound.apps,
             });
         }
-        drop(table);
         sessions.sort_by(|one, other| one.id.cmp(&other.id));
         Snapshot {
             config: self.context.config(),
             sessions,
-            totals,
+            totals: copy.totals,
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
             log_messages_dropped: self.log().dropped(),
         }
+    }
+
+    /// What of the table a snapshot is made from. Whoever starts a call waits for the table: no session is looked at before it
+    /// is free again, but for its counters, which take no lock, and never go back because they are read in one step.
+    fn copy(&self) -> Copied {
+        let table = self.table();
+        let mut totals = table.ended;
+        let per_call = table.per_call.values().map(|call| &call.session);
+        let listed = table.persistent.values().chain(per_call.clone());
+        for session in listed.chain(&table.leaving) {
+            totals += session.counters().totals();
+        }
+        Copied {
+            persistent: table.persistent.values().cloned().collect(),
+            per_call: per_call.cloned().collect(),
+            listed: table.listed.clone(),
+            inbound: table.inbound.clone(),
+            totals,
+        }
+    }
+}
+
+struct Copied {
+    persistent: Vec<Arc<Session>>,
+    per_call: Vec<Arc<Session>>,
+    listed: BTreeMap<String, Vec<String>>,
+    inbound: BTreeMap<String, Inbound>,
+    totals: Totals,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::cli::fixture::connection;
+    use crate::engine::{Operator, Options};
+    use crate::host::Silent;
+    use crate::net::Memory;
+
+    fn wait_for(what: &str, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !condition() {
+            assert!(Instant::now() < deadline, "no {what}");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn nobody_who_needs_the_table_waits_for_a_session_that_is_looked_at() {
+        let options = Options::new("/".into(), "id", "", 1, 1).expect("options");
+        let engine = Engine::start(Arc::new(Silent), options).expect("threads");
+        let settings = Arc::new(connection("connA", "app1"));
+        let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));
+        let listed = Arc::clone(&session);
+        engine.table().persistent.insert("connA".to_owned(), listed);
+        let unlooked = Arc::strong_count(&session);
+        // Another thread has the session's lock.
+        let busy = session.locked();
+        thread::scope(|scope| {
+            let snapshot = scope.spawn(|| engine.snapshot());
+            wait_for("copy", || Arc::strong_count(&session) > unlooked);
+            wait_for("free table", || engine.table.try_lock().is_ok());
+            assert_eq!(engine.session_ids(), ["connA"]);
+            drop(busy);
+            let snapshot = snapshot.join().expect("a snapshot");
+            assert_eq!(snapshot.sessions.len(), 1);
+        });
     }
 }

@@ -45,6 +45,14 @@ impl Table {
             || listed.any(|(name, apps)| name != owner && has(apps))
     }
 
+    /// The ids of everything that `ari show sessions` lists.
+    pub(super) fn session_ids(&self) -> impl Iterator<Item = &String> {
+        let outbound = self.persistent.keys().chain(self.listed.keys());
+        outbound
+            .chain(self.per_call.keys())
+            .chain(self.inbound.keys())
+    }
+
     /// The session is not listed any more.
     pub(super) fn leave(&mut self, session: &Arc<Session>) {
         self.leaving.push(Arc::clone(session));

@@ -158,12 +158,12 @@ impl Calls {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::{HostRequest, Level};
     use super::*;
 
-    /// A host without applications, which is never called here but by what a test runs.
-    struct Silent;
+    /// A host without applications.
+    pub(crate) struct Silent;
 
     impl Host for Silent {
         fn log(&self, _: Level, _: &str, _: &str) {}

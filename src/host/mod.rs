@@ -4,6 +4,8 @@ mod calls;
 mod log;
 mod pool;
 
+#[cfg(test)]
+pub(crate) use calls::tests::Silent;
 pub use calls::{Calls, Turn};
 pub use log::Log;
 

@@ -460,6 +460,12 @@ impl Session {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Keeps its state locked.
+    #[cfg(test)]
+    pub(crate) fn locked(&self) -> impl Sized + '_ {
+        self.state()
+    }
 }
 
 impl Call {

@@ -102,6 +102,39 @@ fn ids_are_completed() {
 }
 
 #[test]
+fn every_session_is_offered_once_for_a_shutdown() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
+        "calls",
+        "per_call_config",
+        server.address(),
+        "app2",
+        "",
+    );
+    let library = Library::load(&host, &configuration);
+    library.inbound_opened("uuid-1", "127.0.0.1:4000", "app3");
+    for channel in ["1", "2"] {
+        let name = format!("Test/{channel}");
+        assert!(library.stasis_start("app2", channel, &name).is_ok());
+    }
+    let words = ["ari", "shutdown", "websocket", "session"];
+    assert_eq!(
+        library.completions(&words, ""),
+        [
+            "calls",
+            "calls:Test/1",
+            "calls:Test/2",
+            "connection1",
+            "uuid-1"
+        ]
+    );
+    assert_eq!(
+        library.completions(&words, "CALLS:"),
+        ["calls:Test/1", "calls:Test/2"]
+    );
+}
+
+#[test]
 fn shutting_everything_down_leaves_no_session() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1").connection(

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What every command prints, byte for byte, in each state that a connection can be in."""
 
+import time
+
 from case import Difference, case, facts, outcome
 from cases.outage import is_down
 from cases.per_call import call_in_stasis
 from configuration import per_call, persistent
-from normal import Placeholders
+from normal import Placeholders, normal_text
+from waiting import poll
 
 COMMANDS = (
     "ari show outbound-websockets",
@@ -230,6 +233,48 @@ async def completion(stage):
     commands += ['_command matchesarray "ari shutdown websocket s" "s"', '_command matchesarray "ari shutdown " ""']
     commands += ['_command matchesarray "ari start " ""', '_command matchesarray "ari show outbound-websockets " ""']
     return outcome(**await transcript(asterisk, *commands))
+
+
+async def candidates(asterisk, words):
+    """What is offered after these words; Asterisk puts what all of it begins with before, and a mark behind."""
+    return (await asterisk.cli(f'_command matchesarray "{words} " ""')).split()[1:-1]
+
+
+async def shortest(asterisk, command, rounds=5):
+    """How long the command takes at least."""
+    times = []
+    for _ in range(rounds):
+        begin = time.monotonic()
+        await asterisk.cli(command)
+        times.append(time.monotonic() - begin)
+    return min(times)
+
+
+@case("command line/completion among a thousand connections")
+async def completion_among_many(stage):
+    """Every id, once, in about the time that showing them takes; asked for one after another they took ten times as long."""
+    application = await stage.application()
+    names = [f"connection{number:04}" for number in range(1000)]
+    outbounds = (per_call(application, name=name, apps=name) for name in names)
+    asterisk = await stage.asterisk(*outbounds, extensions="[calls]\nexten = s,1,Stasis(connection0500)\n")
+
+    async def all_known():
+        return len(await asterisk.session_rows()) == len(names)
+
+    await poll(all_known, "row of every connection")
+    await asterisk.originate("s", "calls", channel="call1")
+    connection = await application.connection()
+    await connection.expect_channel("StasisStart", "call1")
+    offered = {}
+    for words in ("ari show outbound-websocket", "ari start outbound-websocket", "ari shutdown websocket session"):
+        offered[words] = await candidates(asterisk, words)
+        assert [word for word in offered[words] if ":" not in word] == names, offered[words]
+    if not stage.native:
+        complete = await shortest(asterisk, '_command matchesarray "ari shutdown websocket session " ""')
+        show = await shortest(asterisk, "ari show websocket sessions")
+        assert complete < 4 * show, f"completed in {complete:.3f} s, shown in {show:.3f} s"
+    await asterisk.hang_up("call1")
+    return outcome(offered=normal_text(" ".join(offered["ari shutdown websocket session"])))
 
 
 @case("command line/the document's spelling")
