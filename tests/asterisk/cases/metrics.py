@@ -3,14 +3,16 @@
 
 import asyncio
 import base64
+import re
+import time
 import urllib.error
 import urllib.request
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from case import case, outcome
-from configuration import per_call, persistent
-from waiting import DEADLINE
+from configuration import per_call, persistent, section
+from waiting import DEADLINE, poll
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -72,4 +74,116 @@ async def metrics(stage):
     assert (await scrape(asterisk, "user1:userpass", "DELETE"))[0] == 405
     await asterisk.cli("module unload res_ariws.so")
     assert (await scrape(asterisk, "user1:userpass"))[0] == 404
+    return outcome()
+
+
+async def answered(asterisk, user, count=1):
+    """The statuses of so many requests with these credentials, each once."""
+    return {(await scrape(asterisk, user))[0] for _ in range(count)}
+
+
+async def with_more_users(stage, more, include="more_users.conf", **options):
+    """An Asterisk whose ari.conf includes another file with users, and whose log says which files are parsed."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application), start=False, **options)
+    asterisk.write("more_users.conf", more)
+    asterisk.write("ari.conf", (asterisk.folder / "etc" / "ari.conf").read_text() + f'#include "{include}"\n')
+    asterisk.write("logger.conf", "[general]\n[logfiles]\nfull => notice,warning,error,verbose,debug\n")
+    await asterisk.start()
+    await asterisk.cli("core set debug 1")
+    return asterisk
+
+
+def user_section(name, password, **more):
+    return section(name, {"type": "user", "password": password, **more})
+
+
+def parsed(asterisk):
+    """How often Asterisk has parsed a file with users."""
+    return len(re.findall(r"config\.c:.* Parsing \S+/(?:ari|ari_outbound|more_users)\.conf", asterisk.log()))
+
+
+WRONG = ("user1:wrong", "more:wrong", "nobody:first", "user1:userpas", "user1:userpasss", "user1:", ":userpass")
+
+
+@case("module/metrics and files that have not changed", ours_only=True)
+async def files_unchanged(stage):
+    """Wrong passwords parse no file; a change counts at the next request, in a file that is included too."""
+    asterisk = await with_more_users(stage, user_section("more", "first"))
+    assert await answered(asterisk, "user1:userpass") == {200}
+    assert await answered(asterisk, "more:first") == {200}
+    before = parsed(asterisk)
+    for credentials in WRONG:
+        assert await answered(asterisk, credentials, 15) == {401}, credentials
+    assert parsed(asterisk) == before, f"parsed {parsed(asterisk)} times, {before} times before"
+    asterisk.write("more_users.conf", user_section("more", "second"))
+    assert await answered(asterisk, "more:first") == {401}
+    assert await answered(asterisk, "more:second") == {200}
+    # So it would have been seen.
+    await poll(lambda: parsed(asterisk) > before, "line of a file that is parsed")
+    asterisk.write("ari.conf", user_section("user1", "another"))
+    assert await answered(asterisk, "user1:userpass") == {401}
+    assert await answered(asterisk, "more:second") == {401}
+    assert await answered(asterisk, "user1:another") == {200}
+    asterisk.write("ari.conf", "this is no section\n")
+    assert await answered(asterisk, "user1:another") == {401}
+    (asterisk.folder / "etc" / "ari.conf").unlink()
+    assert await answered(asterisk, "user1:another") == {401}
+    asterisk.write("ari.conf", user_section("user1", "third"))
+    assert await answered(asterisk, "user1:third") == {200}
+    return outcome()
+
+
+@case("module/metrics and files included by a pattern", ours_only=True)
+async def files_of_a_pattern(stage):
+    """Asterisk cannot tell whether those have changed: they are parsed once a second at most."""
+    asterisk = await with_more_users(stage, user_section("more", "first"), include="more_*.conf")
+    assert await answered(asterisk, "more:first") == {200}
+    before, begin = parsed(asterisk), time.monotonic()
+    for credentials in WRONG:
+        assert await answered(asterisk, credentials, 15) == {401}, credentials
+    seconds, count = time.monotonic() - begin, parsed(asterisk) - before
+    # Two files, and once more for the look whether the change can be told now.
+    assert count <= 4 * (seconds + 1), f"parsed {count} times in {seconds:.1f} s"
+    asterisk.write("more_users.conf", user_section("more", "second"))
+
+    async def in_effect():
+        return await answered(asterisk, "more:second") == {200}
+
+    await poll(in_effect, "effect of the change")
+    return outcome()
+
+
+# Of "secret2", and made to take long.
+ENCRYPTED = (
+    "$6$rounds=100000$abcdefgh$OtEzSCUqysu5CbtZEAT1AgT/E6kdwQJCqgKAwsHp9LAeP5UjOPwRnoGHtnwiu3h04WM5C9GhxjYDT1evw5E4l0"
+)
+
+
+async def took(asterisk, credentials):
+    """How long a refusal takes at least."""
+    times = []
+    for _ in range(5):
+        begin = time.monotonic()
+        assert await answered(asterisk, credentials) == {401}, credentials
+        times.append(time.monotonic() - begin)
+    return min(times)
+
+
+@case("module/metrics for users with encrypted passwords", ours_only=True)
+async def encrypted(stage):
+    """They log in; how long a refusal takes does not tell whether there is a user of the name."""
+    users = {
+        "secret": {"password": ENCRYPTED, "password_format": "crypt"},
+        "broken": {"password": "$", "password_format": "crypt"},
+    }
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application), users=users)
+    assert await answered(asterisk, "secret:secret2") == {200}
+    for credentials in (f"secret:{ENCRYPTED}", "broken:$", "broken:*0"):
+        assert await answered(asterisk, credentials) == {401}, credentials
+    known = await took(asterisk, "secret:wrong")
+    for credentials in ("nobody:wrong", "user1:wrong"):
+        other = await took(asterisk, credentials)
+        assert known / 2 < other < known * 2, f"{credentials} took {other:.3f} s, secret:wrong {known:.3f} s"
     return outcome()
