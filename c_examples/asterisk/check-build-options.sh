@@ -20,8 +20,8 @@ if [ -n "$sum" ] && ! grep -aqF "$sum" "$modules/res_ari.so"; then
 This module has other build options than the Asterisk of $modules, which would refuse it.
 Its headers in $include are not those of that Asterisk:
 $(sed -n 's/^#define AST_BUILDOPTS "\(.*\)"$/  built with: \1/p' "$include/asterisk/buildopts.h")
-Install the headers of exactly that Asterisk (Debian: asterisk-dev of the same version; from source: 'make install' or
-'make install-headers' in the tree it was built from), or set ASTERISK_INCLUDE to them.
+Install the headers of exactly that Asterisk (Debian: asterisk-dev of the same version; from source: 'make install-headers'
+in the tree it was built from, which 'make install' does not do in most versions), or set ASTERISK_INCLUDE to them.
 TEXT
     exit 1
 fi
