@@ -53,17 +53,19 @@ class Case:
     seconds: float
     alone: bool
     ours_only: bool
+    needs: tuple[str, ...]
 
 
-def case(name, *differences, seconds=60, alone=False, ours_only=False):
+def case(name, *differences, seconds=60, alone=False, ours_only=False, needs=()):
     """Declares a case, `feature/name`: an async function that gets a Stage and returns an outcome.
 
-    alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind.
+    alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind. needs:
+    modules that an Asterisk which somebody built may lack; Debian's have them.
     """
 
     def declare(function):
         assert all(other.name != name for other in CASES), f"{name} is declared twice"
-        CASES.append(Case(name, function, differences, seconds, alone, ours_only))
+        CASES.append(Case(name, function, differences, seconds, alone, ours_only, needs))
         return function
 
     return declare

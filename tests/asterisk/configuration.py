@@ -70,7 +70,8 @@ class Outbound:
             "username": "myuser",
             "password": "mypass",
             "connection_type": self.connection_type,
-            "connection_timeout": 1000,
+            # No case waits for it to end, but for those that set it: a busy machine is not to be given up.
+            "connection_timeout": 10000,
             "reconnect_interval": 200,
             "reconnect_attempts": 10,
             "tls_enabled": "no",

@@ -47,6 +47,10 @@ class Host:
         """How the installation's own processes name a path."""
         return "/" + str(path.relative_to(self.root)) if self.root else str(path)
 
+    def outside(self, path):
+        """How this process names it."""
+        return self.root / path.lstrip("/") if self.root else Path(path)
+
     def find_version(self):
         prefix = ["chroot", str(self.root)] if self.root else []
         output = subprocess.run([*prefix, self.program, "-V"], capture_output=True, text=True, check=True).stdout

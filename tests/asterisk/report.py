@@ -47,6 +47,8 @@ def native_cell(case, result):
 
 def our_cell(case, result, reference):
     """Compares ours with the reference, which is None where there is no native host."""
+    if result.ended == LEFT_OUT:
+        return Cell(LEFT_OUT)
     if result.ended != PASSED:
         return Cell(f"{result.ended} ({first_line(result)[:60]})", result.detail)
     if result.at_stop:

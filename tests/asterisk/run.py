@@ -77,7 +77,10 @@ async def run_all(selected, hosts, jobs, keep):
     slots = asyncio.Semaphore(jobs)
 
     async def one(case, host):
-        if case.ours_only and host.native:
+        lacking = [name for name in case.needs if host.kind == "prefix" and not host.has_module(name)]
+        if lacking:
+            print(f"{case.name} on {host}: left out, for it has no {', '.join(lacking)}", flush=True)
+        if lacking or case.ours_only and host.native:
             results[case.name, host.name] = Result(report.LEFT_OUT, None, "")
             return
         async with slots:

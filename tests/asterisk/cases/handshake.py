@@ -136,11 +136,10 @@ async def wrong_answers(stage):
     ),
 )
 async def accepts_and_drops(stage):
-    """The shortest pause between two connections, with a reconnect_interval of 200 ms."""
+    """Ten connections, with a reconnect_interval of 200 ms: a pause may seem short by what this machine is late."""
     application = await stage.application()
     application.drop()
     await stage.asterisk(persistent(application))
-    await application.until(lambda: len(application.connections) >= 4, "fourth connection")
+    await application.until(lambda: len(application.connections) >= 10, "tenth connection")
     opened = [connection.opened for connection in application.connections]
-    pause = min(after - before for before, after in zip(opened, opened[1:]))
-    return outcome(storm=pause < 0.1)
+    return outcome(storm=opened[9] - opened[0] < 0.5)

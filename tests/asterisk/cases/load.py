@@ -50,7 +50,7 @@ async def serve_calls(application, count):
             group.create_task(serve_call(await application.connection(), number))
 
 
-@case("load/200 SIP calls, 20 a second", seconds=90, alone=True, ours_only=True)
+@case("load/200 SIP calls, 20 a second", seconds=90, alone=True, ours_only=True, needs=("chan_pjsip",))
 async def load(stage):
     """Every call goes through; sessions, threads and files return to what they were before."""
     application = await stage.application()
@@ -85,7 +85,7 @@ async def nothing_left(asterisk):
     await asterisk.no_session(":PJSIP/")
 
 
-@case("load/callers who hang up while connecting", alone=True, ours_only=True)
+@case("load/callers who hang up while connecting", alone=True, ours_only=True, needs=("chan_pjsip",))
 async def cancelled(stage):
     """The attempts end with the calls; the next call, to a server that answers, goes through."""
     application = await stage.application()

@@ -5,7 +5,7 @@ import re
 
 from case import Difference, case, outcome
 from configuration import per_call, persistent
-from waiting import poll
+from waiting import DEADLINE, poll
 from watch import library_threads, settled
 
 PING = {"method": "GET", "uri": "asterisk/ping", "status": 200}
@@ -170,7 +170,7 @@ async def filter_and_requests(stage):
     connection = await application.connection()
     await connection.expect("ApplicationRegistered")
     await set_filter(asterisk, allowed=["StasisStart"])
-    answer = await connection.answer(await connection.send_request("GET", "asterisk/ping"), seconds=3)
+    answer = await connection.answer(await connection.send_request("GET", "asterisk/ping"), seconds=3 if stage.native else DEADLINE)
     assert answer.status == 200, answer
     await asterisk.user_event("unwanted")
     await asterisk.originate(channel="call1")

@@ -113,16 +113,17 @@ async def comes_up_in_time(stage):
     ),
 )
 async def caller_hangs_up_while_connecting(stage):
-    """The server refuses, twelve attempts a third of a second apart are due, and the caller goes after the first."""
+    """The server refuses, twenty attempts half a second apart are due, and the caller goes after the first."""
     application = await stage.application()
     application.refuse(503)
-    client = {"reconnect_attempts": 12, "reconnect_interval": 333}
+    client = {"reconnect_attempts": 20, "reconnect_interval": 500}
     asterisk = await stage.asterisk(per_call(application, client=client))
     await asterisk.originate(channel="call1")
     await application.until(lambda: application.handshakes, "first attempt")
     await asterisk.hang_up("call1")
     try:
-        await asterisk.no_channels(2 * ABSENCE)
+        # Half of what the attempts take.
+        await asterisk.no_channels(5)
         gone = True
     except Missing:
         gone = False

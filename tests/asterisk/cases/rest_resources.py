@@ -3,7 +3,7 @@
 
 import json
 
-from case import case, facts, outcome
+from case import case, facts, outcome, sure
 from configuration import persistent
 
 READ_ONLY = {"user1": {"password": "userpass", "read_only": "yes"}, "user2": {"password": "userpass"}}
@@ -94,13 +94,18 @@ async def recordings(stage):
 
 @case("rest/sounds")
 async def sounds(stage):
-    """A sound of the packaged ones, and one that does not exist."""
-    _, connection = await connected(stage)
+    """The sounds of an Asterisk that has one of the case's own only, and one that does not exist."""
+    application = await stage.application()
+    asterisk = await stage.asterisk(persistent(application), start=False)
+    asterisk.own_sounds("tiny")
+    await asterisk.start()
+    connection = await application.connection()
+    await connection.expect("ApplicationRegistered")
     listed = await connection.ask("GET", "sounds", 200)
-    await connection.ask("GET", "sounds/beep", 200)
+    sound = await connection.ask("GET", "sounds/tiny", 200)
     await connection.ask("GET", "sounds/nosuch", 404)
-    del connection.messages[1]
-    return outcome(connection, some="beep" in [sound["id"] for sound in listed])
+    assert sound["formats"] == [{"language": "en", "format": "ulaw"}], sound
+    return outcome(connection, ids=sure([sound["id"] for sound in listed], ["tiny"]))
 
 
 @case("rest/user that may only read")
