@@ -32,6 +32,7 @@ mod report;
 mod requests;
 mod rules;
 mod saying;
+mod security;
 mod sockets;
 mod story;
 mod terminal;
@@ -104,11 +105,15 @@ fn own(root: &'static Path) -> Vec<Trial> {
             comparison::check();
             frames::check();
             patience::check();
+            security::check();
             sockets::check();
             Ok(())
         }),
         Trial::test("runner/comparison_in_the_readme", move || {
             none(comparison::faults(root))
+        }),
+        Trial::test("runner/tests_named_in_security", move || {
+            none(security::faults(root))
         }),
         Trial::test("runner/counts_in_the_readme", move || {
             none(counts::faults(&root.join("tests/reference"))?)

@@ -1,5 +1,9 @@
 //! REST requests from the application to the host.
 
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
 use ariws::ffi::*;
 use serde_json::{Value, json};
 
@@ -266,6 +270,50 @@ fn more_requests_than_are_taken_in_at_once_are_all_answered() {
         assert_eq!(
             connection.json()["request_id"],
             Value::from(number.to_string())
+        );
+    }
+}
+
+#[test]
+fn a_request_runs_on_a_thread_of_the_library_never_on_a_channels_own() {
+    const CALLS: usize = 20;
+    let server = Server::start();
+    let threads = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&threads);
+    let host = Host::reacting(move |_, call| {
+        if let Call::Request(_) = call {
+            let name = thread::current().name().map(str::to_owned);
+            shared.lock().expect("the lock").push(name);
+        }
+    });
+    let configuration = Configuration::with("per_call_config", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    // Each application asks at once, while the channel's own thread is in the library and registers the application.
+    let applications = thread::spawn(move || {
+        std::array::from_fn::<Connection, CALLS, _>(|call| {
+            let mut connection = server.accept();
+            connection.send(&request("r", "GET", &format!("channels/{call}")));
+            connection
+        })
+    });
+    for call in 0..CALLS {
+        let started = library.stasis_start("app1", &call.to_string(), &format!("SIP/{call}"));
+        assert_eq!(started, Ok(format!("app1:SIP/{call}")));
+    }
+    let connections = applications.join().expect("the applications");
+    for call in 0..CALLS {
+        host.wait_for_request(&format!("channels/{call}"));
+    }
+    drop(connections);
+    // Returns when every callback has.
+    assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+    let threads = threads.lock().expect("the lock");
+    assert_eq!(threads.len(), CALLS);
+    for name in threads.iter() {
+        let name = name.as_deref().unwrap_or_default();
+        assert!(
+            name.starts_with("ariws-"),
+            "a request ran on thread '{name}'"
         );
     }
 }
