@@ -315,6 +315,10 @@ typedef void (*ariws_context_destroy_callback)(void *userdata,
 // in that application any more, there is nothing to do. It may come before the host has looked at the success of the
 // channel's start: then the channel leaves the application as soon as it has entered it.
 //
+// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given a
+// StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since, or
+// `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the connection.
+//
 // Thread: a pool of the library's for host calls. It may block.
 typedef void (*ariws_stasis_failed_callback)(void *userdata,
                                              const char *channel_id,
@@ -645,6 +649,9 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
 // connection open.
 //
+// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel may
+// enter an application again as soon as it has left it, and gets a connection of its own again.
+//
 // @param instance          the instance
 // @param app               the application's name as the dialplan gives it
 // @param channel_id        the channel's unique id, as in events
@@ -717,6 +724,11 @@ int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
 
 // Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
 // channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
+//
+// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a StasisStart. If
+// the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has come and is on the wire:
+// once the application is registered for the new connection, it could not be told from one of the new stay. If none comes it
+// goes on after a second, with a warning.
 //
 // @param instance     the instance
 // @param application  the name that `ariws_stasis_start` gave

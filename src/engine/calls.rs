@@ -245,6 +245,7 @@ impl Engine {
 
         let (start, mut opened) = oneshot::channel();
         let engine = Arc::clone(self);
+        let abandoned = call.superseded.clone();
         self.spawn(async move { engine.run_call(call, start).await });
         let opened = tokio::select! {
             opened = &mut opened => opened,
@@ -257,16 +258,21 @@ impl Engine {
         // blocking form the channel's own thread, so that it is woken once.
         let go_on = opened.unwrap_or(Err(Error::Unloaded))?;
         let registered = session.register().await;
-        let stopping = session.is_stopping();
-        if go_on.send(registered && !stopping).is_err() || stopping {
-            Err(Error::Cancelled)
-        } else if registered {
-            Ok(application)
-        } else {
-            Err(Error::Host(
-                "the PBX did not register the application".into(),
-            ))
+        let goes_on = go_on.send(registered && !session.is_stopping()).is_ok();
+        // In one step with its end: a session tells the channels of it whose starts succeeded, and no other.
+        if registered && goes_on && !session.is_stopping() && session.entered(&entry.channel_id) {
+            return Ok(application);
         }
+        if registered {
+            // Whoever ends the session does the rest.
+            return Err(Error::Cancelled);
+        }
+        // The websocket still gets its Close; nothing else has to do with the session any more.
+        session.close_to_channels();
+        abandoned.cancel();
+        Err(Error::Host(
+            "the PBX did not register the application".into(),
+        ))
     }
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
@@ -286,7 +292,16 @@ impl Engine {
         };
         let superseded = async {
             // A StasisEnd may never come, nor an answer.
-            let _ = timeout(LAST_WORDS, farewell).await;
+            let over = timeout(LAST_WORDS, farewell).await;
+            let has_left = session.has_left(&entry.channel_id);
+            if over.is_err() && has_left.now_or_never().is_none() {
+                let (channel, app) = (&entry.channel_name, &entry.app);
+                let waited = LAST_WORDS.as_millis();
+                let message = format!(
+                    "{channel} enters Stasis({app}) again after {waited} ms: so long its StasisEnd was waited for, which the PBX has not given"
+                );
+                self.log().warning(&entry.channel_id, message);
+            }
             if !session.is_stopping() && session.join_or_close(&entry.channel_id) {
                 return session.call_application().map(str::to_owned);
             }

@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 /// `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
 /// connection open.
 ///
+/// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel may
+/// enter an application again as soon as it has left it, and gets a connection of its own again.
+///
 /// @param instance          the instance
 /// @param app               the application's name as the dialplan gives it
 /// @param channel_id        the channel's unique id, as in events
@@ -148,6 +151,11 @@ pub unsafe extern "C" fn ariws_stasis_cancel(
 
 /// Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
 /// channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
+///
+/// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a StasisStart. If
+/// the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has come and is on the wire:
+/// once the application is registered for the new connection, it could not be told from one of the new stay. If none comes it
+/// goes on after a second, with a warning.
 ///
 /// @param instance     the instance
 /// @param application  the name that `ariws_stasis_start` gave

@@ -163,6 +163,10 @@ pub type ariws_context_destroy_callback =
 /// in that application any more, there is nothing to do. It may come before the host has looked at the success of the
 /// channel's start: then the channel leaves the application as soon as it has entered it.
 ///
+/// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given a
+/// StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since, or
+/// `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the connection.
+///
 /// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_stasis_failed_callback = Option<
     unsafe extern "C" fn(

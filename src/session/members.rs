@@ -9,6 +9,8 @@ pub(super) const LINGER: Duration = Duration::from_secs(3);
 /// Where a channel is, as the host's `stasis_start` and `stasis_end` and its own events tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// The connection is being made for it: `stasis_start` has neither succeeded nor failed.
+    Starting,
     /// `stasis_start` succeeded; StasisStart is still to come.
     Expected,
     /// StasisStart was offered.
@@ -42,8 +44,8 @@ impl Member {
         !matches!(self.place, Place::Returned | Place::Gone)
     }
 
-    /// Whether it is in the application for certain. One whose StasisEnd was offered is not, wherever it is by now: in the
-    /// dialplan, in another application, or on its way back.
+    /// Whether it is in the application for certain. One whose start may still fail is not, nor one whose StasisEnd was
+    /// offered, wherever it is by now: in the dialplan, in another application, or on its way back.
     fn is_inside(self) -> bool {
         matches!(self.place, Place::Expected | Place::Inside)
     }
@@ -67,7 +69,7 @@ impl Members {
             vacant: None,
             closed: false,
         };
-        members.entered(channel);
+        members.member(channel);
         members
     }
 
@@ -90,7 +92,7 @@ impl Members {
         member.place = match member.place {
             Place::Away | Place::Gone => Place::Gone,
             Place::Leaving => Place::Leaving,
-            Place::Expected | Place::Inside | Place::Returned => Place::Returned,
+            Place::Starting | Place::Expected | Place::Inside | Place::Returned => Place::Returned,
         };
         self.settle(now);
     }
@@ -223,7 +225,7 @@ impl Members {
 
     fn member(&mut self, channel: &str) -> &mut Member {
         self.members.entry(channel.to_owned()).or_insert(Member {
-            place: Place::Expected,
+            place: Place::Starting,
             called: false,
             ends: 0,
             destroyed: false,
@@ -245,9 +247,25 @@ mod tests {
         Instant::now()
     }
 
+    /// With a channel whose start has succeeded.
+    fn with(channel: &str) -> Members {
+        let mut members = Members::new(channel);
+        members.entered(channel);
+        members
+    }
+
+    #[test]
+    fn a_channel_is_inside_when_its_start_has_succeeded_and_not_before() {
+        let mut members = Members::new("1");
+        assert_eq!(members.closing_time(), None);
+        assert_eq!(members.close(), Vec::<String>::new());
+        assert!(!members.entered("1"));
+        assert_eq!(with("1").close(), ["1"]);
+    }
+
     #[test]
     fn the_session_stays_while_its_channel_is_in_stasis() {
-        let mut members = Members::new("1");
+        let mut members = with("1");
         members.started("1");
         assert_eq!(members.closing_time(), None);
         assert_eq!(members.close(), ["1"]);
@@ -255,7 +273,7 @@ mod tests {
 
     #[test]
     fn trailing_events_have_three_seconds_after_stasis_end() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.left("1", time);
         let later = time + Duration::from_secs(1);
@@ -266,7 +284,7 @@ mod tests {
 
     #[test]
     fn channel_destroyed_ends_the_wait() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.ending("1");
         members.ended("1", time);
@@ -277,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_second_channel_keeps_the_session() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.started("2");
         members.ending("1");
@@ -291,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_channel_that_was_moved_away_may_come_back_until_stasis_returns() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.ending("1");
         members.ended("1", time);
@@ -303,12 +321,12 @@ mod tests {
 
     #[test]
     fn a_peer_that_goes_before_stasis_start_has_not_heard_all() {
-        assert!(!Members::new("1").all_ended());
+        assert!(!with("1").all_ended());
     }
 
     #[test]
     fn a_channel_that_enters_again_opens_the_session_again() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.ending("1");
         members.ended("1", time);
         members.left("1", time);
@@ -318,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_stasis_end_that_waits_for_a_connection_holds_the_session() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.ending("1");
         members.left("1", time);
@@ -330,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_channel_that_came_back_before_its_stasis_end_was_sent_is_inside() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("2");
         members.ending("2");
         members.started("2");
@@ -341,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_closed_session_lets_no_channel_in() {
-        let mut members = Members::new("1");
+        let mut members = with("1");
         assert_eq!(members.close(), ["1"]);
         assert!(!members.entered("2"));
         assert_eq!(members.close(), Vec::<String>::new());
@@ -350,7 +368,7 @@ mod tests {
     #[test]
     fn only_channels_that_are_inside_for_certain_are_failed() {
         let time = now();
-        let mut members = Members::new("expected");
+        let mut members = with("expected");
         for channel in ["inside", "leaving", "moved away", "gone", "came back"] {
             members.entered(channel);
             members.started(channel);
@@ -372,7 +390,7 @@ mod tests {
     #[test]
     fn a_channel_that_took_anothers_place_is_failed_and_the_other_is_not() {
         // An attended transfer: StasisStart of the new channel, then StasisEnd of the old one, whose Stasis has not returned.
-        let (mut members, time) = (Members::new("old"), now());
+        let (mut members, time) = (with("old"), now());
         members.started("old");
         members.started("new");
         members.ending("old");
@@ -383,7 +401,7 @@ mod tests {
 
     #[test]
     fn a_session_whose_time_has_come_lets_no_channel_in() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.left("1", time);
         assert!(!members.close_when_due(time));
         assert!(members.close_when_due(time + LINGER));
@@ -393,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_channel_that_enters_by_events_keeps_a_session_whose_time_had_come() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.left("1", time);
         members.close_when_due(time + LINGER);
         members.started("2");
@@ -403,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_session_that_is_left_by_a_peer_which_heard_all_lets_no_channel_in() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         assert!(!members.close_if_all_ended());
         members.ending("1");
         members.ended("1", time);
@@ -413,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_channel_that_comes_back_joins_the_others_or_nobody_may_enter_any_more() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.left("1", time);
         members.started("2");
         assert!(members.join_or_close("1"));
@@ -426,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_stasis_end_that_never_comes_does_not_hold_the_session() {
-        let (mut members, time) = (Members::new("1"), now());
+        let (mut members, time) = (with("1"), now());
         members.started("1");
         members.left("1", time);
         assert_eq!(members.closing_time(), Some(time + LINGER));

@@ -1,11 +1,14 @@
 //! Per-call connections.
 
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
 use serde_json::json;
 
+use crate::support::DEADLINE;
 use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
 use crate::support::library::{Handle, Library};
@@ -347,6 +350,103 @@ fn a_refused_registration_fails_the_start() {
     assert_eq!(server.accept().wait_for_close(), 1000);
     let outcome = starting.recv().expect("an outcome");
     assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_HOST));
+}
+
+/// A start that fails because the host refuses, while the server does not answer the Close that follows.
+fn refused(library: &Library<'_>, server: &Server, channel: &str) -> Connection {
+    let starting = library.stasis_start_async("app1", channel, NAME);
+    let connection = server.accept();
+    let outcome = starting.recv().expect("an outcome");
+    assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_HOST));
+    connection
+}
+
+#[test]
+fn a_start_that_failed_leaves_no_session_and_tells_its_channel_nothing_more() {
+    let (server, host) = (Server::start(), Host::refusing(&[APPLICATION]));
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let _silent = refused(&library, &server, "1");
+    // Whether it is still there in this moment or not.
+    let command = format!("ari shutdown websocket session connection1:{NAME}");
+    library.command(&command);
+    library.wait_for_output("ari show sessions", |page| !page.contains(NAME));
+    let _silent = refused(&library, &server, "2");
+    library.unload(DEADLINE);
+    let told = |call: &Call| matches!(call, Call::StasisFailed(..) | Call::Unregister(_));
+    assert!(!host.calls().iter().any(told), "{:#?}", host.calls());
+}
+
+/// What `app_register` returns from now on.
+static REGISTRATION: AtomicI32 = AtomicI32::new(ARIWS_HOST_FAILED);
+
+unsafe extern "C" fn register(_: *mut c_void, _: *const c_char, _: i32) -> i32 {
+    REGISTRATION.load(Ordering::SeqCst)
+}
+
+#[test]
+fn a_start_after_one_that_failed_has_a_connection_of_its_own() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let mut table = host.table();
+    table.app_register = Some(register);
+    let folder = configuration.folder();
+    let library = Library::try_load_table(&host, &table, folder, &mut Vec::new()).expect("loaded");
+    let _silent = refused(&library, &server, "1");
+    REGISTRATION.store(ARIWS_APP_REGISTERED, Ordering::SeqCst);
+    enter(&library, &server, "1");
+}
+
+#[test]
+fn a_start_whose_session_is_shut_down_meanwhile_fails_and_tells_its_channel_nothing_more() {
+    let server = Server::start();
+    let handle = Arc::new(OnceLock::<Handle>::new());
+    let shared = Arc::clone(&handle);
+    let host = Host::reacting(move |_, call| {
+        if let (Call::Register(..), Some(handle)) = (call, shared.get()) {
+            let command = format!("ari shutdown websocket session connection1:{NAME}");
+            assert_eq!(handle.command(&command).0, ARIWS_OK);
+        }
+    });
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    assert!(handle.set(library.handle()).is_ok());
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    assert_eq!(server.accept().wait_for_close(), 1000);
+    let outcome = starting.recv().expect("an outcome");
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
+    library.unload(DEADLINE);
+    assert!(!host.calls().contains(&failed("1")), "{:#?}", host.calls());
+}
+
+#[test]
+fn a_channel_whose_stasis_end_never_comes_enters_again_with_a_warning() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut first = enter(&library, &server, "1");
+    library.stasis_end(APPLICATION, "1");
+    enter(&library, &server, "1");
+    host.wait_for_log("so long its StasisEnd was waited for");
+    assert_eq!(first.wait_for_close(), 1000);
+}
+
+#[test]
+fn a_channel_that_entered_by_events_alone_is_told_like_others() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut connection = enter(&library, &server, "1");
+    library.event(APPLICATION, &stasis_event("StasisStart", "moved here"));
+    connection.summary();
+    library.command(&format!(
+        "ari shutdown websocket session connection1:{NAME}"
+    ));
+    host.wait_for(|call| *call == failed("1"));
+    host.wait_for(|call| *call == failed("moved here"));
 }
 
 #[test]
