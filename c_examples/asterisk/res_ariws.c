@@ -53,6 +53,7 @@
 #include "asterisk/channel.h"
 #include "asterisk/cli.h"
 #include "asterisk/config.h"
+#include "asterisk/framehook.h"
 #include "asterisk/http.h"
 #include "asterisk/json.h"
 #include "asterisk/linkedlists.h"
@@ -98,6 +99,7 @@
     FUNCTION(version)
 
 #define DECLARE(name) __typeof__(&ariws_##name) name;
+/* Opened once: it stays mapped anyway, and threads of Asterisk's may still be on their way to it when the module is unloaded. */
 static struct {
     void *handle;
     LIBRARY_FUNCTIONS(DECLARE)
@@ -119,6 +121,9 @@ static int library_open(void)
     char path[PATH_MAX];
     char *missing = NULL;
 
+    if (library.handle) {
+        return 0;
+    }
     /* Beside the module first, so that an Asterisk can have a library of its own. */
     snprintf(path, sizeof(path), "%s/" LIBRARY, ast_config_AST_MODULE_DIR);
     library.handle = dlopen(access(path, R_OK) ? LIBRARY : path, RTLD_NOW | RTLD_LOCAL);
@@ -174,23 +179,29 @@ static void on_log(void *userdata, int32_t level, const char *subject, const cha
 /* ---- Who is inside ---------------------------------------------------------------------------------------------- */
 
 /* Threads of Asterisk's and the library's that are in code of this file, or that wait in Asterisk for a lock which the
-   unloading of modules holds. Nobody comes in once it is closed. */
+   unloading of modules holds; channels that run Stasis(). */
 static struct {
-    int inside;
-    int closed;
+    enum {
+        GATE_OPEN,
+        /* The module may be about to be unloaded, or not: a channel that comes keeps it. */
+        GATE_CLOSING,
+        GATE_CLOSED,
+    } state;
+    int threads;
+    int channels;
 } gate;
 
 AST_MUTEX_DEFINE_STATIC(gate_lock);
-static ast_cond_t gate_left;
+static ast_cond_t gate_changed;
 
 static int gate_enter(void)
 {
     int closed;
 
     ast_mutex_lock(&gate_lock);
-    closed = gate.closed;
+    closed = gate.state != GATE_OPEN;
     if (!closed) {
-        gate.inside++;
+        gate.threads++;
     }
     ast_mutex_unlock(&gate_lock);
     return closed ? -1 : 0;
@@ -199,16 +210,37 @@ static int gate_enter(void)
 static void gate_leave(void)
 {
     ast_mutex_lock(&gate_lock);
-    if (!--gate.inside) {
-        ast_cond_signal(&gate_left);
+    if (!--gate.threads) {
+        ast_cond_signal(&gate_changed);
     }
+    ast_mutex_unlock(&gate_lock);
+}
+
+static int gate_enter_channel(void)
+{
+    int closed;
+
+    ast_mutex_lock(&gate_lock);
+    closed = gate.state == GATE_CLOSED;
+    if (!closed) {
+        gate.channels++;
+        ast_cond_signal(&gate_changed);
+    }
+    ast_mutex_unlock(&gate_lock);
+    return closed ? -1 : 0;
+}
+
+static void gate_leave_channel(void)
+{
+    ast_mutex_lock(&gate_lock);
+    gate.channels--;
     ast_mutex_unlock(&gate_lock);
 }
 
 static void gate_open(void)
 {
     ast_mutex_lock(&gate_lock);
-    gate.closed = 0;
+    gate.state = GATE_OPEN;
     ast_mutex_unlock(&gate_lock);
 }
 
@@ -220,35 +252,69 @@ static struct timespec deadline_after(int seconds)
     return deadline;
 }
 
-/* Closes it and waits until nobody is inside; gives how many stayed. */
+/* Waits until no thread is inside, and closes it; -1 and a word in the log if one stays, or a channel is there or comes. */
 static int gate_close(void)
 {
     struct timespec deadline = deadline_after(LEAVE_SECONDS);
-    int inside;
+    int channels;
+    int threads;
 
     ast_mutex_lock(&gate_lock);
-    gate.closed = 1;
-    while (gate.inside && !ast_cond_timedwait(&gate_left, &gate_lock, &deadline)) {
+    if (!gate.channels) {
+        gate.state = GATE_CLOSING;
     }
-    inside = gate.inside;
+    while (gate.threads && !gate.channels && !ast_cond_timedwait(&gate_changed, &gate_lock, &deadline)) {
+    }
+    channels = gate.channels;
+    threads = gate.threads;
+    if (!channels && !threads) {
+        gate.state = GATE_CLOSED;
+    } else if (!ast_shutting_down()) {
+        gate.state = GATE_OPEN;
+    }
     ast_mutex_unlock(&gate_lock);
-    return inside;
+    if (channels) {
+        ast_log(LOG_WARNING, "Not unloaded: %d channel%s in Stasis\n", channels, channels == 1 ? " is" : "s are");
+    } else if (threads) {
+        ast_log(LOG_WARNING, "Not unloaded: a request or a command is under way\n");
+    }
+    return channels || threads ? -1 : 0;
 }
 
 /* ---- Channels in Stasis ----------------------------------------------------------------------------------------- */
 
 /* A channel that runs our Stasis(). */
 struct call {
-    /* The connection of its application is lost for good. */
+    /* In its application, as the events say that pass through our handler. */
+    enum {
+        /* Until StasisStart. */
+        ENTERING,
+        INSIDE,
+        /* After StasisEnd: on its way out, or with somebody else's application, or in the dialplan that stasis_app_exec runs
+           for a channel that has none of its own. */
+        LEFT,
+    } place;
+    /* The connection of its application was lost while it was entering. */
+    int doomed;
+    /* It was made to leave because of that. */
     int failed;
-    /* stasis_app_exec has returned, or was not called. */
+    /* Stasis() has returned, or is about to. */
     int over;
-    /* The name that stasis_app_exec was given. */
+    /* It came from a dialplan, and goes on there. */
+    int has_dialplan;
+    /* The name of the application that it is in, or was last. */
     char *application;
-    char channel_id[0];
+    char *channel_id;
 };
 
 static struct ao2_container *calls;
+
+/* The one that this thread runs; the dialplan that stasis_app_exec may run can enter Stasis() anew. */
+static __thread struct call *thread_call;
+
+/* Waits for changes of `place` and `over`. */
+AST_MUTEX_DEFINE_STATIC(places_lock);
+static ast_cond_t places_changed;
 
 AO2_STRING_FIELD_HASH_FN(call, channel_id)
 AO2_STRING_FIELD_SORT_FN(call, channel_id)
@@ -259,37 +325,129 @@ static void call_destroy(void *object)
     struct call *call = object;
 
     ast_free(call->application);
+    ast_free(call->channel_id);
 }
 
-static struct call *call_enter(const char *channel_id, const char *application)
+static struct call *call_enter(const char *channel_id, const char *application, int has_dialplan)
 {
-    struct call *call = ao2_alloc(sizeof(*call) + strlen(channel_id) + 1, call_destroy);
+    struct call *call = ao2_alloc(sizeof(*call), call_destroy);
 
     if (!call) {
         return NULL;
     }
-    strcpy(call->channel_id, channel_id); /* Safe */
+    call->has_dialplan = has_dialplan;
     call->application = ast_strdup(application);
-    /* The dialplan that stasis_app_exec may run for a channel of its own can enter Stasis() anew: the inner one counts. */
-    if (!call->application || !ao2_link(calls, call)) {
+    call->channel_id = ast_strdup(channel_id);
+    /* An outer Stasis() of the same channel has come to its end, or is behind it: the inner one counts. */
+    if (!call->application || !call->channel_id || !ao2_link(calls, call)) {
         ao2_ref(call, -1);
         return NULL;
     }
     return call;
 }
 
-static int call_flag(struct call *call, const int *flag)
+static void places_signal(void)
 {
-    int value;
-
-    ao2_lock(call);
-    value = *flag;
-    ao2_unlock(call);
-    return value;
+    ast_mutex_lock(&places_lock);
+    ast_cond_broadcast(&places_changed);
+    ast_mutex_unlock(&places_lock);
 }
 
-/* Whether Asterisk lists the channel with the application, where an application can move it without our seeing it. */
-static int application_has_channel(const char *application, const char *channel_id)
+static void call_leave(struct call *call)
+{
+    ao2_lock(call);
+    call->over = 1;
+    ao2_unlock(call);
+    ao2_unlink(calls, call);
+    places_signal();
+    ao2_ref(call, -1);
+}
+
+static int call_is_doomed(struct call *call)
+{
+    int doomed;
+
+    ao2_lock(call);
+    doomed = call->doomed;
+    ao2_unlock(call);
+    return doomed;
+}
+
+static int call_is_in(struct call *call, const char *application)
+{
+    int is_in;
+
+    ao2_lock(call);
+    is_in = !call->over && call->place != LEFT && !strcmp(call->application, application);
+    ao2_unlock(call);
+    return is_in;
+}
+
+/* StasisStart: the channel is in this application now. */
+static void call_started(struct call *call, const char *application)
+{
+    char *former = NULL;
+
+    ao2_lock(call);
+    if (strcmp(call->application, application)) {
+        char *copy = ast_strdup(application);
+
+        if (copy) {
+            former = call->application;
+            call->application = copy;
+        }
+    }
+    call->place = INSIDE;
+    ao2_unlock(call);
+    ast_free(former);
+    places_signal();
+}
+
+static void call_ended(struct call *call, const char *application)
+{
+    ao2_lock(call);
+    /* Else it is that of the Stasis() before, and late. */
+    if (call->place == INSIDE && !strcmp(call->application, application)) {
+        call->place = LEFT;
+    }
+    ao2_unlock(call);
+}
+
+static int call_matches_entering(void *object, void *argument, int flags)
+{
+    struct call *call = object;
+    int matches;
+
+    ao2_lock(call);
+    matches = !call->over && call->place == ENTERING && !strcmp(call->application, argument);
+    ao2_unlock(call);
+    return matches ? CMP_MATCH | CMP_STOP : 0;
+}
+
+static int application_is_entered(const char *application)
+{
+    struct call *call = ao2_callback(calls, 0, call_matches_entering, (void *) application);
+
+    ao2_cleanup(call);
+    return call != NULL;
+}
+
+/* Waits until no channel is on its way into the application: once that is unregistered, nobody hears of its StasisStart. It
+   takes as long as Asterisk takes to send one event. */
+static void application_wait_entered(const char *application)
+{
+    struct timespec deadline = deadline_after(LEAVE_SECONDS);
+
+    ast_mutex_lock(&places_lock);
+    while (application_is_entered(application) && !ast_cond_timedwait(&places_changed, &places_lock, &deadline)) {
+    }
+    ast_mutex_unlock(&places_lock);
+}
+
+/* Asterisk's name for all of them, in its list of those whose events an application gets. */
+#define ALL_CHANNELS "__AST_CHANNEL_ALL_TOPIC"
+
+static int application_hears(const char *application, const char *channel_id)
 {
     struct ast_json *json = stasis_app_to_json(application);
     struct ast_json *ids = json ? ast_json_object_get(json, "channel_ids") : NULL;
@@ -303,51 +461,143 @@ static int application_has_channel(const char *application, const char *channel_
     return found;
 }
 
-/* Notes that the channel's application is gone for good; -1 if it is not in that application. */
-static int call_fail(struct call *call, const char *application)
+/* Whether Asterisk has moved the channel to another application, and the event has not come here: an application hears the
+   channels that are in it, unless it does not want to. */
+static int channel_was_moved(const char *application, const char *channel_id)
 {
-    /* It may be late, and the channel in another application's hands by now. */
-    if (strcmp(call->application, application) && !application_has_channel(application, call->channel_id)) {
-        return -1;
+    struct ao2_container *names;
+    struct ao2_iterator iterator;
+    char *name;
+    int found = 0;
+
+    if (application_hears(application, channel_id) || application_hears(application, ALL_CHANNELS)
+        || !(names = stasis_app_get_all())) {
+        return 0;
     }
-    ao2_lock(call);
+    iterator = ao2_iterator_init(names, 0);
+    for (; !found && (name = ao2_iterator_next(&iterator)); ao2_ref(name, -1)) {
+        found = strcmp(name, application) && application_hears(name, channel_id);
+    }
+    ao2_iterator_destroy(&iterator);
+    ao2_ref(names, -1);
+    return found;
+}
+
+/* Ends Stasis with FAILED, on the thread that runs it: so the channel cannot leave or move meanwhile, and one that leaves by
+   itself is never taken for one that failed. */
+static int channel_fail(struct stasis_app_control *control, struct ast_channel *chan, void *application)
+{
+    struct call *call = thread_call;
+
+    if (!call || stasis_app_control_is_done(control) || ast_check_hangup(chan) || !call_is_in(call, application)
+        || channel_was_moved(application, ast_channel_uniqueid(chan))) {
+        return 0;
+    }
     call->failed = 1;
-    ao2_unlock(call);
+    if (!call->has_dialplan) {
+        /* Whoever made it for the application hangs it up when Stasis() returns. Asterisk would run it from whatever context
+           it has. */
+        ast_softhangup(chan, AST_SOFTHANGUP_EXPLICIT);
+    }
+    stasis_app_control_continue(control, NULL, NULL, -1);
     return 0;
 }
 
+static void control_fail(struct stasis_app_control *control, const char *application)
+{
+    char *copy = ast_strdup(application);
+
+    if (copy) {
+        /* It frees the copy, also where it does nothing because the channel is leaving. */
+        stasis_app_send_command_async(control, channel_fail, copy, ast_free_ptr);
+    }
+}
+
+/* StasisStart under an id that no call has: a transfer has put another channel in the place of the one that called Stasis().
+   On the thread that runs it. */
+static int channel_replaced(struct stasis_app_control *control, struct ast_channel *chan, void *application)
+{
+    struct call *call = thread_call;
+    char *id = ast_strdup(ast_channel_uniqueid(chan));
+    char *former = id;
+
+    if (call && id) {
+        ao2_lock(calls);
+        ao2_unlink_flags(calls, call, OBJ_NOLOCK);
+        ao2_lock(call);
+        former = call->channel_id;
+        call->channel_id = id;
+        ao2_unlock(call);
+        ao2_link_flags(calls, call, OBJ_NOLOCK);
+        ao2_unlock(calls);
+        call_started(call, application);
+    }
+    ast_free(former);
+    return 0;
+}
+
+/* What an event says of where a channel is. */
+static void channel_event(const char *application, const char *type, struct ast_json *event)
+{
+    int starts = !strcmp(type, "StasisStart");
+    struct stasis_app_control *control = NULL;
+    const char *channel_id;
+    struct call *call;
+
+    if (!starts && strcmp(type, "StasisEnd")) {
+        return;
+    }
+    channel_id = S_OR(ast_json_string_get(ast_json_object_get(ast_json_object_get(event, "channel"), "id")), "");
+    call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
+    if (!starts) {
+        if (call) {
+            call_ended(call, application);
+        }
+    } else if (!call) {
+        char *copy = ast_strdup(application);
+
+        control = stasis_app_control_find_by_channel_id(channel_id);
+        if (control && copy) {
+            stasis_app_send_command_async(control, channel_replaced, copy, ast_free_ptr);
+        } else {
+            ast_free(copy);
+        }
+    } else {
+        call_started(call, application);
+        if (call_is_doomed(call) && (control = stasis_app_control_find_by_channel_id(channel_id))) {
+            control_fail(control, application);
+        }
+    }
+    ao2_cleanup(control);
+    ao2_cleanup(call);
+}
+
+/* It may be late: the channel may have left, or be in another application's hands by now. Nothing here waits for it. */
 static void on_stasis_failed(void *userdata, const char *channel_id, const char *application)
 {
     struct call *call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
-    struct stasis_app_control *control = NULL;
+    struct stasis_app_control *control;
 
-    if (!call || !call_fail(call, application)) {
-        /* Where Stasis() has looked for a failure and found none, stasis_app_exec is a moment from making the control. */
-        while (!(control = stasis_app_control_find_by_channel_id(channel_id)) && call && !call_flag(call, &call->over)) {
-            usleep(1000);
-        }
+    if (call) {
+        ao2_lock(call);
+        /* Where there is no control yet: Stasis() looks before it lets the channel in, the handler of StasisStart afterwards. */
+        call->doomed |= call->place == ENTERING && !strcmp(call->application, application);
+        ao2_unlock(call);
+        ao2_ref(call, -1);
     }
+    control = stasis_app_control_find_by_channel_id(channel_id);
     if (control) {
-        stasis_app_control_continue(control, NULL, NULL, -1);
+        control_fail(control, application);
         ao2_ref(control, -1);
     }
-    ao2_cleanup(call);
 }
 
 /* ---- Applications ----------------------------------------------------------------------------------------------- */
 
-enum ownership {
-    /* Its events come to us. */
-    OURS,
-    /* Somebody else registered it. */
-    TAKEN,
-    /* Who took it is gone, and nobody has it. */
-    RELEASED,
-};
-
 /* A registration of ours; the data of Asterisk's handler. */
 struct application {
-    enum ownership ownership;
+    /* Somebody else has registered it since. */
+    int taken;
     char name[0];
 };
 
@@ -356,7 +606,6 @@ struct application {
    application over, which ends with it. */
 struct takeover {
     pthread_t thread;
-    struct application *application;
     char session_id[32];
     AST_LIST_ENTRY(takeover) list;
 };
@@ -400,43 +649,15 @@ static struct application *application_create(const char *name)
     return application;
 }
 
-static enum ownership application_ownership(struct application *application)
+static void takeovers_forget(void)
 {
-    enum ownership ownership;
+    struct takeover *takeover;
 
-    ao2_lock(application);
-    ownership = application->ownership;
-    ao2_unlock(application);
-    return ownership;
-}
-
-static void application_set_ownership(struct application *application, enum ownership ownership)
-{
-    ao2_lock(application);
-    application->ownership = ownership;
-    ao2_unlock(application);
-}
-
-/* Whether Asterisk has the application, and without a subscription. Then somebody has it registered: one that was
-   unregistered stays only for its subscriptions. */
-static int application_is_bare(const char *name)
-{
-    static const char *const kinds[] = {"channel_ids", "bridge_ids", "endpoint_ids", "device_names"};
-    struct ast_json *json = stasis_app_to_json(name);
-    size_t index;
-    int bare = json != NULL;
-
-    for (index = 0; bare && index < ARRAY_LEN(kinds); index++) {
-        bare = !ast_json_array_size(ast_json_object_get(json, kinds[index]));
+    AST_LIST_LOCK(&takeovers);
+    while ((takeover = AST_LIST_REMOVE_HEAD(&takeovers, list))) {
+        ast_free(takeover);
     }
-    ast_json_unref(json);
-    return bare;
-}
-
-static void takeover_free(struct takeover *takeover)
-{
-    ao2_ref(takeover->application, -1);
-    ast_free(takeover);
+    AST_LIST_UNLOCK(&takeovers);
 }
 
 static struct takeover *takeover_of_thread(void)
@@ -461,22 +682,21 @@ static void takeover_ended(void *value)
     struct takeover *takeover;
 
     while ((takeover = takeover_of_thread())) {
-        /* Another client may have taken it from this one. */
-        if (!application_is_bare(takeover->application->name)) {
-            application_set_ownership(takeover->application, RELEASED);
-        }
-        /* The library registers what is free. */
+        /* The library registers what nobody has. */
         library.inbound_closed(instance, takeover->session_id);
-        takeover_free(takeover);
+        ast_free(takeover);
     }
 }
 
+/* Asterisk registers it for somebody else as soon as this returns, on the same thread. */
 static void application_taken(struct application *application)
 {
     struct takeover *takeover = ast_calloc(1, sizeof(*takeover));
     ariws_inbound inbound = ARIWS_INBOUND_INIT;
 
-    application_set_ownership(application, TAKEN);
+    ao2_lock(application);
+    application->taken = 1;
+    ao2_unlock(application);
     ast_log(LOG_NOTICE, "Stasis application %s is taken over by somebody who connected to Asterisk with its name\n",
             application->name);
     if (!takeover || pthread_setspecific(takeover_key, takeover)) {
@@ -485,7 +705,6 @@ static void application_taken(struct application *application)
         return;
     }
     takeover->thread = pthread_self();
-    takeover->application = ao2_bump(application);
     snprintf(takeover->session_id, sizeof(takeover->session_id), "inbound-%d",
              ast_atomic_fetchadd_int(&takeover_number, 1) + 1);
     AST_LIST_LOCK(&takeovers);
@@ -513,6 +732,7 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     if (!strcmp(type, "ApplicationReplaced") && !registering) {
         application_taken(data);
     }
+    channel_event(name, type, event);
 #ifdef HAVE_STASIS_APP_EVENT_ALLOWED
     if (!stasis_app_event_allowed(name, event)) {
         return;
@@ -531,17 +751,115 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     ast_json_free(text);
 }
 
-static int asterisk_has_application(const char *name)
+/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions that tell
+   whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object, NULL if nobody
+   has it, and the handler's data. Where the two are is found out with an application of our own, and looked at under
+   the object's lock, as Asterisk does. */
+enum holder {
+    NOBODY,
+    US,
+    SOMEBODY,
+};
+
+/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then every
+   application that is there is taken for one that somebody has. */
+static size_t handler_place;
+
+static void *pointer_at(struct stasis_app *app, size_t place)
 {
-#ifdef HAVE_STASIS_APP_IS_REGISTERED
-    return stasis_app_is_registered(name);
-#else
+    void *pointer;
+
+    memcpy(&pointer, (char *) app + place * sizeof(pointer), sizeof(pointer));
+    return pointer;
+}
+
+static size_t handler_find(struct stasis_app *app, void *handler, void *data)
+{
+    /* The name is the object's last member. */
+    size_t end = (stasis_app_name(app) - (char *) app) / sizeof(void *);
+    size_t place;
+    size_t found = 0;
+
+    for (place = 1; end < 100 && place + 1 < end; place++) {
+        if (pointer_at(app, place) == handler && pointer_at(app, place + 1) == data) {
+            /* Once, or it is not known which. */
+            if (found) {
+                return 0;
+            }
+            found = place;
+        }
+    }
+    return found;
+}
+
+static enum holder application_holder(const char *name, struct application *ours)
+{
     struct stasis_app *app = stasis_app_get_by_name(name);
-    int registered = app != NULL;
+    enum holder holder = NOBODY;
+
+    if (!app) {
+        return NOBODY;
+    }
+    ao2_lock(app);
+    if (!handler_place) {
+        holder = ours && !ours->taken ? US : SOMEBODY;
+    } else if (pointer_at(app, handler_place)) {
+        holder = ours && pointer_at(app, handler_place + 1) == ours ? US : SOMEBODY;
+    }
+    ao2_unlock(app);
+    ao2_ref(app, -1);
+    return holder;
+}
+
+#define PROBE "res_ariws-probe"
+
+/* Finds out where Asterisk has the handler of an application. */
+static void handler_learn(void)
+{
+    struct application *probe = application_create(PROBE);
+    struct stasis_app *app = NULL;
+    size_t place = 0;
+
+    handler_place = 0;
+    if (probe && !stasis_app_register(PROBE, application_event, probe)) {
+        if ((app = stasis_app_get_by_name(PROBE))) {
+            place = handler_find(app, application_event, probe);
+        }
+        stasis_app_unregister(PROBE);
+        if (place && !pointer_at(app, place)) {
+            handler_place = place;
+        }
+    }
+    ao2_cleanup(app);
+    ao2_cleanup(probe);
+    if (!handler_place) {
+        ast_log(LOG_WARNING, "This Asterisk does not show who has a Stasis application: one whose client has left, while it has "
+                "subscriptions, is taken for one that is there\n");
+    }
+}
+
+static int application_exists(const char *name)
+{
+    struct stasis_app *app = stasis_app_get_by_name(name);
 
     ao2_cleanup(app);
-    return registered;
-#endif
+    return app != NULL;
+}
+
+static void call_subscribe(struct call *call, const char *application)
+{
+    char *uri;
+    int length;
+
+    ao2_lock(call);
+    length = ast_asprintf(&uri, "channel:%s", call->channel_id);
+    ao2_unlock(call);
+    if (length >= 0) {
+        const char *uris[] = {uri};
+
+        stasis_app_subscribe(application, uris, 1, NULL);
+        ast_free(uri);
+    }
 }
 
 /* Asterisk keeps an application that was unregistered while it has subscriptions, and gives them to who registers it next:
@@ -549,7 +867,7 @@ static int asterisk_has_application(const char *name)
 static void application_set_scope(const char *name, int subscribe_all)
 {
     static const char *everything[] = {"channel:", "bridge:", "endpoint:", "deviceState:"};
-    static const char *all_topics[] = {"channel:__AST_CHANNEL_ALL_TOPIC", "bridge:__AST_BRIDGE_ALL_TOPIC",
+    static const char *all_topics[] = {"channel:" ALL_CHANNELS, "bridge:__AST_BRIDGE_ALL_TOPIC",
                                        "endpoint:__AST_ENDPOINT_ALL_TOPIC", "deviceState:__AST_DEVICE_STATE_ALL_TOPIC"};
     struct ao2_iterator iterator;
     struct call *call;
@@ -566,38 +884,67 @@ static void application_set_scope(const char *name, int subscribe_all)
     /* Its own channels had no subscription besides. */
     iterator = ao2_iterator_init(calls, 0);
     for (; changed && (call = ao2_iterator_next(&iterator)); ao2_ref(call, -1)) {
-        char uri[sizeof("channel:") + strlen(call->channel_id)];
-        const char *uris[] = {uri};
-
-        if (!strcmp(call->application, name)) {
-            sprintf(uri, "channel:%s", call->channel_id); /* Safe */
-            stasis_app_subscribe(name, uris, 1, NULL);
+        if (call_is_in(call, name)) {
+            call_subscribe(call, name);
         }
     }
     ao2_iterator_destroy(&iterator);
 }
 
+/* How often an application is registered over a client that is leaving at that moment: Asterisk tells the client first, finds
+   it gone, and leaves the application to nobody. */
+#define REGISTER_ATTEMPTS 10
+
+static int application_register(struct application *application, int subscribe_all)
+{
+    const char *name = application->name;
+    int attempt;
+
+    for (attempt = 0; attempt < REGISTER_ATTEMPTS; attempt++) {
+        int failed;
+        int done;
+
+        registering = 1;
+        failed = subscribe_all ? stasis_app_register_all(name, application_event, application)
+                               : stasis_app_register(name, application_event, application);
+        registering = 0;
+        if (failed) {
+            return -1;
+        }
+        ao2_lock(application);
+        /* A client may have taken it already. */
+        done = application->taken;
+        ao2_unlock(application);
+        if (done || application_holder(name, application) == US) {
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int context_release(const char *app);
+static void context_restore(const char *app);
+
 static int32_t on_app_register(void *userdata, const char *name, int32_t subscribe_all)
 {
-    int known = asterisk_has_application(name);
     struct application *former = ao2_find(applications, name, OBJ_SEARCH_KEY);
-    int replaced = former ? application_ownership(former) == OURS : known;
+    enum holder holder = application_holder(name, former);
+    int replaced = former ? holder == US : holder != NOBODY;
+    int known = application_exists(name);
     struct application *application = application_create(name);
+    int has_context = !known && context_release(name);
     int failed;
 
     ao2_cleanup(former);
-    if (!application) {
-        return ARIWS_HOST_FAILED;
+    failed = !application || application_register(application, subscribe_all);
+    if (has_context) {
+        context_restore(name);
     }
-    registering = 1;
-    failed = subscribe_all ? stasis_app_register_all(name, application_event, application)
-                           : stasis_app_register(name, application_event, application);
-    registering = 0;
     if (!failed && !ao2_link(applications, application)) {
         stasis_app_unregister(name);
         failed = 1;
     }
-    ao2_ref(application, -1);
+    ao2_cleanup(application);
     if (failed) {
         ast_log(LOG_ERROR, "Asterisk does not register Stasis application %s\n", name);
         return ARIWS_HOST_FAILED;
@@ -612,18 +959,28 @@ static void on_app_unregister(void *userdata, const char *name)
 {
     struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY | OBJ_UNLINK);
 
-    if (application && application_ownership(application) == OURS) {
+    if (!application) {
+        return;
+    }
+    application_wait_entered(name);
+    /* Asterisk tells us of a client that takes it over before it gives it to that client, on whose thread
+       application_taken waits for this lock: what is not taken now is not the client's before it is unregistered. (Between
+       the client's first look for the application and that, Asterisk may find it unregistered, and leaves the client without
+       it: that is so between any two that register and unregister one name.) */
+    ao2_lock(application);
+    if (!application->taken && application_holder(name, application) == US) {
         /* Older versions keep an application for its subscriptions to everything, and would take it for registered. */
         application_set_scope(name, 0);
         stasis_app_unregister(name);
     }
-    ao2_cleanup(application);
+    ao2_unlock(application);
+    ao2_ref(application, -1);
 }
 
 static int32_t on_app_is_registered(void *userdata, const char *name)
 {
     struct application *application = ao2_find(applications, name, OBJ_SEARCH_KEY);
-    int registered = application ? application_ownership(application) != RELEASED : asterisk_has_application(name);
+    int registered = application_holder(name, application) != NOBODY;
 
     ao2_cleanup(application);
     return registered;
@@ -1074,17 +1431,50 @@ static int32_t on_context_create(void *userdata, const char *name, const char *a
     return result;
 }
 
-static void on_context_destroy(void *userdata, const char *name)
+static void context_destroy(const char *name)
 {
     struct ast_context *context;
 
-    ast_wrlock_contexts();
     ast_context_destroy_by_name(name, REGISTRAR);
     context = ast_context_find(name);
     if (context && context_is_of(name, STASIS_REGISTRAR) && !ast_walk_context_extensions(context, NULL)) {
         ast_context_destroy_by_name(name, STASIS_REGISTRAR);
     }
+}
+
+static void on_context_destroy(void *userdata, const char *name)
+{
+    ast_wrlock_contexts();
+    context_destroy(name);
     ast_unlock_contexts();
+}
+
+/* Asterisk makes a context for an application that it does not have yet, and warns of one that is there: it gets the place of
+   ours for the moment of a registration. The lock cannot be held so long: whoever registers an application takes it while
+   Asterisk's list of applications is locked. Gives whether there was one. */
+static int context_release(const char *app)
+{
+    char name[sizeof("stasis-") + strlen(app)];
+    int released;
+
+    sprintf(name, "stasis-%s", app); /* Safe */
+    ast_wrlock_contexts();
+    released = context_is_of(name, STASIS_REGISTRAR) || context_is_of(name, REGISTRAR);
+    if (released) {
+        context_destroy(name);
+    }
+    ast_unlock_contexts();
+    return released;
+}
+
+static void context_restore(const char *app)
+{
+    char name[sizeof("stasis-") + strlen(app)];
+
+    sprintf(name, "stasis-%s", app); /* Safe */
+    if (on_context_create(NULL, name, app) != ARIWS_CONTEXT_CREATED) {
+        ast_log(LOG_ERROR, "The context %s of Stasis application %s cannot be made again\n", name, app);
+    }
 }
 
 /* ---- Stasis() --------------------------------------------------------------------------------------------------- */
@@ -1112,8 +1502,92 @@ static void start_done(void *data, int32_t result, const char *application, cons
     eventfd_write(start->event, 1);
 }
 
-/* Waits for the completion and serves the channel meanwhile: what it receives is read and dropped, so that nothing piles
-   up and a hang-up is seen at once. Returns -1 if the channel is to leave first. */
+/* Digits that the caller dialled while the connection was being made, the last one first. The application gets them when the
+   channel is in Stasis. They are taken before Asterisk tells anybody of them, which it does when they are read again. */
+struct digits {
+    AST_LIST_HEAD_NOLOCK(, ast_frame) frames;
+};
+
+static void digits_destroy(void *object)
+{
+    struct digits *digits = object;
+    struct ast_frame *frame;
+
+    while ((frame = AST_LIST_REMOVE_HEAD(&digits->frames, frame_list))) {
+        ast_frfree(frame);
+    }
+}
+
+static struct ast_frame *digits_take(struct ast_channel *chan, struct ast_frame *frame, enum ast_framehook_event event,
+                                     void *data)
+{
+    struct digits *digits = data;
+    struct ast_frame *copy;
+
+    if (event != AST_FRAMEHOOK_EVENT_READ || !frame
+        || (frame->frametype != AST_FRAME_DTMF_BEGIN && frame->frametype != AST_FRAME_DTMF_END)) {
+        return frame;
+    }
+    /* Asterisk makes a beginning for an end that has none, at its length; of both at once it would make a digit of no length. */
+    if (frame->frametype == AST_FRAME_DTMF_END && (copy = ast_frdup(frame))) {
+        AST_LIST_INSERT_HEAD(&digits->frames, copy, frame_list);
+    }
+    /* What the channel gave in one piece with it. */
+    if (AST_LIST_NEXT(frame, frame_list)) {
+        ast_queue_frame(chan, AST_LIST_NEXT(frame, frame_list));
+    }
+    ast_frfree(frame);
+    return &ast_null_frame;
+}
+
+static int digits_want(void *data, enum ast_frame_type type)
+{
+    return type == AST_FRAME_DTMF_BEGIN || type == AST_FRAME_DTMF_END;
+}
+
+static void digits_release(void *data)
+{
+    ao2_cleanup(data);
+}
+
+/* Takes the digits from here on; gives the hook, which digits_give_back ends. */
+static int digits_keep(struct ast_channel *chan, struct digits *digits)
+{
+    struct ast_framehook_interface hook = {
+        .version = AST_FRAMEHOOK_INTERFACE_VERSION,
+        .event_cb = digits_take,
+        .destroy_cb = digits_release,
+        .consume_cb = digits_want,
+        .disable_inheritance = 1,
+        .data = ao2_bump(digits),
+    };
+    int id;
+
+    ast_channel_lock(chan);
+    id = ast_framehook_attach(chan, &hook);
+    ast_channel_unlock(chan);
+    if (id < 0) {
+        ao2_ref(digits, -1);
+    }
+    return id;
+}
+
+/* In the order in which they were dialled, before what has come since. */
+static void digits_give_back(struct ast_channel *chan, struct digits *digits, int hook)
+{
+    struct ast_frame *frame;
+
+    ast_channel_lock(chan);
+    ast_framehook_detach(chan, hook);
+    while ((frame = AST_LIST_REMOVE_HEAD(&digits->frames, frame_list))) {
+        ast_queue_frame_head(chan, frame);
+        ast_frfree(frame);
+    }
+    ast_channel_unlock(chan);
+}
+
+/* Waits for the completion and serves the channel meanwhile: what it receives is read, and dropped but for digits, so that
+   nothing piles up and a hang-up is seen at once. Returns -1 if the channel is to leave first. */
 static int serve_until(struct ast_channel *chan, int event)
 {
     while (!ast_check_hangup(chan)) {
@@ -1140,6 +1614,19 @@ static int serve_until(struct ast_channel *chan, int event)
     return -1;
 }
 
+static int serve_keeping_digits(struct ast_channel *chan, int event)
+{
+    struct digits *digits = ao2_alloc(sizeof(*digits), digits_destroy);
+    int hook = digits ? digits_keep(chan, digits) : -1;
+    int result = serve_until(chan, event);
+
+    if (hook >= 0) {
+        digits_give_back(chan, digits, hook);
+    }
+    ao2_cleanup(digits);
+    return result;
+}
+
 /* The name of the application to run, or NULL. */
 static char *start_application(struct ast_channel *chan, const char *app, const char *channel_id)
 {
@@ -1154,7 +1641,7 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
     }
     start.result = library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
     if (start.result == ARIWS_OK) {
-        if (serve_until(chan, start.event)) {
+        if (serve_keeping_digits(chan, start.event)) {
             library.stasis_cancel(instance, channel_id);
         }
         /* There already, or about to be: a cancelled start completes at once. */
@@ -1174,33 +1661,27 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
 {
     char *channel_id = ast_strdupa(ast_channel_uniqueid(chan));
     char *application = start_application(chan, app, channel_id);
-    struct call *call;
+    struct call *outer = thread_call;
     int result = -1;
 
     if (!application) {
         return -1;
     }
-    call = call_enter(channel_id, application);
-    if (call) {
-        if (!call_flag(call, &call->failed) && !ast_check_hangup(chan)) {
+    thread_call = call_enter(channel_id, application, ast_channel_pbx(chan) != NULL);
+    if (thread_call) {
+        if (!call_is_doomed(thread_call) && !ast_check_hangup(chan)) {
             result = stasis_app_exec(chan, application, argc, argv);
         }
-        ao2_lock(call);
-        call->over = 1;
-        if (call->failed) {
+        if (thread_call->failed) {
             result = -1;
         }
-        ao2_unlock(call);
-        ao2_unlink(calls, call);
-        ao2_ref(call, -1);
+        call_leave(thread_call);
     }
+    thread_call = outer;
     library.stasis_end(instance, application, channel_id);
     ast_free(application);
     return result;
 }
-
-/* Channels that run Stasis(). */
-static int channels;
 
 static int stasis_exec(struct ast_channel *chan, const char *data)
 {
@@ -1216,11 +1697,12 @@ static int stasis_exec(struct ast_channel *chan, const char *data)
     AST_STANDARD_APP_ARGS(args, parse);
     if (ast_strlen_zero(args.app)) {
         ast_log(LOG_WARNING, "Stasis app_name argument missing\n");
-    } else if (!gate_enter()) {
-        ast_atomic_fetchadd_int(&channels, 1);
+    } else if (!gate_enter_channel()) {
+        /* Asterisk refuses to unload a module that is used. */
+        ast_module_ref(AST_MODULE_SELF);
         result = stasis_run(chan, args.app, args.argc - 1, args.arguments);
-        ast_atomic_fetchadd_int(&channels, -1);
-        gate_leave();
+        ast_module_unref(AST_MODULE_SELF);
+        gate_leave_channel();
     }
     pbx_builtin_setvar_helper(chan, "STASISSTATUS", result ? "FAILED" : "SUCCESS");
     /* A failure does not hang the channel up: the dialplan is to handle it. */
@@ -1236,11 +1718,15 @@ struct command {
     struct ast_cli_entry entry;
     char *words;
     char *usage;
-    int registered;
     AST_LIST_ENTRY(command) list;
 };
 
 static AST_LIST_HEAD_NOLOCK_STATIC(commands, command);
+
+static int command_is_registered(struct command *command)
+{
+    return command->entry._full_cmd != NULL;
+}
 
 /* Asterisk has outbound websockets of its own. */
 static int native;
@@ -1325,17 +1811,17 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
     }
 }
 
+/* Asterisk keeps an entry that it uses, and without a word to its caller; it may also come to use one that is being
+   unregistered. So none is ever freed: the next load registers the same ones. It runs no command of a module that is not
+   loaded. */
 static void commands_unregister(void)
 {
     struct command *command;
 
-    while ((command = AST_LIST_REMOVE_HEAD(&commands, list))) {
-        if (command->registered) {
+    AST_LIST_TRAVERSE(&commands, command, list) {
+        if (command_is_registered(command)) {
             ast_cli_unregister(&command->entry);
         }
-        ast_free(command->words);
-        ast_free(command->usage);
-        ast_free(command);
     }
 }
 
@@ -1351,27 +1837,43 @@ static char *own_words(const char *text)
     return ast_asprintf(&copy, "%.*s" OWN_WORD "%s", (int) (found - text), text, found + strlen(WORD)) < 0 ? NULL : copy;
 }
 
+static int command_create(const ariws_cli_command *known)
+{
+    struct ast_cli_entry entry = AST_CLI_DEFINE(command_handle, known->summary);
+    struct command *command = ast_calloc(1, sizeof(*command));
+
+    if (!command) {
+        return -1;
+    }
+    /* Some of its members are const. */
+    memcpy(&command->entry, &entry, sizeof(entry));
+    command->words = own_words(known->words);
+    command->usage = own_words(known->usage);
+    if (!command->words || !command->usage) {
+        ast_free(command->words);
+        ast_free(command->usage);
+        ast_free(command);
+        return -1;
+    }
+    AST_LIST_INSERT_TAIL(&commands, command, list);
+    return 0;
+}
+
 static int commands_register(void)
 {
     ariws_cli_command known = ARIWS_CLI_COMMAND_INIT;
+    struct command *command = AST_LIST_FIRST(&commands);
     size_t index;
 
     for (index = 0; library.cli_commands(index, &known) == ARIWS_OK; index++) {
-        struct ast_cli_entry entry = AST_CLI_DEFINE(command_handle, known.summary);
-        struct command *command = ast_calloc(1, sizeof(*command));
-
-        if (!command) {
+        if (!command && command_create(&known)) {
             return -1;
         }
-        /* Some of its members are const. */
-        memcpy(&command->entry, &entry, sizeof(entry));
-        AST_LIST_INSERT_TAIL(&commands, command, list);
-        command->words = own_words(known.words);
-        command->usage = own_words(known.usage);
-        if (!command->words || !command->usage || ast_cli_register(&command->entry)) {
+        command = command ? command : AST_LIST_LAST(&commands);
+        if (!command_is_registered(command) && ast_cli_register(&command->entry)) {
             return -1;
         }
-        command->registered = 1;
+        command = AST_LIST_NEXT(command, list);
     }
     return 0;
 }
@@ -1636,15 +2138,26 @@ static void instance_unload_at_exit(void)
     library.unload(instance, EXIT_GRACE_MS);
 }
 
-static void takeovers_forget(void)
-{
-    struct takeover *takeover;
+/* What there is of the module. Its code stays where it is when Asterisk unloads it, so that a later load finds it here. */
+static enum {
+    ABSENT,
+    RUNNING,
+    /* Every connection is closed, but Asterisk still has registrations of ours. */
+    CLOSED,
+} module_state;
 
-    AST_LIST_LOCK(&takeovers);
-    while ((takeover = AST_LIST_REMOVE_HEAD(&takeovers, list))) {
-        takeover_free(takeover);
+/* Threads of Asterisk's may be in code of this file when the module is unloaded: behind the point where they have told that
+   they leave, at the end of a thread that had taken an application over, in a command that Asterisk has just looked up. There
+   is no telling when they are out. So the code is never unmapped, as the library's is not. */
+static int module_stay(void)
+{
+    Dl_info file;
+
+    if (!dladdr(&module_state, &file) || !dlopen(file.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE)) {
+        ast_log(LOG_ERROR, "The module cannot be kept in memory: %s\n", S_OR(dlerror(), "not found"));
+        return -1;
     }
-    AST_LIST_UNLOCK(&takeovers);
+    return 0;
 }
 
 /* Waits until no thread of Asterisk's can be in our handler any more, which takes a moment since it never blocks. */
@@ -1673,17 +2186,19 @@ static void tables_free(void)
     calls = NULL;
     user_files_forget();
     ast_cond_destroy(&registrations_gone);
-    ast_cond_destroy(&gate_left);
+    ast_cond_destroy(&places_changed);
+    ast_cond_destroy(&gate_changed);
 }
 
 static int tables_create(void)
 {
-    ast_cond_init(&registrations_gone, NULL);
-    ast_cond_init(&gate_left, NULL);
     if (pthread_key_create(&takeover_key, takeover_ended)) {
         ast_log(LOG_ERROR, "The process has no pthread key left\n");
         return -1;
     }
+    ast_cond_init(&registrations_gone, NULL);
+    ast_cond_init(&places_changed, NULL);
+    ast_cond_init(&gate_changed, NULL);
     calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
                                      call_hash_fn, call_sort_fn, call_cmp_fn);
     applications = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
@@ -1703,36 +2218,38 @@ static void registered_remove(void)
     ast_unregister_application("Stasis");
 }
 
-static int unload_module(void)
+/* What is left to do when every connection is closed. */
+static int module_finish(void)
 {
-    int count = ast_atomic_fetchadd_int(&channels, 0);
-    int32_t result = ARIWS_OK;
-
-    if (count) {
-        ast_log(LOG_WARNING, "Not unloaded: %d channel%s in Stasis\n", count, count == 1 ? " is" : "s are");
-        return -1;
-    }
-    /* Asterisk holds its list of modules locked, and a request may wait for that: then this must not wait for the request. */
-    count = gate_close();
-    if (!count) {
-        result = library.unload(instance, UNLOAD_GRACE_MS);
-    }
-    if (count || (result != ARIWS_OK && result != ARIWS_ERROR_UNLOADED)) {
-        ast_log(LOG_WARNING, "Not unloaded: %s\n", count ? "a request, a call or a command is under way"
-                                                         : library.result_text(result));
-        if (!ast_shutting_down()) {
-            gate_open();
-        }
-        return -1;
-    }
     if (!handler_left()) {
         ast_log(LOG_ERROR, "Every connection is closed, but Asterisk still gives events to this module: unload it again\n");
         return -1;
     }
     registered_remove();
     tables_free();
-    library_close();
+    module_state = ABSENT;
     return 0;
+}
+
+static int unload_module(void)
+{
+    int32_t result;
+
+    if (module_state == RUNNING) {
+        /* Asterisk holds its list of modules locked, and a request may wait for that: then this must not wait for the
+           request. */
+        if (gate_close()) {
+            return -1;
+        }
+        result = library.unload(instance, UNLOAD_GRACE_MS);
+        if (result != ARIWS_OK && result != ARIWS_ERROR_UNLOADED) {
+            ast_log(LOG_WARNING, "Not unloaded: %s\n", library.result_text(result));
+            gate_open();
+            return -1;
+        }
+        module_state = CLOSED;
+    }
+    return module_finish();
 }
 
 static int reload_module(void)
@@ -1768,36 +2285,52 @@ static int headers_fit(void)
     return is_new == built_for_new;
 }
 
+static int module_start(void)
+{
+    if (tables_create()) {
+        return -1;
+    }
+    gate_open();
+    handler_learn();
+    if (instance_load()) {
+        handler_left();
+        tables_free();
+        return -1;
+    }
+    /* Not as an application of this module: Asterisk hangs up the channels in those when it is told to unload a module by
+       force, before it asks the module. */
+    if (ast_register_application2("Stasis", stasis_exec, NULL, NULL, NULL) || commands_register()
+        || ast_http_uri_link(&metrics_uri) || ast_register_atexit(instance_unload_at_exit)) {
+        ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
+        library.unload(instance, 0);
+        handler_left();
+        registered_remove();
+        tables_free();
+        return -1;
+    }
+    module_state = RUNNING;
+    return 0;
+}
+
 static enum ast_module_load_result load_module(void)
 {
+    if (module_state == RUNNING) {
+        /* Refused to be unloaded, and Asterisk was told not to mind. */
+        ast_log(LOG_NOTICE, "The module was never unloaded, and goes on as it is. 'module reload res_ariws.so' reads the "
+                "configuration again.\n");
+        return AST_MODULE_LOAD_SUCCESS;
+    }
+    if (module_state == CLOSED && module_finish()) {
+        return AST_MODULE_LOAD_DECLINE;
+    }
     if (pbx_findapp("Stasis")) {
         ast_log(LOG_ERROR, "app_stasis.so is loaded, and this module has the application Stasis instead. Add "
                 "'noload => app_stasis.so' to modules.conf and restart Asterisk, or unload app_stasis.so.\n");
         return AST_MODULE_LOAD_DECLINE;
     }
     native = has_native_commands();
-    if (!headers_fit() || sections_are_native() || library_open()) {
+    if (!headers_fit() || sections_are_native() || library_open() || module_stay() || module_start()) {
         user_files_forget();
-        return AST_MODULE_LOAD_DECLINE;
-    }
-    if (tables_create()) {
-        library_close();
-        return AST_MODULE_LOAD_DECLINE;
-    }
-    if (instance_load()) {
-        handler_left();
-        tables_free();
-        library_close();
-        return AST_MODULE_LOAD_DECLINE;
-    }
-    if (ast_register_application_xml("Stasis", stasis_exec) || commands_register() || ast_http_uri_link(&metrics_uri)
-        || ast_register_atexit(instance_unload_at_exit)) {
-        ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
-        library.unload(instance, 0);
-        handler_left();
-        registered_remove();
-        tables_free();
-        library_close();
         return AST_MODULE_LOAD_DECLINE;
     }
     if (native) {

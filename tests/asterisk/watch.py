@@ -52,14 +52,24 @@ def status(asterisk, name):
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-def library_threads(asterisk):
-    """How many threads of the library the process has."""
-    count = 0
-    for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/comm"):
+def library_status(asterisk):
+    """The status files of the library's threads."""
+    for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/status"):
         # One may end just now.
         with contextlib.suppress(OSError):
-            count += path.read_text().startswith("ariws-")
-    return count
+            text = path.read_text()
+            if text.startswith("Name:\tariws-"):
+                yield text
+
+
+def library_threads(asterisk):
+    """How many threads of the library the process has."""
+    return sum(1 for _ in library_status(asterisk))
+
+
+def library_wakeups(asterisk):
+    """How often the library's threads have waited for something, those that have ended left out."""
+    return sum(int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in library_status(asterisk))
 
 
 def held(asterisk):
