@@ -44,6 +44,7 @@ struct State {
     connections: usize,
     ill: bool,
     received: Vec<Received>,
+    pings: usize,
 }
 
 impl Backend {
@@ -129,6 +130,11 @@ impl Backend {
     /// How many are open.
     pub fn open(&self) -> usize {
         self.shared.lock().open.len()
+    }
+
+    /// How many pings it has answered.
+    pub fn pings(&self) -> usize {
+        self.shared.lock().pings
     }
 
     /// What it has received so far.
@@ -224,7 +230,9 @@ impl Shared {
             return;
         };
         while let Ok(message) = websocket.read() {
-            if let Message::Text(text) = message {
+            if message.is_ping() {
+                self.change(|state| state.pings += 1);
+            } else if let Message::Text(text) = message {
                 let message: Value = serde_json::from_str(&text).expect("JSON");
                 let word = |key: &str| message[key].as_str().unwrap_or_default().to_owned();
                 let received = Received {

@@ -7,7 +7,6 @@ Most are longer than any message that Asterisk's own outbound websockets take.
 import itertools
 import json
 import urllib.parse
-from pathlib import Path
 
 from case import Difference, case, outcome
 from cases.rest_channels import query
@@ -149,8 +148,7 @@ FILES = ("name", "recordingName", "destinationRecordingName")
 
 def operations(asterisk):
     """Every operation of this Asterisk's ARI: its method, its path and its parameters."""
-    host = asterisk.host
-    folder = Path(host.root or "/") / host.data_inside.lstrip("/") / "rest-api"
+    folder = asterisk.host.outside(asterisk.host.data_inside) / "rest-api"
     files = [file for file in sorted(folder.glob("*.json")) if file.name != "resources.json"]
     assert files, f"no description of ARI in {folder}"
     for file in files:
