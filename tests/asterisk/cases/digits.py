@@ -15,7 +15,7 @@ exten = caller,1,SendDTMF(4711,100)
 """
 
 
-@case("per call/digits dialled while the connection is being made")
+@case("per call/digits dialled while the connection is being made", ours_only=True)
 async def digits(stage):
     """The application gets them behind StasisStart, each once and in their order."""
     application = await stage.application()
