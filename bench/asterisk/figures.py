@@ -86,7 +86,10 @@ ALL = [
         "Dead time of a per-call connection, one call at a time",
         """The dialplan notes the time before `Stasis()` and after it, the application when StasisStart comes, which it
         answers with `POST channels/{{id}}/continue` at once. Asterisk's own looks every half second whether the
-        connection is there, and whether the call is over.""",
+        connection is there, and whether the call is over. With `start_delay = 0`; its default lets StasisStart follow
+        20 ms behind ApplicationRegistered, for applications that attach their handler of messages late, or come at once
+        when the application has sent anything: `make asterisk-test` measured medians of 20.0 and 20.8 ms in Asterisk
+        16.28 and 22.10, and 1.4 and 2.7 ms without it, ten calls at a time.""",
         both(dead_time.one_at_a_time),
         DEAD_TIME,
     ),

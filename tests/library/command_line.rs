@@ -113,9 +113,11 @@ fn every_session_is_offered_once_for_a_shutdown() {
     );
     let library = Library::load(&host, &configuration);
     library.inbound_opened("uuid-1", "127.0.0.1:4000", "app3");
+    let mut connections = vec![server.accept()];
     for channel in ["1", "2"] {
-        let name = format!("Test/{channel}");
-        assert!(library.stasis_start("app2", channel, &name).is_ok());
+        let started = library.stasis_start_async("app2", channel, &format!("Test/{channel}"));
+        connections.push(server.accept());
+        assert!(started.recv().expect("an outcome").is_ok());
     }
     let words = ["ari", "shutdown", "websocket", "session"];
     assert_eq!(
