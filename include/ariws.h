@@ -502,7 +502,8 @@ int32_t ariws_metrics(const struct ariws_instance *instance,
 // @param json         the event, UTF-8, need not be NUL-terminated
 // @param json_length  its length in bytes
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
-//         of a call: not worth a warning), ARIWS_ERROR_JSON if it is not a JSON
+//         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
+//         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
 //         object, ARIWS_ERROR_FULL if it was dropped
 //
 // Thread: any. Never blocks; takes no lock that input or output can hold.
@@ -732,7 +733,7 @@ int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
 //
 // @param instance     the instance
 // @param application  the name that `ariws_stasis_start` gave
-// @param channel_id   the channel's unique id
+// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it another
 // @return ARIWS_OK, also if the application has no connection (any more)
 //
 // Thread: any. Never blocks.

@@ -328,9 +328,12 @@ impl Engine {
                 ending = &mut run => Some(ending),
                 () = call.superseded.cancelled() => None,
             };
+            session.shut_to_channels();
+            // Until then the host may have events of channels that came before; afterwards none can come.
+            self.unregister_call(session).await;
             self.routes.clear(application, session);
             let channels = session.close_to_channels();
-            self.release(&call).await;
+            self.unlist(&call);
             match ending {
                 Some(ending) => (ending, channels),
                 None => (run.await, channels),
@@ -340,27 +343,23 @@ impl Engine {
             self.log()
                 .error(session.id(), "the session failed inside the library");
         }
-        match start {
-            // It never opened: only its own channel knows of it.
-            Some(start) => {
-                let error = match ending {
-                    Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
-                    Ok(_) => Error::Cancelled,
-                    Err(_) => Error::Internal("the session panicked".into()),
-                };
-                // Whoever started it may have gone with the instance.
-                let _ = start.send(Err(error));
-            }
-            None if matches!(ending, Ok(Ending::Declined)) => {}
-            None => self.fail(&channels, application).await,
+        // It never opened.
+        if let Some(start) = start {
+            let error = match ending {
+                Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
+                Ok(_) => Error::Cancelled,
+                Err(_) => Error::Internal("the session panicked".into()),
+            };
+            // Whoever started it may have gone with the instance.
+            let _ = start.send(Err(error));
         }
+        self.fail(&channels, application).await;
         self.table().ended(session);
     }
 
-    /// Unregisters and unlists a call's session.
-    async fn release(&self, call: &PerCall) {
+    /// Takes a call's session off the list, and lets its successor have its application.
+    fn unlist(&self, call: &PerCall) {
         let session = &call.session;
-        self.unregister_call(session).await;
         let mut table = self.table();
         // Two channels of one name at a time would share the id.
         let listed = table.per_call.get(session.id());
@@ -377,6 +376,19 @@ impl Engine {
         if session.is_announced(application) {
             self.context.calls.app_unregister(application).await;
         }
+    }
+
+    /// An event could not be taken: if it told of a channel that came when the session had ended, Stasis ends for it too.
+    pub(super) fn fail_stranded(self: &Arc<Self>, session: &Arc<Session>) {
+        let channels = session.stranded();
+        if channels.is_empty() {
+            return;
+        }
+        let (engine, session) = (Arc::clone(self), Arc::clone(session));
+        self.spawn(async move {
+            let application = session.call_application().unwrap_or_default();
+            engine.fail(&channels, application).await;
+        });
     }
 
     async fn fail(&self, channels: &[String], application: &str) {

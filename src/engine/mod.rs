@@ -110,13 +110,17 @@ impl Engine {
     ///
     /// # Errors
     /// No connection serves the application, it is not a JSON object, or it was dropped.
-    pub fn event(&self, application: &str, json: &[u8]) -> Result<()> {
+    pub fn event(self: &Arc<Self>, application: &str, json: &[u8]) -> Result<()> {
         let Some((application, session)) = self.routes.find(application) else {
             return Err(Error::NotFound(format!(
                 "no connection serves the application {application}"
             )));
         };
-        session.event(application, json)
+        let outcome = session.event(application, json);
+        if outcome.is_err() {
+            self.fail_stranded(&session);
+        }
+        outcome
     }
 
     /// Takes the host's answer to a request.

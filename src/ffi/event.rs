@@ -21,7 +21,8 @@ use crate::error::Error;
 /// @param json         the event, UTF-8, need not be NUL-terminated
 /// @param json_length  its length in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
-///         of a call: not worth a warning), ARIWS_ERROR_JSON if it is not a JSON
+///         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
+///         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
 ///         object, ARIWS_ERROR_FULL if it was dropped
 ///
 /// Thread: any. Never blocks; takes no lock that input or output can hold.

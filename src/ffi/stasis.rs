@@ -159,7 +159,7 @@ pub unsafe extern "C" fn ariws_stasis_cancel(
 ///
 /// @param instance     the instance
 /// @param application  the name that `ariws_stasis_start` gave
-/// @param channel_id   the channel's unique id
+/// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it another
 /// @return ARIWS_OK, also if the application has no connection (any more)
 ///
 /// Thread: any. Never blocks.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::json::{self, Shape};
 use super::object::Object;
 
@@ -74,17 +76,31 @@ pub fn complete(
     event.end()
 }
 
-/// `channel.id` of an event about a channel.
-pub fn channel_id(json: &str) -> Option<String> {
-    let mut channel = None;
-    json::members(json, |name, value| {
-        if name == "channel" {
-            channel = Some(value);
-        }
-    })
-    .ok()?;
+/// The channels of an event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Channels {
+    /// `channel.id`.
+    pub id: Option<String>,
+    /// `replace_channel.id`, which StasisStart has after a transfer.
+    pub replaced: Option<String>,
+}
+
+/// Which channels an event is about.
+pub fn channels(json: &str) -> Channels {
+    let mut channels = Channels::default();
+    // Inspected before, so it is an object.
+    let _ = json::members(json, |name, value| match name {
+        "channel" => channels.id = id(value),
+        "replace_channel" => channels.replaced = id(value),
+        _ => {}
+    });
+    channels
+}
+
+/// The `id` of an object.
+fn id(object: &RawValue) -> Option<String> {
     let mut id = None;
-    json::members(channel?.get(), |name, value| {
+    json::members(object.get(), |name, value| {
         if name == "id" {
             id = json::text(value);
         }
@@ -182,10 +198,20 @@ mod tests {
     #[test]
     fn the_channel_of_an_event_is_found() {
         let json = r#"{"type":"StasisEnd","channel":{"name":"n","id":"17\u002e1"},"id":"other"}"#;
-        assert_eq!(channel_id(json).as_deref(), Some("17.1"));
-        assert_eq!(channel_id(r#"{"channel":{"name":"n"}}"#), None);
-        assert_eq!(channel_id(r#"{"channel":"n"}"#), None);
-        assert_eq!(channel_id(r#"{"id":"n"}"#), None);
+        assert_eq!(channels(json).id.as_deref(), Some("17.1"));
+        assert_eq!(channels(r#"{"channel":{"name":"n"}}"#).id, None);
+        assert_eq!(channels(r#"{"channel":"n"}"#).id, None);
+        assert_eq!(channels(r#"{"id":"n"}"#), Channels::default());
+    }
+
+    #[test]
+    fn the_channel_that_another_replaces_is_found() {
+        let json = r#"{"type":"StasisStart","channel":{"id":"2"},"replace_channel":{"id":"1"}}"#;
+        let expected = Channels {
+            id: Some("2".into()),
+            replaced: Some("1".into()),
+        };
+        assert_eq!(channels(json), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod object;
 mod request;
 mod response;
 
-pub use event::{Inspection, application_event, channel_id, complete, indented, inspect};
+pub use event::{Inspection, application_event, channels, complete, indented, inspect};
 pub use request::{Method, Request, parse};
 pub use response::{Response, check_body, reason_phrase};
 

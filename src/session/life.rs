@@ -35,8 +35,6 @@ pub enum Ending {
     Over,
     /// A per-call session had no attempt left; the last failure.
     OutOfAttempts(String),
-    /// Whoever started a per-call session does not go on with it.
-    Declined,
 }
 
 /// What one attempt, with the connection that came of it, or one pause leads to.
@@ -120,11 +118,9 @@ impl Session {
             },
             cut = wishes.cut_short() => return cut,
         };
-        let mut declined = false;
         if let Some(start) = start.take() {
             let (go_on, answer) = oneshot::channel();
-            declined = start.send(Ok(go_on)).is_err() || !answer.await.unwrap_or(false);
-            if declined {
+            if start.send(Ok(go_on)).is_err() || !answer.await.unwrap_or(false) {
                 // The peer still gets its Close.
                 self.stop(Stop::Now);
             }
@@ -141,9 +137,6 @@ impl Session {
                 failures,
             )
             .await;
-        if declined {
-            return Round::Ended(Ending::Declined);
-        }
         if self.is_stopping() {
             return Round::Ended(Ending::Stopped);
         }
@@ -379,7 +372,9 @@ impl Owner for Wire<'_> {
                         call.with_members(|members| match *event {
                             ChannelEvent::Started(_) => self.listening.started(),
                             ChannelEvent::Ended(channel) => members.ended(&channel, now()),
-                            ChannelEvent::Destroyed(channel) => members.destroyed(&channel),
+                            ChannelEvent::Destroyed(channel) => {
+                                members.destroyed(&channel, now());
+                            }
                         });
                     }
                 }

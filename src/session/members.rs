@@ -1,6 +1,6 @@
 //! Which channels keep a per-call session open, and when it may close.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long trailing events (ChannelVarset, ChannelDestroyed) may take after the last StasisEnd.
@@ -20,6 +20,10 @@ enum Place {
     /// StasisEnd is on the wire, but Stasis has not returned: it will in a moment, or the channel was moved to another
     /// application and may come back.
     Away,
+    /// Stasis has returned before StasisStart was offered: a host may send events later than what they tell of.
+    Unheard,
+    /// As before, and StasisStart has come since: StasisEnd follows.
+    Passing,
     /// Stasis has returned; StasisEnd is still to come, if it ever does.
     Returned,
     /// Nothing is to come but trailing events.
@@ -41,13 +45,18 @@ struct Member {
 impl Member {
     /// Whether the session must stay for it.
     fn holds(self) -> bool {
-        !matches!(self.place, Place::Returned | Place::Gone)
+        !matches!(self.place, Place::Unheard | Place::Returned | Place::Gone)
     }
 
     /// Whether it is in the application for certain. One whose start may still fail is not, nor one whose StasisEnd was
     /// offered, wherever it is by now: in the dialplan, in another application, or on its way back.
     fn is_inside(self) -> bool {
         matches!(self.place, Place::Expected | Place::Inside)
+    }
+
+    /// Whether nothing will be heard of it any more.
+    fn is_done(self) -> bool {
+        self.place == Place::Gone && self.destroyed && !self.called && self.ends == 0
     }
 }
 
@@ -59,17 +68,22 @@ pub(super) struct Members {
     vacant: Option<Instant>,
     /// No start lets a channel in any more.
     closed: bool,
+    /// [`Members::close`] gave those that are inside, and which.
+    given: bool,
+    told: BTreeSet<String>,
 }
 
 impl Members {
-    /// With the channel that the connection is made for.
+    /// With the channel that the connection is made for, which has not entered yet.
     pub(super) fn new(channel: &str) -> Self {
         let mut members = Self {
             members: BTreeMap::new(),
             vacant: None,
             closed: false,
+            given: false,
+            told: BTreeSet::new(),
         };
-        members.member(channel);
+        members.member(channel).place = Place::Starting;
         members
     }
 
@@ -87,19 +101,36 @@ impl Members {
 
     /// `stasis_end` was called.
     pub(super) fn left(&mut self, channel: &str, now: Instant) {
-        let member = self.member(channel);
+        let Some(member) = self.members.get_mut(channel) else {
+            return;
+        };
         member.called = false;
         member.place = match member.place {
+            Place::Starting => Place::Starting,
             Place::Away | Place::Gone => Place::Gone,
             Place::Leaving => Place::Leaving,
-            Place::Starting | Place::Expected | Place::Inside | Place::Returned => Place::Returned,
+            Place::Expected | Place::Unheard => Place::Unheard,
+            Place::Passing => Place::Passing,
+            Place::Inside | Place::Returned => Place::Returned,
         };
-        self.settle(now);
+        self.settle(channel, now);
     }
 
-    /// StasisStart was offered.
-    pub(super) fn started(&mut self, channel: &str) {
-        self.member(channel).place = Place::Inside;
+    /// StasisStart was offered. Where the channel has taken the place of another by a transfer, it names that one.
+    pub(super) fn started(&mut self, channel: &str, replaced: Option<&str>) {
+        let member = self.member(channel);
+        member.place = match member.place {
+            Place::Unheard => Place::Passing,
+            _ => Place::Inside,
+        };
+        // Without a start of its own it goes on in the Stasis of the one that it replaces, which is there no more. Otherwise
+        // that one leaves by itself.
+        if !member.called
+            && let Some(other) = replaced.and_then(|replaced| self.members.get_mut(replaced))
+            && other.is_inside()
+        {
+            other.place = Place::Returned;
+        }
         self.vacant = None;
     }
 
@@ -107,7 +138,10 @@ impl Members {
     pub(super) fn ending(&mut self, channel: &str) {
         let member = self.member(channel);
         member.ends += 1;
-        member.place = Place::Leaving;
+        // One that is expected has been here before, and this is the end of that.
+        if member.place != Place::Expected {
+            member.place = Place::Leaving;
+        }
         // The trailing events are counted from the moment when it is on the wire, also where `stasis_end` came first.
         self.vacant = None;
     }
@@ -123,18 +157,29 @@ impl Members {
             } else {
                 Place::Gone
             };
-            self.settle(now);
         }
+        self.settle(channel, now);
+    }
+
+    /// Lets no channel in any more.
+    pub(super) fn shut(&mut self) {
+        self.closed = true;
     }
 
     /// Lets no channel in any more; gives those that are inside, each once.
     pub(super) fn close(&mut self) -> Vec<String> {
-        self.closed = true;
+        self.shut();
+        self.given = true;
         let members = std::mem::take(&mut self.members).into_iter();
         members
-            .filter(|(_, member)| member.is_inside())
+            .filter(|(channel, member)| member.is_inside() && self.told.insert(channel.clone()))
             .map(|(channel, _)| channel)
             .collect()
+    }
+
+    /// Channels of which events told too late for [`Members::close`].
+    pub(super) fn stranded(&mut self) -> Vec<String> {
+        if self.given { self.close() } else { Vec::new() }
     }
 
     /// Lets no channel in any more if the time to close has come; whether it has.
@@ -177,9 +222,10 @@ impl Members {
     }
 
     /// ChannelDestroyed is on the wire.
-    pub(super) fn destroyed(&mut self, channel: &str) {
+    pub(super) fn destroyed(&mut self, channel: &str, now: Instant) {
         if let Some(member) = self.members.get_mut(channel) {
             member.destroyed = true;
+            self.settle(channel, now);
         }
     }
 
@@ -191,9 +237,10 @@ impl Members {
 
     /// Whether the channel's Stasis is over, and its StasisEnd still to be offered or sent.
     pub(super) fn is_leaving(&self, channel: &str) -> bool {
-        self.members
-            .get(channel)
-            .is_some_and(|member| matches!(member.place, Place::Returned | Place::Leaving))
+        self.members.get(channel).is_some_and(|member| {
+            use Place::{Leaving, Passing, Returned, Unheard};
+            matches!(member.place, Leaving | Passing | Returned | Unheard)
+        })
     }
 
     /// Whether the session must stay, for others than a channel that is leaving.
@@ -225,14 +272,22 @@ impl Members {
 
     fn member(&mut self, channel: &str) -> &mut Member {
         self.members.entry(channel.to_owned()).or_insert(Member {
-            place: Place::Starting,
+            place: Place::Gone,
             called: false,
             ends: 0,
             destroyed: false,
         })
     }
 
-    fn settle(&mut self, now: Instant) {
+    /// A channel has changed: it may have been the last one that held the session. One that is done is forgotten.
+    fn settle(&mut self, channel: &str, now: Instant) {
+        if self
+            .members
+            .get(channel)
+            .is_some_and(|member| member.is_done())
+        {
+            self.members.remove(channel);
+        }
         if self.vacant.is_none() && !self.are_held() {
             self.vacant = Some(now);
         }
@@ -240,213 +295,5 @@ impl Members {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    /// With a channel whose start has succeeded.
-    fn with(channel: &str) -> Members {
-        let mut members = Members::new(channel);
-        members.entered(channel);
-        members
-    }
-
-    #[test]
-    fn a_channel_is_inside_when_its_start_has_succeeded_and_not_before() {
-        let mut members = Members::new("1");
-        assert_eq!(members.closing_time(), None);
-        assert_eq!(members.close(), Vec::<String>::new());
-        assert!(!members.entered("1"));
-        assert_eq!(with("1").close(), ["1"]);
-    }
-
-    #[test]
-    fn the_session_stays_while_its_channel_is_in_stasis() {
-        let mut members = with("1");
-        members.started("1");
-        assert_eq!(members.closing_time(), None);
-        assert_eq!(members.close(), ["1"]);
-    }
-
-    #[test]
-    fn trailing_events_have_three_seconds_after_stasis_end() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.left("1", time);
-        let later = time + Duration::from_secs(1);
-        members.ending("1");
-        members.ended("1", later);
-        assert_eq!(members.closing_time(), Some(later + LINGER));
-    }
-
-    #[test]
-    fn channel_destroyed_ends_the_wait() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.ending("1");
-        members.ended("1", time);
-        members.left("1", time);
-        members.destroyed("1");
-        assert_eq!(members.closing_time(), Some(time));
-    }
-
-    #[test]
-    fn a_second_channel_keeps_the_session() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.started("2");
-        members.ending("1");
-        members.ended("1", time);
-        members.left("1", time);
-        assert_eq!(members.closing_time(), None);
-        members.ending("2");
-        members.ended("2", time);
-        assert_eq!(members.closing_time(), Some(time + LINGER));
-    }
-
-    #[test]
-    fn a_channel_that_was_moved_away_may_come_back_until_stasis_returns() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.ending("1");
-        members.ended("1", time);
-        assert!(members.all_ended());
-        assert_eq!(members.closing_time(), None);
-        members.left("1", time);
-        assert_eq!(members.closing_time(), Some(time + LINGER));
-    }
-
-    #[test]
-    fn a_peer_that_goes_before_stasis_start_has_not_heard_all() {
-        assert!(!with("1").all_ended());
-    }
-
-    #[test]
-    fn a_channel_that_enters_again_opens_the_session_again() {
-        let (mut members, time) = (with("1"), now());
-        members.ending("1");
-        members.ended("1", time);
-        members.left("1", time);
-        members.entered("1");
-        assert_eq!(members.closing_time(), None);
-    }
-
-    #[test]
-    fn a_stasis_end_that_waits_for_a_connection_holds_the_session() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.ending("1");
-        members.left("1", time);
-        assert_eq!(members.closing_time(), None);
-        assert!(!members.all_ended());
-        members.ended("1", time);
-        assert_eq!(members.closing_time(), Some(time + LINGER));
-    }
-
-    #[test]
-    fn a_channel_that_came_back_before_its_stasis_end_was_sent_is_inside() {
-        let (mut members, time) = (with("1"), now());
-        members.started("2");
-        members.ending("2");
-        members.started("2");
-        members.left("1", time);
-        members.ended("2", time);
-        assert_eq!(members.close(), ["2"]);
-    }
-
-    #[test]
-    fn a_closed_session_lets_no_channel_in() {
-        let mut members = with("1");
-        assert_eq!(members.close(), ["1"]);
-        assert!(!members.entered("2"));
-        assert_eq!(members.close(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn only_channels_that_are_inside_for_certain_are_failed() {
-        let time = now();
-        let mut members = with("expected");
-        for channel in ["inside", "leaving", "moved away", "gone", "came back"] {
-            members.entered(channel);
-            members.started(channel);
-        }
-        for channel in ["leaving", "moved away", "gone", "came back"] {
-            members.ending(channel);
-        }
-        for channel in ["moved away", "gone", "came back"] {
-            members.ended(channel, time);
-        }
-        members.left("gone", time);
-        members.started("came back");
-        members.entered("returned");
-        members.started("returned");
-        members.left("returned", time);
-        assert_eq!(members.close(), ["came back", "expected", "inside"]);
-    }
-
-    #[test]
-    fn a_channel_that_took_anothers_place_is_failed_and_the_other_is_not() {
-        // An attended transfer: StasisStart of the new channel, then StasisEnd of the old one, whose Stasis has not returned.
-        let (mut members, time) = (with("old"), now());
-        members.started("old");
-        members.started("new");
-        members.ending("old");
-        members.ended("old", time);
-        assert_eq!(members.closing_time(), None);
-        assert_eq!(members.close(), ["new"]);
-    }
-
-    #[test]
-    fn a_session_whose_time_has_come_lets_no_channel_in() {
-        let (mut members, time) = (with("1"), now());
-        members.left("1", time);
-        assert!(!members.close_when_due(time));
-        assert!(members.close_when_due(time + LINGER));
-        assert!(!members.entered("2"));
-        assert!(members.is_over());
-    }
-
-    #[test]
-    fn a_channel_that_enters_by_events_keeps_a_session_whose_time_had_come() {
-        let (mut members, time) = (with("1"), now());
-        members.left("1", time);
-        members.close_when_due(time + LINGER);
-        members.started("2");
-        assert!(!members.is_over());
-        assert!(members.entered("3"));
-    }
-
-    #[test]
-    fn a_session_that_is_left_by_a_peer_which_heard_all_lets_no_channel_in() {
-        let (mut members, time) = (with("1"), now());
-        assert!(!members.close_if_all_ended());
-        members.ending("1");
-        members.ended("1", time);
-        assert!(members.close_if_all_ended());
-        assert!(!members.entered("2"));
-    }
-
-    #[test]
-    fn a_channel_that_comes_back_joins_the_others_or_nobody_may_enter_any_more() {
-        let (mut members, time) = (with("1"), now());
-        members.left("1", time);
-        members.started("2");
-        assert!(members.join_or_close("1"));
-        members.left("1", time);
-        members.ending("2");
-        members.ended("2", time);
-        assert!(!members.join_or_close("1"));
-        assert!(!members.entered("3"));
-    }
-
-    #[test]
-    fn a_stasis_end_that_never_comes_does_not_hold_the_session() {
-        let (mut members, time) = (with("1"), now());
-        members.started("1");
-        members.left("1", time);
-        assert_eq!(members.closing_time(), Some(time + LINGER));
-    }
-}
+#[path = "tests_members.rs"]
+mod tests;

@@ -31,11 +31,19 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) enum ChannelEvent {
     /// StasisStart.
-    Started(String),
+    Started(Arrival),
     /// StasisEnd.
     Ended(String),
     /// ChannelDestroyed.
     Destroyed(String),
+}
+
+/// A channel that has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    pub(super) channel: String,
+    /// The channel whose place it has taken, by a transfer.
+    pub(super) replaces: Option<String>,
 }
 
 impl Message {

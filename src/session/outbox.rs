@@ -70,7 +70,10 @@ pub(super) enum Next {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Accepted,
+    /// It was accepted before.
     Dropped,
+    /// It was not accepted. What it tells of has happened all the same.
+    Refused,
 }
 
 /// The queue of one session.
@@ -99,6 +102,8 @@ struct State {
     sealed: bool,
     /// Events wait until then (`start_delay`), if the application is not heard before.
     delayed: Option<Instant>,
+    /// The session has ended.
+    over: bool,
     pace: Pace,
     /// The writer comes back by itself in a moment.
     gathering: bool,
@@ -121,8 +126,8 @@ impl Outbox {
         self.state().limits = limits;
     }
 
-    /// An event of the host's. `changed` is told of what it means for a per-call session if it is accepted, and then of
-    /// what was dropped for it, in one step with the queue.
+    /// An event of the host's. `changed` is told of what it means for a per-call session, accepted or not, and of what was
+    /// dropped for it, in one step with the queue.
     pub(super) fn offer(
         &self,
         application: Arc<str>,
@@ -132,9 +137,18 @@ impl Outbox {
     ) -> Offered {
         let length = text.len();
         let mut state = self.state();
-        if state.sealed {
-            return Offered::new(Offer::Sealed, false);
+        let refused = |offer, nothing_dropped_before| {
+            if let Some(event) = &channel {
+                changed(event, Change::Refused);
+            }
+            Offered::new(offer, nothing_dropped_before)
+        };
+        // A channel that comes while the session closes is told of, here or on the next connection.
+        let opens = matches!(&channel, Some(ChannelEvent::Started(_))) && !state.over;
+        if state.sealed && !opens {
+            return refused(Offer::Sealed, false);
         }
+        state.sealed = false;
         count(&self.counters.events_offered);
         let first = state.dropped == 0;
         let limits = state.limits;
@@ -157,7 +171,7 @@ impl Outbox {
         if full(&state) {
             state.dropped += 1;
             count(&self.counters.events_dropped);
-            return Offered::new(Offer::DroppedNewest, first);
+            return refused(Offer::DroppedNewest, first);
         }
         if let Some(event) = &channel {
             changed(event, Change::Accepted);
@@ -405,10 +419,10 @@ impl Outbox {
         (state.events, state.bytes)
     }
 
-    /// Drops every event and takes none any more; gives their number.
+    /// The session has ended: drops every event and takes none any more; gives their number.
     pub(super) fn clear(&self) -> u64 {
         let mut state = self.state();
-        state.sealed = true;
+        (state.sealed, state.over) = (true, true);
         let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
         for message in &held {
             state.forget(message);

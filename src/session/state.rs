@@ -8,7 +8,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use super::context::Context;
 use super::members::Members;
-use super::message::ChannelEvent;
+use super::message::{Arrival, ChannelEvent};
 use super::outbox::{Change, Offer, Outbox};
 use super::requests::Requests;
 use super::view::{Counters, Phase, View, count};
@@ -191,26 +191,36 @@ impl Session {
     /// What the event means for a per-call session.
     fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
         self.call.as_ref()?;
-        let event = match kind {
+        let event: fn(Arrival) -> ChannelEvent = match kind {
             "StasisStart" => ChannelEvent::Started,
-            "StasisEnd" => ChannelEvent::Ended,
-            "ChannelDestroyed" => ChannelEvent::Destroyed,
+            "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
+            "ChannelDestroyed" => |of| ChannelEvent::Destroyed(of.channel),
             _ => return None,
         };
-        protocol::channel_id(json).map(event)
+        let channels = protocol::channels(json);
+        Some(event(Arrival {
+            channel: channels.id?,
+            replaces: channels.replaced,
+        }))
     }
 
     fn channel_changed(&self, event: &ChannelEvent, change: Change) {
         let Some(call) = &self.call else { return };
         call.with_members(|members| match (event, change) {
-            (ChannelEvent::Started(channel), Change::Accepted) => members.started(channel),
+            (ChannelEvent::Started(of), Change::Accepted | Change::Refused) => {
+                members.started(&of.channel, of.replaces.as_deref());
+            }
             (ChannelEvent::Ended(channel), Change::Accepted) => members.ending(channel),
             (ChannelEvent::Ended(channel), Change::Dropped) => members.ended(channel, now()),
+            (ChannelEvent::Ended(channel), Change::Refused) => {
+                members.ending(channel);
+                members.ended(channel, now());
+            }
             (ChannelEvent::Started(_), Change::Dropped) | (ChannelEvent::Destroyed(_), _) => {}
         });
     }
 
-    /// A channel entered the application, not a per-call session's first; false if the session is about to end.
+    /// A channel entered the application; false if the session is about to end.
     pub fn entered(&self, channel_id: &str) -> bool {
         match &self.call {
             Some(call) => call.with_members(|members| members.entered(channel_id)),
@@ -265,12 +275,26 @@ impl Session {
             .is_some_and(|call| call.with_members(|members| members.join_or_close(channel_id)))
     }
 
-    /// Lets no channel into a per-call session any more; gives those that are in its application for certain.
+    /// Lets no channel into a per-call session any more.
+    pub fn shut_to_channels(&self) {
+        if let Some(call) = &self.call {
+            call.with_members(Members::shut);
+        }
+    }
+
+    /// Lets no channel into a per-call session any more; gives those that are in its application for certain, each once.
     pub fn close_to_channels(&self) -> Vec<String> {
         match &self.call {
             Some(call) => call.with_members(Members::close),
             None => Vec::new(),
         }
+    }
+
+    /// Channels that came into a per-call session's application when it had ended.
+    pub fn stranded(&self) -> Vec<String> {
+        self.call
+            .as_ref()
+            .map_or_else(Vec::new, |call| call.with_members(Members::stranded))
     }
 
     /// Events of the application wait until it is announced or withdrawn; false if they do already.

@@ -1,7 +1,10 @@
 //! The queue by itself.
 
+use std::cell::RefCell;
+
 use futures_util::FutureExt;
 
+use super::super::message::Arrival;
 use super::super::pace::WINDOW;
 use super::*;
 
@@ -117,6 +120,48 @@ fn a_sealed_queue_takes_no_event() {
     let outbox = outbox(2);
     outbox.seal();
     assert_eq!(offer(&outbox, "a", "1"), Offer::Sealed);
+}
+
+/// Offers StasisStart of a channel; gives what became of it and what it meant for the session.
+fn offer_start(outbox: &Outbox) -> (Offer, Vec<Change>) {
+    let event = ChannelEvent::Started(Arrival {
+        channel: "1".into(),
+        replaces: None,
+    });
+    let changes = RefCell::new(Vec::new());
+    let offered = outbox.offer("a".into(), "start".into(), Some(event), |_, change| {
+        changes.borrow_mut().push(change);
+    });
+    (offered.offer, changes.into_inner())
+}
+
+#[test]
+fn a_channel_that_comes_while_the_session_closes_opens_the_queue_again() {
+    let outbox = outbox(10);
+    outbox.seal();
+    assert_eq!(
+        offer_start(&outbox),
+        (Offer::Queued, vec![Change::Accepted])
+    );
+    offer(&outbox, "a", "behind");
+    assert_eq!(texts(&outbox.burst()), ["start", "behind"]);
+}
+
+#[test]
+fn a_channel_counts_as_inside_though_its_event_is_refused() {
+    let ended = outbox(10);
+    ended.clear();
+    assert_eq!(offer_start(&ended), (Offer::Sealed, vec![Change::Refused]));
+    let full = outbox(10);
+    full.set_limits(QueueLimits {
+        max_messages: 0,
+        overflow: Overflow::DropNewest,
+        ..QueueLimits::default()
+    });
+    assert_eq!(
+        offer_start(&full),
+        (Offer::DroppedNewest, vec![Change::Refused])
+    );
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! A per-call connection ends: Stasis ends with FAILED for the channels that are inside, and for no other.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 use ariws::ffi::*;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::per_call::{APPLICATION, NAME, enter, failed, per_call, stasis_event};
 use crate::support::DEADLINE;
 use crate::support::host::{Call, Host};
-use crate::support::library::Library;
+use crate::support::library::{Handle, Library};
 use crate::support::server::Server;
 
 /// The host has StasisEnd of the channel, and Stasis goes on: it was moved to another application, or runs a dialplan inside
@@ -19,11 +20,11 @@ fn moves_away(library: &Library<'_>, channel: &str) {
 /// Waits for the end of the session; gives the channels for which Stasis ended with it.
 fn failed_at_the_end(host: &Host) -> Vec<Call> {
     host.wait_for(|call| *call == Call::Unregister(APPLICATION.into()));
-    let calls = host.calls();
-    calls
-        .into_iter()
-        .filter(|call| matches!(call, Call::StasisFailed(..)))
-        .collect()
+    host.calls().into_iter().filter(is_failure).collect()
+}
+
+fn is_failure(call: &Call) -> bool {
+    matches!(call, Call::StasisFailed(..))
 }
 
 #[test]
@@ -94,14 +95,172 @@ fn of_a_transfer_the_new_channel_is_failed_and_the_old_one_is_not() {
     let configuration = per_call(&server);
     let library = Library::load(&host, &configuration);
     let mut connection = enter(&library, &server, "old");
-    library.event(APPLICATION, &stasis_event("StasisStart", "new"));
-    moves_away(&library, "old");
-    connection.summaries(2);
+    library.event(
+        APPLICATION,
+        r#"{"type":"StasisStart","channel":{"id":"new"},"replace_channel":{"id":"old"}}"#,
+    );
+    connection.summary();
     drop(server);
     connection.reset();
     host.wait_for(|call| *call == failed("new"));
     library.unload(DEADLINE);
     assert_eq!(failed_at_the_end(&host), [failed("new")]);
+}
+
+#[test]
+fn a_channel_whose_stasis_end_found_no_room_in_the_queue_is_not_failed() {
+    let (server, host) = (Server::start(), Host::new());
+    let mut configuration = per_call(&server);
+    configuration.set(
+        "connection1",
+        "queue_max_messages = 1\nqueue_overflow = drop_newest",
+    );
+    let library = Library::load(&host, &configuration);
+    let connection = enter(&library, &server, "1");
+    drop(server);
+    connection.reset();
+    host.wait_for_log("connection lost");
+    library.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
+    let ended = library.event(APPLICATION, &stasis_event("StasisEnd", "1"));
+    assert_eq!(ended, ARIWS_ERROR_FULL);
+    library.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&host), []);
+}
+
+#[test]
+fn a_channel_whose_connection_is_still_being_made_only_has_its_start_fail() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    let _silent = server.accept_tcp();
+    let (code, output) = library.command(&format!(
+        "ari shutdown websocket session connection1:{NAME}"
+    ));
+    assert_eq!(code, ARIWS_OK, "{output}");
+    let outcome = starting.recv_timeout(DEADLINE).expect("an outcome");
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
+    library.unload(DEADLINE);
+    assert_eq!(host.calls().into_iter().find(is_failure), None);
+}
+
+#[test]
+fn a_channel_that_joined_a_call_whose_own_channel_was_cancelled_is_failed() {
+    let server = Server::start();
+    let handle = Arc::new(OnceLock::<Handle>::new());
+    let its = Arc::clone(&handle);
+    let host = Host::reacting(move |host, call| {
+        if let (Call::Register(app, _), Some(handle)) = (call, its.get())
+            && !host.has(app)
+        {
+            host.set_registered(app, true);
+            let joined = handle.stasis_start(app, "2", "Local/second");
+            assert_eq!(joined, Ok(APPLICATION.into()));
+            let command = format!("ari shutdown websocket session connection1:{NAME}");
+            assert_eq!(handle.cancel("1"), ARIWS_OK);
+            // It takes effect while this callback runs.
+            assert_eq!(handle.command(&command).0, ARIWS_OK);
+        }
+    });
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    handle
+        .set(library.handle())
+        .unwrap_or_else(|_| panic!("set once"));
+    let starting = library.stasis_start_async("app1", "1", NAME);
+    let _connection = server.accept();
+    let outcome = starting.recv_timeout(DEADLINE).expect("an outcome");
+    assert_eq!(
+        outcome.map_err(|(code, _)| code),
+        Err(ARIWS_ERROR_CANCELLED)
+    );
+    host.wait_for(|call| *call == failed("2"));
+    library.unload(DEADLINE);
+    let failures: Vec<_> = host.calls().into_iter().filter(is_failure).collect();
+    assert_eq!(failures, [failed("2")]);
+}
+
+/// The host moves a channel to the application in the moment in which its connection is closed.
+#[test]
+fn a_channel_that_comes_while_the_connection_closes_is_told_of_or_failed() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let mut connection = enter(&library, &server, "1");
+    moves_away(&library, "1");
+    library.stasis_end(APPLICATION, "1");
+    library.event(APPLICATION, &stasis_event("ChannelDestroyed", "1"));
+    connection.summaries(2);
+    while !matches!(connection.websocket.read(), Ok(Message::Close(_))) {}
+    // The server has not answered the Close.
+    let taken = library.event(APPLICATION, &stasis_event("StasisStart", "2"));
+    assert_eq!(connection.wait_for_end(), None);
+    if taken == ARIWS_OK {
+        let messages = server.accept().summaries(2);
+        let expected = ["ApplicationRegistered", "StasisStart"];
+        assert_eq!(
+            messages,
+            expected.map(|kind| format!("{kind} {APPLICATION}"))
+        );
+    } else {
+        host.wait_for(|call| *call == failed("2"));
+    }
+}
+
+/// Servers that close in the moment in which they hear of the end of the call; the host tells of it before or after Stasis has
+/// returned.
+#[test]
+fn a_normal_end_is_never_a_failure() {
+    const CALLS: usize = 400;
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = per_call(&server);
+    let library = Library::load(&host, &configuration);
+    let serving = std::thread::spawn(move || {
+        for number in 0..CALLS {
+            let mut connection = server.accept();
+            while !connection.summary().starts_with("StasisEnd") {}
+            if number % 2 == 0 {
+                connection.close(1000);
+            } else {
+                connection.reset();
+            }
+        }
+        server
+    });
+    let events = |application: &str, channel: &str, kinds: &[&str]| {
+        for kind in kinds {
+            library.event(application, &stasis_event(kind, channel));
+        }
+    };
+    for number in 0..CALLS {
+        let channel = number.to_string();
+        let name = format!("Local/{number}");
+        let application = library
+            .stasis_start("app1", &channel, &name)
+            .expect("a connection");
+        match number % 3 {
+            0 => {
+                events(&application, &channel, &["StasisStart", "StasisEnd"]);
+                library.stasis_end(&application, &channel);
+            }
+            1 => {
+                events(&application, &channel, &["StasisStart"]);
+                library.stasis_end(&application, &channel);
+                events(&application, &channel, &["StasisEnd"]);
+            }
+            _ => {
+                library.stasis_end(&application, &channel);
+                events(&application, &channel, &["StasisStart", "StasisEnd"]);
+            }
+        }
+    }
+    let server = serving.join().expect("the server");
+    assert!(server.is_quiet());
+    library.unload(DEADLINE);
+    assert_eq!(host.calls().into_iter().find(is_failure), None);
 }
 
 #[test]

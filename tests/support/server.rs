@@ -130,6 +130,17 @@ impl Connection {
         }
     }
 
+    /// Reads to the end of the connection; gives the first text that comes before it.
+    pub fn wait_for_end(&mut self) -> Option<String> {
+        loop {
+            match self.websocket.read() {
+                Ok(Message::Text(text)) => return Some(text.to_string()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Closes with a Close frame and waits for the answer.
     pub fn close(mut self, code: u16) {
         let frame = CloseFrame {
