@@ -208,8 +208,8 @@ typedef void (*ariws_log_callback)(void *userdata,
                                    const char *subject,
                                    const char *message);
 
-// One parameter of a request, decoded. Both strings are NUL-terminated; a value that holds NUL bytes
-// (`%00`) is longer than `strlen` says.
+// One parameter of a request, decoded. Both strings are NUL-terminated and hold no other NUL. A name has no control
+// characters; a value may, as a text of several lines has: a host that writes it into a log or a header escapes them.
 typedef struct ariws_parameter {
     // The name.
     const char *name;

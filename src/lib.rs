@@ -14,6 +14,7 @@
 //! - [`protocol`]: bytes to messages and back, without input or output.
 //! - [`config`]: text to a validated configuration.
 //! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
+//! - `text`: what others have written, made fit for one line.
 
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -29,3 +30,4 @@ pub mod metrics;
 pub mod net;
 pub mod protocol;
 pub mod session;
+mod text;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::text;
+
 /// How many problems of one severity are listed; more would only flood the log.
 const LISTED: usize = 1000;
 
@@ -178,21 +180,9 @@ pub(super) fn quoted(value: &str) -> String {
     }
 }
 
-/// Text from a file, made fit for one line of a log: shortened, without control characters.
+/// Text from a file, made fit for one line of a log.
 pub(super) fn shown(text: &str) -> String {
-    const LENGTH: usize = 128;
-    let mut result: String = text
-        .chars()
-        .take(LENGTH)
-        .map(|character| match character.is_control() {
-            true => char::REPLACEMENT_CHARACTER,
-            false => character,
-        })
-        .collect();
-    if text.chars().nth(LENGTH).is_some() {
-        result.push('…');
-    }
-    result
+    text::brief(text).into_owned()
 }
 
 #[cfg(test)]

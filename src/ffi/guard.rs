@@ -9,6 +9,7 @@ use super::panics;
 use super::result::ARIWS_OK;
 use super::strings::write_text;
 use crate::error::{Error, Result};
+use crate::text::visible;
 
 thread_local! {
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
@@ -44,7 +45,7 @@ pub(super) fn guard(
         Err(panic) => Error::Internal(text_of(panic.as_ref())),
     };
     // SAFETY: the exported function's contract: NULL, or that many bytes.
-    unsafe { write_text(message, message_size, &error.to_string()) };
+    unsafe { write_text(message, message_size, &visible(&error.to_string())) };
     i32::from(&error)
 }
 

@@ -1,12 +1,13 @@
 //! The host's table as a [`Host`].
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::mem::offset_of;
 use std::ptr;
 
 use zeroize::Zeroizing;
 
 use super::guard::calling_host;
+use super::strings::c_text;
 use super::types::*;
 use super::{SendPointer, sized};
 use crate::error::{Error, Result};
@@ -220,12 +221,6 @@ impl Host for HostTable {
             });
         }
     }
-}
-
-/// What cannot stand in a C string is shown as what it is: a character that does not belong.
-fn c_text(text: &str) -> CString {
-    CString::new(text)
-        .unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
 
 fn terminated(text: &str) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Loading, reloading and unloading; the table of live instances.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::guard::{guard, inside_callback};
 use super::host_table::HostTable;
-use super::strings::{optional_text, required_text};
+use super::strings::{c_text, optional_text, required_text};
 use super::types::{
     ARIWS_REPORT_ADDED, ARIWS_REPORT_CHANGED, ARIWS_REPORT_REFUSED, ARIWS_REPORT_REMOVED,
     ARIWS_REPORT_WARNING, ariws_host, ariws_instance, ariws_options, ariws_report_callback,
@@ -19,6 +19,7 @@ use super::types::{
 use super::{panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
 use crate::error::{Error, Result};
+use crate::text::visible;
 
 /// The live instances. A handle is a number from this table in a pointer's clothes, so that a late call with
 /// an old handle finds nothing instead of freed memory.
@@ -205,11 +206,10 @@ unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
 
 fn deliver(report: ariws_report_callback, data: *mut c_void, entry: &ReportEntry) {
     let Some(callback) = report else { return };
-    let text = |text: &str| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
     let (object, message, file) = (
-        text(&entry.object),
-        text(&entry.message),
-        text(&entry.file.to_string_lossy()),
+        c_text(&entry.object),
+        c_text(&visible(&entry.message)),
+        c_text(&entry.file.to_string_lossy()),
     );
     let entry = ariws_report_entry {
         struct_size: size_of::<ariws_report_entry>(),

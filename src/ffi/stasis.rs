@@ -5,10 +5,11 @@ use std::ptr;
 
 use super::guard::{calling_host, guard};
 use super::instance::engine;
-use super::strings::{required_text, write_text};
+use super::strings::{c_text, required_text, write_text};
 use super::types::{ariws_instance, ariws_stasis_start_callback};
 use super::{SendPointer, result::ARIWS_OK};
 use crate::error::{Error, Result};
+use crate::text::visible;
 
 /// A channel enters `Stasis(app)`.
 ///
@@ -111,7 +112,7 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
                 Ok(name) => (ARIWS_OK, CString::new(name).ok(), String::new()),
                 Err(error) => (i32::from(&error), None, error.to_string()),
             };
-            let reason = CString::new(reason.replace('\0', "\u{fffd}")).unwrap_or_default();
+            let reason = c_text(&visible(&reason));
             let application = application
                 .as_ref()
                 .map_or(ptr::null(), |name| name.as_ptr());

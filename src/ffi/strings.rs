@@ -1,6 +1,6 @@
 //! Pointers from C to Rust's strings and back.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::slice;
 
 use crate::error::{Error, Result};
@@ -52,6 +52,12 @@ pub(super) unsafe fn bytes<'a>(
     }
     // SAFETY: not NULL, and the caller vouches for the length.
     Ok(unsafe { slice::from_raw_parts(start.cast(), length) })
+}
+
+/// What cannot stand in a C string is shown as what it is: a character that does not belong.
+pub(super) fn c_text(text: &str) -> CString {
+    CString::new(text)
+        .unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
 
 /// Writes text to the caller's buffer, NUL-terminated and cut at a character if it must be. NULL and 0 are fine.

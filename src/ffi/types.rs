@@ -52,8 +52,8 @@ pub type ariws_log_callback = Option<
     ),
 >;
 
-/// One parameter of a request, decoded. Both strings are NUL-terminated; a value that holds NUL bytes
-/// (`%00`) is longer than `strlen` says.
+/// One parameter of a request, decoded. Both strings are NUL-terminated and hold no other NUL. A name has no control
+/// characters; a value may, as a text of several lines has: a host that writes it into a log or a header escapes them.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ariws_parameter {

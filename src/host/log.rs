@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use super::{Host, Level};
+use crate::text::visible;
 
 /// Messages that may wait for the host.
 const CAPACITY: usize = 4096;
@@ -91,7 +92,7 @@ impl Log {
     }
 
     fn send(&self, level: Level, subject: &str, message: String) {
-        let line = Line::Message(level, visible(subject), visible(&message));
+        let line = Line::Message(level, visible(subject).into(), visible(&message).into());
         if self.sender.try_send(line).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -117,35 +118,4 @@ fn deliver(receiver: &Receiver<Line>, host: &dyn Host, dropped: &AtomicU64) {
 /// A host that panics loses this message, not those behind it.
 fn tell(host: &dyn Host, level: Level, subject: &str, message: &str) {
     let _ = catch_unwind(AssertUnwindSafe(|| host.log(level, subject, message)));
-}
-
-/// Escapes control characters: what peers and files say must not forge log lines.
-fn visible(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
-        return text.to_owned();
-    }
-    let mut visible = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if character.is_control() {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
-}
-
-#[cfg(test)]
-mod tests {
-    use super::visible;
-
-    #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(visible("a\r\nb\0"), "a\\r\\nb\\u{0}");
-    }
-
-    #[test]
-    fn other_text_stays() {
-        assert_eq!(visible("Größe 7"), "Größe 7");
-    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::tls;
+use crate::text::brief;
 
 /// Longer heads are refused.
 const MAX_LENGTH: usize = 64 << 10;
@@ -108,7 +109,7 @@ impl fmt::Display for Head {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.status)?;
         if !self.reason.is_empty() {
-            write!(formatter, " {}", self.reason)?;
+            write!(formatter, " {}", brief(&self.reason))?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::head::Head;
 use super::{AttemptError, Link, Metered, Stage, tls};
 use crate::config::{Client, Secret};
+use crate::text::brief;
 
 /// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
 const READ_BUFFER: usize = 4 << 10;
@@ -65,7 +66,7 @@ pub(super) async fn upgrade<S: Link>(
 /// What came of it, for operators.
 pub(super) fn describe(protocol: Option<&str>) -> String {
     match protocol {
-        Some(protocol) => format!("the server speaks the subprotocol {protocol}"),
+        Some(protocol) => format!("the server speaks the subprotocol {}", brief(protocol)),
         None => "the server chose no subprotocol".into(),
     }
 }
@@ -156,7 +157,8 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
     }
     if let Some(extension) = head.members("Sec-WebSocket-Extensions").next() {
         return Err(format!(
-            "the server wants the extension {extension}, which was not offered"
+            "the server wants the extension {}, which was not offered",
+            brief(extension)
         ));
     }
     let mut chosen = head.values("Sec-WebSocket-Protocol");
@@ -167,7 +169,8 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
             .any(|offer| offer.trim().eq_ignore_ascii_case(protocol));
         if !offered || chosen.next().is_some() {
             return Err(format!(
-                "the server chose the subprotocol {protocol}, offered were: {} (protocols)",
+                "the server chose the subprotocol {}, offered were: {} (protocols)",
+                brief(protocol),
                 if client.protocols.is_empty() {
                     "none"
                 } else {
@@ -188,7 +191,9 @@ fn refusal(head: &Head, client: &Client) -> String {
         _ => "",
     };
     let place = match head.values("Location").next() {
-        Some(place) if (300..400).contains(&head.status) => format!(" (Location: {place})"),
+        Some(place) if (300..400).contains(&head.status) => {
+            format!(" (Location: {})", brief(place))
+        }
         _ => String::new(),
     };
     format!("the server answered {head}{place}{remedy}")

@@ -145,7 +145,24 @@ pub fn parse(text: &str) -> Result<Request, Response> {
             request.content_type = Some(content_type.into_owned());
         }
     }
-    Ok(request)
+    match parameter_fault(&request.parameters) {
+        Some(fault) => Err(bad_request(fault)),
+        None => Ok(request),
+    }
+}
+
+/// What no host expects of parameters, decoded as they are. A value may be a text of several lines.
+fn parameter_fault(parameters: &[(String, String)]) -> Option<&'static str> {
+    parameters.iter().find_map(|(name, value)| {
+        if has_controls(name) {
+            Some("Control characters in the name of a parameter.")
+        } else if value.contains('\0') {
+            // A host whose strings end at a NUL would use another value than the application gave.
+            Some("NUL in the value of a parameter.")
+        } else {
+            None
+        }
+    })
 }
 
 impl Request {

@@ -311,3 +311,40 @@ fn control_characters_reach_no_host_where_it_expects_none() {
     assert_eq!(escaped.path, "channels/a%0d%0a");
     assert_eq!(escaped.parameters, [("variable".into(), "\n".into())]);
 }
+
+#[test]
+fn control_characters_are_refused_in_names_of_parameters_wherever_they_come_from() {
+    for member in [
+        r#""uri":"asterisk/variable?a%0d%0aX:%20y=1""#,
+        r#""query_strings":[{"name":"a\nb","value":"1"}]"#,
+        r#""content_type":"application/x-www-form-urlencoded","message_body":"a%7f=1""#,
+    ] {
+        let response = refused(&with(member));
+        let expected = "Control characters in the name of a parameter.";
+        assert_eq!(
+            (response.status, message_of(&response).as_str()),
+            (400, expected),
+            "{member}"
+        );
+    }
+}
+
+#[test]
+fn a_nul_is_refused_in_values_and_line_feeds_are_not() {
+    for member in [
+        r#""uri":"asterisk/variable?variable=a%00b""#,
+        r#""content_type":"application/x-www-form-urlencoded","message_body":"value=%00""#,
+    ] {
+        let response = refused(&with(member));
+        let expected = "NUL in the value of a parameter.";
+        assert_eq!(
+            (response.status, message_of(&response).as_str()),
+            (400, expected),
+            "{member}"
+        );
+    }
+    let lines = request(&with(
+        r#""query_strings":[{"name":"value","value":"a\r\n\tb"}]"#,
+    ));
+    assert_eq!(lines.parameters, [("value".into(), "a\r\n\tb".into())]);
+}

@@ -17,6 +17,7 @@ use super::view::count;
 use crate::config::User;
 use crate::host::{Host, HostRequest, Turn};
 use crate::protocol::{self, Request, Response};
+use crate::text::brief;
 
 /// Requests of one session that may be waiting, running, or answered and not sent. At this many nothing more is read from
 /// the application, so that one that asks without listening fills its own network buffers instead of the host's memory.
@@ -94,7 +95,7 @@ pub(super) async fn receive(session: &Arc<Session>, connection: u64, text: &str)
             session.id(),
             format!(
                 "bad request (request_id '{}'): {} {}; answered",
-                refused.request_id,
+                brief(&refused.request_id),
                 refused.reason,
                 refused.body.as_deref().unwrap_or_default()
             ),

@@ -26,6 +26,7 @@ use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
 use crate::config::Keepalive;
 use crate::net::{Link, Meter, Metered};
+use crate::text::brief;
 
 /// How long a Close may stay unanswered, and how long one may take to be sent.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -401,7 +402,7 @@ fn described(frame: Option<&CloseFrame>) -> String {
     match frame {
         None => "without a code".into(),
         Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
-        Some(frame) => format!("{}: {}", u16::from(frame.code), frame.reason),
+        Some(frame) => format!("{}: {}", u16::from(frame.code), brief(&frame.reason)),
     }
 }
 

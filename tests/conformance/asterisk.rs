@@ -47,6 +47,16 @@ struct Asked {
     done: bool,
 }
 
+impl Asked {
+    /// Whether Asterisk did what the library refuses.
+    fn is_refused_change(&self) -> bool {
+        let answer = self.request.answer.as_deref();
+        self.request.ours
+            && self.request.method != "GET"
+            && answer.is_some_and(requests::is_the_librarys)
+    }
+}
+
 /// A channel's time in an application.
 struct Stay {
     channel: Channel,
@@ -199,8 +209,10 @@ impl Asterisk {
                 requests::usual(request)
             }
         };
-        let ours = recorded.is_some_and(|recorded| recorded.ours);
-        if let Some(problem) = state.variables.follow(request, &answer, ours) {
+        let refused = state.asked.iter().any(Asked::is_refused_change);
+        let differs = |recorded: Request| recorded.ours && recorded.method != "GET";
+        let differs = refused || recorded.is_some_and(differs);
+        if let Some(problem) = state.variables.follow(request, &answer, differs) {
             state.problems.push(problem);
         }
         drop(state);

@@ -59,9 +59,9 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Follows a request: one that sets a variable, or one that asks for one that was set, whose value must be that.
-    pub fn follow(&mut self, request: &Request, answer: &Answer, ours: bool) -> Option<String> {
-        self.unknown |= ours && request.method != "GET";
+    /// Follows a request, `differs` if what Asterisk has set is another matter from now on: one that sets a variable, or one that asks for one that was set, whose value must be that.
+    pub fn follow(&mut self, request: &Request, answer: &Answer, differs: bool) -> Option<String> {
+        self.unknown |= differs;
         if self.unknown || !request.path.ends_with("/variable") {
             return None;
         }

@@ -13,6 +13,7 @@ mod handshake;
 mod inbound;
 mod loading;
 mod outages;
+mod peer_texts;
 mod per_call;
 mod persistent;
 mod reloading;

@@ -9,6 +9,8 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
+use crate::text::brief;
+
 tokio::task_local! {
     /// What the verifier found in the handshake of this task. The verifier is shared by all handshakes of a connection, and
     /// its error only becomes the alert that the server gets.
@@ -69,8 +71,9 @@ fn verdict(
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!(
-                "{} is for another name: {cause} (uri, verify_server_hostname)",
-                certificate(leaf)
+                "{} is for another name: {} (uri, verify_server_hostname)",
+                certificate(leaf),
+                brief(&cause.to_string())
             )
         }
         CertificateError::UnknownIssuer if is_self_signed(leaf) => format!(
@@ -88,7 +91,14 @@ fn verdict(
                 certificate(leaf)
             )
         }
-        _ => format!("{}: {cause} (verify_server_cert)", certificate(leaf)),
+        _ => {
+            let cause = cause.to_string();
+            format!(
+                "{}: {} (verify_server_cert)",
+                certificate(leaf),
+                brief(&cause)
+            )
+        }
     }
 }
 
@@ -101,8 +111,8 @@ pub(super) fn certificate(der: &CertificateDer<'_>) -> String {
     let validity = content.validity();
     format!(
         "the certificate \"{}\" (issued by \"{}\", valid from {} to {})",
-        content.subject(),
-        content.issuer(),
+        brief(&content.subject().to_string()),
+        brief(&content.issuer().to_string()),
         validity.not_before,
         validity.not_after
     )

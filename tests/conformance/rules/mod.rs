@@ -56,8 +56,8 @@ pub const RULES: &[Rule] = &[
         apply: requests::content_types,
     },
     Rule {
-        name: "controls in URIs",
-        apply: requests::controls_in_uris,
+        name: "controls in requests",
+        apply: requests::controls_in_requests,
     },
     Rule {
         name: "password changes",

@@ -51,12 +51,11 @@ pub fn content_types(story: &mut Story) -> bool {
     })
 }
 
-/// Asterisk looks for a resource whose name has a control character; the library refuses such a URI.
-pub fn controls_in_uris(story: &mut Story) -> bool {
+/// Asterisk looks for a resource whose name has a control character, and takes a value up to its first NUL; the library refuses
+/// both.
+pub fn controls_in_requests(story: &mut Story) -> bool {
     change_answers(story, |request, answer| {
-        let uri = member(&request.text, "uri")?;
-        // A NUL makes the whole message unreadable for both.
-        (uri.contains(char::is_control) && !uri.contains('\0')).then(|| {
+        control_fault(&request.text).map(|fault| {
             let [transaction, id, echo, application, time, asterisk] = [
                 "transaction_id",
                 "request_id",
@@ -66,12 +65,29 @@ pub fn controls_in_uris(story: &mut Story) -> bool {
                 "asterisk_id",
             ]
             .map(|name| raw_member(answer, name).unwrap_or_default());
-            let body = r#"{\"message\":\"Control characters in the 'uri' property.\"}"#;
+            let body = format!(r#"{{\"message\":\"{fault}\"}}"#);
             format!(
                 r#"{{"type":"RESTResponse","transaction_id":{transaction},"request_id":{id},"status_code":400,"reason_phrase":"Bad request","uri":{echo},"content_type":"application/json","message_body":"{body}","application":{application},"timestamp":{time},"asterisk_id":{asterisk}}}"#
             )
         })
     })
+}
+
+fn control_fault(text: &str) -> Option<&'static str> {
+    let uri = member(text, "uri")?;
+    let (_, query) = uri.split_once('?').unwrap_or((&uri, ""));
+    let form = member(text, "content_type").is_some_and(|kind| kind.contains("urlencoded"));
+    let body = member(text, "message_body").filter(|_| form);
+    if uri.contains('\0') {
+        // It makes the whole message unreadable for both.
+        None
+    } else if uri.contains(char::is_control) {
+        Some("Control characters in the 'uri' property.")
+    } else if query.contains("%00") || body.is_some_and(|body| body.contains("%00")) {
+        Some("NUL in the value of a parameter.")
+    } else {
+        None
+    }
 }
 
 /// Asterisk answers 401 for ever when the local user's password is not what it was, or has a colon in the user's name; the
