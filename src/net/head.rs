@@ -45,7 +45,7 @@ impl Head {
                 return Ok(head);
             }
             if bytes.len() > MAX_LENGTH {
-                return Err(format!("the head of the answer is over {MAX_LENGTH} bytes"));
+                return Err(too_long());
             }
         }
     }
@@ -59,6 +59,8 @@ impl Head {
             .ignore_invalid_headers_in_responses(true)
             .parse_response(&mut response, bytes)
         {
+            // The end of a long one may have come with the piece that made it too long.
+            Ok(httparse::Status::Complete(length)) if length > MAX_LENGTH => return Err(too_long()),
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(error) => return Err(format!("the answer is not HTTP/1: {error}")),
@@ -96,6 +98,10 @@ impl Head {
             .map(str::trim)
             .filter(|member| !member.is_empty())
     }
+}
+
+fn too_long() -> String {
+    format!("the head of the answer is over {MAX_LENGTH} bytes")
 }
 
 /// A value that may go over several lines in one.
@@ -191,6 +197,16 @@ mod tests {
             read(&answer)
                 .await
                 .is_err_and(|error| error.contains("over 65536 bytes"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_long_head_is_refused_though_its_end_comes_with_what_makes_it_long() {
+        let answer = format!("HTTP/1.1 101 Up\r\nX: {}\r\n\r\n", "y".repeat(100_000));
+        let error = Head::read(&mut answer.as_bytes()).await.err();
+        assert_eq!(
+            error.as_deref(),
+            Some("the head of the answer is over 65536 bytes")
         );
     }
 }
