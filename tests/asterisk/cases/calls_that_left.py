@@ -80,6 +80,8 @@ async def moved_away(stage, comes_back):
         connection = await server.connection()
         await connection.expect_channel("StasisStart", channel)
         await connection.ask("POST", f"channels/{channel}/move?app=other", 204)
+        # A session that could not tell of the end connects again, and stays for as long as the channel may come back.
+        await connection.expect_channel("StasisEnd", channel)
         await target.expect_channel("StasisStart", channel)
         await server_goes(server, connection, way, delay, comes_back)
         if not (stage.native and comes_back):
