@@ -7,7 +7,7 @@ mod page;
 
 use crate::config::Connection;
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
-use crate::session::{Phase, Totals, View};
+use crate::session::{Balance, Phase, Totals, View};
 use page::{Kind, Page};
 
 /// A counter of [`Totals`]: its name, what it counts, and where it is.
@@ -87,12 +87,35 @@ pub fn render(snapshot: &Snapshot) -> String {
         "Connections for a call that could not be made",
         snapshot.stasis_starts_failed,
     );
+    queues(&mut page, &snapshot.queued);
     page.counter(
         "log_messages_dropped",
         "Log messages that the host did not take in time",
         snapshot.log_messages_dropped,
     );
     page.finished()
+}
+
+/// What waits over all sessions, and what became of what found no room.
+fn queues(page: &mut Page, queued: &Balance) {
+    let mut bytes = |name, help, value| {
+        page.family(name, Kind::Gauge, "bytes", help);
+        page.sample(name, &[], value);
+    };
+    let help = "What waits to be sent over all sessions: events and answers";
+    bytes("queued_bytes", help, queued.used);
+    let help = "What may wait to be sent over all sessions (queue_max_total_bytes)";
+    bytes("queued_limit_bytes", help, queued.limit);
+    page.counter(
+        "events_dropped_for_all",
+        "Events that were dropped because of what waits over all sessions; they are among those that were dropped",
+        queued.events_dropped,
+    );
+    page.counter(
+        "answers_dropped_for_all",
+        "Answers that were replaced by a short one because of what waits over all sessions",
+        queued.answers_dropped,
+    );
 }
 
 /// What each persistent connection has a series of.
@@ -238,6 +261,12 @@ mod tests {
             },
             stasis_starts: 5,
             stasis_starts_failed: 2,
+            queued: Balance {
+                used: 5_000,
+                limit: 1 << 30,
+                events_dropped: 6,
+                answers_dropped: 7,
+            },
             log_messages_dropped: 3,
         }
     }
@@ -268,7 +297,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 34);
+        assert_eq!(families.count(), 38);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -325,6 +354,10 @@ mod tests {
             "ariws_stasis_starts_total 5\n",
             "ariws_stasis_starts_failed_total 2\n",
             "ariws_log_messages_dropped_total 3\n",
+            "ariws_queued_bytes 5000\n",
+            "ariws_queued_limit_bytes 1073741824\n",
+            "ariws_events_dropped_for_all_total 6\n",
+            "ariws_answers_dropped_for_all_total 7\n",
             "ariws_sessions{kind=\"inbound\",phase=\"up\"} 1\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");

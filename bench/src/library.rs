@@ -99,6 +99,7 @@ impl Library {
             product: c"Bench/1.0".as_ptr(),
             io_threads: 0,
             request_threads: 0,
+            queue_max_total_bytes: 0,
         };
         let table = ariws_host {
             struct_size: size_of::<ariws_host>(),

@@ -9,7 +9,7 @@ use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
 use crate::net::Step;
-use crate::session::{Phase, Totals, View};
+use crate::session::{Balance, Phase, Totals, View};
 
 /// The connection of most recordings.
 pub(crate) fn connection(name: &str, apps: &str) -> Connection {
@@ -105,6 +105,7 @@ pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         totals: Totals::default(),
         stasis_starts: 0,
         stasis_starts_failed: 0,
+        queued: Balance::default(),
         log_messages_dropped: 0,
     }
 }

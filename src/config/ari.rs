@@ -110,6 +110,9 @@ fn read_general(
                 enabled: object.boolean("enabled", true),
                 pretty: object.boolean("pretty", false),
                 websocket_write_timeout: object.milliseconds("websocket_write_timeout", 1),
+                queue_max_total_bytes: object
+                    .has("queue_max_total_bytes")
+                    .then(|| object.number("queue_max_total_bytes", 1 << 20..=1 << 40, 0)),
             };
             object.finish(general)
         }

@@ -164,6 +164,10 @@ pub fn general_changes(old: &General, new: &General) -> Vec<&'static str> {
             "websocket_write_timeout",
             old.websocket_write_timeout != new.websocket_write_timeout,
         ),
+        (
+            "queue_max_total_bytes",
+            old.queue_max_total_bytes != new.queue_max_total_bytes,
+        ),
     ])
 }
 

@@ -8,6 +8,7 @@ pub(super) const GENERAL: &[&str] = &[
     "allowed_origins",
     "channelvars",
     "websocket_write_timeout",
+    "queue_max_total_bytes",
 ];
 
 pub(super) const USER: &[&str] = &[

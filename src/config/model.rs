@@ -38,6 +38,8 @@ pub struct General {
     pub pretty: bool,
     /// `websocket_write_timeout`, if it was given.
     pub websocket_write_timeout: Option<Duration>,
+    /// `queue_max_total_bytes`, if it was given.
+    pub queue_max_total_bytes: Option<usize>,
 }
 
 impl Default for General {
@@ -46,6 +48,7 @@ impl Default for General {
             enabled: true,
             pretty: false,
             websocket_write_timeout: None,
+            queue_max_total_bytes: None,
         }
     }
 }

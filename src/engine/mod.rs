@@ -7,6 +7,7 @@
 
 mod calls;
 mod inbound;
+mod memory;
 mod operations;
 mod operator;
 mod options;
@@ -83,6 +84,7 @@ impl Engine {
             log,
             options.asterisk_id.clone(),
             options.user_agent(),
+            options.queue_max_total_bytes,
         );
         let (operations, asked) = mpsc::unbounded_channel();
         let engine = Arc::new(Self {

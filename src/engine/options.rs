@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
+use super::memory;
 use crate::error::{Error, Result};
 
 /// More rarely help: the work is the kernel's.
 const DEFAULT_IO_THREADS: usize = 4;
 const DEFAULT_REQUEST_THREADS: usize = 16;
+/// As in the configuration.
+const LEAST_TOTAL: usize = 1 << 20;
 
 /// How an instance is loaded.
 #[derive(Debug, Clone)]
@@ -22,19 +25,22 @@ pub struct Options {
     pub io_threads: usize,
     /// Requests that the host runs at a time.
     pub request_threads: usize,
+    /// What may wait to be sent over all connections, in bytes, unless the configuration says otherwise.
+    pub queue_max_total_bytes: usize,
 }
 
 impl Options {
-    /// Checks the values; 0 threads mean the default.
+    /// Checks the values; 0 means the default.
     ///
     /// # Errors
-    /// A number of threads is out of range, or the product token cannot stand in a header.
+    /// A number is out of range, or the product token cannot stand in a header.
     pub fn new(
         config_directory: PathBuf,
         asterisk_id: &str,
         product: &str,
         io_threads: u32,
         request_threads: u32,
+        queue_max_total_bytes: usize,
     ) -> Result<Self> {
         if product
             .chars()
@@ -56,6 +62,15 @@ impl Options {
                 256,
                 DEFAULT_REQUEST_THREADS,
             )?,
+            queue_max_total_bytes: match queue_max_total_bytes {
+                0 => memory::share().max(LEAST_TOTAL),
+                given if given < LEAST_TOTAL => {
+                    return Err(Error::Argument(format!(
+                        "queue_max_total_bytes is {given}, at least {LEAST_TOTAL} are needed"
+                    )));
+                }
+                given => given,
+            },
         })
     }
 
@@ -79,5 +94,21 @@ fn threads(name: &str, given: u32, most: u32, default: usize) -> Result<usize> {
     match usize::try_from(given) {
         Ok(0) | Err(_) => Ok(default),
         Ok(given) => Ok(given),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_have_a_sensible_bound() {
+        let options = |total| Options::new("/".into(), "id", "", 0, 0, total);
+        let total = |total| options(total).map(|options| options.queue_max_total_bytes);
+        assert!((LEAST_TOTAL..=1 << 30).contains(&total(0).expect("a default")));
+        assert_eq!(total(LEAST_TOTAL).expect("enough"), LEAST_TOTAL);
+        let error = total(LEAST_TOTAL - 1).expect_err("too few").to_string();
+        let expected = "queue_max_total_bytes is 1048575, at least 1048576 are needed";
+        assert_eq!(error, expected);
     }
 }

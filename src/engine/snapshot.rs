@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Engine;
 use super::table::Inbound;
 use crate::config::Config;
-use crate::session::{Session, Totals, View};
+use crate::session::{Balance, Session, Totals, View};
 
 /// The library at one moment.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub stasis_starts: u64,
     /// How many of them failed.
     pub stasis_starts_failed: u64,
+    /// What waits to be sent over all sessions.
+    pub queued: Balance,
     /// Log messages that were dropped because the host did not take them in time.
     pub log_messages_dropped: u64,
 }
@@ -103,6 +105,7 @@ impl Engine {
             totals: copy.totals,
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
+            queued: self.context.queued.balance(),
             log_messages_dropped: self.log().dropped(),
         }
     }
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn nobody_who_needs_the_table_waits_for_a_session_that_is_looked_at() {
-        let options = Options::new("/".into(), "id", "", 1, 1).expect("options");
+        let options = Options::new("/".into(), "id", "", 1, 1, 0).expect("options");
         let engine = Engine::start(Arc::new(Silent), options).expect("threads");
         let settings = Arc::new(connection("connA", "app1"));
         let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));

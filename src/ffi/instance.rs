@@ -201,6 +201,7 @@ unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
         product.unwrap_or_default(),
         options.io_threads,
         options.request_threads,
+        options.queue_max_total_bytes,
     )
 }
 

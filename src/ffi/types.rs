@@ -236,6 +236,14 @@ pub struct ariws_options {
     pub io_threads: u32,
     /// Requests that the host runs at a time, over all connections; 0 for the default, 16. At most 256.
     pub request_threads: u32,
+    /// What may wait to be sent over all connections together, in bytes: events, with what each costs besides its text, and
+    /// answers. 0 for the default: a quarter of the memory that the machine or the control group of the process has, at most
+    /// 1 GiB. At least 1 MiB. `queue_max_total_bytes` in `[general]` goes before it.
+    ///
+    /// Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make room, or
+    /// the new one is dropped; the latter also if it has none that could. Events are counted by the metrics; an answer that
+    /// finds no room is replaced by a short one with the status 507.
+    pub queue_max_total_bytes: usize,
 }
 
 /// A report entry: an object was added by a load or reload.

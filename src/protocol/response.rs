@@ -49,6 +49,21 @@ impl Response {
         message.end()
     }
 
+    /// What is answered in its place if it cannot wait to be sent.
+    pub fn without_room(&self) -> Self {
+        let message = "The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)";
+        let status = StatusCode::INSUFFICIENT_STORAGE.as_u16();
+        Self {
+            transaction_id: self.transaction_id.clone(),
+            request_id: self.request_id.clone(),
+            status,
+            reason: reason_phrase(status).into(),
+            uri: self.uri.clone(),
+            body: None,
+        }
+        .with_message(message)
+    }
+
     /// What the library answers by itself: Asterisk's `{"message":"..."}` (recorded).
     pub(super) fn with_message(mut self, message: &str) -> Self {
         let mut body = Object::with_capacity(64);

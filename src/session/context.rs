@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use tokio::sync::{Notify, oneshot};
 
+use super::account::Account;
 use super::listening::Silent;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub struct Context {
     pub outage_begun: Notify,
     /// Connections whose applications have not sent anything after StasisStart, and of which that was told.
     pub(super) silent: Silent,
+    /// What waits to be sent over all sessions.
+    pub queued: Arc<Account>,
     /// Where names are looked up.
     pub resolver: Arc<Resolver>,
     config: RwLock<Arc<Config>>,
@@ -37,8 +40,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// Puts it together; the configuration is empty.
-    pub fn new(calls: Calls, log: Log, asterisk_id: String, user_agent: String) -> Self {
+    /// Puts it together; the configuration is empty. `queue_max_total_bytes` is what counts where that says nothing of it.
+    pub fn new(
+        calls: Calls,
+        log: Log,
+        asterisk_id: String,
+        user_agent: String,
+        queue_max_total_bytes: usize,
+    ) -> Self {
         Self {
             calls,
             log,
@@ -47,6 +56,7 @@ impl Context {
             answers: Answers::default(),
             outage_begun: Notify::new(),
             silent: Silent::default(),
+            queued: Arc::new(Account::new(queue_max_total_bytes)),
             resolver: Arc::default(),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
@@ -60,6 +70,7 @@ impl Context {
 
     /// Puts another configuration into effect.
     pub fn set_config(&self, config: Arc<Config>) {
+        self.queued.set_limit(config.general.queue_max_total_bytes);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::account::Room;
+
 /// A message on its way out.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) text: Utf8Bytes,
     pub(super) kind: Kind,
+    /// What it has of the room of all queues; nothing if it is short and there are few of its kind.
+    pub(super) room: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -47,10 +51,16 @@ pub(super) struct Arrival {
 }
 
 impl Message {
+    /// The bytes that a text of this length costs in a queue.
+    pub(super) fn cost(length: usize) -> usize {
+        length.saturating_add(size_of::<Self>())
+    }
+
     pub(super) fn notice(text: impl Into<Utf8Bytes>) -> Self {
         Self {
             text: text.into(),
             kind: Kind::Notice,
+            room: None,
         }
     }
 

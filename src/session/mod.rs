@@ -2,8 +2,9 @@
 //!
 //! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
 //! websocket of it. `outbox` holds each `message` that waits to be sent, `delivery` what became of it, `requests` what the application
-//! asked for, `members` which channels keep a per-call session open, `backoff` how long to wait, `report` what the log is told.
+//! asked for, `account` the bytes of all of them together, `members` which channels keep a per-call session open, `backoff` how long to wait, `report` what the log is told.
 
+mod account;
 mod backoff;
 mod context;
 mod delivery;
@@ -21,8 +22,11 @@ mod view;
 mod wire;
 
 #[cfg(test)]
+mod tests_account;
+#[cfg(test)]
 mod tests_return;
 
+pub use account::{Account, Balance};
 pub use context::{Answer, Answers, Context};
 pub use life::{Ending, Start};
 pub use state::{Session, Stop};

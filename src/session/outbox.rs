@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
+use super::account::{Account, Room};
 use super::message::{ChannelEvent, Kind, Message};
 use super::pace::Pace;
 use super::state::now;
@@ -35,19 +36,27 @@ pub(super) enum Offer {
     Sealed,
 }
 
-/// What became of an event, and whether it is the first time since the queue was empty that one was dropped.
+/// What became of an event, and which bound dropped one for it, if it is the first time since the queue was empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offered {
     pub(super) offer: Offer,
-    pub(super) first_drop: bool,
+    pub(super) first_drop: Option<Bound>,
+}
+
+/// Why an event is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// What may wait for this session.
+    Queue,
+    /// What may wait for all sessions together.
+    AllQueues,
 }
 
 impl Offered {
-    fn new(offer: Offer, nothing_dropped_before: bool) -> Self {
-        let dropped = matches!(offer, Offer::DroppedOldest | Offer::DroppedNewest);
+    fn of(offer: Offer) -> Self {
         Self {
             offer,
-            first_drop: dropped && nothing_dropped_before,
+            first_drop: None,
         }
     }
 }
@@ -82,6 +91,7 @@ pub(super) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
     counters: Arc<Counters>,
+    account: Arc<Account>,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +121,7 @@ struct State {
 }
 
 impl Outbox {
-    pub(super) fn new(limits: QueueLimits, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(limits: QueueLimits, counters: Arc<Counters>, account: Arc<Account>) -> Self {
         Self {
             state: Mutex::new(State {
                 limits,
@@ -119,6 +129,7 @@ impl Outbox {
             }),
             filled: Notify::new(),
             counters,
+            account,
         }
     }
 
@@ -126,8 +137,8 @@ impl Outbox {
         self.state().limits = limits;
     }
 
-    /// An event of the host's. `changed` is told of what it means for a per-call session, accepted or not, and of what was
-    /// dropped for it, in one step with the queue.
+    /// An event of the host's. `changed` is told of what was dropped for it, and then of what it means for a per-call session,
+    /// accepted or not, in one step with the queue.
     pub(super) fn offer(
         &self,
         application: Arc<str>,
@@ -135,69 +146,118 @@ impl Outbox {
         channel: Option<ChannelEvent>,
         changed: impl Fn(&ChannelEvent, Change),
     ) -> Offered {
-        let length = text.len();
         let mut state = self.state();
-        let refused = |offer, nothing_dropped_before| {
+        let refused = |offered| {
             if let Some(event) = &channel {
                 changed(event, Change::Refused);
             }
-            Offered::new(offer, nothing_dropped_before)
+            offered
         };
         // A channel that comes while the session closes is told of, here or on the next connection.
         let opens = matches!(&channel, Some(ChannelEvent::Started(_))) && !state.over;
         if state.sealed && !opens {
-            return refused(Offer::Sealed, false);
+            return refused(Offered::of(Offer::Sealed));
         }
         state.sealed = false;
         count(&self.counters.events_offered);
-        let first = state.dropped == 0;
-        let limits = state.limits;
-        let full = |state: &State| {
-            state.events >= limits.max_messages || state.bytes + length > limits.max_bytes
+        let nothing_dropped_before = state.dropped == 0;
+        let (room, dropped) = self.make_room(&mut state, text.len(), &changed);
+        let offered = Offered {
+            offer: match (&room, dropped) {
+                (None, _) => Offer::DroppedNewest,
+                (Some(_), Some(_)) => Offer::DroppedOldest,
+                (Some(_), None) => Offer::Queued,
+            },
+            first_drop: dropped.filter(|_| nothing_dropped_before),
         };
-        let mut offer = Offer::Queued;
-        if limits.overflow == Overflow::DropOldest && length <= limits.max_bytes {
-            while full(&state) {
-                let Some(oldest) = state.drop_oldest() else {
-                    break;
-                };
-                count(&self.counters.events_dropped);
-                offer = Offer::DroppedOldest;
-                if let Some(event) = oldest.channel() {
-                    changed(event, Change::Dropped);
-                }
-            }
-        }
-        if full(&state) {
-            state.dropped += 1;
-            count(&self.counters.events_dropped);
-            return refused(Offer::DroppedNewest, first);
-        }
+        let Some(room) = room else {
+            return refused(offered);
+        };
         if let Some(event) = &channel {
             changed(event, Change::Accepted);
         }
-        state.accept(application, text, channel);
+        state.accept(application, text, channel, room);
         let waited_for = !state.gathering || state.is_pressing();
         drop(state);
         if waited_for {
             self.filled.notify_one();
         }
-        Offered::new(offer, first)
+        offered
     }
 
-    /// The answer to a request of the given connection; it goes nowhere if that connection has ended.
-    pub(super) fn respond(&self, connection: u64, text: String, place: OwnedSemaphorePermit) {
+    /// Room for an event, and which bound dropped one for that, if any did. Where there is none, this session's oldest events
+    /// make it, or else there is none for the new one. Those of other sessions are left alone: they have locks of their own.
+    fn make_room(
+        &self,
+        state: &mut State,
+        length: usize,
+        changed: impl Fn(&ChannelEvent, Change),
+    ) -> (Option<Room>, Option<Bound>) {
+        let limits = state.limits;
+        let mut room = Room::none(&self.account);
+        let mut dropped = None;
+        loop {
+            let full =
+                state.events >= limits.max_messages || state.bytes + length > limits.max_bytes;
+            if !full && room.resize(Message::cost(length)) {
+                return (Some(room), dropped);
+            }
+            let bound = if full { Bound::Queue } else { Bound::AllQueues };
+            dropped = Some(bound);
+            state.dropped += 1;
+            count(&self.counters.events_dropped);
+            if bound == Bound::AllQueues {
+                self.account.event_dropped();
+            }
+            let mut oldest = None;
+            if limits.overflow == Overflow::DropOldest
+                && length <= limits.max_bytes
+                && self
+                    .account
+                    .could_have(Message::cost(length), state.cost() + room.bytes())
+            {
+                oldest = state.take_oldest();
+            }
+            let Some(oldest) = oldest else {
+                return (None, dropped);
+            };
+            if let Some(event) = oldest.channel() {
+                changed(event, Change::Dropped);
+            }
+            room.absorb(oldest.room);
+        }
+    }
+
+    /// The answer to a request of the given connection; it goes nowhere if that connection has ended. Gives its place back if
+    /// there is no room for it over all sessions, unless it `must` go.
+    pub(super) fn respond(
+        &self,
+        connection: u64,
+        text: String,
+        place: OwnedSemaphorePermit,
+        must: bool,
+    ) -> Option<OwnedSemaphorePermit> {
         let mut state = self.state();
         if state.connection != connection {
             count(&self.counters.responses_undelivered);
-            return;
+            return None;
+        }
+        let cost = Message::cost(text.len());
+        let mut room = Room::none(&self.account);
+        if must {
+            room = self.account.room_in_any_case(cost);
+        } else if !room.resize(cost) {
+            self.account.answer_dropped();
+            return Some(place);
         }
         state.queue.push_back(Message {
             text: text.into(),
             kind: Kind::Response { _place: place },
+            room: Some(room),
         });
         drop(state);
         self.filled.notify_one();
+        None
     }
 
     /// Events of the application wait from now on until it is announced or withdrawn; false if they do already.
@@ -452,7 +512,13 @@ impl State {
         self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
     }
 
-    fn accept(&mut self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) {
+    fn accept(
+        &mut self,
+        application: Arc<str>,
+        text: String,
+        channel: Option<ChannelEvent>,
+        room: Room,
+    ) {
         self.events += 1;
         self.bytes += text.len();
         let text = if self.pace.is_fast() {
@@ -465,19 +531,24 @@ impl State {
             application,
             channel: channel.map(Box::new),
         };
-        let message = Message { text, kind };
+        let room = Some(room);
+        let message = Message { text, kind, room };
         match held {
             Some(held) => held.push(message),
             None => self.queue.push_back(message),
         }
     }
 
-    fn drop_oldest(&mut self) -> Option<Message> {
+    fn take_oldest(&mut self) -> Option<Message> {
         let oldest = self.queue.iter().position(Message::is_event)?;
         let message = self.queue.remove(oldest)?;
         self.forget(&message);
-        self.dropped += 1;
         Some(message)
+    }
+
+    /// What the events cost that are here.
+    fn cost(&self) -> usize {
+        self.bytes + self.events * Message::cost(0)
     }
 
     /// What waits of an application whose events are held is held as well, ahead of what is.

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use super::context::Context;
 use super::members::Members;
 use super::message::{Arrival, ChannelEvent};
-use super::outbox::{Change, Offer, Outbox};
+use super::outbox::{Bound, Change, Offer, Outbox};
 use super::requests::Requests;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
@@ -115,7 +115,11 @@ impl Session {
         Arc::new(Self {
             id,
             context: Arc::clone(context),
-            outbox: Outbox::new(settings.client.queue, Arc::clone(&counters)),
+            outbox: Outbox::new(
+                settings.client.queue,
+                Arc::clone(&counters),
+                Arc::clone(&context.queued),
+            ),
             settings: RwLock::new(settings),
             memory: RwLock::new(memory),
             call,
@@ -173,11 +177,15 @@ impl Session {
             .offer(application, text, channel, |event, change| {
                 self.channel_changed(event, change);
             });
-        if offered.first_drop {
-            self.context.log.warning(
-                &self.id,
-                "the queue of events is full (queue_max_messages, queue_max_bytes); events are dropped and counted until it drains",
-            );
+        if let Some(bound) = offered.first_drop {
+            let full = match bound {
+                Bound::Queue => "the queue of events is full (queue_max_messages, queue_max_bytes)",
+                Bound::AllQueues => {
+                    "the queues of all connections together are full (queue_max_total_bytes)"
+                }
+            };
+            let text = format!("{full}; events are dropped and counted until it drains");
+            self.context.log.warning(&self.id, text);
         }
         match offered.offer {
             Offer::Queued | Offer::DroppedOldest => Ok(()),
@@ -434,12 +442,21 @@ impl Session {
         response: &Response,
         place: OwnedSemaphorePermit,
     ) {
-        let text = response.to_json(
-            &self.first_application(),
-            &self.context.timestamp(),
-            &self.context.asterisk_id,
-        );
-        self.outbox.respond(connection, text, place);
+        let text = |response: &Response| {
+            response.to_json(
+                &self.first_application(),
+                &self.context.timestamp(),
+                &self.context.asterisk_id,
+            )
+        };
+        let refused = self
+            .outbox
+            .respond(connection, text(response), place, false);
+        if let Some(place) = refused {
+            // The request has been run, so that somebody has to hear that its answer is lost.
+            let short = text(&response.without_room());
+            self.outbox.respond(connection, short, place, true);
+        }
     }
 
     pub(super) fn enter(&self, phase: Phase) {

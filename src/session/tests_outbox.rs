@@ -13,7 +13,7 @@ fn outbox(max_messages: usize) -> Outbox {
         max_messages,
         ..QueueLimits::default()
     };
-    Outbox::new(limits, Arc::default())
+    Outbox::new(limits, Arc::default(), Arc::new(Account::new(usize::MAX)))
 }
 
 fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {

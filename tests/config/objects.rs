@@ -296,11 +296,23 @@ fn a_user_may_have_an_access_list() {
 }
 
 #[test]
+fn what_asterisk_does_not_know_of_general_may_stand_in_ari_outbound_conf() {
+    let files = Files::new(ARI, CLIENT);
+    let text = "[general](+)\nqueue_max_total_bytes = 1048576\n";
+    files.write("ari_outbound.conf", text);
+    let reading = files.read();
+    assert_eq!(reading.problems, []);
+    assert_eq!(reading.config.general.queue_max_total_bytes, Some(1 << 20));
+    assert!(reading.config.general.enabled);
+}
+
+#[test]
 fn an_error_in_general_harms_no_connection() {
     for line in [
         "foo = bar",
         "pretty = maybe",
         "websocket_write_timeout = abc",
+        "queue_max_total_bytes = 1000",
         "[general]",
     ] {
         let reading = reading(

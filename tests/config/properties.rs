@@ -208,13 +208,15 @@ fn app() -> impl Strategy<Value = String> {
 }
 
 fn general() -> impl Strategy<Value = General> {
-    (any::<bool>(), any::<bool>(), option::of(time(1))).prop_map(|(enabled, pretty, timeout)| {
-        General {
+    let total = option::of(1_usize << 20..=1 << 40);
+    (any::<bool>(), any::<bool>(), option::of(time(1)), total).prop_map(
+        |(enabled, pretty, timeout, total)| General {
             enabled,
             pretty,
             websocket_write_timeout: timeout,
-        }
-    })
+            queue_max_total_bytes: total,
+        },
+    )
 }
 
 /// The name is filled in later.

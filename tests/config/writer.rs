@@ -51,6 +51,8 @@ pub fn write(config: &Config, uris: impl Fn(&str) -> String, choices: &mut Choic
         "websocket_write_timeout",
         config.general.websocket_write_timeout,
     ));
+    let total = config.general.queue_max_total_bytes;
+    general.extend(total.map(|total| ("queue_max_total_bytes", total.to_string())));
     ari.section("general", "", general, &mut written);
     for user in config.users.values() {
         ari.section(&user.name, "user", self::user(user), &mut written);

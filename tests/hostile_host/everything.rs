@@ -115,6 +115,7 @@ pub fn call_forbidden(handle: Handle) -> Vec<Outcome> {
         product: ptr::null(),
         io_threads: 1,
         request_threads: 1,
+        queue_max_total_bytes: 0,
     };
     let table = host.table();
     let mut instance = ptr::null_mut();

@@ -16,6 +16,7 @@ mod outages;
 mod peer_texts;
 mod per_call;
 mod persistent;
+mod queues;
 mod reloading;
 mod requests;
 mod secrets;

@@ -73,6 +73,7 @@ impl<'a> Library<'a> {
             product: product.as_ptr(),
             io_threads: 1,
             request_threads: 0,
+            queue_max_total_bytes: 0,
         };
         let mut instance = ptr::null_mut();
         let mut message = [0; 512];

@@ -1,0 +1,178 @@
+//! Queues of several sessions, and the bytes that they have together.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::account::Account;
+use super::message::Message;
+use super::outbox::{Bound, Offer, Offered, Outbox};
+use crate::config::{Overflow, QueueLimits};
+
+/// So long is each event here.
+const LENGTH: usize = 100;
+
+/// Room for so many events over all queues.
+fn account(events: usize) -> Arc<Account> {
+    Arc::new(Account::new(events * Message::cost(LENGTH)))
+}
+
+fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
+    let limits = QueueLimits {
+        overflow,
+        ..QueueLimits::default()
+    };
+    Outbox::new(limits, Arc::default(), Arc::clone(account))
+}
+
+fn offer_long(outbox: &Outbox, name: &str, length: usize) -> Offered {
+    let text = format!("{name:length$}");
+    outbox.offer("a".into(), text, None, |_, _| {})
+}
+
+fn offer(outbox: &Outbox, name: &str) -> Offered {
+    offer_long(outbox, name, LENGTH)
+}
+
+/// The names of the events that wait, which do so no more.
+fn taken(outbox: &Outbox) -> Vec<String> {
+    let burst = outbox.burst();
+    let names = burst.iter().map(|message| message.text.trim().to_owned());
+    names.collect()
+}
+
+fn used(account: &Arc<Account>) -> usize {
+    account.balance().used / Message::cost(LENGTH)
+}
+
+#[test]
+fn the_session_that_gets_an_event_gives_its_oldest_for_it_and_no_other_does() {
+    let account = account(4);
+    let [one, other] = [Overflow::DropOldest; 2].map(|overflow| outbox(&account, overflow));
+    for name in ["1", "2"] {
+        offer(&one, name);
+        offer(&other, name);
+    }
+    let offered = offer(&one, "3");
+    assert_eq!(offered.offer, Offer::DroppedOldest);
+    assert_eq!(offered.first_drop, Some(Bound::AllQueues));
+    assert_eq!((used(&account), account.balance().events_dropped), (4, 1));
+    assert_eq!(taken(&one), ["2", "3"]);
+    assert_eq!(taken(&other), ["1", "2"]);
+}
+
+#[test]
+fn a_session_that_has_no_event_to_give_loses_the_new_one() {
+    let account = account(2);
+    let [one, other] = [Overflow::DropOldest; 2].map(|overflow| outbox(&account, overflow));
+    offer(&one, "1");
+    offer(&one, "2");
+    let offered = offer(&other, "1");
+    assert_eq!(offered.offer, Offer::DroppedNewest);
+    assert_eq!(offered.first_drop, Some(Bound::AllQueues));
+    assert_eq!(taken(&one), ["1", "2"]);
+    assert_eq!(offer(&other, "2").offer, Offer::Queued);
+}
+
+#[test]
+fn no_event_goes_if_that_is_in_vain() {
+    let account = account(4);
+    let [one, other] = [Overflow::DropOldest; 2].map(|overflow| outbox(&account, overflow));
+    offer(&one, "1");
+    offer_long(&other, "long", 3 * Message::cost(LENGTH) - Message::cost(0));
+    let offered = offer_long(&one, "2", 2 * LENGTH);
+    assert_eq!(offered.offer, Offer::DroppedNewest);
+    assert_eq!(account.balance().events_dropped, 1);
+    assert_eq!(taken(&one), ["1"]);
+}
+
+#[test]
+fn where_the_newest_is_dropped_the_others_stay() {
+    let account = account(2);
+    let one = outbox(&account, Overflow::DropNewest);
+    for (name, expected) in [
+        ("1", Offer::Queued),
+        ("2", Offer::Queued),
+        ("3", Offer::DroppedNewest),
+    ] {
+        assert_eq!(offer(&one, name).offer, expected);
+    }
+    assert_eq!(taken(&one), ["1", "2"]);
+}
+
+#[test]
+fn the_bound_of_the_session_itself_is_told_from_that_of_all() {
+    let account = account(10);
+    let limits = QueueLimits {
+        max_messages: 1,
+        ..QueueLimits::default()
+    };
+    let one = Outbox::new(limits, Arc::default(), Arc::clone(&account));
+    offer(&one, "1");
+    assert_eq!(offer(&one, "2").first_drop, Some(Bound::Queue));
+    assert_eq!((used(&account), account.balance().events_dropped), (1, 0));
+}
+
+#[test]
+fn events_count_until_the_kernel_has_them() {
+    let account = account(2);
+    let one = outbox(&account, Overflow::DropNewest);
+    offer(&one, "1");
+    offer(&one, "2");
+    let under_way = one.burst();
+    assert_eq!(offer(&one, "3").offer, Offer::DroppedNewest);
+    drop(under_way);
+    assert_eq!(offer(&one, "4").offer, Offer::Queued);
+}
+
+#[test]
+fn whatever_becomes_of_events_their_room_comes_back() {
+    let account = account(100);
+    let ends: [fn(Outbox); 6] = [
+        drop,
+        |outbox| drop(outbox.burst()),
+        |outbox| assert_eq!(outbox.clear(), 2),
+        |outbox| assert_eq!(outbox.withdraw("a", String::new()), 2),
+        |outbox| {
+            outbox.hold("a");
+            offer(&outbox, "held");
+            outbox.withdraw("a", String::new());
+        },
+        |outbox| {
+            outbox.connected(None, |_| String::new());
+            let burst = outbox.burst();
+            offer(&outbox, "late");
+            // Nobody has registered the application.
+            outbox.disconnected(burst);
+        },
+    ];
+    for end in ends {
+        let one = outbox(&account, Overflow::DropOldest);
+        offer(&one, "1");
+        offer(&one, "2");
+        assert_eq!(used(&account), 2);
+        end(one);
+        assert_eq!(account.balance().used, 0);
+    }
+}
+
+#[test]
+fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
+    let account = account(1);
+    let one = outbox(&account, Overflow::DropOldest);
+    let places = Arc::new(Semaphore::new(1));
+    let place = Arc::clone(&places).try_acquire_owned().expect("a place");
+    let (connection, _) = one.connected(None, |_| String::new());
+    offer(&one, "1");
+    let answer = "x".repeat(LENGTH);
+    let place = one.respond(connection, answer.clone(), place, false);
+    assert_eq!(account.balance().answers_dropped, 1);
+    let place = place.expect("its place");
+    assert!(
+        one.respond(connection, answer.clone(), place, true)
+            .is_none()
+    );
+    assert_eq!(used(&account), 2);
+    assert_eq!(taken(&one), ["1", answer.as_str()]);
+    assert_eq!((account.balance().used, places.available_permits()), (0, 1));
+}

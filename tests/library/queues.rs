@@ -1,0 +1,115 @@
+//! What waits to be sent over all connections together.
+
+use ariws::ffi::*;
+use serde_json::json;
+
+use crate::support::configuration::Configuration;
+use crate::support::host::Host;
+use crate::support::library::Library;
+use crate::support::server::{Server, request};
+
+const MEBIBYTE: &str = "queue_max_total_bytes = 1048576";
+
+/// An event of a hundred kilobytes: ten of them fit.
+fn event() -> String {
+    json!({"type": "Large", "padding": "x".repeat(100_000)}).to_string()
+}
+
+/// `connection1` to the server, and `connection2` to nowhere.
+fn configuration(server: &Server) -> Configuration {
+    let nowhere = ([127, 0, 0, 1], 1).into();
+    let mut configuration = Configuration::with("persistent", server.address(), "app1").connection(
+        "connection2",
+        "persistent",
+        nowhere,
+        "app2",
+        "",
+    );
+    configuration.set("general", MEBIBYTE);
+    configuration
+}
+
+fn metric(library: &Library<'_>, name: &str) -> u64 {
+    let metrics = library.metrics();
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("ariws_{name} ")));
+    line.and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("no number {name}: {metrics}"))
+}
+
+#[test]
+fn all_queues_together_are_bounded() {
+    let (server, host) = (Server::start(), Host::new());
+    let mut configuration = configuration(&server);
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    for _ in 0..15 {
+        assert_eq!(library.event("app2", &event()), ARIWS_OK);
+    }
+    host.wait_for_log("the queues of all connections together are full (queue_max_total_bytes)");
+    assert_eq!(metric(&library, "queued_limit_bytes"), 1 << 20);
+    let queued = metric(&library, "queued_bytes");
+    assert!((1_000_000..=1 << 20).contains(&queued), "{queued}");
+    assert_eq!(metric(&library, "events_dropped_for_all_total"), 5);
+    assert_eq!(metric(&library, "events_dropped_total"), 5);
+    // Nothing of another connection goes for it.
+    assert_eq!(library.event("app1", &event()), ARIWS_ERROR_FULL);
+    assert_eq!(metric(&library, "events_dropped_for_all_total"), 6);
+    configuration.replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
+    library.reload();
+    assert_eq!(library.event("app1", &event()), ARIWS_OK);
+    assert_eq!(connection.summary(), "Large app1");
+    configuration.remove("connection2");
+    library.reload();
+    library.wait_for_output("ari show sessions", |_| {
+        metric(&library, "queued_bytes") == 0
+    });
+}
+
+#[test]
+fn an_answer_that_finds_no_room_is_replaced_by_a_short_one() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server));
+    let mut connection = server.accept();
+    connection.summary();
+    for _ in 0..10 {
+        assert_eq!(library.event("app2", &event()), ARIWS_OK);
+    }
+    connection.send(&request("r1", "GET", "recordings/stored"));
+    let id = host.wait_for_request("recordings/stored").id;
+    assert_eq!(library.complete(id, 200, Some(&event())), ARIWS_OK);
+    let answer = connection.json();
+    assert_eq!(answer["status_code"], 507, "{answer}");
+    assert_eq!(answer["request_id"], "r1");
+    let message = answer["message_body"].as_str().expect("a body");
+    assert!(message.contains("queue_max_total_bytes"), "{message}");
+    assert_eq!(metric(&library, "answers_dropped_for_all_total"), 1);
+    connection.send(&request("r2", "GET", "channels"));
+    let id = host.wait_for_request("channels").id;
+    assert_eq!(library.complete(id, 200, Some("[]")), ARIWS_OK);
+    assert_eq!(connection.json()["status_code"], 200);
+}
+
+#[test]
+fn what_a_peer_does_not_read_counts() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server));
+    let mut connection = server.accept();
+    connection.summary();
+    // More than the kernel takes for a peer that reads nothing.
+    let mut offered = 0;
+    while metric(&library, "events_dropped_for_all_total") == 0 {
+        assert!(offered < 1000, "{}", library.metrics());
+        library.event("app1", &event());
+        offered += 1;
+    }
+    assert!(metric(&library, "queued_bytes") <= 1 << 20);
+    for _ in 0..offered - 1 {
+        assert_eq!(connection.summary(), "Large app1");
+    }
+    library.wait_for_output("ari show sessions", |_| {
+        metric(&library, "queued_bytes") == 0
+    });
+}
