@@ -14,13 +14,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::blocking;
 use crate::config::{Client, TlsVersion};
@@ -41,14 +41,15 @@ struct Made {
     stamps: Arc<Stamps>,
 }
 
-/// A configuration that is being looked after, beside whatever else an attempt does meanwhile.
-pub(super) struct Preparing(JoinHandle<Result<Arc<ClientConfig>, String>>);
+/// A configuration that is being looked after, beside whatever else an attempt does meanwhile, and as long as that lasts.
+pub(super) struct Preparing(AbortOnDropHandle<Result<Arc<ClientConfig>, String>>);
 
 impl TlsContext {
     /// Begins to look whether the files have changed, so that this takes no time of its own.
     pub(super) fn prepare(&self, client: &Client) -> Preparing {
         let (made, client) = (Arc::clone(&self.0), client.clone());
-        Preparing(tokio::spawn(up_to_date(made, client)))
+        let task = tokio::spawn(up_to_date(made, client));
+        Preparing(AbortOnDropHandle::new(task))
     }
 }
 
@@ -57,19 +58,22 @@ async fn up_to_date(
     made: Arc<Mutex<Option<Made>>>,
     client: Client,
 ) -> Result<Arc<ClientConfig>, String> {
-    // Held by whoever reads, though the attempt be over: a slow disk is asked once at a time.
-    let mut made = made.lock().await;
+    let mut made = made.lock_owned().await;
     if let Some(made) = &*made
         && !files::are_used(&client)
     {
         return made.config.clone();
     }
-    let before = made.clone();
-    let (outcome, now) = blocking::run(move || look(&client, before))
-        .await
-        .map_err(|error| format!("the files of TLS were not read: {error}"))?;
-    *made = now;
-    outcome
+    // Goes on though the attempt be over: a slow disk is asked once at a time.
+    let looking = tokio::spawn(async move {
+        let before = made.clone();
+        let (outcome, now) = blocking::run(move || look(&client, before))
+            .await
+            .map_err(|error| format!("the files of TLS were not read: {error}"))?;
+        *made = now;
+        outcome
+    });
+    looking.await.map_err(|error| error.to_string())?
 }
 
 /// Looks at the files, and reads them if they have changed; gives what to use, and what to remember.

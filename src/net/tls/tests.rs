@@ -376,6 +376,26 @@ async fn what_was_refused_is_read_again_when_it_has_changed_and_not_before() {
 }
 
 #[tokio::test]
+async fn attempts_that_are_over_do_not_wait_for_a_slow_disk() {
+    let client = Setting::new().client("");
+    let context = TlsContext::default();
+    let held = Arc::clone(&context.0).lock_owned().await;
+    let users = || Arc::strong_count(&context.0);
+    let before = users();
+    for _ in 0..100 {
+        drop(context.prepare(&client));
+    }
+    let ended = async {
+        while users() > before {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(DEADLINE, ended).await;
+    drop(held);
+    assert!(ended.is_ok(), "{} of them wait", users() - before);
+}
+
+#[tokio::test]
 async fn a_file_that_is_missing_is_looked_for_again() {
     let authority = Authority::new("authority");
     let setting = Setting::new();
