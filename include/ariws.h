@@ -262,7 +262,8 @@ typedef struct ariws_request {
 // from any thread, exactly once.
 //
 // Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
-// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before.
+// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
+// the library gives in its place when `request_timeout` has passed.
 typedef void (*ariws_ari_request_callback)(void *userdata,
                                            const struct ariws_request *request);
 
@@ -333,6 +334,15 @@ typedef void (*ariws_inbound_shutdown_callback)(void *userdata,
 // failed after it had accepted the table, on the thread that called it.
 typedef void (*ariws_finalize_callback)(void *userdata);
 
+// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and the
+// library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then returns
+// ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may come for one
+// that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
+//
+// Thread: a pool of the library's for host calls. It may block.
+typedef void (*ariws_request_cancelled_callback)(void *userdata,
+                                                 uint64_t id);
+
 // What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
 // live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
 // the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
@@ -363,6 +373,8 @@ typedef struct ariws_host {
     ariws_inbound_shutdown_callback inbound_shutdown;
     // Optional.
     ariws_finalize_callback finalize;
+    // Optional: a host that does without it works in vain for applications that have left.
+    ariws_request_cancelled_callback request_cancelled;
 } ariws_host;
 
 // How to load. Copied by `ariws_load`.

@@ -13,7 +13,7 @@ use page::{Kind, Page};
 /// A counter of [`Totals`]: its name, what it counts, and where it is.
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 
-const COUNTERS: [Counter; 10] = [
+const COUNTERS: [Counter; 12] = [
     (
         "websockets_opened",
         "Websockets that were opened",
@@ -51,6 +51,16 @@ const COUNTERS: [Counter; 10] = [
         "requests_received",
         "Requests that applications sent",
         |totals| totals.requests_received,
+    ),
+    (
+        "requests_timed_out",
+        "Requests that the host did not answer, or could not be given, within request_timeout",
+        |totals| totals.requests_timed_out,
+    ),
+    (
+        "requests_refused",
+        "Requests that were refused because too many waited",
+        |totals| totals.requests_refused,
     ),
     (
         "responses_sent",
@@ -174,6 +184,20 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
         &|view| Some(view.queued_bytes.to_string()),
     );
     each(
+        "requests_waiting",
+        Kind::Gauge,
+        "",
+        "Requests that wait for their turn",
+        &|view| Some(view.requests_waiting.to_string()),
+    );
+    each(
+        "requests_under_way",
+        Kind::Gauge,
+        "",
+        "Requests that the host has and has not answered",
+        &|view| Some(view.requests_under_way.to_string()),
+    );
+    each(
         "round_trip_seconds",
         Kind::Gauge,
         "seconds",
@@ -213,6 +237,22 @@ fn sessions(page: &mut Page, snapshot: &Snapshot) {
         "per_call_queue_messages",
         "Messages that wait to be sent on connections of calls",
         views.iter().map(|view| view.queued_messages).sum::<usize>(),
+    );
+    page.gauge(
+        "per_call_requests_waiting",
+        "Requests of calls that wait for their turn",
+        views
+            .iter()
+            .map(|view| view.requests_waiting)
+            .sum::<usize>(),
+    );
+    page.gauge(
+        "per_call_requests_under_way",
+        "Requests of calls that the host has and has not answered",
+        views
+            .iter()
+            .map(|view| view.requests_under_way)
+            .sum::<usize>(),
     );
     let bytes: usize = views.iter().map(|view| view.queued_bytes).sum();
     page.family(
@@ -297,7 +337,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 38);
+        assert_eq!(families.count(), 46);
         assert!(text.ends_with("\n# EOF\n"));
     }
 

@@ -114,6 +114,7 @@ impl Library {
             stasis_failed: Some(stasis_failed),
             inbound_shutdown: None,
             finalize: None,
+            request_cancelled: None,
         };
         let mut instance = ptr::null_mut();
         let mut message = [0; 512];

@@ -76,6 +76,8 @@ fn push_view(page: &mut String, view: &View) {
         _ => "none".to_owned(),
     };
     add("next_attempt", &next_attempt);
+    add("requests_waiting", &view.requests_waiting.to_string());
+    add("requests_under_way", &view.requests_under_way.to_string());
     add("queued_messages", &view.queued_messages.to_string());
     add("queued_bytes", &view.queued_bytes.to_string());
     add("dropped_events", &view.totals.events_dropped.to_string());

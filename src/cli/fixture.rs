@@ -40,6 +40,7 @@ pub(crate) fn connection(name: &str, apps: &str) -> Connection {
         queue: QueueLimits::default(),
         start_delay: Duration::from_millis(20),
         request_concurrency: 1,
+        request_timeout: Duration::from_secs(60),
         max_message_size: 1 << 20,
     };
     Connection {

@@ -220,6 +220,8 @@ fn detail_comes_after_the_settings() {
         failed_attempts: 3,
         next_attempt: Some(Duration::from_millis(1600)),
         round_trip: Some(Duration::from_micros(1234)),
+        requests_waiting: 5,
+        requests_under_way: 1,
         queued_messages: 12,
         queued_bytes: 3456,
         totals: Totals {
@@ -251,6 +253,8 @@ fn detail_comes_after_the_settings() {
         "last_error =             connection\\nrefused\n",
         "failed_attempts =        3\n",
         "next_attempt =           in 1.6 s\n",
+        "requests_waiting =       5\n",
+        "requests_under_way =     1\n",
         "queued_messages =        12\n",
         "queued_bytes =           3456\n",
         "dropped_events =         7\n",

@@ -117,6 +117,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         queue: queue(object),
         start_delay: start_delay(object),
         request_concurrency: object.number("request_concurrency", 1..=1024, 1),
+        request_timeout: request_timeout(object),
         // A control frame may have 125 bytes (RFC 6455 section 5.5).
         max_message_size: object.number("max_message_size", 125..=1 << 30, 1 << 20),
         uri: uri?,
@@ -254,6 +255,11 @@ fn intervals(object: &mut Object<'_>) -> (Duration, Option<Duration>) {
 /// Applications that attach their handler of messages a moment after they accepted the connection lose what comes before.
 fn start_delay(object: &mut Object<'_>) -> Duration {
     Duration::from_millis(object.number("start_delay", 0..=60_000, 20))
+}
+
+fn request_timeout(object: &mut Object<'_>) -> Duration {
+    let given = object.milliseconds("request_timeout", 1);
+    given.unwrap_or(Duration::from_secs(60))
 }
 
 /// As with Asterisk 0 and less are allowed, and one attempt is made all the same.

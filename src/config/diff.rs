@@ -278,6 +278,7 @@ impl Found {
             "max_message_size" max_message_size Reconnect;
             "start_delay" start_delay NextConnect;
             "request_concurrency" request_concurrency NextConnect;
+            "request_timeout" request_timeout NextConnect;
         }
         compare! { old.queue, new.queue;
             "queue_max_bytes" max_bytes NextConnect;

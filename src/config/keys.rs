@@ -65,6 +65,7 @@ pub(super) const CLIENT: &[&str] = &[
     "max_message_size",
     "start_delay",
     "request_concurrency",
+    "request_timeout",
     "queue_max_bytes",
     "queue_max_messages",
     "queue_overflow",

@@ -186,6 +186,8 @@ pub struct Client {
     pub start_delay: Duration,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
+    /// `request_timeout`: a request that the host does not answer for so long is answered 504.
+    pub request_timeout: Duration,
     /// `max_message_size`: of a message from the application, in bytes.
     pub max_message_size: u32,
 }

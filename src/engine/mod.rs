@@ -150,7 +150,7 @@ impl Engine {
             reason: reason.map(str::to_owned),
             body: body.map(str::to_owned),
         };
-        self.context.answers.complete(id, answer)
+        self.context.answers.complete(id, &answer)
     }
 
     /// The log of the host.

@@ -20,6 +20,7 @@ type Text = unsafe extern "C" fn(*mut c_void, *const c_char);
 type TwoTexts = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char);
 type TextResult = unsafe extern "C" fn(*mut c_void, *const c_char) -> i32;
 type Context = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> i32;
+type Number = unsafe extern "C" fn(*mut c_void, u64);
 type Finalize = unsafe extern "C" fn(*mut c_void);
 
 /// A checked copy of an `ariws_host`.
@@ -35,6 +36,7 @@ pub(super) struct HostTable {
     stasis_failed: TwoTexts,
     inbound_shutdown: Option<Text>,
     finalize: Option<Finalize>,
+    request_cancelled: Option<Number>,
 }
 
 impl HostTable {
@@ -58,6 +60,7 @@ impl HostTable {
             stasis_failed: required(host.stasis_failed, "stasis_failed")?,
             inbound_shutdown: host.inbound_shutdown,
             finalize: host.finalize,
+            request_cancelled: host.request_cancelled,
         })
     }
 
@@ -137,6 +140,15 @@ impl Host for HostTable {
             // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
             unsafe { (self.ari_request)(self.userdata.get(), &raw const request) };
         });
+    }
+
+    fn request_cancelled(&self, id: u64) {
+        if let Some(callback) = self.request_cancelled {
+            calling_host(|| {
+                // SAFETY: the host vouched for its callback and userdata.
+                unsafe { callback(self.userdata.get(), id) };
+            });
+        }
     }
 
     fn app_register(

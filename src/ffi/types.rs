@@ -110,9 +110,19 @@ pub struct ariws_request {
 /// from any thread, exactly once.
 ///
 /// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
-/// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before.
+/// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
+/// the library gives in its place when `request_timeout` has passed.
 pub type ariws_ari_request_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
+
+/// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and the
+/// library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then returns
+/// ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may come for one
+/// that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_request_cancelled_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, id: u64)>;
 
 /// Registers a Stasis application whose events the host will give to `ariws_event`.
 ///
@@ -217,6 +227,8 @@ pub struct ariws_host {
     pub inbound_shutdown: ariws_inbound_shutdown_callback,
     /// Optional.
     pub finalize: ariws_finalize_callback,
+    /// Optional: a host that does without it works in vain for applications that have left.
+    pub request_cancelled: ariws_request_cancelled_callback,
 }
 
 /// How to load. Copied by `ariws_load`.

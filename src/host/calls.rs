@@ -35,6 +35,11 @@ impl Calls {
         }
     }
 
+    /// `request_cancelled`.
+    pub async fn request_cancelled(&self, id: u64) {
+        self.run(move |host| host.request_cancelled(id)).await;
+    }
+
     /// `app_register`.
     pub async fn app_register(
         &self,
@@ -168,6 +173,7 @@ pub(crate) mod tests {
     impl Host for Silent {
         fn log(&self, _: Level, _: &str, _: &str) {}
         fn ari_request(&self, _: &HostRequest) {}
+        fn request_cancelled(&self, _: u64) {}
         fn app_register(&self, _: &str, _: bool) -> Result<Registration, Failed> {
             Err(Failed)
         }

@@ -16,6 +16,8 @@ pub trait Host: Send + Sync + 'static {
     fn log(&self, level: Level, subject: &str, message: &str);
     /// Begins an ARI request; the answer comes through the engine.
     fn ari_request(&self, request: &HostRequest);
+    /// Nobody waits for the answer to a request any more.
+    fn request_cancelled(&self, id: u64);
     /// Registers a Stasis application.
     fn app_register(&self, app: &str, subscribe_all: bool) -> Result<Registration, Failed>;
     /// Ends the registration of a Stasis application.

@@ -1,17 +1,15 @@
 //! What all sessions of an instance share.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::account::Account;
 use super::listening::Silent;
+use super::requests::Answers;
 use crate::config::Config;
-use crate::error::{Error, Result};
 use crate::host::{Calls, Log};
 use crate::net::Resolver;
 
@@ -117,57 +115,6 @@ impl Clock {
     }
 }
 
-/// What the host answers to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status code.
-    pub status: u16,
-    /// The reason phrase, if it is not the usual one.
-    pub reason: Option<String>,
-    /// The JSON body.
-    pub body: Option<String>,
-}
-
-/// Requests that the host has not answered, by their numbers.
-#[derive(Debug, Default)]
-pub struct Answers {
-    next: AtomicU64,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
-}
-
-impl Answers {
-    /// A number for a request, and where its answer will come.
-    pub(super) fn expect(&self) -> (u64, oneshot::Receiver<Answer>) {
-        let (sender, receiver) = oneshot::channel();
-        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        self.waiting().insert(id, sender);
-        (id, receiver)
-    }
-
-    /// Gives an answer to whoever waits for it.
-    ///
-    /// # Errors
-    /// Nobody does: it was given before, or the request never was.
-    pub fn complete(&self, id: u64, answer: Answer) -> Result<()> {
-        let sender = self
-            .waiting()
-            .remove(&id)
-            .ok_or_else(|| Error::NotFound(format!("no request {id} waits for an answer")))?;
-        // The one who waited may have ended in this moment, with the instance.
-        let _ = sender.send(answer);
-        Ok(())
-    }
-
-    /// Gives up every request.
-    pub fn abandon(&self) {
-        self.waiting().clear();
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,22 +129,5 @@ mod tests {
         assert_eq!(read(1_763_859_256_313), "2025-11-22T21:54:16.313-0300");
         assert_eq!(read(1_763_859_256_999), "2025-11-22T21:54:16.999-0300");
         assert_eq!(read(1_763_859_257_000), "2025-11-22T21:54:17.000-0300");
-    }
-
-    #[test]
-    fn an_answer_counts_once() {
-        let answers = Answers::default();
-        let (id, mut receiver) = answers.expect();
-        let answer = Answer {
-            status: 204,
-            reason: None,
-            body: None,
-        };
-        assert!(answers.complete(id, answer.clone()).is_ok());
-        assert_eq!(receiver.try_recv(), Ok(answer.clone()));
-        assert!(matches!(
-            answers.complete(id, answer),
-            Err(Error::NotFound(_))
-        ));
     }
 }

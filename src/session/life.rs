@@ -14,7 +14,7 @@ use super::listening::Listening;
 use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
-use super::requests;
+use super::requests::Websocket;
 use super::state::{Control, Session, Stop, now};
 use super::view::Phase;
 use super::wire::{self, Closing, End, Owner, Patience};
@@ -229,7 +229,7 @@ impl Session {
 
         let owner = Wire {
             session: self,
-            number,
+            websocket: Websocket::open(self, number),
             listening: Listening::default(),
         };
         let patience = Patience {
@@ -269,6 +269,7 @@ impl Session {
                 }
             }
         };
+        owner.websocket.close();
         let dropped = self.outbox().disconnected(ended.unsent);
         // Events may be lost with it.
         spoken_of |= self.counters().totals().events_sent > events_before;
@@ -341,7 +342,7 @@ impl Session {
 /// What passes over one websocket of a session.
 struct Wire<'a> {
     session: &'a Arc<Session>,
-    number: u64,
+    websocket: Websocket,
     listening: Listening,
 }
 
@@ -357,7 +358,7 @@ impl Owner for Wire<'_> {
     }
 
     async fn received(&self, text: &str) {
-        requests::receive(self.session, self.number, text).await;
+        self.websocket.receive(text).await;
     }
 
     fn handed(&self, messages: impl Iterator<Item = Message>) {

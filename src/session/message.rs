@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::account::Room;
+use super::requests::Place;
 
 /// A message on its way out.
 #[derive(Debug)]
@@ -26,9 +26,9 @@ pub(super) enum Kind {
     },
     /// ApplicationRegistered or ApplicationUnregistered: means something on this connection only.
     Notice,
-    /// The answer to a request: means something on the connection that asked only. It keeps the request's place in the
-    /// intake until it is sent.
-    Response { _place: OwnedSemaphorePermit },
+    /// The answer to a request: means something on the connection that asked only. It keeps the request's place
+    /// until it is sent.
+    Response { _place: Place },
 }
 
 /// An event that moves a channel in a per-call session.

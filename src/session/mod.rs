@@ -27,7 +27,8 @@ mod tests_account;
 mod tests_return;
 
 pub use account::{Account, Balance};
-pub use context::{Answer, Answers, Context};
+pub use context::Context;
 pub use life::{Ending, Start};
+pub use requests::{Answer, Answers};
 pub use state::{Session, Stop};
 pub use view::{Counters, Phase, Totals, View, count};

@@ -10,11 +10,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 use super::account::{Account, Room};
 use super::message::{ChannelEvent, Kind, Message};
 use super::pace::Pace;
+use super::requests::Place;
 use super::state::now;
 use super::texts::Texts;
 use super::view::{Counters, count};
@@ -234,9 +235,9 @@ impl Outbox {
         &self,
         connection: u64,
         text: String,
-        place: OwnedSemaphorePermit,
+        place: Place,
         must: bool,
-    ) -> Option<OwnedSemaphorePermit> {
+    ) -> Option<Place> {
         let mut state = self.state();
         if state.connection != connection {
             count(&self.counters.responses_undelivered);

@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
+use tokio::sync::{Notify, watch};
 
 use super::context::Context;
 use super::members::Members;
 use super::message::{Arrival, ChannelEvent};
 use super::outbox::{Bound, Change, Offer, Outbox};
-use super::requests::Requests;
+use super::requests::{AllRequests, Place};
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub struct Session {
     /// The channel that a per-call session is made for.
     call: Option<Call>,
     outbox: Outbox,
-    requests: Requests,
+    requests: AllRequests,
     counters: Arc<Counters>,
     state: Mutex<State>,
     control: watch::Sender<Control>,
@@ -123,7 +123,7 @@ impl Session {
             settings: RwLock::new(settings),
             memory: RwLock::new(memory),
             call,
-            requests: Requests::new(),
+            requests: AllRequests::default(),
             counters,
             state: Mutex::default(),
             control: watch::Sender::default(),
@@ -383,6 +383,7 @@ impl Session {
     /// The session at this moment.
     pub fn view(&self) -> View {
         let (queued_messages, queued_bytes) = self.outbox.depth();
+        let (requests_waiting, requests_under_way) = self.requests.depth();
         let state = self.state();
         let now = now();
         View {
@@ -397,6 +398,8 @@ impl Session {
                 .next_attempt
                 .map(|time| time.saturating_duration_since(now)),
             round_trip: state.round_trip,
+            requests_waiting,
+            requests_under_way,
             queued_messages,
             queued_bytes,
             totals: self.counters.totals(),
@@ -419,7 +422,7 @@ impl Session {
         &self.outbox
     }
 
-    pub(super) fn requests(&self) -> &Requests {
+    pub(super) fn requests(&self) -> &AllRequests {
         &self.requests
     }
 
@@ -436,12 +439,7 @@ impl Session {
         self.applications().into_iter().next().unwrap_or_default()
     }
 
-    pub(super) fn respond(
-        &self,
-        connection: u64,
-        response: &Response,
-        place: OwnedSemaphorePermit,
-    ) {
+    pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
         let text = |response: &Response| {
             response.to_json(
                 &self.first_application(),

@@ -46,6 +46,10 @@ pub struct View {
     pub next_attempt: Option<Duration>,
     /// From the last confirmation ping to its pong.
     pub round_trip: Option<Duration>,
+    /// Requests that wait for their turn.
+    pub requests_waiting: usize,
+    /// Requests that the host has and has not answered.
+    pub requests_under_way: usize,
     /// Messages that wait to be sent.
     pub queued_messages: usize,
     /// Their bytes.
@@ -100,6 +104,10 @@ counters! {
     messages_unconfirmed,
     /// Requests that applications sent.
     requests_received,
+    /// Requests that the host did not answer in time, or could not be given in time.
+    requests_timed_out,
+    /// Requests that were refused because too many waited.
+    requests_refused,
     /// Answers that were handed to the kernel.
     responses_sent,
     /// Answers whose connection had ended before they could be sent.

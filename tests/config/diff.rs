@@ -35,6 +35,7 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "queue_max_messages = 7",
         "queue_overflow = drop_newest",
         "request_concurrency = 7",
+        "request_timeout = 7",
         "start_delay = 7",
     ] {
         let change = changed("", line);

@@ -261,6 +261,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         1u32..=1024,
         125u32..=1 << 30,
         (0u64..=60_000).prop_map(Duration::from_millis),
+        time(1),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -315,6 +316,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 },
                 start_delay: bounds.5,
                 request_concurrency: bounds.3,
+                request_timeout: bounds.6,
                 max_message_size: bounds.4,
             };
             (client, written)

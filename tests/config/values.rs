@@ -22,6 +22,7 @@ fn defaults_are_those_of_the_documentation() {
         (client.request_concurrency, client.max_message_size),
         (1, 1 << 20)
     );
+    assert_eq!(client.request_timeout, Duration::from_secs(60));
     assert_eq!(
         (client.write_timeout, client.password.clone()),
         (None, None)

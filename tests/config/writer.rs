@@ -269,6 +269,10 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
             "request_concurrency",
             format!("0{:o}", client.request_concurrency),
         ),
+        (
+            "request_timeout",
+            client.request_timeout.as_millis().to_string(),
+        ),
         ("max_message_size", client.max_message_size.to_string()),
     ];
     lines.push(match client.tls_min_version {

@@ -16,7 +16,7 @@ use crate::support::library::{Handle, Library};
 use crate::support::server::{Server, request};
 
 /// The callbacks of the host's table.
-const CALLBACKS: [&str; 10] = [
+const CALLBACKS: [&str; 11] = [
     "log",
     "ari_request",
     "app_register",
@@ -26,6 +26,7 @@ const CALLBACKS: [&str; 10] = [
     "context_destroy",
     "stasis_failed",
     "inbound_shutdown",
+    "request_cancelled",
     "finalize",
 ];
 
@@ -40,6 +41,7 @@ fn callback(call: &Call) -> &'static str {
         Call::DestroyContext(_) => "context_destroy",
         Call::StasisFailed(..) => "stasis_failed",
         Call::InboundShutdown(_) => "inbound_shutdown",
+        Call::RequestCancelled(_) => "request_cancelled",
         Call::Finalize => "finalize",
     }
 }

@@ -43,6 +43,10 @@ impl Host for Panicking {
             .expect("it waits for its answer");
     }
 
+    fn request_cancelled(&self, _: u64) {
+        self.perhaps("request_cancelled");
+    }
+
     fn app_register(&self, app: &str, _: bool) -> Result<Registration, Failed> {
         self.perhaps("app_register");
         let mut registered = self.registered.lock().expect("the lock");

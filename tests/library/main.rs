@@ -21,4 +21,5 @@ mod reloading;
 mod requests;
 mod secrets;
 mod start_delay;
+mod unanswered_requests;
 mod unloading;

@@ -22,6 +22,7 @@ pub enum Call {
     DestroyContext(String),
     StasisFailed(String, String),
     InboundShutdown(String),
+    RequestCancelled(u64),
     Finalize,
 }
 
@@ -189,6 +190,7 @@ impl Host {
             stasis_failed: Some(stasis_failed),
             inbound_shutdown: Some(inbound_shutdown),
             finalize: Some(finalize),
+            request_cancelled: Some(request_cancelled),
         }
     }
 
@@ -307,6 +309,10 @@ unsafe extern "C" fn stasis_failed(
 
 unsafe extern "C" fn inbound_shutdown(userdata: *mut c_void, session_id: *const c_char) {
     host(userdata).record(Call::InboundShutdown(text(session_id)));
+}
+
+unsafe extern "C" fn request_cancelled(userdata: *mut c_void, id: u64) {
+    host(userdata).record(Call::RequestCancelled(id));
 }
 
 unsafe extern "C" fn finalize(userdata: *mut c_void) {

@@ -47,6 +47,17 @@ impl<'a> Library<'a> {
             .unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"))
     }
 
+    /// Loads it with other options.
+    pub fn load_with(
+        host: &'a Host,
+        configuration: &Configuration,
+        change: impl FnOnce(&mut ariws_options),
+    ) -> Self {
+        let (table, report) = (host.table(), &mut Vec::new());
+        Self::try_load_changed(host, &table, configuration.folder(), report, change)
+            .unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"))
+    }
+
     /// Loads it, perhaps in vain.
     pub fn try_load(
         host: &'a Host,
@@ -63,10 +74,20 @@ impl<'a> Library<'a> {
         folder: &Path,
         report: &mut Vec<ReportLine>,
     ) -> Result<Self, (i32, String)> {
+        Self::try_load_changed(host, table, folder, report, |_| {})
+    }
+
+    fn try_load_changed(
+        host: &'a Host,
+        table: &ariws_host,
+        folder: &Path,
+        report: &mut Vec<ReportLine>,
+        change: impl FnOnce(&mut ariws_options),
+    ) -> Result<Self, (i32, String)> {
         let folder = c(folder.to_str().expect("a path"));
         let asterisk_id = c("02:fc:00:00:00:01");
         let product = c("TestHost/1.0");
-        let options = ariws_options {
+        let mut options = ariws_options {
             struct_size: size_of::<ariws_options>(),
             config_directory: folder.as_ptr(),
             asterisk_id: asterisk_id.as_ptr(),
@@ -75,6 +96,7 @@ impl<'a> Library<'a> {
             request_threads: 0,
             queue_max_total_bytes: 0,
         };
+        change(&mut options);
         let mut instance = ptr::null_mut();
         let mut message = [0; 512];
         // SAFETY: everything lives until the call returns, and the host until the instance is unloaded.
@@ -199,6 +221,19 @@ impl<'a> Library<'a> {
         };
         assert_eq!(code, ARIWS_OK);
         output
+    }
+
+    /// Waits for metrics as they are wanted.
+    pub fn wait_for_metrics(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let metrics = self.metrics();
+            if wanted(&metrics) {
+                return metrics;
+            }
+            assert!(Instant::now() < deadline, "{metrics}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub fn inbound_opened(&self, id: &str, remote: &str, apps: &str) -> i32 {

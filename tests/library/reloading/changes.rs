@@ -128,6 +128,7 @@ macro_rules! later {
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
             request_concurrency "request_concurrency = 7";
+            request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";
             queue_max_messages "queue_max_messages = 7";
             queue_overflow "queue_overflow = drop_newest";

@@ -1,0 +1,375 @@
+//! What an application asks for: read, refused or given to the host, answered.
+//!
+//! Requests belong to the websocket that they came over: those of one run in order, `request_concurrency` at a time (one,
+//! unless configured), whatever those of another wait for. A request that arrived is run even if its websocket ends before
+//! its turn: an application may say "hang up" and leave.
+
+mod answers;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::mem::take;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use super::account::Room;
+use super::message::Message;
+use super::state::{Session, now};
+use super::view::count;
+use crate::config::User;
+use crate::host::{Host, HostRequest, Turn};
+use crate::protocol::{self, Request, Response};
+use crate::text::brief;
+pub use answers::{Answer, Answers};
+pub(super) use queue::Place;
+use queue::{Job, Queue, Unanswered};
+
+/// Requests of one websocket that may be waiting, with the host, or answered and not sent; more are refused. They go on
+/// being read, so that an application that asks without pause hears so, and its pings and its end are noticed.
+const PLACES: usize = 4096;
+/// What the messages of those that wait may have together, in bytes. One request may be larger.
+const WAITING_BYTES: usize = 4 << 20;
+/// Refusals that may wait to be sent. Only an application that does not read has so many, and it is not read either.
+const REFUSALS: usize = 64;
+
+/// One websocket of a session, and what came over it.
+#[derive(Clone)]
+pub(super) struct Websocket {
+    session: Arc<Session>,
+    requests: Arc<Requests>,
+}
+
+/// The requests of one websocket.
+pub(super) struct Requests {
+    /// The number of the websocket among those of its session.
+    number: u64,
+    queue: Mutex<Queue>,
+    /// The places that are taken.
+    places: TaskTracker,
+    refusals: TaskTracker,
+    /// Refused requests of which the log was told.
+    refused: Mutex<u64>,
+    /// Tells who watches that the websocket has ended, or one of its last requests.
+    changed: Notify,
+    /// Where its tasks run.
+    runtime: Handle,
+}
+
+impl Requests {
+    /// Of a websocket that is open; on one of the library's tasks.
+    fn new(number: u64) -> Self {
+        let tracker = || {
+            let tracker = TaskTracker::new();
+            // So that one can wait until there is none; more may come all the same.
+            tracker.close();
+            tracker
+        };
+        Self {
+            number,
+            queue: Mutex::default(),
+            places: tracker(),
+            refusals: tracker(),
+            refused: Mutex::default(),
+            changed: Notify::new(),
+            runtime: Handle::current(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The websockets of a session that have requests, the open one last.
+#[derive(Default)]
+pub(super) struct AllRequests(Mutex<Vec<Arc<Requests>>>);
+
+impl AllRequests {
+    /// Requests that wait, and those that the host has.
+    pub(super) fn depth(&self) -> (usize, usize) {
+        self.all().iter().fold((0, 0), |(waiting, given), one| {
+            let queue = one.queue();
+            (waiting + queue.waiting().0, given + queue.under_way())
+        })
+    }
+
+    /// Waits until every request of the open websocket is answered and its answer handed over.
+    pub(super) async fn answered(&self) {
+        let last = self.all().last().cloned();
+        if let Some(last) = last {
+            last.places.wait().await;
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Arc<Requests>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Websocket {
+    /// A websocket of the session is open.
+    pub(super) fn open(session: &Arc<Session>, number: u64) -> Self {
+        let requests = Arc::new(Requests::new(number));
+        let mut all = session.requests().all();
+        all.retain(|one| !one.places.is_empty());
+        all.push(Arc::clone(&requests));
+        drop(all);
+        Self {
+            session: Arc::clone(session),
+            requests,
+        }
+    }
+
+    /// It has ended. Requests that arrived are run, as long as those of the websockets before do not wait as well: then the
+    /// oldest give way, so that an application that comes and goes does not fill the memory.
+    pub(super) fn close(&self) {
+        self.requests.queue().close();
+        self.requests.changed.notify_one();
+        let mut not_run = 0;
+        let all = self.session.requests().all();
+        let mut room = PLACES;
+        for one in all.iter().rev() {
+            let mut queue = one.queue();
+            let (waiting, _) = queue.waiting();
+            if waiting > room {
+                not_run += queue.give_up().len();
+            }
+            room = room.saturating_sub(waiting);
+        }
+        drop(all);
+        let refused = take(&mut *self.refused());
+        if not_run > 0 {
+            self.warn(format!(
+                "{not_run} requests of connections that have ended were not run: more than {PLACES} waited"
+            ));
+        }
+        if refused > 1 {
+            self.warn(format!(
+                "{refused} requests were refused while the connection was up"
+            ));
+        }
+    }
+
+    /// Takes a message from the application. Waits only if that does not read its answers.
+    pub(super) async fn receive(&self, text: &str) {
+        count(&self.session.counters().requests_received);
+        let work = protocol::parse(text);
+        if let Err(refused) = &work {
+            self.warn(format!(
+                "bad request (request_id '{}'): {} {}; answered",
+                brief(&refused.request_id),
+                refused.reason,
+                refused.body.as_deref().unwrap_or_default()
+            ));
+        }
+        let Some(room) = self.room(text.len()) else {
+            return self.refuse(work).await;
+        };
+        let job = Job {
+            work,
+            place: self.requests.places.token(),
+            arrived: now(),
+            length: text.len(),
+            _room: room,
+        };
+        let concurrency = self.session.request_concurrency();
+        let begin = self.requests.queue().push(job, concurrency);
+        if begin.watch {
+            tokio::spawn(self.clone().watch());
+        }
+        if begin.runner {
+            self.clone().begin();
+        }
+    }
+
+    /// Room to wait in, if there is any.
+    fn room(&self, length: usize) -> Option<Room> {
+        let (waiting, bytes) = self.requests.queue().waiting();
+        let fits = waiting == 0 || bytes + length <= WAITING_BYTES;
+        if !fits || self.requests.places.len() >= PLACES {
+            return None;
+        }
+        let mut room = Room::none(&self.session.context().queued);
+        room.resize(Message::cost(length)).then_some(room)
+    }
+
+    async fn refuse(&self, work: Result<Request, Response>) {
+        if self.requests.refusals.len() >= REFUSALS {
+            self.requests.refusals.wait().await;
+        }
+        count(&self.session.counters().requests_refused);
+        let refused = {
+            let mut refused = self.refused();
+            *refused += 1;
+            *refused
+        };
+        if refused == 1 {
+            let (waiting, bytes) = self.requests.queue().waiting();
+            self.warn(format!(
+                "requests are refused: {waiting} wait, with {bytes} bytes; answered 503"
+            ));
+        }
+        let response = match work {
+            Err(bad) => bad,
+            Ok(request) => {
+                let body = Some(r#"{"message":"Too many requests wait"}"#);
+                request.answer(503, None, body)
+            }
+        };
+        self.respond(&response, self.requests.refusals.token());
+    }
+
+    fn respond(&self, response: &Response, place: Place) {
+        self.session.respond(self.requests.number, response, place);
+    }
+
+    /// A runner takes its turn: one request after the other until there is none.
+    fn begin(self) {
+        let calls = self.session.context().calls.clone();
+        if let Some(turn) = calls.turn_at_once() {
+            calls.give(turn, |host, turn| self.run(host, turn));
+        } else {
+            tokio::spawn(async move {
+                if let Some(turn) = calls.turn().await {
+                    calls.give(turn, |host, turn| self.run(host, turn));
+                }
+            });
+        }
+    }
+
+    /// On a thread that may block: requests in order, until there is none, the host has not answered one yet, or others are
+    /// to have their turn.
+    fn run(self, host: &dyn Host, turn: Turn) {
+        let began = Instant::now();
+        while let Some(job) = self.next() {
+            if !self.work(host, job) {
+                return;
+            }
+            if began.elapsed() >= TURN {
+                drop(turn);
+                return self.begin();
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let concurrency = self.session.request_concurrency();
+        self.requests.queue().next(concurrency, now())
+    }
+
+    /// Has a request answered; whether this thread is to go on with the next one.
+    fn work(&self, host: &dyn Host, job: Job) -> bool {
+        let Job { work, place, .. } = job;
+        let config = self.session.context().config();
+        let admitted = work.and_then(|request| {
+            // The user is looked up for each request: a reload may have changed or removed it.
+            let name = &self.session.settings().local_ari_user;
+            let Some(user) = config.users.get(name) else {
+                let body = Some(r#"{"message":"Authentication required"}"#);
+                return Err(request.answer(401, Some("Unauthorized"), body));
+            };
+            match request.refusal(user.read_only) {
+                Some(refusal) => Err(refusal),
+                None => Ok((request, user)),
+            }
+        });
+        match admitted {
+            Err(response) => {
+                self.respond(&response, place);
+                true
+            }
+            Ok((request, user)) => self.ask(host, request, user, place),
+        }
+    }
+
+    /// Gives a request to the host; whether it was answered inside the callback.
+    fn ask(&self, host: &dyn Host, mut request: Request, user: &User, place: Place) -> bool {
+        let answers = &self.session.context().answers;
+        let id = answers.number();
+        let asked = host_request(&self.session, &mut request, user, id);
+        let unanswered = Unanswered { request, place };
+        self.requests.queue().give(id, unanswered, now());
+        answers.expect(id, self);
+        let call = AssertUnwindSafe(|| host.ari_request(&asked));
+        if catch_unwind(call).is_err() {
+            let message = "a request failed inside the library; answered 500";
+            self.session.context().log.error(self.session.id(), message);
+            // Fails if it was answered before.
+            let _ = answers.complete(id, &Answer::of(500));
+        }
+        self.requests.queue().returned(id)
+    }
+
+    /// The host's answer to a request, or what is answered because it is `overdue`; once for each.
+    fn answered(&self, id: u64, answer: &Answer, overdue: bool) {
+        let mut queue = self.requests.queue();
+        let Some((unanswered, more)) = queue.answered(id, overdue, now()) else {
+            return;
+        };
+        let is_over = queue.is_closed();
+        drop(queue);
+        let reason = answer.reason.as_deref();
+        let Unanswered { request, place } = unanswered;
+        let response = request.answer(answer.status, reason, answer.body.as_deref());
+        self.respond(&response, place);
+        if more {
+            // This may be a thread of the host's, and threads take the signal mask of the one that starts them.
+            let websocket = self.clone();
+            let begin = async move { websocket.begin() };
+            drop(self.requests.runtime.spawn(begin));
+        }
+        if is_over {
+            self.requests.changed.notify_one();
+        }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, u64> {
+        let refused = self.requests.refused.lock();
+        refused.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn warn(&self, message: String) {
+        self.session
+            .context()
+            .log
+            .warning(self.session.id(), message);
+    }
+}
+
+impl Answer {
+    fn of(status: u16) -> Self {
+        Self {
+            status,
+            reason: None,
+            body: None,
+        }
+    }
+}
+
+/// How long a runner keeps its turn while requests wait: long enough that quick ones are not each handed from thread to
+/// thread, short enough that those of other sessions do not notice.
+const TURN: Duration = Duration::from_millis(1);
+
+/// What the answer does not need is the host's.
+fn host_request(session: &Session, request: &mut Request, user: &User, id: u64) -> HostRequest {
+    HostRequest {
+        id,
+        application: session.first_application(),
+        session_id: session.id().to_owned(),
+        method: request.method.as_str(),
+        path: request.path.clone(),
+        parameters: take(&mut request.parameters),
+        content_type: request.content_type.take(),
+        body: request.body.take(),
+        user: user.name.clone(),
+        password: user.password.clone(),
+        read_only: user.read_only,
+    }
+}

@@ -1,0 +1,229 @@
+//! The requests of one websocket: which of them wait, which the host has, and how many it may have.
+
+use std::collections::VecDeque;
+use std::mem::take;
+use std::time::{Duration, Instant};
+
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::protocol::{Request, Response};
+use crate::session::account::Room;
+
+/// The right to be waited with, run, and answered; kept until the answer is sent.
+pub(in crate::session) type Place = TaskTrackerToken;
+
+/// A request that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// A request, or what it is answered without the host.
+    pub(super) work: Result<Request, Response>,
+    pub(super) place: Place,
+    pub(super) arrived: Instant,
+    /// Of the message that it came in.
+    pub(super) length: usize,
+    pub(super) _room: Room,
+}
+
+/// What the answer to a request needs.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) request: Request,
+    pub(super) place: Place,
+}
+
+/// A request that the host was given.
+#[derive(Debug)]
+struct Given {
+    id: u64,
+    time: Instant,
+    /// Until it is answered.
+    unanswered: Option<Unanswered>,
+    /// The callback has not returned.
+    inside: bool,
+    /// The host knows that nobody waits for its answer.
+    cancelled: bool,
+}
+
+/// Requests wait in order. The host has as many at a time as there are slots; who has one takes the next request when the
+/// one before is answered.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<Job>,
+    bytes: usize,
+    given: Vec<Given>,
+    slots: u32,
+    /// When the host was given one last, or answered one, or was given up with one.
+    progress: Option<Instant>,
+    watched: bool,
+    /// The websocket has ended.
+    closed: bool,
+}
+
+/// What has to begin because a request came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Begin {
+    pub(super) runner: bool,
+    pub(super) watch: bool,
+}
+
+/// What time has brought.
+#[derive(Debug, Default)]
+pub(super) struct Overdue {
+    /// The host has not answered them.
+    pub(super) unanswered: Vec<u64>,
+    /// The host took none for so long that they are not run any more.
+    pub(super) not_run: Vec<Job>,
+    /// The host is to be told that nobody waits for their answers.
+    pub(super) cancelled: Vec<u64>,
+    /// When to look again. There is none if nothing is left to look after, unless somebody has to be answered first.
+    pub(super) next: Option<Instant>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, job: Job, concurrency: u32) -> Begin {
+        self.bytes += job.length;
+        self.waiting.push_back(job);
+        let runner = self.slots < concurrency;
+        self.slots += u32::from(runner);
+        let watch = !self.watched;
+        self.watched = true;
+        Begin { runner, watch }
+    }
+
+    /// Requests that wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting.len(), self.bytes)
+    }
+
+    /// Requests that the host has and has not answered.
+    pub(super) fn under_way(&self) -> usize {
+        let unanswered = |given: &&Given| given.unanswered.is_some();
+        self.given.iter().filter(unanswered).count()
+    }
+
+    /// The next request for who has a slot; without one, or with too many slots, the slot is given up.
+    pub(super) fn next(&mut self, concurrency: u32, now: Instant) -> Option<Job> {
+        let job = if self.slots > concurrency {
+            None
+        } else {
+            self.waiting.pop_front()
+        };
+        match &job {
+            Some(job) => {
+                self.bytes -= job.length;
+                self.progress = Some(now);
+            }
+            None => self.slots -= 1,
+        }
+        job
+    }
+
+    /// The host is about to be given a request.
+    pub(super) fn give(&mut self, id: u64, unanswered: Unanswered, now: Instant) {
+        self.given.push(Given {
+            id,
+            time: now,
+            unanswered: Some(unanswered),
+            inside: true,
+            cancelled: false,
+        });
+    }
+
+    /// The callback has returned; whether its thread keeps the slot. If the request is not answered, the slot waits for the
+    /// answer; if it was overdue, somebody else has the slot.
+    pub(super) fn returned(&mut self, id: u64) -> bool {
+        let index = self.given.iter().position(|given| given.id == id);
+        let Some((index, given)) = index.and_then(|at| Some((at, self.given.get_mut(at)?))) else {
+            return false;
+        };
+        given.inside = false;
+        let is_answered = given.unanswered.is_none();
+        if is_answered {
+            self.given.swap_remove(index);
+        }
+        is_answered
+    }
+
+    /// The host has answered, or is `overdue`; gives what the answer needs, and whether somebody is to go on with the slot.
+    pub(super) fn answered(
+        &mut self,
+        id: u64,
+        overdue: bool,
+        now: Instant,
+    ) -> Option<(Unanswered, bool)> {
+        let index = self.given.iter().position(|given| given.id == id)?;
+        let given = self.given.get_mut(index)?;
+        let unanswered = given.unanswered.take()?;
+        self.progress = Some(now);
+        if given.inside && !overdue {
+            return Some((unanswered, false));
+        }
+        self.given.swap_remove(index);
+        let more = !self.waiting.is_empty();
+        self.slots -= u32::from(!more);
+        Some((unanswered, more))
+    }
+
+    /// The websocket has ended: what waits is run, but nobody waits for an answer.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Gives up the requests that wait.
+    pub(super) fn give_up(&mut self) -> VecDeque<Job> {
+        self.bytes = 0;
+        take(&mut self.waiting)
+    }
+
+    /// What is overdue now.
+    pub(super) fn look(&mut self, now: Instant, timeout: Duration) -> Overdue {
+        let mut overdue = Overdue::default();
+        for given in &mut self.given {
+            if given.unanswered.is_none() {
+                continue;
+            }
+            let is_late = given.time + timeout <= now;
+            if is_late {
+                overdue.unanswered.push(given.id);
+            } else {
+                overdue.look_again(given.time + timeout);
+            }
+            if (is_late || self.closed) && !given.cancelled {
+                given.cancelled = true;
+                overdue.cancelled.push(given.id);
+            }
+        }
+        let late = |job: &Job| job.arrived + timeout <= now;
+        // The slots of those that are overdue go to those that wait.
+        let is_stuck =
+            overdue.unanswered.is_empty() && self.progress.is_none_or(|time| time + timeout <= now);
+        if is_stuck {
+            let late = self.waiting.iter().take_while(|job| late(job)).count();
+            overdue.not_run = self.waiting.drain(..late).collect();
+            self.bytes -= overdue.not_run.iter().map(|job| job.length).sum::<usize>();
+        }
+        if let Some(first) = self.waiting.front() {
+            let since = self
+                .progress
+                .map_or(first.arrived, |time| time.max(first.arrived));
+            overdue.look_again(since + timeout);
+        }
+        self.watched = overdue.next.is_some() || !overdue.unanswered.is_empty();
+        overdue
+    }
+}
+
+impl Overdue {
+    fn look_again(&mut self, time: Instant) {
+        self.next = Some(self.next.map_or(time, |next| next.min(time)));
+    }
+
+    /// Whether somebody has to be answered.
+    pub(super) fn is_any(&self) -> bool {
+        !self.unanswered.is_empty() || !self.not_run.is_empty()
+    }
+}

@@ -1,0 +1,272 @@
+//! Requests that the host does not answer, and applications that ask for more than it can do.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+
+use ariws::ffi::*;
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::DEADLINE;
+use crate::support::configuration::Configuration;
+use crate::support::host::{Call, Host};
+use crate::support::library::Library;
+use crate::support::server::{Connection, Server, request};
+
+fn configuration(server: &Server, lines: &str) -> Configuration {
+    Configuration::with("persistent", server.address(), "app1").replacing(
+        "reconnect_attempts",
+        &format!("{lines}\nreconnect_attempts"),
+    )
+}
+
+fn accept(server: &Server) -> Connection {
+    let mut connection = server.accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection
+}
+
+fn wait_for_cancel(host: &Host, id: u64) {
+    host.wait_for(|call| *call == Call::RequestCancelled(id));
+}
+
+fn wait_for_detail(library: &Library<'_>, line: &str) {
+    let (name, value) = line.split_once(' ').expect("a name and a value");
+    let shown = |output: &str| {
+        let mut lines = output.lines().map(|line| line.split_whitespace().collect());
+        lines.any(|words: Vec<_>| words == [name, "=", value])
+    };
+    library.wait_for_output("ari show outbound-websocket connection1 detail", shown);
+}
+
+/// A host that stays inside the callback for the path `stuck` until it is told to go on.
+fn stuck_host() -> (Box<Host>, Sender<()>) {
+    let (go_on, told): (Sender<()>, Receiver<()>) = channel();
+    let told = Mutex::new(told);
+    let host = Host::reacting(move |_, call| {
+        if matches!(call, Call::Request(request) if request.path == "stuck") {
+            let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            // Fails if the test has ended.
+            let _ = told.recv_timeout(DEADLINE);
+        }
+    });
+    (host, go_on)
+}
+
+fn body(answer: &Value) -> String {
+    answer["message_body"].as_str().expect("a body").to_owned()
+}
+
+#[test]
+fn a_request_that_is_never_answered_does_not_hold_up_those_of_the_next_websocket() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, ""));
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "never"));
+    let never = host.wait_for_request("never");
+    connection.send(&request("2", "GET", "behind"));
+    wait_for_detail(&library, "requests_waiting 1");
+    connection.reset();
+    let mut connection = accept(&server);
+    connection.send(&request("3", "GET", "next"));
+    let next = host.wait_for_request("next");
+    assert_eq!(library.complete(next.id, 204, None), ARIWS_OK);
+    assert_eq!(connection.json()["request_id"], "3");
+    // Those of the websocket that has ended still have their order.
+    let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "behind");
+    assert!(!host.calls().iter().any(asked));
+    assert_eq!(library.complete(never.id, 204, None), ARIWS_OK);
+    let behind = host.wait_for_request("behind");
+    assert_eq!(library.complete(behind.id, 204, None), ARIWS_OK);
+    assert!(connection.is_quiet());
+}
+
+#[test]
+fn the_host_hears_that_the_websocket_of_a_request_has_ended() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, ""));
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "one"));
+    let one = host.wait_for_request("one");
+    connection.reset();
+    wait_for_cancel(&host, one.id);
+    let _connection = accept(&server);
+    wait_for_detail(&library, "requests_under_way 1");
+    assert_eq!(library.complete(one.id, 204, None), ARIWS_OK);
+    wait_for_detail(&library, "requests_under_way 0");
+    let cancelled = |call: &&Call| matches!(call, Call::RequestCancelled(_));
+    assert_eq!(host.calls().iter().filter(cancelled).count(), 1);
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, "request_timeout = 200"));
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "late"));
+    connection.send(&request("2", "GET", "next"));
+    let late = host.wait_for_request("late");
+    let answer = connection.json();
+    assert_eq!(
+        (&answer["request_id"], &answer["status_code"]),
+        (&"1".into(), &504.into())
+    );
+    assert_eq!(
+        body(&answer),
+        r#"{"message":"No answer for 200 ms (request_timeout)"}"#
+    );
+    wait_for_cancel(&host, late.id);
+    host.wait_for_log("was not answered by the PBX for 200 ms (request_timeout); answered 504");
+    assert_eq!(library.complete(late.id, 204, None), ARIWS_ERROR_NOT_FOUND);
+    let next = host.wait_for_request("next");
+    // This one may be late as well, on a machine with other work.
+    library.complete(next.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "2");
+    let counted = library.metrics();
+    assert!(
+        counted.contains("ariws_requests_timed_out_total "),
+        "{counted}"
+    );
+}
+
+#[test]
+fn a_request_whose_callback_does_not_return_is_answered_504_and_the_next_one_runs() {
+    let server = Server::start();
+    let (host, go_on) = stuck_host();
+    let library = Library::load(&host, &configuration(&server, "request_timeout = 300"));
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "stuck"));
+    connection.send(&request("2", "GET", "next"));
+    assert_eq!(connection.json()["status_code"], 504);
+    let next = host.wait_for_request("next");
+    go_on.send(()).expect("the host waits");
+    library.complete(next.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "2");
+    // The thread that was held has no slot any more: requests still run one after the other.
+    connection.send(&request("3", "GET", "third"));
+    connection.send(&request("4", "GET", "fourth"));
+    let third = host.wait_for_request("third");
+    library.complete(third.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "3");
+    host.wait_for_request("fourth");
+}
+
+#[test]
+fn a_request_that_finds_no_thread_in_time_is_answered_504_and_never_run() {
+    let server = Server::start();
+    let (host, go_on) = stuck_host();
+    let configuration = configuration(&server, "request_timeout = 200");
+    let library = Library::load_with(&host, &configuration, |options| options.request_threads = 1);
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "stuck"));
+    connection.send(&request("2", "GET", "behind"));
+    assert_eq!(connection.json()["request_id"], "1");
+    let answer = connection.json();
+    assert_eq!(
+        (&answer["request_id"], &answer["status_code"]),
+        (&"2".into(), &504.into())
+    );
+    assert_eq!(
+        body(&answer),
+        r#"{"message":"Not run: no turn for 200 ms (request_timeout)"}"#
+    );
+    go_on.send(()).expect("the host waits");
+    connection.send(&request("3", "GET", "third"));
+    let third = host.wait_for_request("third");
+    library.complete(third.id, 204, None);
+    let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "behind");
+    assert!(!host.calls().iter().any(asked));
+}
+
+#[test]
+fn a_connection_is_read_however_many_requests_are_unanswered() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, ""));
+    let mut connection = accept(&server);
+    for number in 1..=5000 {
+        connection.send(&request(&number.to_string(), "GET", "never"));
+    }
+    connection
+        .websocket
+        .send(Message::Ping("hello".into()))
+        .expect("room");
+    let (mut refused, mut answered) = (0, false);
+    while refused < 5000 - 4096 || !answered {
+        match connection.websocket.read().expect("a message") {
+            Message::Pong(payload) => {
+                assert_eq!(&payload[..], b"hello");
+                answered = true;
+            }
+            Message::Text(text) => {
+                let answer: Value = serde_json::from_str(&text).expect("an answer");
+                assert_eq!(answer["status_code"], 503);
+                assert_eq!(body(&answer), r#"{"message":"Too many requests wait"}"#);
+                refused += 1;
+            }
+            // The library's own, which ask whether its messages have arrived.
+            Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    wait_for_detail(&library, "requests_waiting 4095");
+    wait_for_detail(&library, "requests_under_way 1");
+    host.wait_for_log("requests are refused: 4095 wait");
+    connection.reset();
+    // Noticed at once.
+    accept(&server);
+    host.wait_for_log("904 requests were refused while the connection was up");
+}
+
+#[test]
+fn an_application_that_reads_no_answer_is_not_read_any_more() {
+    let (server, host) = (Server::start(), Host::new());
+    let lines = "request_timeout = 86400000\nwrite_timeout = 1000";
+    let library = Library::load(&host, &configuration(&server, lines));
+    let mut connection = accept(&server);
+    let message = request("1", "GET", &"x".repeat(100_000));
+    // The library reads it all until its answers fill the buffers of both kernels; then it gives the peer up.
+    let text = Message::text(message.to_string());
+    while connection.websocket.send(text.clone()).is_ok() {}
+    host.wait_for_loss();
+    assert!(library.metrics().contains("ariws_requests_refused_total "));
+}
+
+#[test]
+fn as_many_requests_run_at_a_time_as_are_configured() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, "request_concurrency = 1024"));
+    let mut connection = accept(&server);
+    for number in 1..=1025 {
+        connection.send(&request(&number.to_string(), "GET", &format!("r{number}")));
+    }
+    wait_for_detail(&library, "requests_under_way 1024");
+    wait_for_detail(&library, "requests_waiting 1");
+    let first = host.wait_for_request("r1");
+    library.complete(first.id, 204, None);
+    host.wait_for_request("r1025");
+}
+
+#[test]
+fn requests_of_applications_that_come_and_go_do_not_pile_up() {
+    let (server, host) = (Server::start(), Host::new());
+    let library = Library::load(&host, &configuration(&server, ""));
+    for _ in 0..3 {
+        let mut connection = accept(&server);
+        let before = library.metrics();
+        for _ in 0..2000 {
+            connection.send(&request("1", "GET", "never"));
+        }
+        let received = |text: &str| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("ariws_requests_received_total "));
+            line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        };
+        let wanted = received(&before).map(|count| count + 2000);
+        library.wait_for_metrics(|text| received(text) == wanted);
+        connection.reset();
+    }
+    host.wait_for_log(
+        "1999 requests of connections that have ended were not run: more than 4096 waited",
+    );
+}
