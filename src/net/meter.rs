@@ -1,7 +1,9 @@
 //! Counts what the kernel has taken.
 //!
 //! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
-//! left the process. The meter sits below that buffer and follows the frames as they pass (RFC 6455 section 5.2).
+//! left the process. The meter sits below that buffer and follows the frames as they pass (RFC 6455 section 5.2). TLS has a
+//! buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has that: a peer
+//! can read nothing of a record before it has all of it.
 
 use std::io;
 use std::pin::Pin;
@@ -22,6 +24,16 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin {
     fn holds_back(&self) -> bool {
         false
     }
+
+    /// What it may be given before it is asked again whether it holds bytes back.
+    fn portion(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Bytes that the kernel has taken; `given` is how many the stream was given.
+    fn progress(&self, given: u64) -> u64 {
+        given
+    }
 }
 
 impl Link for tokio::io::DuplexStream {}
@@ -35,7 +47,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Bytes, headers and control frames included.
+    /// Bytes, as they are on their way: with headers, control frames, and all that TLS adds.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
     }
@@ -55,8 +67,9 @@ impl Meter {
 pub struct Metered<S> {
     stream: S,
     frames: Option<Frames>,
-    /// Texts that the stream has taken.
-    taken: u64,
+    /// Texts and bytes that the stream was given.
+    texts: u64,
+    bytes: u64,
     meter: Arc<Meter>,
 }
 
@@ -72,7 +85,8 @@ impl<S: Link> Metered<S> {
         let metered = Self {
             stream,
             frames: None,
-            taken: 0,
+            texts: 0,
+            bytes: 0,
             meter: Arc::clone(&meter),
         };
         (metered, meter)
@@ -91,8 +105,22 @@ impl<S: Link> Metered<S> {
 
     fn publish(&self) {
         if !self.stream.holds_back() {
-            self.meter.texts.store(self.taken, Ordering::Release);
+            self.meter.texts.store(self.texts, Ordering::Release);
         }
+        let bytes = self.stream.progress(self.bytes);
+        self.meter.bytes.store(bytes, Ordering::Release);
+    }
+
+    /// Gives the stream what it may have; nothing before the kernel has all that it was given so far.
+    fn give(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.stream.holds_back() {
+            let flushed = Pin::new(&mut self.stream).poll_flush(context);
+            self.publish();
+            ready!(flushed)?;
+        }
+        let portion = bytes.len().min(self.stream.portion());
+        let bytes = bytes.get(..portion).unwrap_or_default();
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 }
 
@@ -119,13 +147,13 @@ impl<S: Link> AsyncWrite for Metered<S> {
                 "the peer has closed the connection",
             )));
         }
-        let outcome = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let outcome = this.give(context, bytes);
         this.note(&outcome);
         let taken = ready!(outcome)?;
         if let Some(frames) = &mut this.frames {
-            this.taken += frames.pass(bytes.get(..taken).unwrap_or_default());
+            this.texts += frames.pass(bytes.get(..taken).unwrap_or_default());
+            this.bytes += taken as u64;
             this.publish();
-            this.meter.bytes.fetch_add(taken as u64, Ordering::Release);
         }
         Poll::Ready(Ok(taken))
     }
@@ -265,5 +293,99 @@ mod tests {
     fn a_frame_without_its_last_byte_does_not_count() {
         let stream = frame(1, 10);
         assert_eq!(Frames::default().pass(&stream[..stream.len() - 1]), 0);
+    }
+
+    /// A stream like TLS, over a kernel that takes as many bytes as it is told to.
+    #[derive(Default)]
+    struct Records {
+        held: usize,
+        kernel: usize,
+        out: u64,
+    }
+
+    impl Records {
+        fn pass(&mut self) -> Poll<io::Result<()>> {
+            let passed = self.held.min(self.kernel);
+            self.held -= passed;
+            self.kernel -= passed;
+            self.out += passed as u64;
+            match self.held {
+                0 => Poll::Ready(Ok(())),
+                _ => Poll::Pending,
+            }
+        }
+    }
+
+    impl Link for Records {
+        fn holds_back(&self) -> bool {
+            self.held > 0
+        }
+
+        fn portion(&self) -> usize {
+            10
+        }
+
+        fn progress(&self, _: u64) -> u64 {
+            self.out
+        }
+    }
+
+    impl AsyncRead for Records {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Records {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.held += bytes.len();
+            let _ = self.pass();
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.pass()
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// Writes once; gives how much was taken.
+    fn write(stream: &mut Metered<Records>, bytes: &[u8]) -> Option<usize> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match Pin::new(stream).poll_write(&mut context, bytes) {
+            Poll::Ready(outcome) => Some(outcome.expect("a stream without errors")),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn of_tls_a_record_counts_as_soon_as_the_kernel_has_all_of_it() {
+        let (mut stream, meter) = Metered::new(Records::default());
+        stream.begin_frames();
+        let frames = frame(1, 4).repeat(3);
+        let mut rest = &frames[..];
+        let mut step = |stream: &mut Metered<Records>, kernel| {
+            stream.stream.kernel = kernel;
+            let taken = write(stream, rest);
+            rest = &rest[taken.unwrap_or_default()..];
+            (taken, meter.texts(), meter.bytes())
+        };
+        assert_eq!(step(&mut stream, 9), (Some(10), 0, 9));
+        // Nothing more is given to it before that is out.
+        assert_eq!(step(&mut stream, 0), (None, 0, 9));
+        assert_eq!(step(&mut stream, 1), (Some(10), 1, 10));
+        assert_eq!(step(&mut stream, 9), (None, 1, 19));
+        assert_eq!(step(&mut stream, 11), (Some(10), 3, 30));
     }
 }

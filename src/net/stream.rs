@@ -1,6 +1,6 @@
 //! The streams that a websocket runs over.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,14 +17,79 @@ pub enum Stream {
     /// `ws://`
     Plain(TcpStream),
     /// `wss://`
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Counted>>),
 }
+
+/// TCP below TLS, with a count of the bytes that were written.
+#[derive(Debug)]
+pub struct Counted {
+    tcp: TcpStream,
+    written: u64,
+}
+
+impl Counted {
+    pub(super) fn new(tcp: TcpStream) -> Self {
+        Self { tcp, written: 0 }
+    }
+
+    fn count(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(written)) = outcome {
+            self.written += written as u64;
+        }
+        outcome
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        self.count(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.tcp).poll_write_vectored(context, pieces);
+        self.count(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(context)
+    }
+}
+
+/// The most that one record of TLS has (RFC 8446 section 5.1).
+const RECORD: usize = 1 << 14;
 
 impl Stream {
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Tls(tls) => &tls.get_ref().0.tcp,
         }
     }
 }
@@ -71,6 +136,20 @@ impl Link for Stream {
         match self {
             Self::Plain(_) => false,
             Self::Tls(tls) => tls.get_ref().1.wants_write(),
+        }
+    }
+
+    fn portion(&self) -> usize {
+        match self {
+            Self::Plain(_) => usize::MAX,
+            Self::Tls(_) => RECORD,
+        }
+    }
+
+    fn progress(&self, given: u64) -> u64 {
+        match self {
+            Self::Plain(_) => given,
+            Self::Tls(tls) => tls.get_ref().0.written,
         }
     }
 

@@ -12,6 +12,7 @@ mod frames;
 mod handshake;
 mod inbound;
 mod loading;
+mod losses;
 mod outages;
 mod peer_texts;
 mod per_call;

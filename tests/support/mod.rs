@@ -8,6 +8,8 @@ pub mod host;
 pub mod library;
 pub mod mute;
 pub mod server;
+#[allow(dead_code)] // For tests of either kind of stream.
+pub mod tls;
 
 use std::time::Duration;
 

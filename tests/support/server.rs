@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use socket2::SockRef;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, accept_hdr};
 
@@ -42,6 +42,13 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The most that one segment of TCP has on connections to come: with small ones the kernels take little at a time.
+    pub fn set_segment_size(&self, bytes: u32) {
+        SockRef::from(&self.listener)
+            .set_tcp_mss(bytes)
+            .expect("a segment size");
     }
 
     /// The next TCP connection, without an answer to its upgrade request.
@@ -207,17 +214,23 @@ impl Connection {
 pub(super) fn upgrade(stream: TcpStream) -> Connection {
     let mut path = String::new();
     #[allow(clippy::result_large_err)] // The type is tungstenite's.
-    let answer = |request: &Request, mut response: Response| {
+    let answer = |request: &Request, response: Response| {
         path = request.uri().to_string();
-        if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
-            response
-                .headers_mut()
-                .insert("Sec-WebSocket-Protocol", protocol.clone());
-        }
-        Ok(response)
+        agree(request, response)
     };
     let websocket = accept_hdr(stream, answer).expect("an upgrade");
     Connection { websocket, path }
+}
+
+/// Answers an upgrade request with the subprotocol that it asks for.
+#[allow(clippy::result_large_err)] // The type is tungstenite's.
+pub(super) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
+        response
+            .headers_mut()
+            .insert("Sec-WebSocket-Protocol", protocol.clone());
+    }
+    Ok(response)
 }
 
 /// A RESTRequest.

@@ -22,6 +22,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::stream::Counted;
 use crate::blocking;
 use crate::config::{Client, TlsVersion};
 use files::{Stamps, Unusable};
@@ -109,19 +110,19 @@ impl Preparing {
         self,
         tcp: TcpStream,
         client: &Client,
-    ) -> Result<TlsStream<TcpStream>, String> {
+    ) -> Result<TlsStream<Counted>, String> {
         let host = &client.uri.host;
         let name = ServerName::try_from(host.clone())
             .map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
         let config = self.0.await.map_err(|error| error.to_string())??;
-        explain::with_explanation(TlsConnector::from(config).connect(name, tcp))
+        explain::with_explanation(TlsConnector::from(config).connect(name, Counted::new(tcp)))
             .await
             .map_err(|(error, explanation)| explanation.unwrap_or_else(|| explain::told(&error)))
     }
 }
 
 /// What was agreed, for operators.
-pub(super) fn describe(stream: &TlsStream<TcpStream>, client: &Client) -> String {
+pub(super) fn describe(stream: &TlsStream<Counted>, client: &Client) -> String {
     let (_, session) = stream.get_ref();
     let version = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",

@@ -1,0 +1,72 @@
+//! Connections that break while messages are on their way.
+
+use std::time::Duration;
+
+use ariws::ffi::ARIWS_OK;
+use serde_json::Value;
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
+
+use crate::support::configuration::Configuration;
+use crate::support::host::Host;
+use crate::support::library::Library;
+use crate::support::server::Server;
+use crate::support::tls::{Stream, UNVERIFIED, accept};
+
+/// The number of the next event; those of the library itself have none.
+fn number(websocket: &mut WebSocket<Box<dyn Stream>>) -> u64 {
+    loop {
+        if let Message::Text(text) = websocket.read().expect("a message in time") {
+            let event: Value = serde_json::from_str(&text).expect("JSON");
+            if let Some(number) = event["number"].as_u64() {
+                return number;
+            }
+        }
+    }
+}
+
+/// More events wait than the kernels take; the peer reads some and resets, five times.
+fn nothing_comes_twice(tls: bool) {
+    let (server, host) = (Server::start(), Host::new());
+    server.set_segment_size(200);
+    let mut configuration = Configuration::with("persistent", server.address(), "app1");
+    if tls {
+        configuration = configuration.replacing("ws://", "wss://");
+        configuration.set("connection1", UNVERIFIED);
+    }
+    let library = Library::load(&host, &configuration);
+    let filling = "x".repeat(1000);
+    for number in 1..=20_000 {
+        let event = format!(r#"{{"type":"Event","number":{number},"filling":"{filling}"}}"#);
+        assert_eq!(library.event("app1", &event), ARIWS_OK);
+    }
+    let (mut last, mut lost) = (0, 0);
+    for _ in 0..5 {
+        let mut websocket = accept(server.accept_tcp(), tls).expect("an upgrade");
+        for _ in 0..20 {
+            let number = number(&mut websocket);
+            assert!(number > last, "{number} after {last}");
+            lost += number - last - 1;
+            last = number;
+        }
+        let tcp = SockRef::from(websocket.get_ref().tcp());
+        tcp.set_linger(Some(Duration::ZERO)).expect("a linger time");
+        drop(websocket);
+    }
+    let unconfirmed = |metrics: &str| {
+        let name = "ariws_messages_unconfirmed_total ";
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|number| number.parse::<u64>().ok())
+    };
+    library.wait_for_metrics(|metrics| unconfirmed(metrics).is_some_and(|count| count >= lost));
+}
+
+#[test]
+fn what_a_peer_has_read_is_not_sent_again() {
+    nothing_comes_twice(false);
+}
+
+#[test]
+fn what_a_peer_has_read_is_not_sent_again_over_tls() {
+    nothing_comes_twice(true);
+}
