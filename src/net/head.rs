@@ -24,9 +24,10 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads until the empty line.
+    /// Reads until the empty line. Interim answers are passed over (RFC 9110 section 15.2): only 101 is what one waits for.
     pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, String> {
         let mut bytes = Vec::with_capacity(512);
+        let mut passed_over = 0;
         loop {
             let known = bytes.len();
             match stream.read_buf(&mut bytes).await {
@@ -39,12 +40,16 @@ impl Head {
             }
             // Once a line, and not for every byte of a server that sends them one by one.
             let new = bytes.get(known..).unwrap_or_default();
-            if (known < VERSION_LENGTH || new.contains(&b'\n'))
-                && let Some(head) = Self::parse(&bytes)?
-            {
-                return Ok(head);
+            let mut is_news = known < VERSION_LENGTH || new.contains(&b'\n');
+            while is_news && let Some(head) = Self::parse(&bytes)? {
+                if !matches!(head.status, 100 | 102..200) {
+                    return Ok(head);
+                }
+                passed_over += bytes.len() - head.rest.len();
+                bytes = head.rest;
+                is_news = !bytes.is_empty();
             }
-            if bytes.len() > MAX_LENGTH {
+            if passed_over + bytes.len() > MAX_LENGTH {
                 return Err(too_long());
             }
         }
@@ -156,6 +161,22 @@ mod tests {
             .expect("room");
         let head = Head::read(&mut near).await.expect("a head");
         assert_eq!(head.rest, b"\x81\x00");
+    }
+
+    #[tokio::test]
+    async fn interim_answers_are_passed_over() {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+        let answer = format!("{interim}HTTP/1.1 101 Up\r\nA: b\r\n\r\n\u{1}");
+        for head in [
+            read(answer.as_bytes()).await,
+            Head::read(&mut answer.as_bytes()).await,
+        ] {
+            let head = head.expect("a head");
+            assert_eq!((head.status, head.values("A").next()), (101, Some("b")));
+        }
+        let endless = interim.repeat(2000);
+        let error = Head::read(&mut endless.as_bytes()).await.err();
+        assert!(error.is_some_and(|error| error.contains("over 65536 bytes")));
     }
 
     #[tokio::test]

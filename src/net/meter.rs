@@ -1,7 +1,7 @@
 //! Counts what the kernel has taken.
 //!
 //! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
-//! left the process. The meter sits below that buffer and follows the frames as they pass (RFC 6455 section 5.2). TLS has a
+//! left the process. The meter sits below that buffer and follows the frames as they pass. TLS has a
 //! buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has that: a peer
 //! can read nothing of a record before it has all of it.
 
@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
 
 /// A stream that can tell whether its peer is still there.
 pub trait Link: AsyncRead + AsyncWrite + Unpin {
@@ -63,10 +65,19 @@ impl Meter {
     }
 }
 
+/// What RFC 6455 section 5.2 forbids and the websocket library lets pass.
+#[derive(Debug, thiserror::Error)]
+#[error("the length of a frame has more bytes than it needs")]
+pub struct NotMinimal;
+
 /// A stream with a [`Meter`]. It counts from the first byte of the websocket on: the upgrade request passes before.
 pub struct Metered<S> {
     stream: S,
     frames: Option<Frames>,
+    /// Those that come.
+    incoming: Option<Frames>,
+    /// They end before a frame whose length is not minimal.
+    is_cut: bool,
     /// Texts and bytes that the stream was given.
     texts: u64,
     bytes: u64,
@@ -85,6 +96,8 @@ impl<S: Link> Metered<S> {
         let metered = Self {
             stream,
             frames: None,
+            incoming: None,
+            is_cut: false,
             texts: 0,
             bytes: 0,
             meter: Arc::clone(&meter),
@@ -92,9 +105,21 @@ impl<S: Link> Metered<S> {
         (metered, meter)
     }
 
-    /// From here on, what is written are frames.
-    pub fn begin_frames(&mut self) {
+    /// From here on, what is written and read are frames. `first` was read already; gives what the websocket may have of it.
+    pub fn begin_frames(&mut self, mut first: Vec<u8>) -> Vec<u8> {
         self.frames = Some(Frames::default());
+        self.incoming = Some(Frames::default());
+        let length = self.check(&first);
+        first.truncate(length);
+        first
+    }
+
+    /// How much of what has come the websocket may have.
+    fn check(&mut self, bytes: &[u8]) -> usize {
+        let passed = self.incoming.as_mut().map(|frames| frames.pass(bytes));
+        let not_minimal = passed.and_then(|passed| passed.not_minimal);
+        self.is_cut |= not_minimal.is_some();
+        not_minimal.unwrap_or(bytes.len())
     }
 
     fn note<R>(&self, outcome: &Poll<R>) {
@@ -130,7 +155,20 @@ impl<S: Link> AsyncRead for Metered<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.is_cut {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, NotMinimal)));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        let is_end = new.is_empty();
+        let length = self.check(new);
+        buffer.set_filled(before + length);
+        if length == 0 && !is_end {
+            // Without a byte it would be the end of the stream.
+            return self.poll_read(context, buffer);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -151,7 +189,8 @@ impl<S: Link> AsyncWrite for Metered<S> {
         this.note(&outcome);
         let taken = ready!(outcome)?;
         if let Some(frames) = &mut this.frames {
-            this.texts += frames.pass(bytes.get(..taken).unwrap_or_default());
+            let bytes = bytes.get(..taken).unwrap_or_default();
+            this.texts += frames.pass(bytes).texts;
             this.bytes += taken as u64;
             this.publish();
         }
@@ -171,129 +210,10 @@ impl<S: Link> AsyncWrite for Metered<S> {
     }
 }
 
-/// Where in the sequence of masked frames a stream is.
-#[derive(Debug, Default)]
-struct Frames {
-    header: [u8; HEADER],
-    header_length: usize,
-    payload_left: u64,
-}
-
-/// Two bytes, eight of extended length, four of mask.
-const HEADER: usize = 14;
-const OPCODE: u8 = 0x0f;
-const TEXT: u8 = 0x01;
-const LENGTH: u8 = 0x7f;
-const MASK: usize = 4;
-
-impl Frames {
-    /// Follows bytes that were taken; returns how many text frames they completed.
-    fn pass(&mut self, mut bytes: &[u8]) -> u64 {
-        let mut texts = 0;
-        while let Some((&first, others)) = bytes.split_first() {
-            if self.payload_left > 0 {
-                let skipped = bytes
-                    .len()
-                    .min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
-                self.payload_left -= skipped as u64;
-                bytes = bytes.get(skipped..).unwrap_or_default();
-                if self.payload_left == 0 {
-                    texts += self.complete();
-                }
-                continue;
-            }
-            if let Some(place) = self.header.get_mut(self.header_length) {
-                *place = first;
-            }
-            self.header_length += 1;
-            bytes = others;
-            if self.header_length == self.header_needed() {
-                self.payload_left = self.payload();
-                if self.payload_left == 0 {
-                    texts += self.complete();
-                }
-            }
-        }
-        texts
-    }
-
-    fn complete(&mut self) -> u64 {
-        self.header_length = 0;
-        u64::from(self.header[0] & OPCODE == TEXT)
-    }
-
-    fn header_needed(&self) -> usize {
-        if self.header_length < 2 {
-            return 2;
-        }
-        2 + MASK
-            + match self.header[1] & LENGTH {
-                126 => 2,
-                127 => 8,
-                _ => 0,
-            }
-    }
-
-    fn payload(&self) -> u64 {
-        let extended = |length: usize| {
-            self.header[2..2 + length]
-                .iter()
-                .fold(0, |value, &byte| value << 8 | u64::from(byte))
-        };
-        match self.header[1] & LENGTH {
-            126 => extended(2),
-            127 => extended(8),
-            length => length.into(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::frames::tests::frame;
     use super::*;
-
-    fn frame(opcode: u8, length: usize) -> Vec<u8> {
-        let mut frame = vec![0x80 | opcode];
-        match length {
-            0..=125 => frame.push(0x80 | length as u8),
-            126..=0xffff => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&(length as u16).to_be_bytes());
-            }
-            _ => {
-                frame.push(0x80 | 127);
-                frame.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        }
-        frame.extend_from_slice(&[1, 2, 3, 4]);
-        frame.resize(frame.len() + length, 0x81);
-        frame
-    }
-
-    #[test]
-    fn text_frames_of_every_length_are_counted_whatever_the_pieces() {
-        let stream: Vec<u8> = [0, 1, 125, 126, 127, 65_535, 65_536]
-            .into_iter()
-            .flat_map(|length| frame(1, length))
-            .collect();
-        for piece in [1, 2, 3, 7, 1000, stream.len()] {
-            let mut frames = Frames::default();
-            let texts: u64 = stream.chunks(piece).map(|bytes| frames.pass(bytes)).sum();
-            assert_eq!(texts, 7, "in pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn control_frames_are_not_counted() {
-        let stream: Vec<u8> = [frame(9, 0), frame(1, 3), frame(10, 4), frame(8, 2)].concat();
-        assert_eq!(Frames::default().pass(&stream), 1);
-    }
-
-    #[test]
-    fn a_frame_without_its_last_byte_does_not_count() {
-        let stream = frame(1, 10);
-        assert_eq!(Frames::default().pass(&stream[..stream.len() - 1]), 0);
-    }
 
     /// A stream like TLS, over a kernel that takes as many bytes as it is told to.
     #[derive(Default)]
@@ -372,7 +292,7 @@ mod tests {
     #[test]
     fn of_tls_a_record_counts_as_soon_as_the_kernel_has_all_of_it() {
         let (mut stream, meter) = Metered::new(Records::default());
-        stream.begin_frames();
+        drop(stream.begin_frames(Vec::new()));
         let frames = frame(1, 4).repeat(3);
         let mut rest = &frames[..];
         let mut step = |stream: &mut Metered<Records>, kernel| {

@@ -1,5 +1,6 @@
 //! One attempt to connect, stage by stage, all of them under the one deadline that `connection_timeout` sets.
 
+mod frames;
 mod head;
 mod meter;
 mod proxy;
@@ -27,7 +28,7 @@ use crate::config::Client;
 use tls::Preparing;
 use trail::Trail;
 
-pub use meter::{Link, Meter, Metered};
+pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
 pub use rotation::Rotation;
 pub use stream::Stream;

@@ -57,9 +57,9 @@ pub(super) async fn upgrade<S: Link>(
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(limit)
         .max_frame_size(limit);
-    stream.begin_frames();
+    let first = stream.begin_frames(head.rest);
     let websocket =
-        WebSocketStream::from_partially_read(stream, head.rest, Role::Client, Some(config)).await;
+        WebSocketStream::from_partially_read(stream, first, Role::Client, Some(config)).await;
     Ok((websocket, protocol))
 }
 

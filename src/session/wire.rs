@@ -25,7 +25,7 @@ use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
 use crate::config::Keepalive;
-use crate::net::{Link, Meter, Metered};
+use crate::net::{Link, Meter, Metered, NotMinimal};
 use crate::text::brief;
 
 /// How long a Close may stay unanswered, and how long one may take to be sent.
@@ -415,6 +415,13 @@ fn failed(error: &Error) -> (String, Option<CloseCode>) {
         Error::Capacity(cause) => (format!("{cause} (max_message_size)"), Some(CloseCode::Size)),
         Error::Utf8(_) => ("a message is not UTF-8".into(), Some(CloseCode::Invalid)),
         Error::Protocol(cause) => (cause.to_string(), Some(CloseCode::Protocol)),
+        Error::Io(cause)
+            if cause
+                .get_ref()
+                .is_some_and(|cause| cause.is::<NotMinimal>()) =>
+        {
+            (cause.to_string(), Some(CloseCode::Protocol))
+        }
         // The kernel gave up: what was sent was not acknowledged, or the last keepalive not answered.
         Error::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => (
             "nothing came from the peer for too long (write_timeout, enable_tcp_keepalives)".into(),

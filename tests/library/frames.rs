@@ -50,6 +50,26 @@ fn a_reserved_opcode_is_a_protocol_error() {
 }
 
 #[test]
+fn a_length_with_more_bytes_than_it_needs_is_a_protocol_error() {
+    is_closed_with(1002, &[FINAL | TEXT, 126, 0, 1, b'x']);
+    is_closed_with(1002, &[FINAL | TEXT, 127, 0, 0, 0, 0, 0, 0, 0, 1, b'x']);
+}
+
+#[test]
+fn what_came_before_a_length_with_more_bytes_than_it_needs_counts() {
+    with_connection(|host, _, _, mut connection| {
+        let good = frame(
+            FINAL | TEXT,
+            request("1", "GET", "good").to_string().as_bytes(),
+        );
+        connection.send_raw(&[&good[..], &[FINAL | TEXT, 126, 0, 1, b'x']].concat());
+        host.wait_for_request("good");
+        assert_eq!(connection.wait_for_close(), 1002);
+        host.wait_for_log("the length of a frame has more bytes than it needs");
+    });
+}
+
+#[test]
 fn a_text_that_is_not_utf8_is_invalid() {
     is_closed_with(1007, &frame(FINAL | TEXT, b"\xff\xfe"));
 }

@@ -68,6 +68,14 @@ fn a_list_in_connection_is_fine() {
 }
 
 #[test]
+fn an_interim_answer_before_the_101_is_passed_over() {
+    let verdict = verdict(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n",
+    );
+    assert!(verdict.starts_with("connected to"), "{verdict}");
+}
+
+#[test]
 fn a_subprotocol_that_was_not_offered_is_refused() {
     let verdict = verdict(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: media\r\n\r\n",
