@@ -29,7 +29,7 @@
 /* Initializers: everything absent but the size. */
 #define ARIWS_HOST_INIT \
     {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
-#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0}
+#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0}
 #define ARIWS_INBOUND_INIT {sizeof(ariws_inbound), NULL, NULL, NULL}
 #define ARIWS_CLI_COMMAND_INIT {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
 
@@ -200,9 +200,11 @@ typedef struct ariws_inbound {
 // message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
 // callback returns.
 //
-// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while
-// it does, messages queue up, and when the queue is full they are dropped and the next message says
-// how many.
+// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one each
+// five seconds, which says how many there were besides.
+//
+// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does, messages
+// queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place says how many.
 typedef void (*ariws_log_callback)(void *userdata,
                                    int32_t level,
                                    const char *subject,
@@ -400,6 +402,9 @@ typedef struct ariws_options {
     // the new one is dropped; the latter also if it has none that could. Events are counted by the metrics; an answer that
     // finds no room is replaced by a short one with the status 507.
     size_t queue_max_total_bytes;
+    // The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
+    // so that they cost nothing.
+    int32_t log_level;
 } ariws_options;
 
 // One line of what a load or reload did. Filled by the library; everything it points to lives until the
@@ -654,7 +659,8 @@ int32_t ariws_reload(const struct ariws_instance *instance,
 // answered are given up.
 //
 // Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
-// more; beyond that for as long as a callback of the host that has begun takes to return.
+// more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log are delivered
+// until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were dropped then.
 //
 // # Safety
 // `instance` is a handle from `ariws_load`, live or not.

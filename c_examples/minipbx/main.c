@@ -91,7 +91,7 @@ static bool parse_options(int count, char **arguments, struct options *options)
     return options->settings.library != NULL && options->settings.config != NULL;
 }
 
-static bool load(struct pbx *pbx)
+static bool load(struct pbx *pbx, int log_level)
 {
     char message[512] = "";
     struct report_counts counts = {0, 0, false};
@@ -100,6 +100,8 @@ static bool load(struct pbx *pbx)
     options.config_directory = pbx->settings.config;
     options.asterisk_id = MINIPBX_ENTITY_ID;
     options.product = "minipbx/" ARIWS_VERSION;
+    /* What nobody would read is not even made. */
+    options.log_level = log_level;
     /* Callbacks run before this returns, in other threads, and take our lock: so it is not held here, and the handle
        is written straight to where they look for it. */
     int32_t result =
@@ -178,7 +180,7 @@ int main(int argument_count, char **arguments)
     if (options.settings.extensions != NULL && !dialplan_load(&pbx.dialplan, options.settings.extensions)) {
         goto cleanup;
     }
-    if (!outbox_start(&pbx) || !load(&pbx)) {
+    if (!outbox_start(&pbx) || !load(&pbx, options.log_level)) {
         goto cleanup;
     }
     if (run_console(&pbx, &options)) {

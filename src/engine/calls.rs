@@ -150,7 +150,7 @@ impl Engine {
         if let Err(error) = &outcome {
             self.log().notice(
                 &entry.channel_id,
-                format!(
+                format_args!(
                     "{} does not enter Stasis({}): {error}",
                     entry.channel_name, entry.app
                 ),
@@ -297,10 +297,12 @@ impl Engine {
             if over.is_err() && has_left.now_or_never().is_none() {
                 let (channel, app) = (&entry.channel_name, &entry.app);
                 let waited = LAST_WORDS.as_millis();
-                let message = format!(
-                    "{channel} enters Stasis({app}) again after {waited} ms: so long its StasisEnd was waited for, which the PBX has not given"
+                self.log().warning(
+                    &entry.channel_id,
+                    format_args!(
+                        "{channel} enters Stasis({app}) again after {waited} ms: so long its StasisEnd was waited for, which the PBX has not given"
+                    ),
                 );
-                self.log().warning(&entry.channel_id, message);
             }
             if !session.is_stopping() && session.join_or_close(&entry.channel_id) {
                 return session.call_application().map(str::to_owned);
@@ -395,7 +397,7 @@ impl Engine {
         for channel in channels {
             self.log().warning(
                 channel,
-                format!(
+                format_args!(
                     "its application {application} is gone: Stasis ends with STASISSTATUS=FAILED"
                 ),
             );

@@ -77,7 +77,7 @@ impl Engine {
             .enable_time()
             .build()
             .map_err(refused)?;
-        let log = Log::start(Arc::clone(host)).map_err(refused)?;
+        let log = Log::start(Arc::clone(host), options.log_level).map_err(refused)?;
         let calls = Calls::new(Arc::clone(host), options.request_threads);
         let context = Context::new(
             calls,

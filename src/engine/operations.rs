@@ -170,7 +170,7 @@ impl Engine {
                 ReportKind::Refused | ReportKind::Warning => continue,
             };
             self.log()
-                .info(&entry.object, format!("{done}: {}", entry.message));
+                .info(&entry.object, format_args!("{done}: {}", entry.message));
         }
         self.apply(&old, new).await;
         Ok(entries)
@@ -179,8 +179,8 @@ impl Engine {
     fn log_problems(&self, problems: &[Problem]) {
         for problem in problems {
             match problem.severity {
-                Severity::Error => self.log().error("", problem.to_string()),
-                Severity::Warning => self.log().warning("", problem.to_string()),
+                Severity::Error => self.log().error("", problem),
+                Severity::Warning => self.log().warning("", problem),
             }
         }
     }

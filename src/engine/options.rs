@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 
 use super::memory;
 use crate::error::{Error, Result};
+use crate::host::Level;
 
 /// More rarely help: the work is the kernel's.
 const DEFAULT_IO_THREADS: usize = 4;
@@ -27,6 +28,8 @@ pub struct Options {
     pub request_threads: usize,
     /// What may wait to be sent over all connections, in bytes, unless the configuration says otherwise.
     pub queue_max_total_bytes: usize,
+    /// Messages that are less grave are not made.
+    pub log_level: Level,
 }
 
 impl Options {
@@ -41,6 +44,7 @@ impl Options {
         io_threads: u32,
         request_threads: u32,
         queue_max_total_bytes: usize,
+        log_level: Level,
     ) -> Result<Self> {
         if product
             .chars()
@@ -71,6 +75,7 @@ impl Options {
                 }
                 given => given,
             },
+            log_level,
         })
     }
 
@@ -103,7 +108,7 @@ mod tests {
 
     #[test]
     fn queues_have_a_sensible_bound() {
-        let options = |total| Options::new("/".into(), "id", "", 0, 0, total);
+        let options = |total| Options::new("/".into(), "id", "", 0, 0, total, Level::Debug);
         let total = |total| options(total).map(|options| options.queue_max_total_bytes);
         assert!((LEAST_TOTAL..=1 << 30).contains(&total(0).expect("a default")));
         assert_eq!(total(LEAST_TOTAL).expect("enough"), LEAST_TOTAL);

@@ -104,7 +104,8 @@ impl Engine {
         let ids: Vec<String> = self.table().session_ids().cloned().collect();
         for id in ids {
             if let Err(error) = self.shut_down_session(&id).await {
-                self.log().warning(&id, format!("not shut down: {error}"));
+                self.log()
+                    .warning(&id, format_args!("not shut down: {error}"));
             }
         }
     }
@@ -305,7 +306,7 @@ impl Engine {
                 if registration == Registration::Replaced {
                     self.log().notice(
                         session.id(),
-                        format!(
+                        format_args!(
                             "application {app} was registered by somebody else and is taken over"
                         ),
                     );
@@ -317,7 +318,7 @@ impl Engine {
                 session.withdraw(app);
                 self.log().error(
                     session.id(),
-                    format!("the PBX did not register application {app}; its calls and events go elsewhere"),
+                    format_args!("the PBX did not register application {app}; its calls and events go elsewhere"),
                 );
             }
         }
@@ -349,7 +350,7 @@ impl Engine {
             Ok(ContextState::Existed) => {}
             Err(_) => self.log().warning(
                 "",
-                format!("the PBX did not create the dialplan context {context}; calls reach {app} by Stasis({app}) only"),
+                format_args!("the PBX did not create the dialplan context {context}; calls reach {app} by Stasis({app}) only"),
             ),
         }
     }

@@ -146,6 +146,7 @@ mod tests {
     use super::*;
     use crate::cli::fixture::connection;
     use crate::engine::{Operator, Options};
+    use crate::host::Level;
     use crate::host::Silent;
     use crate::net::Memory;
 
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn nobody_who_needs_the_table_waits_for_a_session_that_is_looked_at() {
-        let options = Options::new("/".into(), "id", "", 1, 1, 0).expect("options");
+        let options = Options::new("/".into(), "id", "", 1, 1, 0, Level::Debug).expect("options");
         let engine = Engine::start(Arc::new(Silent), options).expect("threads");
         let settings = Arc::new(connection("connA", "app1"));
         let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));

@@ -18,6 +18,7 @@ const SYSTEM: Duration = Duration::from_millis(100);
 impl Engine {
     /// Ends everything: see `ariws_unload`. Must not be called on a thread of the library.
     pub fn unload(self: &Arc<Self>, grace: Duration) {
+        let latest = Instant::now() + grace;
         self.unloading.store(true, Ordering::Release);
         let (answer, ended) = sync_channel(1);
         if self.operations.send(Operation::End(answer)).is_ok() {
@@ -29,7 +30,7 @@ impl Engine {
         let (answer, ended) = sync_channel(1);
         let engine = Arc::clone(self);
         self.handle.spawn(async move {
-            engine.end_sessions(Instant::now() + grace).await;
+            engine.end_sessions(latest).await;
             engine.context.answers.abandon();
             engine.tasks.close();
             engine.tasks.wait().await;
@@ -48,7 +49,7 @@ impl Engine {
         if let Some(runtime) = runtime {
             runtime.shutdown_timeout(SYSTEM);
         }
-        self.log().close();
+        self.log().close(latest);
         self.host.finalize();
     }
 

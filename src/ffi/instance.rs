@@ -12,6 +12,7 @@ use super::guard::{guard, inside_callback};
 use super::host_table::HostTable;
 use super::strings::{c_text, optional_text, required_text};
 use super::types::{
+    ARIWS_LOG_DEBUG, ARIWS_LOG_ERROR, ARIWS_LOG_INFO, ARIWS_LOG_NOTICE, ARIWS_LOG_WARNING,
     ARIWS_REPORT_ADDED, ARIWS_REPORT_CHANGED, ARIWS_REPORT_REFUSED, ARIWS_REPORT_REMOVED,
     ARIWS_REPORT_WARNING, ariws_host, ariws_instance, ariws_options, ariws_report_callback,
     ariws_report_entry,
@@ -19,6 +20,7 @@ use super::types::{
 use super::{panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
 use crate::error::{Error, Result};
+use crate::host::Level;
 use crate::text::visible;
 
 /// The live instances. A handle is a number from this table in a pointer's clothes, so that a late call with
@@ -152,7 +154,8 @@ pub unsafe extern "C" fn ariws_reload(
 /// answered are given up.
 ///
 /// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
-/// more; beyond that for as long as a callback of the host that has begun takes to return.
+/// more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log are delivered
+/// until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were dropped then.
 ///
 /// # Safety
 /// `instance` is a handle from `ariws_load`, live or not.
@@ -202,7 +205,21 @@ unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
         options.io_threads,
         options.request_threads,
         options.queue_max_total_bytes,
+        least_level(options.log_level)?,
     )
+}
+
+fn least_level(number: i32) -> Result<Level> {
+    match number {
+        ARIWS_LOG_ERROR => Ok(Level::Error),
+        ARIWS_LOG_WARNING => Ok(Level::Warning),
+        ARIWS_LOG_NOTICE => Ok(Level::Notice),
+        ARIWS_LOG_INFO => Ok(Level::Info),
+        0 | ARIWS_LOG_DEBUG => Ok(Level::Debug),
+        _ => Err(Error::Argument(format!(
+            "log_level is {number}, which is neither 0 nor one of the ARIWS_LOG_ constants"
+        ))),
+    }
 }
 
 fn deliver(report: ariws_report_callback, data: *mut c_void, entry: &ReportEntry) {
@@ -246,6 +263,18 @@ mod tests {
     #[test]
     fn a_null_handle_is_null() {
         assert!(matches!(engine(ptr::null()), Err(Error::Null("instance"))));
+    }
+
+    #[test]
+    fn every_message_is_logged_unless_a_level_says_otherwise() {
+        assert_eq!(least_level(0).expect("a level"), Level::Debug);
+        assert_eq!(
+            least_level(ARIWS_LOG_WARNING).expect("a level"),
+            Level::Warning
+        );
+        for number in [-1, 6] {
+            assert!(matches!(least_level(number), Err(Error::Argument(_))));
+        }
     }
 
     #[test]

@@ -40,9 +40,11 @@ pub const ARIWS_HOST_FAILED: i32 = -1;
 /// message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
 /// callback returns.
 ///
-/// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while
-/// it does, messages queue up, and when the queue is full they are dropped and the next message says
-/// how many.
+/// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one each
+/// five seconds, which says how many there were besides.
+///
+/// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does, messages
+/// queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place says how many.
 pub type ariws_log_callback = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -256,6 +258,9 @@ pub struct ariws_options {
     /// the new one is dropped; the latter also if it has none that could. Events are counted by the metrics; an answer that
     /// finds no room is replaced by a short one with the status 507.
     pub queue_max_total_bytes: usize,
+    /// The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
+    /// so that they cost nothing.
+    pub log_level: i32,
 }
 
 /// A report entry: an object was added by a load or reload.

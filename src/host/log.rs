@@ -1,117 +1,301 @@
 //! The way of a message to the host's log: a bounded queue and one thread, so that nobody waits for the host's disk.
 
+use std::collections::VecDeque;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
-use super::{Host, Level};
+use super::rates::{Rates, Which, and_more};
+use super::{Host, Kind, Level};
 use crate::text::visible;
 
 /// Messages that may wait for the host.
 const CAPACITY: usize = 4096;
-
-enum Line {
-    Message(Level, String, String),
-    End,
-}
+/// Bytes of messages that may wait for the host. One that is larger waits alone.
+const BYTES: usize = 1 << 20;
+/// What the host may take for what waits at the end, however little time is left for that.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// The library's log.
 #[derive(Clone)]
-pub struct Log {
-    sender: SyncSender<Line>,
-    shared: Arc<Shared>,
-}
+pub struct Log(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// Messages that are less grave are none.
+    threshold: Level,
     dropped: AtomicU64,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<Line>,
+    bytes: usize,
+    rates: Rates,
+    /// No message is taken any more, and what waits is delivered until then.
+    closed: Option<Instant>,
+}
+
+enum Line {
+    Message {
+        level: Level,
+        subject: String,
+        text: String,
+    },
+    /// So many messages had no place here.
+    Gap(u64),
+}
+
 impl Log {
-    /// Starts the thread that calls the host's `log`.
+    /// Starts the thread that calls the host's `log` with messages that are as grave as the threshold or graver.
     ///
     /// # Errors
     /// The system refused the thread.
-    pub fn start(host: Arc<dyn Host>) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(CAPACITY);
-        let shared = Arc::new(Shared::default());
-        let counted = Arc::clone(&shared);
+    pub fn start(host: Arc<dyn Host>, threshold: Level) -> std::io::Result<Self> {
+        let log = Self(Arc::new(Shared {
+            threshold,
+            dropped: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            thread: Mutex::default(),
+        }));
+        let its = log.clone();
         let thread = Builder::new()
             .name("ariws-log".into())
-            .spawn(move || deliver(&receiver, host.as_ref(), &counted.dropped))?;
-        *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(Self { sender, shared })
+            .spawn(move || its.deliver(host.as_ref()))?;
+        *log.thread() = Some(thread);
+        Ok(log)
     }
 
     /// Something does not work.
-    pub fn error(&self, subject: &str, message: impl Into<String>) {
-        self.send(Level::Error, subject, message.into());
+    pub fn error(&self, subject: &str, message: impl Display) {
+        self.send(Level::Error, subject, message);
     }
 
     /// Something may not work as the operator expects.
-    pub fn warning(&self, subject: &str, message: impl Into<String>) {
-        self.send(Level::Warning, subject, message.into());
+    pub fn warning(&self, subject: &str, message: impl Display) {
+        self.send(Level::Warning, subject, message);
     }
 
     /// A change that operators want to see.
-    pub fn notice(&self, subject: &str, message: impl Into<String>) {
-        self.send(Level::Notice, subject, message.into());
+    pub fn notice(&self, subject: &str, message: impl Display) {
+        self.send(Level::Notice, subject, message);
     }
 
     /// The ordinary course of things.
-    pub fn info(&self, subject: &str, message: impl Into<String>) {
-        self.send(Level::Info, subject, message.into());
+    pub fn info(&self, subject: &str, message: impl Display) {
+        self.send(Level::Info, subject, message);
     }
 
     /// For finding faults.
-    pub fn debug(&self, subject: &str, message: impl Into<String>) {
-        self.send(Level::Debug, subject, message.into());
+    pub fn debug(&self, subject: &str, message: impl Display) {
+        self.send(Level::Debug, subject, message);
+    }
+
+    /// Something that happens as often as the other end of a connection likes: not each has a line.
+    pub fn limited(&self, kind: Kind, connection: &str, subject: &str, message: impl Display) {
+        let level = kind.level();
+        if !self.takes(level) {
+            return;
+        }
+        let now = Instant::now();
+        let admitted = self.waiting().rates.admit(kind, connection, now);
+        match admitted {
+            Ok(0) => self.send(level, subject, message),
+            Ok(before) => {
+                let message = format_args!("{message} ({} before it)", and_more(before));
+                self.send(level, subject, message);
+            }
+            // The thread is to wake when the line about it and those that follow is due.
+            Err(1) => self.0.changed.notify_one(),
+            Err(_) => {}
+        }
+    }
+
+    /// The connection has ended: tells how many of its lines were left out.
+    pub fn connection_ended(&self, connection: &str) {
+        let mut waiting = self.waiting();
+        let lines = waiting.rates.told(Which::Of(connection), Instant::now());
+        self.put_all(&mut waiting, lines);
     }
 
     /// Messages that were dropped because the host did not take them in time.
     pub fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.0.dropped.load(Ordering::Relaxed)
     }
 
-    /// Delivers what waits and ends the thread. Later messages are dropped.
-    pub fn close(&self) {
-        let thread = self
-            .shared
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    /// Delivers what waits, until the given time or a little longer, and ends the thread. Later messages are dropped.
+    pub fn close(&self, latest: Instant) {
+        let thread = self.thread().take();
         if let Some(thread) = thread {
-            // Fails only if the thread has ended already, and then there is nothing to deliver.
-            let _ = self.sender.send(Line::End);
+            let now = Instant::now();
+            let mut waiting = self.waiting();
+            let lines = waiting.rates.told(Which::All, now);
+            self.put_all(&mut waiting, lines);
+            waiting.closed = Some(latest.max(now + LAST_WORDS));
+            drop(waiting);
+            self.0.changed.notify_one();
+            // Fails only if the thread has panicked, and then there is nothing to wait for.
             let _ = thread.join();
         }
     }
 
-    fn send(&self, level: Level, subject: &str, message: String) {
-        let line = Line::Message(level, visible(subject).into(), visible(&message).into());
-        if self.sender.try_send(line).is_err() {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+    fn takes(&self, level: Level) -> bool {
+        level <= self.0.threshold
+    }
+
+    fn send(&self, level: Level, subject: &str, message: impl Display) {
+        if self.takes(level) {
+            let text = visible(&message.to_string()).into();
+            let subject = visible(subject).into();
+            let line = Line::Message {
+                level,
+                subject,
+                text,
+            };
+            self.put(&mut self.waiting(), line);
         }
+    }
+
+    fn put_all(&self, waiting: &mut Waiting, lines: Vec<(Level, String, String)>) {
+        for (level, connection, text) in lines {
+            let line = Line::Message {
+                level,
+                subject: visible(&connection).into(),
+                text,
+            };
+            self.put(waiting, line);
+        }
+    }
+
+    fn put(&self, waiting: &mut Waiting, line: Line) {
+        if waiting.closed.is_some() {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let full = waiting.lines.len() >= CAPACITY || waiting.bytes + line.bytes() > BYTES;
+        if !full || waiting.lines.is_empty() {
+            waiting.bytes += line.bytes();
+            waiting.lines.push_back(line);
+            self.0.changed.notify_one();
+            return;
+        }
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        match waiting.lines.back_mut() {
+            Some(Line::Gap(count)) => *count += 1,
+            _ => waiting.lines.push_back(Line::Gap(1)),
+        }
+    }
+
+    fn deliver(&self, host: &dyn Host) {
+        while let Some(line) = self.next() {
+            match line {
+                Line::Message {
+                    level,
+                    subject,
+                    text,
+                } => tell(host, level, &subject, &text),
+                Line::Gap(count) => {
+                    let text = format!(
+                        "{count} messages for the log were dropped: the host took too long"
+                    );
+                    tell(host, self.loss(), "", &text);
+                }
+            }
+        }
+        let left = self.abandon();
+        if left > 0 {
+            let text = format!(
+                "{left} messages for the log were dropped: the instance ended before the host had taken them"
+            );
+            tell(host, self.loss(), "", &text);
+        }
+    }
+
+    /// How grave it is that messages were dropped: grave enough to be told.
+    fn loss(&self) -> Level {
+        Level::Warning.min(self.0.threshold)
+    }
+
+    /// Waits for a line; none at the end.
+    fn next(&self) -> Option<Line> {
+        let mut waiting = self.waiting();
+        loop {
+            let now = Instant::now();
+            if waiting.closed.is_some_and(|latest| latest <= now) {
+                return None;
+            }
+            if let Some(line) = waiting.lines.pop_front() {
+                waiting.bytes -= line.bytes();
+                return Some(line);
+            }
+            if waiting.closed.is_some() {
+                return None;
+            }
+            let lines = waiting.rates.told(Which::Due, now);
+            if !lines.is_empty() {
+                self.put_all(&mut waiting, lines);
+                continue;
+            }
+            let due = waiting.rates.due();
+            waiting = match due {
+                None => self
+                    .0
+                    .changed
+                    .wait(waiting)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let time = due.saturating_duration_since(now);
+                    self.0
+                        .changed
+                        .wait_timeout(waiting, time)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+    }
+
+    /// Drops what waits; gives how many messages that are, with those that had no place before.
+    fn abandon(&self) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.bytes = 0;
+        let mut all = 0;
+        for line in waiting.lines.drain(..) {
+            all += match line {
+                Line::Gap(count) => count,
+                Line::Message { .. } => {
+                    self.0.dropped.fetch_add(1, Ordering::Relaxed);
+                    1
+                }
+            };
+        }
+        all
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.0.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn deliver(receiver: &Receiver<Line>, host: &dyn Host, dropped: &AtomicU64) {
-    let mut reported = 0;
-    while let Ok(Line::Message(level, subject, message)) = receiver.recv() {
-        let total = dropped.load(Ordering::Relaxed);
-        if total > reported {
-            let gap = format!(
-                "{} messages for the log were dropped: the host took too long",
-                total - reported
-            );
-            tell(host, Level::Warning, "", &gap);
-            reported = total;
+impl Line {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message { subject, text, .. } => subject.len() + text.len(),
+            Self::Gap(_) => 0,
         }
-        tell(host, level, &subject, &message);
     }
 }
 
@@ -119,3 +303,7 @@ fn deliver(receiver: &Receiver<Line>, host: &dyn Host, dropped: &AtomicU64) {
 fn tell(host: &dyn Host, level: Level, subject: &str, message: &str) {
     let _ = catch_unwind(AssertUnwindSafe(|| host.log(level, subject, message)));
 }
+
+#[cfg(test)]
+#[path = "tests_log.rs"]
+mod tests;

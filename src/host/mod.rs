@@ -3,11 +3,13 @@
 mod calls;
 mod log;
 mod pool;
+mod rates;
 
 #[cfg(test)]
 pub(crate) use calls::tests::Silent;
 pub use calls::{Calls, Turn};
 pub use log::Log;
+pub use rates::Kind;
 
 /// The callbacks of a host. They may block, so they run only where nothing waits for input or output: as
 /// [`Calls`] makes them, on the thread of [`Log`], or on the host's own thread.

@@ -86,7 +86,7 @@ impl Session {
         if dropped > 0 {
             self.context().log.warning(
                 self.id(),
-                format!(
+                format_args!(
                     "{dropped} events were dropped: the session ended before they could be sent"
                 ),
             );
@@ -240,7 +240,9 @@ impl Session {
             // The connection is as good as any that is at rest.
             self.context().log.warning(
                 self.id(),
-                format!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
+                format_args!(
+                    "a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"
+                ),
             );
         }
         let closing = pin!(self.closing(wishes));
@@ -273,11 +275,12 @@ impl Session {
         let dropped = self.outbox().disconnected(ended.unsent);
         // Events may be lost with it.
         spoken_of |= self.counters().totals().events_sent > events_before;
+        self.context().log.connection_ended(&settings.name);
         self.report_end(&ended.how, ended.unconfirmed, spoken_of);
         if dropped > 0 {
             self.context().log.warning(
                 self.id(),
-                format!("{dropped} events of applications that are gone were dropped with the connection"),
+                format_args!("{dropped} events of applications that are gone were dropped with the connection"),
             );
         }
         ended.how

@@ -1,11 +1,13 @@
 //! What the log is told of a session's connections: each outage with its true reason, and not each of its attempts.
 
+use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
 use super::listening::SILENCE;
 use super::state::Session;
 use super::wire::End;
-use crate::config::Connection;
+use crate::config::{Client, Connection};
+use crate::host::Kind;
 use crate::net::AttemptError;
 
 /// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
@@ -65,9 +67,32 @@ impl Opening {
     }
 }
 
+/// What is said of an attempt that failed: written only where somebody wants to read it.
+struct FailedAttempt<'a> {
+    client: &'a Client,
+    failure: &'a Failure,
+    number: u32,
+}
+
+impl Display for FailedAttempt<'_> {
+    fn fmt(&self, line: &mut Formatter<'_>) -> fmt::Result {
+        let (uri, number) = (&self.client.uri.display, self.number);
+        let cause = &self.failure.cause;
+        write!(
+            line,
+            "no lasting connection to {uri} at attempt {number} ({cause}); trying again "
+        )?;
+        let interval = self.client.interval().as_millis();
+        match self.client.max_reconnect_interval {
+            None => write!(line, "every {interval} ms"),
+            Some(longest) => write!(line, "after {interval} to {} ms", longest.as_millis()),
+        }
+    }
+}
+
 impl Session {
     pub(super) fn report_open(&self, opening: &Opening) {
-        self.context().log.notice(self.id(), opening.0.clone());
+        self.context().log.notice(self.id(), &opening.0);
     }
 
     /// Operators hear of the first failure of an outage, and of every refusal that is another than the one before; whoever
@@ -79,22 +104,19 @@ impl Session {
         failures: u32,
         last: Option<&Failure>,
     ) {
-        let is_new_refusal = failure.refused && last != Some(failure);
-        let client = &settings.client;
-        let interval = client.interval().as_millis();
-        let next = match client.max_reconnect_interval {
-            None => format!("every {interval} ms"),
-            Some(longest) => format!("after {interval} to {} ms", longest.as_millis()),
-        };
-        let line = format!(
-            "no lasting connection to {} at attempt {failures} ({}); trying again {next}",
-            client.uri.display, failure.cause
-        );
         let log = &self.context().log;
-        if last.is_some() && !is_new_refusal {
-            return log.debug(self.id(), line);
+        let line = FailedAttempt {
+            client: &settings.client,
+            failure,
+            number: failures,
+        };
+        match last {
+            None => log.warning(self.id(), line),
+            Some(last) if failure.refused && last != failure => {
+                log.limited(Kind::Refusal, &settings.name, self.id(), line);
+            }
+            Some(_) => return log.debug(self.id(), line),
         }
-        log.warning(self.id(), line);
         if self.call().is_none() {
             self.context().outage_begun.notify_one();
         }
@@ -108,7 +130,7 @@ impl Session {
         }
         self.context().log.warning(
             self.id(),
-            format!(
+            format_args!(
                 "the application has sent nothing for {} s after StasisStart: it may have attached its handler of messages after it accepted the connection, and lost the event (attach it before that, or raise start_delay), or hang, or control its calls over HTTP",
                 SILENCE.as_secs()
             ),
@@ -118,7 +140,7 @@ impl Session {
     pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {
         self.context().log.warning(
             self.id(),
-            format!(
+            format_args!(
                 "no connection to {} after {failures} attempts ({}); giving up",
                 settings.client.uri.display, failure.cause
             ),
@@ -146,7 +168,7 @@ impl Session {
         let (waiting, _) = self.outbox().depth();
         log.warning(
             self.id(),
-            format!(
+            format_args!(
                 "{text}; {unconfirmed} messages had been sent without proof of arrival, {waiting} events wait for the next connection"
             ),
         );

@@ -14,6 +14,7 @@ use super::requests::{AllRequests, Place};
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
 use crate::error::{Error, Result};
+use crate::host::Kind;
 use crate::net::Memory;
 use crate::protocol::{self, Response};
 
@@ -184,8 +185,12 @@ impl Session {
                     "the queues of all connections together are full (queue_max_total_bytes)"
                 }
             };
-            let text = format!("{full}; events are dropped and counted until it drains");
-            self.context.log.warning(&self.id, text);
+            self.context.log.limited(
+                Kind::FullQueue,
+                &self.settings().name,
+                &self.id,
+                format_args!("{full}; events are dropped and counted until it drains"),
+            );
         }
         match offered.offer {
             Offer::Queued | Offer::DroppedOldest => Ok(()),
@@ -323,7 +328,7 @@ impl Session {
         if dropped > 0 {
             self.context.log.warning(
                 &self.id,
-                format!("{dropped} events of application {application}, which is gone, were dropped: there was no connection to send them"),
+                format_args!("{dropped} events of application {application}, which is gone, were dropped: there was no connection to send them"),
             );
         }
     }

@@ -109,6 +109,7 @@ fn a_missing_callback_is_named() {
         io_threads: 0,
         request_threads: 0,
         queue_max_total_bytes: 0,
+        log_level: 0,
     };
     let mut instance = ptr::null_mut();
     let mut message = [0; 128];

@@ -13,6 +13,7 @@ mod handshake;
 mod inbound;
 mod loading;
 mod losses;
+mod log;
 mod outages;
 mod peer_texts;
 mod per_call;

@@ -95,6 +95,7 @@ impl<'a> Library<'a> {
             io_threads: 1,
             request_threads: 0,
             queue_max_total_bytes: 0,
+            log_level: 0,
         };
         change(&mut options);
         let mut instance = ptr::null_mut();

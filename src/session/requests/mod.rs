@@ -10,6 +10,7 @@ mod queue;
 mod tests;
 mod watch;
 
+use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ use super::message::Message;
 use super::state::{Session, now};
 use super::view::count;
 use crate::config::User;
-use crate::host::{Host, HostRequest, Turn};
+use crate::host::{Host, HostRequest, Kind, Turn};
 use crate::protocol::{self, Request, Response};
 use crate::text::brief;
 pub use answers::{Answer, Answers};
@@ -146,12 +147,12 @@ impl Websocket {
         drop(all);
         let refused = take(&mut *self.refused());
         if not_run > 0 {
-            self.warn(format!(
+            self.warn(format_args!(
                 "{not_run} requests of connections that have ended were not run: more than {PLACES} waited"
             ));
         }
         if refused > 1 {
-            self.warn(format!(
+            self.warn(format_args!(
                 "{refused} requests were refused while the connection was up"
             ));
         }
@@ -162,12 +163,15 @@ impl Websocket {
         count(&self.session.counters().requests_received);
         let work = protocol::parse(text);
         if let Err(refused) = &work {
-            self.warn(format!(
-                "bad request (request_id '{}'): {} {}; answered",
-                brief(&refused.request_id),
-                refused.reason,
-                refused.body.as_deref().unwrap_or_default()
-            ));
+            self.warn_of(
+                Kind::BadRequest,
+                format_args!(
+                    "bad request (request_id '{}'): {} {}; answered",
+                    brief(&refused.request_id),
+                    refused.reason,
+                    refused.body.as_deref().unwrap_or_default()
+                ),
+            );
         }
         let Some(room) = self.room(text.len()) else {
             return self.refuse(work).await;
@@ -212,9 +216,12 @@ impl Websocket {
         };
         if refused == 1 {
             let (waiting, bytes) = self.requests.queue().waiting();
-            self.warn(format!(
-                "requests are refused: {waiting} wait, with {bytes} bytes; answered 503"
-            ));
+            self.warn_of(
+                Kind::RefusedRequest,
+                format_args!(
+                    "requests are refused: {waiting} wait, with {bytes} bytes; answered 503"
+                ),
+            );
         }
         let response = match work {
             Err(bad) => bad,
@@ -300,7 +307,7 @@ impl Websocket {
         let call = AssertUnwindSafe(|| host.ari_request(&asked));
         if catch_unwind(call).is_err() {
             let message = "a request failed inside the library; answered 500";
-            self.session.context().log.error(self.session.id(), message);
+            self.warn_of(Kind::FailedRequest, message);
             // Fails if it was answered before.
             let _ = answers.complete(id, &Answer::of(500));
         }
@@ -335,11 +342,16 @@ impl Websocket {
         refused.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn warn(&self, message: String) {
-        self.session
-            .context()
-            .log
-            .warning(self.session.id(), message);
+    fn warn(&self, message: impl Display) {
+        let log = &self.session.context().log;
+        log.warning(self.session.id(), message);
+    }
+
+    /// A warning of something that the application can bring about with each of its messages.
+    fn warn_of(&self, kind: Kind, message: impl Display) {
+        let log = &self.session.context().log;
+        let connection = &self.session.settings().name;
+        log.limited(kind, connection, self.session.id(), message);
     }
 }
 

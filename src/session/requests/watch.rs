@@ -4,6 +4,7 @@
 use tokio::time::{Instant as Timer, sleep_until};
 
 use super::{Answer, Job, Websocket, now};
+use crate::host::Kind;
 use crate::session::view::count;
 use crate::text::brief;
 
@@ -45,7 +46,7 @@ impl Websocket {
         }
         let timeout = self.session.settings().client.request_timeout.as_millis();
         count(&self.session.counters().requests_timed_out);
-        self.warn(format!(
+        self.warn_of(Kind::UnansweredRequest, format_args!(
             "request {id} was not answered by the PBX for {timeout} ms (request_timeout); answered 504"
         ));
         let body = format!(r#"{{"message":"No answer for {timeout} ms (request_timeout)"}}"#);
@@ -63,7 +64,7 @@ impl Websocket {
             Err(bad) => bad,
             Ok(request) => {
                 count(&self.session.counters().requests_timed_out);
-                self.warn(format!(
+                self.warn_of(Kind::RequestNotRun, format_args!(
                     "the request {} {} was not run: the PBX took none for {timeout} ms (request_timeout); answered 504",
                     request.method.as_str(),
                     brief(&request.path)
