@@ -34,9 +34,10 @@ pub(super) fn members<'a>(
     Ok(shape)
 }
 
-/// The elements of an array, or `None` if `json` is no array.
-pub(super) fn elements(json: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(json.get()).ok()
+/// The first elements of an array, so many at most, or `None` if `json` is no array.
+pub(super) fn elements(json: &RawValue, most: usize) -> Option<Vec<&RawValue>> {
+    let mut deserializer = serde_json::Deserializer::from_str(json.get());
+    deserializer.deserialize_seq(Elements(most)).ok()
 }
 
 /// The text that a JSON string stands for, or `None` for every other value.
@@ -223,6 +224,28 @@ impl<'a, F: FnMut(&str, &'a RawValue)> Visitor<'a> for Members<F> {
     }
 }
 
+/// So many elements of an array; the others are skipped.
+struct Elements(usize);
+
+impl<'a> Visitor<'a> for Elements {
+    type Value = Vec<&'a RawValue>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while elements.len() < self.0
+            && let Some(element) = sequence.next_element()?
+        {
+            elements.push(element);
+        }
+        while sequence.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(elements)
+    }
+}
+
 /// The name of a member, borrowed unless it has escapes.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -231,6 +254,22 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_array_the_first_elements_are_taken() {
+        let array: &RawValue = serde_json::from_str("[1,{},[2],3]").unwrap();
+        let texts = |most| -> Option<Vec<&str>> {
+            Some(
+                elements(array, most)?
+                    .into_iter()
+                    .map(RawValue::get)
+                    .collect(),
+            )
+        };
+        assert_eq!(texts(2), Some(vec!["1", "{}"]));
+        assert_eq!(texts(9), Some(vec!["1", "{}", "[2]", "3"]));
+        assert!(elements(serde_json::from_str("{}").unwrap(), 1).is_none());
+    }
 
     #[test]
     fn members_are_visited_in_order_with_repetitions() {

@@ -109,18 +109,17 @@ pub fn parse(text: &str) -> Result<Request, Response> {
         .and_then(json::text)
         .and_then(|name| Method::named(&name))
         .ok_or_else(|| bad_request("Unknown or missing 'method' property."))?;
-    let mut parameters = decoded(query);
-    parameters.extend(
-        message
-            .query_strings()
-            .ok_or_else(|| bad_request("Unable to parse 'query_strings' array."))?,
-    );
+    let mut parameters = Parameters::default();
+    parameters
+        .add(decoded(query))
+        .and_then(|()| parameters.add(message.query_strings()))
+        .map_err(bad_request)?;
     let mut request = Request {
         transaction_id: id(message.transaction_id),
         request_id: id(message.request_id),
         method,
         path: path.to_owned(),
-        parameters,
+        parameters: Vec::new(),
         content_type: None,
         body: None,
     };
@@ -133,7 +132,7 @@ pub fn parse(text: &str) -> Result<Request, Response> {
                 "Control characters in the 'content_type' property.",
             ));
         } else if is_media_type(&content_type, "application/x-www-form-urlencoded") {
-            request.parameters.extend(decoded(&body));
+            parameters.add(decoded(&body)).map_err(bad_request)?;
         } else if !is_media_type(&content_type, "application/json") {
             return Err(bad_request("Unknown content type."));
         } else if json::members(&body, |_, _| ()).is_err() || !json::is_sound(&body) {
@@ -145,9 +144,35 @@ pub fn parse(text: &str) -> Result<Request, Response> {
             request.content_type = Some(content_type.into_owned());
         }
     }
+    request.parameters = parameters.0;
     match parameter_fault(&request.parameters) {
         Some(fault) => Err(bad_request(fault)),
         None => Ok(request),
+    }
+}
+
+/// Parameters of a request, together at most. No resource has more than two dozen; what lies far beyond is not even made, as
+/// each costs the host many times the bytes that it has in the message.
+const MOST_PARAMETERS: usize = 1_000;
+
+/// The parameters of a request, as they are found.
+#[derive(Default)]
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// More of them, each of which may be a fault; those behind the first fault are not looked at.
+    fn add(
+        &mut self,
+        pairs: impl Iterator<Item = Result<(String, String), &'static str>>,
+    ) -> Result<(), &'static str> {
+        for pair in pairs {
+            let pair = pair?;
+            if self.0.len() == MOST_PARAMETERS {
+                return Err("More than 1,000 parameters.");
+            }
+            self.0.push(pair);
+        }
+        Ok(())
     }
 }
 
@@ -232,14 +257,17 @@ impl<'a> Message<'a> {
         json::is_sound(text).then_some(message)
     }
 
-    /// `None` if an item has no name or value that is a string; anything but an array counts as empty (recorded).
-    fn query_strings(&self) -> Option<Vec<(String, String)>> {
-        let items = self.query_strings.and_then(json::elements);
+    /// A fault where an item has no name or value that is a string; anything but an array counts as empty (recorded). Of too
+    /// many the first ones, so that whoever counts them notices.
+    fn query_strings(&self) -> impl Iterator<Item = Result<(String, String), &'static str>> {
+        let most = MOST_PARAMETERS + 1;
+        let items = self
+            .query_strings
+            .and_then(|value| json::elements(value, most));
         items
             .unwrap_or_default()
             .into_iter()
-            .map(query_string)
-            .collect()
+            .map(|item| query_string(item).ok_or("Unable to parse 'query_strings' array."))
     }
 
     fn bad_request(&self, uri: &str, text: &str) -> Response {
@@ -282,10 +310,10 @@ fn id(value: Option<&RawValue>) -> String {
 }
 
 /// The pairs of a query or form: plus signs and percent escapes are decoded, bad escapes stay (recorded).
-fn decoded(query: &str) -> Vec<(String, String)> {
+fn decoded(query: &str) -> impl Iterator<Item = Result<(String, String), &'static str>> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
-        .collect()
+        .map(Ok)
 }
 
 /// Compares without case and parameters (RFC 9110 section 8.3.1).

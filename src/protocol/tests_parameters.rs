@@ -156,3 +156,33 @@ fn a_json_body_is_an_object_or_an_array() {
         );
     }
 }
+
+/// As many parameters from each of the three places.
+fn parameters_from(uri: usize, query_strings: usize, form: usize) -> String {
+    with(&format!(
+        r#""uri":"a?{}","query_strings":[{}],"content_type":"application/x-www-form-urlencoded","message_body":"{}""#,
+        "a=1&".repeat(uri),
+        vec![r#"{"name":"a","value":"1"}"#; query_strings].join(","),
+        "a=1&".repeat(form),
+    ))
+}
+
+#[test]
+fn a_request_has_a_thousand_parameters_at_most_from_all_places_together() {
+    for (uri, query_strings, form) in [(1000, 0, 0), (0, 1000, 0), (0, 0, 1000), (400, 300, 300)] {
+        let accepted = request(&parameters_from(uri, query_strings, form));
+        assert_eq!(accepted.parameters.len(), 1000);
+        for (more_uri, more_query_strings, more_form) in [(1, 0, 0), (0, 1, 0), (0, 0, 1)] {
+            let text = parameters_from(
+                uri + more_uri,
+                query_strings + more_query_strings,
+                form + more_form,
+            );
+            let refused = refused(&text);
+            assert_eq!(
+                (refused.status, message_of(&refused).as_str()),
+                (400, "More than 1,000 parameters.")
+            );
+        }
+    }
+}
