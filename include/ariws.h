@@ -9,9 +9,11 @@
  *    `ariws_load` and `ariws_unload` may not be called from inside one.
  *  - Strings are NUL-terminated UTF-8, lengths are in bytes, times in milliseconds. A length of 0 ignores its pointer.
  *  - A NULL where none is allowed, bytes that are not UTF-8 and a dead handle give an error code, nothing worse.
+ *  - A handle that is NULL or dead is told before any other fault: ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED.
  *  - Results are ARIWS_OK or a negative ARIWS_ERROR_ code; outputs are written on success only, `message` on failure.
  *  - Structures begin with `struct_size` and grow only at their end, but for `ariws_parameter`, which never changes. A host compiled with an older or a newer header
- *    works with the library: fields that one side does not know count as absent.
+ *    works with the library: fields that one side does not know count as absent, and so does one of which there is only a
+ *    part.
  *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
  *    threads block all signals and are named `ariws-...`.
@@ -28,7 +30,7 @@
 
 /* Initializers: everything absent but the size. */
 #define ARIWS_HOST_INIT \
-    {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0}
 #define ARIWS_INBOUND_INIT {sizeof(ariws_inbound), NULL, NULL, NULL}
 #define ARIWS_CLI_COMMAND_INIT {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
@@ -69,7 +71,8 @@
 // It was done before: a request answered twice, a start for a channel that is being started.
 #define ARIWS_ERROR_DUPLICATE -11
 
-// The queue is full and `queue_overflow = drop_newest`: the event was dropped and counted.
+// The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped and
+// counted.
 #define ARIWS_ERROR_FULL -12
 
 // The instance is being unloaded, was unloaded, or never was.
@@ -95,6 +98,10 @@
 
 // A fault of the library itself, caught before it could reach the host. Please report it.
 #define ARIWS_ERROR_INTERNAL -20
+
+// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
+// and would be at any time.
+#define ARIWS_ERROR_TOO_LARGE -21
 
 // Log level: something does not work.
 #define ARIWS_LOG_ERROR 1
@@ -186,7 +193,7 @@ typedef void (*ariws_write_callback)(void *data,
 typedef struct ariws_inbound {
     // `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
     size_t struct_size;
-    // The host's id of the session, unique among its open ones. Required.
+    // The host's id of the session, unique among its open ones, and no connection's. Required, and not empty.
     const char *session_id;
     // The peer, "address:port". NULL if unknown.
     const char *remote_address;
@@ -529,7 +536,7 @@ int32_t ariws_metrics(const struct ariws_instance *instance,
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
 //         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
 //         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
-//         object, ARIWS_ERROR_FULL if it was dropped
+//         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped
 //
 // Thread: any. Never blocks; takes no lock that input or output can hold.
 //
@@ -567,7 +574,8 @@ int32_t ariws_request_complete(const struct ariws_instance *instance,
 //
 // @param instance  the instance
 // @param inbound   the session; copied
-// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, ARIWS_ERROR_NULL, _UTF8, _ARGUMENT
+// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL, _UTF8,
+//         ARIWS_ERROR_ARGUMENT if the id is empty
 //
 // Thread: any. Never blocks.
 //
@@ -681,7 +689,7 @@ int32_t ariws_unload(struct ariws_instance *instance,
 //
 // @param instance          the instance
 // @param app               the application's name as the dialplan gives it
-// @param channel_id        the channel's unique id, as in events
+// @param channel_id        the channel's unique id, as in events; like the names, not empty
 // @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
 // @param application       receives the application to use, NUL-terminated
 // @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
@@ -689,7 +697,7 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // @param message_size      its size in bytes
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
 //         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 // `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
@@ -717,7 +725,7 @@ int32_t ariws_stasis_start(const struct ariws_instance *instance,
 // @param data           given to `done`
 // @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 // @param message_size   its size in bytes
-// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _DUPLICATE, _UNLOADED
+// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _ARGUMENT, _DUPLICATE, _UNLOADED
 //
 // Thread: any. Never blocks.
 //

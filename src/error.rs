@@ -48,6 +48,9 @@ pub enum Error {
     /// The queue is full and keeps what it has.
     #[error("the queue of this application is full; the event was dropped and counted")]
     Full,
+    /// The event is larger than what may wait.
+    #[error("{0}")]
+    TooLarge(String),
     /// The instance is gone or going.
     #[error("the instance is being unloaded or was unloaded")]
     Unloaded,

@@ -10,7 +10,7 @@ impl Engine {
     /// One was opened.
     ///
     /// # Errors
-    /// It was reported before.
+    /// It was reported before, or its id is that of a connection or of one of its sessions: commands would not tell them apart.
     pub fn inbound_opened(&self, id: &str, remote_address: &str, apps: &str) -> Result<()> {
         let apps = apps
             .split(',')
@@ -18,7 +18,12 @@ impl Engine {
             .filter(|app| !app.is_empty())
             .map(str::to_owned)
             .collect();
-        match self.table().inbound.entry(id.to_owned()) {
+        let is_connection = self.context.config().connections.contains_key(id);
+        let mut table = self.table();
+        if is_connection || table.has_outbound_session(id) {
+            return Err(Error::Duplicate(format!("the id {id} is a connection's")));
+        }
+        match table.inbound.entry(id.to_owned()) {
             Entry::Occupied(_) => Err(Error::Duplicate(format!(
                 "the inbound session {id} is open already"
             ))),

@@ -53,6 +53,13 @@ impl Table {
             .chain(self.inbound.keys())
     }
 
+    /// Whether a connection of the configuration, or one of a call, is listed under the id.
+    pub(super) fn has_outbound_session(&self, id: &str) -> bool {
+        self.persistent.contains_key(id)
+            || self.listed.contains_key(id)
+            || self.per_call.contains_key(id)
+    }
+
     /// The session is not listed any more.
     pub(super) fn leave(&mut self, session: &Arc<Session>) {
         self.leaving.push(Arc::clone(session));

@@ -23,7 +23,7 @@ use crate::error::Error;
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
 ///         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
 ///         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
-///         object, ARIWS_ERROR_FULL if it was dropped
+///         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped
 ///
 /// Thread: any. Never blocks; takes no lock that input or output can hold.
 ///
@@ -37,6 +37,7 @@ pub unsafe extern "C" fn ariws_event(
     json_length: usize,
 ) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string and for the length.
         let (application, json) = unsafe {
             (
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn ariws_event(
                 bytes(json, json_length, "json")?,
             )
         };
-        engine(instance)?.event(application, json)
+        engine.event(application, json)
     })
 }
 
@@ -73,6 +74,7 @@ pub unsafe extern "C" fn ariws_request_complete(
     body_length: usize,
 ) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
         // SAFETY: the caller vouches for the strings and for the length.
         let (reason, body) = unsafe {
             (
@@ -87,6 +89,6 @@ pub unsafe extern "C" fn ariws_request_complete(
         let body = body
             .map(|body| std::str::from_utf8(body).map_err(|_| Error::Utf8("body")))
             .transpose()?;
-        engine(instance)?.request_complete(request_id, status, reason, body)
+        engine.request_complete(request_id, status, reason, body)
     })
 }

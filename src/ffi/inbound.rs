@@ -6,7 +6,7 @@ use std::ptr;
 use super::guard::guard;
 use super::instance::engine;
 use super::sized;
-use super::strings::{optional_text, required_text};
+use super::strings::{optional_text, required_id};
 use super::types::{ariws_inbound, ariws_instance};
 
 /// An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
@@ -14,7 +14,8 @@ use super::types::{ariws_inbound, ariws_instance};
 ///
 /// @param instance  the instance
 /// @param inbound   the session; copied
-/// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, ARIWS_ERROR_NULL, _UTF8, _ARGUMENT
+/// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL, _UTF8,
+///         ARIWS_ERROR_ARGUMENT if the id is empty
 ///
 /// Thread: any. Never blocks.
 ///
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn ariws_inbound_opened(
         let (session_id, remote_address, apps) = unsafe {
             let inbound = sized::copy(inbound, required, "inbound")?;
             (
-                required_text(inbound.session_id, "inbound.session_id")?,
+                required_id(inbound.session_id, "inbound.session_id")?,
                 optional_text(inbound.remote_address, "inbound.remote_address")?,
                 optional_text(inbound.apps, "inbound.apps")?,
             )
@@ -62,8 +63,9 @@ pub unsafe extern "C" fn ariws_inbound_closed(
     session_id: *const c_char,
 ) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string.
-        let session_id = unsafe { required_text(session_id, "session_id")? };
-        engine(instance)?.inbound_closed(session_id)
+        let session_id = unsafe { required_id(session_id, "session_id")? };
+        engine.inbound_closed(session_id)
     })
 }

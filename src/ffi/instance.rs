@@ -162,10 +162,10 @@ pub unsafe extern "C" fn ariws_reload(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ariws_unload(instance: *mut ariws_instance, grace_ms: u32) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        engine(instance)?;
         if inside_callback() {
             return Err(Error::FromCallback);
         }
-        engine(instance)?;
         let engine = forget(instance.addr()).ok_or(Error::Unloaded)?;
         engine.unload(Duration::from_millis(grace_ms.into()));
         Ok(())

@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::guard::{calling_host, guard};
 use super::instance::engine;
-use super::strings::{c_text, required_text, write_text};
+use super::strings::{c_text, required_id, required_text, write_text};
 use super::types::{ariws_instance, ariws_stasis_start_callback};
 use super::{SendPointer, result::ARIWS_OK};
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ use crate::text::visible;
 ///
 /// @param instance          the instance
 /// @param app               the application's name as the dialplan gives it
-/// @param channel_id        the channel's unique id, as in events
+/// @param channel_id        the channel's unique id, as in events; like the names, not empty
 /// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
 /// @param application       receives the application to use, NUL-terminated
 /// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
@@ -33,7 +33,7 @@ use crate::text::visible;
 /// @param message_size      its size in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
 ///         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
 ///
 /// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 /// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn ariws_stasis_start(
 /// @param data           given to `done`
 /// @param message        receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 /// @param message_size   its size in bytes
-/// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _DUPLICATE, _UNLOADED
+/// @return ARIWS_OK if the start is under way; ARIWS_ERROR_NULL, _UTF8, _ARGUMENT, _DUPLICATE, _UNLOADED
 ///
 /// Thread: any. Never blocks.
 ///
@@ -144,9 +144,10 @@ pub unsafe extern "C" fn ariws_stasis_cancel(
     channel_id: *const c_char,
 ) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string.
-        let id = unsafe { required_text(channel_id, "channel_id")? };
-        engine(instance)?.stasis_cancel(id)
+        let id = unsafe { required_id(channel_id, "channel_id")? };
+        engine.stasis_cancel(id)
     })
 }
 
@@ -174,14 +175,15 @@ pub unsafe extern "C" fn ariws_stasis_end(
     channel_id: *const c_char,
 ) -> i32 {
     guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
         // SAFETY: the caller vouches for the strings.
         let (application, id) = unsafe {
             (
                 required_text(application, "application")?,
-                required_text(channel_id, "channel_id")?,
+                required_id(channel_id, "channel_id")?,
             )
         };
-        engine(instance)?.stasis_end(application, id);
+        engine.stasis_end(application, id);
         Ok(())
     })
 }
@@ -196,9 +198,9 @@ unsafe fn channel<'a>(
     // SAFETY: the caller's promise.
     unsafe {
         Ok((
-            required_text(app, "app")?,
-            required_text(id, "channel_id")?,
-            required_text(name, "channel_name")?,
+            required_id(app, "app")?,
+            required_id(id, "channel_id")?,
+            required_id(name, "channel_name")?,
         ))
     }
 }

@@ -14,6 +14,19 @@ pub(super) unsafe fn required_text<'a>(text: *const c_char, name: &'static str) 
     unsafe { optional_text(text, name)? }.ok_or(Error::Null(name))
 }
 
+/// A NUL-terminated string that names somebody: it must be there and may not be empty.
+///
+/// # Safety
+/// As for [`required_text`].
+pub(super) unsafe fn required_id<'a>(text: *const c_char, name: &'static str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    let id = unsafe { required_text(text, name)? };
+    if id.is_empty() {
+        return Err(Error::Argument(format!("{name} is empty")));
+    }
+    Ok(id)
+}
+
 /// A NUL-terminated string that may be NULL.
 ///
 /// # Safety

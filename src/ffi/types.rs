@@ -326,7 +326,7 @@ pub type ariws_stasis_start_callback = Option<
 pub struct ariws_inbound {
     /// `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
     pub struct_size: usize,
-    /// The host's id of the session, unique among its open ones. Required.
+    /// The host's id of the session, unique among its open ones, and no connection's. Required, and not empty.
     pub session_id: *const c_char,
     /// The peer, "address:port". NULL if unknown.
     pub remote_address: *const c_char,

@@ -69,6 +69,7 @@ fn text(result: i32) -> &'static CStr {
         ARIWS_ERROR_USAGE => c"no such command, or wrong arguments",
         ARIWS_ERROR_COMMAND => c"the command failed",
         ARIWS_ERROR_INTERNAL => c"internal error of the library",
+        ARIWS_ERROR_TOO_LARGE => c"the event is larger than the queue may be, it was dropped",
         _ => c"unknown result code",
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Offer {
     DroppedOldest,
     /// It will not be sent.
     DroppedNewest,
+    /// It will not be sent: by itself it is larger than what may wait.
+    TooLarge(Bound),
     /// It will not be sent: the session is closing.
     Sealed,
 }
@@ -161,6 +163,11 @@ impl Outbox {
         }
         state.sealed = false;
         count(&self.counters.events_offered);
+        if let Some(bound) = self.too_small_for(&state, text.len()) {
+            // No outage and no slow application is to blame for it, so that it is no drop of theirs.
+            self.dropped_for(bound);
+            return refused(Offered::of(Offer::TooLarge(bound)));
+        }
         let nothing_dropped_before = state.dropped == 0;
         let (room, dropped) = self.make_room(&mut state, text.len(), &changed);
         let offered = Offered {
@@ -186,6 +193,25 @@ impl Outbox {
         offered
     }
 
+    /// The bound that no event of this length meets, though nothing else waited.
+    fn too_small_for(&self, state: &State, length: usize) -> Option<Bound> {
+        if length > state.limits.max_bytes {
+            Some(Bound::Queue)
+        } else if !self.account.could_have(Message::cost(length), usize::MAX) {
+            Some(Bound::AllQueues)
+        } else {
+            None
+        }
+    }
+
+    /// An event is dropped.
+    fn dropped_for(&self, bound: Bound) {
+        count(&self.counters.events_dropped);
+        if bound == Bound::AllQueues {
+            self.account.event_dropped();
+        }
+    }
+
     /// Room for an event, and which bound dropped one for that, if any did. Where there is none, this session's oldest events
     /// make it, or else there is none for the new one. Those of other sessions are left alone: they have locks of their own.
     fn make_room(
@@ -206,13 +232,9 @@ impl Outbox {
             let bound = if full { Bound::Queue } else { Bound::AllQueues };
             dropped = Some(bound);
             state.dropped += 1;
-            count(&self.counters.events_dropped);
-            if bound == Bound::AllQueues {
-                self.account.event_dropped();
-            }
+            self.dropped_for(bound);
             let mut oldest = None;
             if limits.overflow == Overflow::DropOldest
-                && length <= limits.max_bytes
                 && self
                     .account
                     .could_have(Message::cost(length), state.cost() + room.bytes())

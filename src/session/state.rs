@@ -162,7 +162,7 @@ impl Session {
     /// Takes an event of the host's; adds what is missing and queues it.
     ///
     /// # Errors
-    /// It is not a JSON object, or the queue is full and keeps what it has.
+    /// It is not a JSON object, it is larger than what may wait, or the queue is full and keeps what it has.
     pub fn event(&self, application: Arc<str>, json: &[u8]) -> Result<()> {
         let inspection = protocol::inspect(json).map_err(Error::Json)?;
         let text = protocol::complete(
@@ -172,6 +172,7 @@ impl Session {
             || self.context.timestamp(),
             &self.context.asterisk_id,
         );
+        let length = text.len();
         let channel = self.channel_event(&inspection.kind, inspection.text);
         let offered = self
             .outbox
@@ -195,6 +196,21 @@ impl Session {
         match offered.offer {
             Offer::Queued | Offer::DroppedOldest => Ok(()),
             Offer::DroppedNewest => Err(Error::Full),
+            Offer::TooLarge(bound) => {
+                let bound = match bound {
+                    Bound::Queue => "the queue of its connection may be (queue_max_bytes)",
+                    Bound::AllQueues => {
+                        "the queues of all connections together may be (queue_max_total_bytes)"
+                    }
+                };
+                let error = Error::TooLarge(format!(
+                    "an event of {length} bytes is larger than {bound}; it was dropped and counted"
+                ));
+                self.context
+                    .log
+                    .limited(Kind::LargeEvent, &self.settings().name, &self.id, &error);
+                Err(error)
+            }
             Offer::Sealed => Err(Error::NotFound(
                 "the connection of the application is closing".to_owned(),
             )),

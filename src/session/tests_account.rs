@@ -87,6 +87,18 @@ fn no_event_goes_if_that_is_in_vain() {
 }
 
 #[test]
+fn an_event_that_is_larger_than_all_queues_may_be_is_no_drop_of_a_full_one() {
+    let account = account(4);
+    let one = outbox(&account, Overflow::DropOldest);
+    offer(&one, "1");
+    let offered = offer_long(&one, "2", 4 * Message::cost(LENGTH));
+    assert_eq!(offered.offer, Offer::TooLarge(Bound::AllQueues));
+    assert_eq!(offered.first_drop, None);
+    assert_eq!(account.balance().events_dropped, 1);
+    assert_eq!(taken(&one), ["1"]);
+}
+
+#[test]
 fn where_the_newest_is_dropped_the_others_stay() {
     let account = account(2);
     let one = outbox(&account, Overflow::DropNewest);

@@ -126,6 +126,7 @@ static bool loads(const struct library *library, const char *directory, size_t h
     ariws_options options = ARIWS_OPTIONS_INIT;
     options.config_directory = directory;
     options.asterisk_id = "id";
+    options.product = "sizes/1.0";
     ariws_host *sized_host = resized(&host, sizeof host, host_size);
     ariws_options *sized_options = resized(&options, sizeof options, options_size);
     if (sized_host == NULL || sized_options == NULL) {
@@ -168,6 +169,23 @@ static bool fills(const struct library *library, size_t size)
     return good;
 }
 
+/* A structure that ends within a pointer: no part of that is written. */
+static bool fills_whole_fields(const struct library *library, size_t size, size_t fields, int32_t expected)
+{
+    const ariws_cli_command empty = ARIWS_CLI_COMMAND_INIT;
+    ariws_cli_command *command = resized(&empty, sizeof empty, size);
+    if (command == NULL) {
+        return false;
+    }
+    memset((unsigned char *)command + sizeof(size_t), 0xa5, size - sizeof(size_t));
+    bool good = expect("commands", expected, library->commands(0, command));
+    for (size_t i = fields; good && i < size; i++) {
+        good = expect("a byte of a part of a pointer", 0xa5, ((unsigned char *)command)[i]);
+    }
+    free(command);
+    return good;
+}
+
 /* ISO C has no cast from an object pointer to a function pointer, POSIX promises that the copy works. */
 static bool find(void *handle, const char *name, void *function)
 {
@@ -205,5 +223,12 @@ int main(int count, char **words)
                 fills(&library, sizeof(ariws_cli_command)) &&
                 fills(&library, offsetof(ariws_cli_command, arguments)) &&
                 fills(&library, sizeof(ariws_cli_command) + 64);
+    /* Sizes that end within a pointer: `product`, of which there would be a part. */
+    for (size_t part = 1; good && part < sizeof(char *); part++) {
+        good = loads(&library, words[2], host, oldest_options + part, ARIWS_OK, 1) &&
+               fills_whole_fields(&library, sizeof(size_t) + part, sizeof(size_t), ARIWS_ERROR_ARGUMENT) &&
+               fills_whole_fields(&library, offsetof(ariws_cli_command, arguments) + part,
+                                  offsetof(ariws_cli_command, arguments), ARIWS_OK);
+    }
     return good ? 0 : 1;
 }

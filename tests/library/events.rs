@@ -108,6 +108,35 @@ fn a_full_queue_drops_the_newest_if_it_is_told_to() {
 }
 
 #[test]
+fn an_event_that_is_larger_than_the_queue_may_be_is_told_as_that() {
+    let (server, host) = (Server::start(), Host::new());
+    for (number, overflow) in ["drop_oldest", "drop_newest"].into_iter().enumerate() {
+        let configuration = Configuration::empty().connection(
+            "connection1",
+            "persistent",
+            server.address(),
+            "app1",
+            &format!("queue_max_bytes = 65536\nqueue_overflow = {overflow}"),
+        );
+        let library = Library::load(&host, &configuration);
+        let mut connection = server.accept();
+        connection.summary();
+        let large = format!(r#"{{"type":"Large","text":"{}"}}"#, "x".repeat(100_000));
+        assert_eq!(library.event("app1", &large), ARIWS_ERROR_TOO_LARGE);
+        let line = host
+            .wait_for_log("is larger than the queue of its connection may be (queue_max_bytes)");
+        assert!(line.starts_with("an event of 1001"), "{line}");
+        assert!(library.metrics().contains("ariws_events_dropped_total 1"));
+        let full = host.log().into_iter().find(|line| line.contains("is full"));
+        assert_eq!(full, None, "round {number}");
+        assert_eq!(library.event("app1", &event(1)), ARIWS_OK);
+        assert_eq!(connection.summary(), "Event app1");
+        library.unload(std::time::Duration::ZERO);
+        host.forget();
+    }
+}
+
+#[test]
 fn pretty_indents_what_goes_out() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1")

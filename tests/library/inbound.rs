@@ -41,6 +41,33 @@ fn an_id_is_open_once() {
 }
 
 #[test]
+fn an_id_is_none_of_a_connection() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
+        "calls",
+        "per_call_config",
+        server.address(),
+        "app2",
+        "",
+    );
+    let library = Library::load(&host, &configuration);
+    let _persistent = server.accept();
+    let starting = library.stasis_start_async("app2", "1", "SIP/1");
+    let _call = server.accept();
+    assert!(starting.recv().expect("an outcome").is_ok());
+    for id in ["connection1", "calls", "calls:SIP/1"] {
+        assert_eq!(
+            library.inbound_opened(id, "", ""),
+            ARIWS_ERROR_DUPLICATE,
+            "{id}"
+        );
+    }
+    library.command("ari shutdown websocket session connection1");
+    let shut_down = library.inbound_opened("connection1", "", "");
+    assert_eq!(shut_down, ARIWS_ERROR_DUPLICATE);
+}
+
+#[test]
 fn an_application_that_one_took_and_left_is_registered_again() {
     let (server, host) = (Server::start(), Host::new());
     let configuration = Configuration::with("persistent", server.address(), "app1");

@@ -130,9 +130,42 @@ fn a_missing_callback_is_named() {
     assert_eq!(text, c"the callback stasis_failed is missing");
 }
 
+/// Calls every function that takes a handle, with NULL for everything else.
+fn with_null(handle: *mut ariws_instance) -> [i32; 14] {
+    let (null, nothing) = (ptr::null(), ptr::null_mut());
+    // SAFETY: every function takes NULL.
+    unsafe {
+        [
+            ariws_reload(handle, None, nothing, ptr::null_mut(), 0),
+            ariws_unload(handle, 0),
+            ariws_event(handle, null, null, 1),
+            ariws_request_complete(handle, 1, 200, null, null, 0),
+            ariws_stasis_start(
+                handle,
+                null,
+                null,
+                null,
+                ptr::null_mut(),
+                0,
+                ptr::null_mut(),
+                0,
+            ),
+            ariws_stasis_start_async(handle, null, null, null, None, nothing, ptr::null_mut(), 0),
+            ariws_stasis_cancel(handle, null),
+            ariws_stasis_end(handle, null, null),
+            ariws_inbound_opened(handle, ptr::null()),
+            ariws_inbound_closed(handle, null),
+            ariws_cli_execute(handle, ptr::null(), 1, None, nothing),
+            ariws_cli_complete(handle, ptr::null(), 1, null, None, nothing),
+            ariws_metrics(handle, None, nothing),
+            ariws_request_complete(handle, 1, -1, c"\xff".as_ptr(), null, 0),
+        ]
+    }
+}
+
 #[test]
 fn null_everywhere_is_a_code() {
-    let null = ptr::null();
+    assert_eq!(with_null(ptr::null_mut()), [ARIWS_ERROR_NULL; 14]);
     // SAFETY: every function takes NULL.
     unsafe {
         let load = ariws_load(
@@ -145,57 +178,46 @@ fn null_everywhere_is_a_code() {
             0,
         );
         assert_eq!(load, ARIWS_ERROR_NULL);
-        assert_eq!(
-            ariws_reload(ptr::null(), None, ptr::null_mut(), ptr::null_mut(), 0),
-            ARIWS_ERROR_NULL
-        );
-        assert_eq!(ariws_unload(ptr::null_mut(), 0), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_event(ptr::null(), null, null, 0), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_stasis_cancel(ptr::null(), null), ARIWS_ERROR_NULL);
-        assert_eq!(ariws_stasis_end(ptr::null(), null, null), ARIWS_ERROR_NULL);
-        assert_eq!(
-            ariws_request_complete(ptr::null(), 1, 200, null, null, 0),
-            ARIWS_ERROR_NULL
-        );
         assert_eq!(ariws_cli_commands(0, ptr::null_mut()), ARIWS_ERROR_NULL);
-        assert_eq!(
-            ariws_cli_execute(ptr::null(), ptr::null(), 0, None, ptr::null_mut()),
-            ARIWS_ERROR_NULL
-        );
-        assert_eq!(
-            ariws_cli_complete(ptr::null(), ptr::null(), 0, null, None, ptr::null_mut()),
-            ARIWS_ERROR_NULL
-        );
-        assert_eq!(
-            ariws_inbound_opened(ptr::null(), ptr::null()),
-            ARIWS_ERROR_NULL
-        );
-        assert_eq!(ariws_inbound_closed(ptr::null(), null), ARIWS_ERROR_NULL);
-        assert_eq!(
-            ariws_metrics(ptr::null(), None, ptr::null_mut()),
-            ARIWS_ERROR_NULL
-        );
-        let start = ariws_stasis_start(
-            ptr::null(),
-            null,
-            null,
-            null,
-            ptr::null_mut(),
-            0,
-            ptr::null_mut(),
-            0,
-        );
-        assert_eq!(start, ARIWS_ERROR_NULL);
-        let start = ariws_stasis_start_async(
-            ptr::null(),
-            null,
-            null,
-            null,
-            None,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            0,
-        );
-        assert_eq!(start, ARIWS_ERROR_NULL);
     }
+}
+
+#[test]
+fn a_dead_handle_is_told_before_all_else() {
+    let never = ptr::without_provenance_mut(0xdead);
+    assert_eq!(with_null(never), [ARIWS_ERROR_UNLOADED; 14]);
+}
+
+#[test]
+fn what_has_no_id_is_refused() {
+    let (host, configuration) = (Host::new(), Configuration::empty());
+    let library = Library::load(&host, &configuration);
+    let handle = library.handle().0;
+    let mut name = [0; 64];
+    for (app, id, channel) in [
+        (c"", c"1", c"SIP/1"),
+        (c"a", c"", c"SIP/1"),
+        (c"a", c"1", c""),
+    ] {
+        // SAFETY: the strings live until the call returns.
+        let start = unsafe {
+            ariws_stasis_start(
+                handle,
+                app.as_ptr(),
+                id.as_ptr(),
+                channel.as_ptr(),
+                name.as_mut_ptr(),
+                name.len(),
+                ptr::null_mut(),
+                0,
+            )
+        };
+        assert_eq!(start, ARIWS_ERROR_ARGUMENT);
+    }
+    assert_eq!(library.stasis_cancel(""), ARIWS_ERROR_ARGUMENT);
+    // SAFETY: the strings are static.
+    let end = unsafe { ariws_stasis_end(handle, c"a".as_ptr(), c"".as_ptr()) };
+    assert_eq!(end, ARIWS_ERROR_ARGUMENT);
+    assert_eq!(library.inbound_opened("", "", ""), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(library.inbound_closed(""), ARIWS_ERROR_ARGUMENT);
 }
