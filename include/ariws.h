@@ -39,69 +39,69 @@
 #define ARIWS_OK 0
 
 // A pointer that must not be NULL is NULL.
-#define ARIWS_ERROR_NULL -1
+#define ARIWS_ERROR_NULL (-1)
 
 // A string is not UTF-8.
-#define ARIWS_ERROR_UTF8 -2
+#define ARIWS_ERROR_UTF8 (-2)
 
 // A text that must be JSON is not, or is not a JSON object where one is needed.
-#define ARIWS_ERROR_JSON -3
+#define ARIWS_ERROR_JSON (-3)
 
 // A value is out of range, a required callback is missing, or a `struct_size` is too small.
-#define ARIWS_ERROR_ARGUMENT -4
+#define ARIWS_ERROR_ARGUMENT (-4)
 
 // The caller's buffer is too small; nothing was done.
-#define ARIWS_ERROR_BUFFER -5
+#define ARIWS_ERROR_BUFFER (-5)
 
 // The configuration could not be read; what was in effect stays so.
-#define ARIWS_ERROR_CONFIG -6
+#define ARIWS_ERROR_CONFIG (-6)
 
 // No such application, connection, session, request or command.
-#define ARIWS_ERROR_NOT_FOUND -7
+#define ARIWS_ERROR_NOT_FOUND (-7)
 
 // The connection is marked invalid: an application in two connections, or a fault of its local user.
-#define ARIWS_ERROR_INVALID_CONNECTION -8
+#define ARIWS_ERROR_INVALID_CONNECTION (-8)
 
 // Every attempt to connect failed.
-#define ARIWS_ERROR_CONNECT -9
+#define ARIWS_ERROR_CONNECT (-9)
 
 // `ariws_stasis_cancel` ended the start.
-#define ARIWS_ERROR_CANCELLED -10
+#define ARIWS_ERROR_CANCELLED (-10)
 
 // It was done before: a request answered twice, a start for a channel that is being started.
-#define ARIWS_ERROR_DUPLICATE -11
+#define ARIWS_ERROR_DUPLICATE (-11)
 
 // The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped and
 // counted.
-#define ARIWS_ERROR_FULL -12
+#define ARIWS_ERROR_FULL (-12)
 
 // The instance is being unloaded, was unloaded, or never was.
-#define ARIWS_ERROR_UNLOADED -13
+#define ARIWS_ERROR_UNLOADED (-13)
 
 // Not allowed from inside a callback.
-#define ARIWS_ERROR_FROM_CALLBACK -14
+#define ARIWS_ERROR_FROM_CALLBACK (-14)
 
 // A load or reload is running, and waiting for it from inside a callback could never end.
-#define ARIWS_ERROR_BUSY -15
+#define ARIWS_ERROR_BUSY (-15)
 
 // A callback of the host reported a failure.
-#define ARIWS_ERROR_HOST -16
+#define ARIWS_ERROR_HOST (-16)
 
 // The system refused a thread or another resource.
-#define ARIWS_ERROR_SYSTEM -17
+#define ARIWS_ERROR_SYSTEM (-17)
 
 // The words are no command, or too few or too many for one; its usage was written.
-#define ARIWS_ERROR_USAGE -18
+#define ARIWS_ERROR_USAGE (-18)
 
 // The command ran and failed; what it wrote says why.
-#define ARIWS_ERROR_COMMAND -19
+#define ARIWS_ERROR_COMMAND (-19)
 
 // A fault of the library itself, caught before it could reach the host. Please report it.
-#define ARIWS_ERROR_INTERNAL -20
+#define ARIWS_ERROR_INTERNAL (-20)
 
 // The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
 // and would be at any time.
-#define ARIWS_ERROR_TOO_LARGE -21
+#define ARIWS_ERROR_TOO_LARGE (-21)
 
 // Log level: something does not work.
 #define ARIWS_LOG_ERROR 1
@@ -131,7 +131,7 @@
 #define ARIWS_CONTEXT_EXISTS 1
 
 // What a callback returns when it failed; it logs the reason itself.
-#define ARIWS_HOST_FAILED -1
+#define ARIWS_HOST_FAILED (-1)
 
 // A report entry: an object was added by a load or reload.
 #define ARIWS_REPORT_ADDED 1
@@ -270,6 +270,26 @@ typedef struct ariws_request {
 // Runs one ARI request. The host answers with `ariws_request_complete`, from inside this callback or later
 // from any thread, exactly once.
 //
+// An application asks with one text message, and is answered with another:
+//
+// ```json
+// {"type": "RESTRequest", "transaction_id": "t1", "request_id": "r1", "method": "POST",
+//  "uri": "channels/1732.4/play?media=sound%3Abeep", "query_strings": [{"name": "lang", "value": "en"}],
+//  "content_type": "application/json", "message_body": "{\"playbackId\": \"p1\"}"}
+// ```
+// ```json
+// {"type": "RESTResponse", "transaction_id": "t1", "request_id": "r1", "status_code": 201, "reason_phrase": "Created",
+//  "uri": "channels/1732.4/play", "content_type": "application/json", "message_body": "{\"id\":\"p1\"}",
+//  "application": "app1", "timestamp": "2026-11-23T00:34:16.313+0000", "asterisk_id": "02:fc:00:00:00:01"}
+// ```
+//
+// Of the request, `type`, `method` and `uri` are required. The defaults of the others: "" for `transaction_id` and
+// `request_id`, which may be numbers as well and come back as strings; none for `query_strings` and `message_body`. A
+// `message_body` that is not empty needs its `content_type`: `application/json`, or `application/x-www-form-urlencoded` for
+// more parameters, which are at most 1,000 in all. Of the answer, `reason_phrase` is the usual one of the status unless the
+// host gives another, `uri` is the path of the request, and `content_type` and `message_body` are there if the host gives a
+// body; `application` is the first one of the connection.
+//
 // Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
 // unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
 // the library gives in its place when `request_timeout` has passed.
@@ -306,8 +326,9 @@ typedef void (*ariws_app_unregister_callback)(void *userdata,
 typedef int32_t (*ariws_app_is_registered_callback)(void *userdata,
                                                     const char *app);
 
-// Creates the dialplan context `context` with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
-// priority 1 `NoOp`.
+// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
+// priority 1 `NoOp`. It comes for each application of a persistent connection, and of a per-call one as well, when a load or
+// a reload adds it: before any call, and without `app_register` where that is per call.
 //
 // Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
 //
@@ -355,7 +376,8 @@ typedef void (*ariws_request_cancelled_callback)(void *userdata,
 // What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
 // live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
 // the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
-// inside a callback, nor leave one by longjmp or a C++ exception.
+// inside a callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
+// less a few KiB that the library uses.
 typedef struct ariws_host {
     // `sizeof(ariws_host)`; ARIWS_HOST_INIT sets it.
     size_t struct_size;
@@ -792,6 +814,61 @@ const char *ariws_version(void);
 //
 // Thread: any. Never blocks.
 const char *ariws_result_text(int32_t result);
+
+// Calls FUNCTION with the name of each function, without `ariws_`: for a host that finds them with dlsym.
+#define ARIWS_FUNCTIONS(FUNCTION) \
+    FUNCTION(abi_version) \
+    FUNCTION(cli_commands) \
+    FUNCTION(cli_complete) \
+    FUNCTION(cli_execute) \
+    FUNCTION(event) \
+    FUNCTION(inbound_closed) \
+    FUNCTION(inbound_opened) \
+    FUNCTION(load) \
+    FUNCTION(metrics) \
+    FUNCTION(reload) \
+    FUNCTION(request_complete) \
+    FUNCTION(result_text) \
+    FUNCTION(stasis_cancel) \
+    FUNCTION(stasis_end) \
+    FUNCTION(stasis_start) \
+    FUNCTION(stasis_start_async) \
+    FUNCTION(unload) \
+    FUNCTION(version)
+
+// Pointers to the functions.
+typedef uint32_t (*ariws_abi_version_function)(void);
+typedef int32_t (*ariws_cli_commands_function)(size_t index, struct ariws_cli_command *command);
+typedef int32_t (*ariws_cli_complete_function)(const struct ariws_instance *instance, const char *const *words,
+    size_t count, const char *prefix, ariws_write_callback write, void *write_data);
+typedef int32_t (*ariws_cli_execute_function)(const struct ariws_instance *instance, const char *const *words,
+    size_t count, ariws_write_callback write, void *write_data);
+typedef int32_t (*ariws_event_function)(const struct ariws_instance *instance, const char *application,
+    const char *json, size_t json_length);
+typedef int32_t (*ariws_inbound_closed_function)(const struct ariws_instance *instance, const char *session_id);
+typedef int32_t (*ariws_inbound_opened_function)(const struct ariws_instance *instance,
+    const struct ariws_inbound *inbound);
+typedef int32_t (*ariws_load_function)(const struct ariws_host *host, const struct ariws_options *options,
+    ariws_report_callback report, void *report_data, struct ariws_instance **instance, char *message,
+    size_t message_size);
+typedef int32_t (*ariws_metrics_function)(const struct ariws_instance *instance, ariws_write_callback write,
+    void *write_data);
+typedef int32_t (*ariws_reload_function)(const struct ariws_instance *instance, ariws_report_callback report,
+    void *report_data, char *message, size_t message_size);
+typedef int32_t (*ariws_request_complete_function)(const struct ariws_instance *instance, uint64_t request_id,
+    int32_t status, const char *reason, const char *body, size_t body_length);
+typedef const char *(*ariws_result_text_function)(int32_t result);
+typedef int32_t (*ariws_stasis_cancel_function)(const struct ariws_instance *instance, const char *channel_id);
+typedef int32_t (*ariws_stasis_end_function)(const struct ariws_instance *instance, const char *application,
+    const char *channel_id);
+typedef int32_t (*ariws_stasis_start_function)(const struct ariws_instance *instance, const char *app,
+    const char *channel_id, const char *channel_name, char *application, size_t application_size, char *message,
+    size_t message_size);
+typedef int32_t (*ariws_stasis_start_async_function)(const struct ariws_instance *instance, const char *app,
+    const char *channel_id, const char *channel_name, ariws_stasis_start_callback done, void *data,
+    char *message, size_t message_size);
+typedef int32_t (*ariws_unload_function)(struct ariws_instance *instance, uint32_t grace_ms);
+typedef const char *(*ariws_version_function)(void);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Compiles include/ariws.h by itself, then included twice with its initializers used, as C99 and as C++17.
+# Compiles include/ariws.h by itself, then included twice with its initializers and the types of its functions used, as C99 and as C++17.
 
 set -euo pipefail
 
@@ -12,7 +12,9 @@ twice='#include <ariws.h>
 ariws_host host = ARIWS_HOST_INIT;
 ariws_options options = ARIWS_OPTIONS_INIT;
 ariws_inbound inbound = ARIWS_INBOUND_INIT;
-ariws_cli_command command = ARIWS_CLI_COMMAND_INIT;'
+ariws_cli_command command = ARIWS_CLI_COMMAND_INIT;
+#define POINTER(name) ariws_##name##_function name##_pointer = ariws_##name;
+ARIWS_FUNCTIONS(POINTER)'
 
 # usage: check LANGUAGE STANDARD COMPILER
 check() {

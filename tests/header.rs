@@ -15,7 +15,79 @@ fn generated() -> String {
         .expect("a header");
     let mut header = Vec::new();
     bindings.write(&mut header);
-    String::from_utf8(header).expect("UTF-8")
+    let header = String::from_utf8(header).expect("UTF-8");
+    with_function_types(&with_parentheses(&header))
+}
+
+/// Negative numbers in parentheses, so that they are one operand wherever a macro stands.
+fn with_parentheses(header: &str) -> String {
+    let mut parenthesized = String::with_capacity(header.len());
+    for line in header.split_inclusive('\n') {
+        match line.trim_end().rsplit_once(" -") {
+            Some((name, number)) if line.starts_with("#define ARIWS_") => {
+                parenthesized.push_str(&format!("{name} (-{number})\n"));
+            }
+            _ => parenthesized.push_str(line),
+        }
+    }
+    parenthesized
+}
+
+/// With a type for each function, and a list of them, for hosts that look them up with dlsym.
+fn with_function_types(header: &str) -> String {
+    const END: &str = "#ifdef __cplusplus\n}  // extern";
+    let (before, end) = header.rsplit_once(END).expect("the end");
+    let mut list = Vec::new();
+    let mut types = String::new();
+    for name in exports() {
+        let short = name.strip_prefix("ariws_").expect("the prefix");
+        list.push(format!("FUNCTION({short})"));
+        types.push_str(&function_type(before, &name));
+    }
+    let list = list.join(" \\\n    ");
+    format!(
+        "{before}// Calls FUNCTION with the name of each function, without `ariws_`: for a host that finds them with dlsym.\n\
+         #define ARIWS_FUNCTIONS(FUNCTION) \\\n    {list}\n\n\
+         // Pointers to the functions.\n{types}\n{END}{end}"
+    )
+}
+
+/// The type of a pointer to a function that the header declares.
+fn function_type(header: &str, name: &str) -> String {
+    let parenthesis = format!("{name}(");
+    let mut declarations = header.match_indices(&parenthesis).filter_map(|(place, _)| {
+        let line = header.get(..place)?.rfind('\n')? + 1;
+        let result = header.get(line..place)?;
+        // Nothing but a type stands before it, as in no comment.
+        let is_type = result.ends_with([' ', '*']) && !result.contains("//");
+        let (parameters, _) = header.get(place + parenthesis.len()..)?.split_once(");")?;
+        is_type.then_some((result.trim_end(), parameters))
+    });
+    let (result, parameters) = declarations.next().expect(name);
+    let blank = if result.ends_with('*') { "" } else { " " };
+    let mut text = format!("typedef {result}{blank}(*{name}_function)(");
+    let mut column = text.len();
+    for (index, parameter) in parameters.split(',').enumerate() {
+        let parameter = parameter.split_whitespace().collect::<Vec<_>>().join(" ");
+        let comma = if index == 0 { "" } else { "," };
+        if column + parameter.len() > 110 {
+            text.push_str(&format!("{comma}\n    {parameter}"));
+            column = 4 + parameter.len();
+        } else {
+            let blank = if index == 0 { "" } else { " " };
+            text.push_str(&format!("{comma}{blank}{parameter}"));
+            column += parameter.len() + 2;
+        }
+    }
+    text.push_str(");\n");
+    text
+}
+
+/// The names of the functions that the library exports.
+fn exports() -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/include/ariws.exports");
+    let listed = fs::read_to_string(path).expect("the list of exports");
+    listed.lines().map(str::to_owned).collect()
 }
 
 /// With ARIWS_WRITE_HEADER set, the file is written instead.
@@ -65,10 +137,30 @@ fn every_exported_function_is_guarded() {
             exports += 1;
         }
     }
-    let listed = fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/include/ariws.exports"
-    ))
-    .expect("the list of exports");
-    assert_eq!(exports, listed.lines().count());
+    assert_eq!(exports, self::exports().len());
+}
+
+#[test]
+fn numbers_below_zero_stand_in_parentheses() {
+    let header = generated();
+    let negative: Vec<_> = header
+        .lines()
+        .filter(|line| line.starts_with("#define ") && line.contains('-'))
+        .collect();
+    assert!(negative.contains(&"#define ARIWS_ERROR_NULL (-1)"));
+    assert!(
+        negative.iter().all(|line| line.ends_with(')')),
+        "{negative:#?}"
+    );
+}
+
+#[test]
+fn every_exported_function_has_a_type_and_stands_in_the_list() {
+    let header = generated();
+    for name in exports() {
+        let its_type = format!("(*{name}_function)(");
+        assert_eq!(header.matches(&its_type).count(), 1, "{name}");
+        let short = name.strip_prefix("ariws_").expect("the prefix");
+        assert!(header.contains(&format!("    FUNCTION({short})")), "{name}");
+    }
 }

@@ -38,24 +38,9 @@ bool library_open(struct library *library, const char *path)
         return false;
     }
     const struct symbol symbols[] = {
-        {"ariws_abi_version", &library->abi_version},
-        {"ariws_version", &library->version},
-        {"ariws_result_text", &library->result_text},
-        {"ariws_load", &library->load},
-        {"ariws_reload", &library->reload},
-        {"ariws_unload", &library->unload},
-        {"ariws_stasis_start", &library->stasis_start},
-        {"ariws_stasis_start_async", &library->stasis_start_async},
-        {"ariws_stasis_cancel", &library->stasis_cancel},
-        {"ariws_stasis_end", &library->stasis_end},
-        {"ariws_event", &library->event},
-        {"ariws_request_complete", &library->request_complete},
-        {"ariws_inbound_opened", &library->inbound_opened},
-        {"ariws_inbound_closed", &library->inbound_closed},
-        {"ariws_cli_commands", &library->cli_commands},
-        {"ariws_cli_execute", &library->cli_execute},
-        {"ariws_cli_complete", &library->cli_complete},
-        {"ariws_metrics", &library->metrics},
+#define SYMBOL(name) {"ariws_" #name, &library->name},
+        ARIWS_FUNCTIONS(SYMBOL)
+#undef SYMBOL
     };
     for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
         if (!find_symbol(library->handle, &symbols[i])) {

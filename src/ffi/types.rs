@@ -111,6 +111,26 @@ pub struct ariws_request {
 /// Runs one ARI request. The host answers with `ariws_request_complete`, from inside this callback or later
 /// from any thread, exactly once.
 ///
+/// An application asks with one text message, and is answered with another:
+///
+/// ```json
+/// {"type": "RESTRequest", "transaction_id": "t1", "request_id": "r1", "method": "POST",
+///  "uri": "channels/1732.4/play?media=sound%3Abeep", "query_strings": [{"name": "lang", "value": "en"}],
+///  "content_type": "application/json", "message_body": "{\"playbackId\": \"p1\"}"}
+/// ```
+/// ```json
+/// {"type": "RESTResponse", "transaction_id": "t1", "request_id": "r1", "status_code": 201, "reason_phrase": "Created",
+///  "uri": "channels/1732.4/play", "content_type": "application/json", "message_body": "{\"id\":\"p1\"}",
+///  "application": "app1", "timestamp": "2026-11-23T00:34:16.313+0000", "asterisk_id": "02:fc:00:00:00:01"}
+/// ```
+///
+/// Of the request, `type`, `method` and `uri` are required. The defaults of the others: "" for `transaction_id` and
+/// `request_id`, which may be numbers as well and come back as strings; none for `query_strings` and `message_body`. A
+/// `message_body` that is not empty needs its `content_type`: `application/json`, or `application/x-www-form-urlencoded` for
+/// more parameters, which are at most 1,000 in all. Of the answer, `reason_phrase` is the usual one of the status unless the
+/// host gives another, `uri` is the path of the request, and `content_type` and `message_body` are there if the host gives a
+/// body; `application` is the first one of the connection.
+///
 /// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
 /// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
 /// the library gives in its place when `request_timeout` has passed.
@@ -156,8 +176,9 @@ pub type ariws_app_unregister_callback =
 pub type ariws_app_is_registered_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
 
-/// Creates the dialplan context `context` with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
-/// priority 1 `NoOp`.
+/// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
+/// priority 1 `NoOp`. It comes for each application of a persistent connection, and of a per-call one as well, when a load or
+/// a reload adds it: before any call, and without `app_register` where that is per call.
 ///
 /// Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
 ///
@@ -200,7 +221,8 @@ pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_
 /// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
 /// live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
 /// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
-/// inside a callback, nor leave one by longjmp or a C++ exception.
+/// inside a callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
+/// less a few KiB that the library uses.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ariws_host {

@@ -14,16 +14,11 @@
 
 #include "ariws.h"
 
-typedef int32_t (*load_function)(const ariws_host *, const ariws_options *, ariws_report_callback, void *,
-                                 ariws_instance **, char *, size_t);
-typedef int32_t (*unload_function)(ariws_instance *, uint32_t);
-typedef int32_t (*commands_function)(size_t, ariws_cli_command *);
-
 struct library {
     void *handle;
-    load_function load;
-    unload_function unload;
-    commands_function commands;
+#define DECLARE(name) ariws_##name##_function name;
+    ARIWS_FUNCTIONS(DECLARE)
+#undef DECLARE
 };
 
 static int finalized;
@@ -159,7 +154,7 @@ static bool fills(const struct library *library, size_t size)
     if (command == NULL) {
         return false;
     }
-    bool good = expect("commands", ARIWS_OK, library->commands(0, command)) &&
+    bool good = expect("commands", ARIWS_OK, library->cli_commands(0, command)) &&
                 expect("struct_size", (long)size, (long)command->struct_size) &&
                 expect("words", 0, strncmp(command->words, "ari ", 4));
     for (size_t beyond = sizeof empty; good && beyond < size; beyond++) {
@@ -178,7 +173,7 @@ static bool fills_whole_fields(const struct library *library, size_t size, size_
         return false;
     }
     memset((unsigned char *)command + sizeof(size_t), 0xa5, size - sizeof(size_t));
-    bool good = expect("commands", expected, library->commands(0, command));
+    bool good = expect("commands", expected, library->cli_commands(0, command));
     for (size_t i = fields; good && i < size; i++) {
         good = expect("a byte of a part of a pointer", 0xa5, ((unsigned char *)command)[i]);
     }
@@ -191,21 +186,28 @@ static bool find(void *handle, const char *name, void *function)
 {
     void *symbol = dlsym(handle, name);
     memcpy(function, &symbol, sizeof symbol);
+    if (symbol == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+    }
     return symbol != NULL;
 }
 
 int main(int count, char **words)
 {
-    struct library library = {NULL, NULL, NULL, NULL};
+    struct library library;
     if (count != 3) {
         fprintf(stderr, "usage: sizes LIBRARY CONFIG_DIRECTORY\n");
         return 2;
     }
     library.handle = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);
-    if (library.handle == NULL || !find(library.handle, "ariws_load", &library.load) ||
-        !find(library.handle, "ariws_unload", &library.unload) ||
-        !find(library.handle, "ariws_cli_commands", &library.commands)) {
+    if (library.handle == NULL) {
         fprintf(stderr, "%s\n", dlerror());
+        return 1;
+    }
+    bool found = true;
+#define FIND(name) found = find(library.handle, "ariws_" #name, &library.name) && found;
+    ARIWS_FUNCTIONS(FIND)
+    if (!found || !expect("the version of the ABI", ARIWS_ABI_VERSION, (long)library.abi_version())) {
         return 1;
     }
     const size_t host = sizeof(ariws_host);

@@ -317,3 +317,39 @@ fn a_request_runs_on_a_thread_of_the_library_never_on_a_channels_own() {
         );
     }
 }
+
+/// The messages that the header shows.
+fn shown_by_the_header() -> (Value, Value) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/include/ariws.h");
+    let header = std::fs::read_to_string(path).expect("the header");
+    let text = header.replace("\n// ", "\n");
+    let mut blocks = text
+        .split("```json\n")
+        .skip(1)
+        .filter_map(|block| block.split("```").next())
+        .map(|block| serde_json::from_str(block).expect("JSON"));
+    let mut next = || blocks.next().expect("a message");
+    (next(), next())
+}
+
+#[test]
+fn the_messages_of_the_header_are_those_that_are_sent() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    connection.summary();
+    let (asked, mut expected) = shown_by_the_header();
+    connection.send(&asked);
+    let request = host.wait_for_request("channels/1732.4/play");
+    let parameters = [("media", "sound:beep"), ("lang", "en")];
+    assert_eq!(
+        request.parameters,
+        parameters.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+    assert_eq!(request.body.as_deref(), asked["message_body"].as_str());
+    library.complete(request.id, 201, Some(r#"{"id": "p1"}"#));
+    let answer = connection.json();
+    expected["timestamp"] = answer["timestamp"].clone();
+    assert_eq!(answer, expected);
+}
