@@ -1,4 +1,4 @@
-//! What a process has: descriptors, threads, bytes.
+//! What a process has: descriptors, threads, memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
@@ -8,6 +8,8 @@ use std::time::Instant;
 use super::DEADLINE;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counting what is in use. A test that counts bytes makes it its `#[global_allocator]`.
 pub struct Counting;
@@ -15,24 +17,31 @@ pub struct Counting;
 // SAFETY: everything is the system's but the counting.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
+        let bytes = ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        if bytes > PEAK.load(Ordering::Relaxed) {
+            PEAK.fetch_max(bytes, Ordering::Relaxed);
+        }
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        ALLOCATIONS.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 /// What the process has at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Census {
-    descriptors: usize,
-    threads: usize,
-    bytes: usize,
+    pub descriptors: usize,
+    pub threads: usize,
+    pub bytes: usize,
+    /// Objects on the heap. Unlike their bytes, their number does not depend on how large a buffer once had to be.
+    pub allocations: usize,
 }
 
 impl Census {
@@ -42,7 +51,13 @@ impl Census {
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),
             bytes: ALLOCATED.load(Ordering::Relaxed),
+            allocations: ALLOCATIONS.load(Ordering::Relaxed),
         }
+    }
+
+    /// The most bytes since it was last asked for.
+    pub fn peak() -> usize {
+        PEAK.swap(ALLOCATED.load(Ordering::Relaxed), Ordering::Relaxed)
     }
 
     /// Waits until the process has no more than this, but for some bytes.

@@ -51,6 +51,13 @@ impl Server {
             .expect("a segment size");
     }
 
+    /// What the kernel keeps of connections to come until it is read.
+    pub fn set_receive_buffer(&self, bytes: usize) {
+        SockRef::from(&self.listener)
+            .set_recv_buffer_size(bytes)
+            .expect("a buffer");
+    }
+
     /// The next TCP connection, without an answer to its upgrade request.
     pub fn accept_tcp(&self) -> TcpStream {
         let (stream, _) = self.listener.accept().expect("a connection in time");

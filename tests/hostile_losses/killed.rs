@@ -1,0 +1,153 @@
+//! Connections and servers that are killed while eight threads offer events.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{scope, yield_now};
+use std::time::{Duration, Instant};
+
+use ariws::ffi::ARIWS_OK;
+
+use super::peer::{Peer, Random, Read, text};
+use super::support::DEADLINE;
+use super::support::configuration::Configuration;
+use super::support::host::Host;
+use super::support::library::{Handle, Library};
+use super::support::server::Server;
+use super::support::tls::UNVERIFIED;
+use super::{alone, metric, rounds};
+
+const THREADS: usize = 8;
+const EVENTS_A_KILL: usize = 10_000;
+/// Less than the threads get ahead, so that some events are dropped, too.
+const QUEUE: usize = 20_000;
+const AHEAD: usize = 20_100;
+
+/// How far everybody is; they all stop if one of them fails.
+#[derive(Default)]
+struct Progress {
+    /// Events that were sent or dropped.
+    done: AtomicUsize,
+    offering: AtomicUsize,
+    /// Everything has been killed that is to be.
+    killed: AtomicBool,
+    failed: AtomicBool,
+}
+
+/// Tells the others if its owner fails.
+struct Part<'a>(&'a Progress);
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Progress {
+    /// Offers so many events, and more as long as connections are being killed; gives how many.
+    fn offer(&self, handle: Handle, thread: usize, events: usize) -> usize {
+        let _part = Part(self);
+        let mut number = 0;
+        while number < events || !self.killed.load(Ordering::Relaxed) {
+            number += 1;
+            let wanted = (number * THREADS).saturating_sub(AHEAD);
+            while self.done.load(Ordering::Relaxed) < wanted {
+                assert!(!self.failed.load(Ordering::Relaxed), "another part failed");
+                yield_now();
+            }
+            assert_eq!(handle.event("app1", &text(thread, number)), ARIWS_OK);
+        }
+        self.offering.fetch_sub(1, Ordering::Relaxed);
+        number
+    }
+
+    /// Watches the metrics until nothing is offered any more and nothing waits; gives them.
+    fn watch(&self, library: &Library<'_>) -> String {
+        let _part = Part(self);
+        let mut last = Instant::now();
+        loop {
+            let over = self.offering.load(Ordering::Relaxed) == 0;
+            let metrics = library.metrics();
+            let done = metric(&metrics, "ariws_events_sent_total")
+                + metric(&metrics, "ariws_events_dropped_total");
+            if over && done == metric(&metrics, "ariws_events_offered_total") {
+                return metrics;
+            }
+            let done = usize::try_from(done).expect("a number of events");
+            if self.done.swap(done, Ordering::Relaxed) != done {
+                last = Instant::now();
+            }
+            assert!(!self.failed.load(Ordering::Relaxed), "another part failed");
+            assert!(last.elapsed() < DEADLINE, "nothing goes on:\n{metrics}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn every_event_is_accounted_for(tls: bool) {
+    let _alone = alone();
+    let (server, host) = (Server::start(), Host::new());
+    let mut configuration = Configuration::with("persistent", server.address(), "app1");
+    configuration.set("connection1", &format!("queue_max_messages = {QUEUE}"));
+    if tls {
+        configuration = configuration.replacing("ws://", "wss://");
+        configuration.set("connection1", UNVERIFIED);
+    }
+    let library = Library::load(&host, &configuration);
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let kills = rounds();
+    let events = kills * EVENTS_A_KILL / THREADS;
+    let progress = Progress::default();
+    let peer = Peer {
+        tls,
+        kills,
+        life: EVENTS_A_KILL,
+        killed: &|| progress.killed.store(true, Ordering::Relaxed),
+    };
+    progress.offering.store(THREADS, Ordering::Relaxed);
+    let mut read = [Read::default(); THREADS];
+    let (metrics, offered) = scope(|scope| {
+        let (handle, progress, read) = (library.handle(), &progress, &mut read);
+        let offer = |thread| scope.spawn(move || progress.offer(handle, thread, events));
+        let threads: Vec<_> = (0..THREADS).map(offer).collect();
+        let peer = &peer;
+        scope.spawn(move || {
+            let _part = Part(progress);
+            peer.run(server, Random::new(seed), read);
+        });
+        let metrics = progress.watch(&library);
+        // The last connection ends with it.
+        library.unload(DEADLINE);
+        let offered = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("its events"));
+        (metrics, offered.sum::<usize>())
+    });
+    let count = |name: &str| {
+        let count = metric(&metrics, &format!("ariws_{name}_total"));
+        usize::try_from(count).expect("a number of events")
+    };
+    let arrived: usize = read.iter().map(|read| read.count).sum();
+    let (sent, unconfirmed) = (count("events_sent"), count("messages_unconfirmed"));
+    println!(
+        "{offered} offered, {sent} sent, {} dropped, {arrived} arrived, {unconfirmed} unconfirmed",
+        count("events_dropped")
+    );
+    assert_eq!(count("events_offered"), offered);
+    assert!(
+        arrived <= sent && sent <= arrived + unconfirmed,
+        "{metrics}"
+    );
+    assert!(count("websockets_opened") > kills);
+}
+
+#[test]
+fn every_event_is_accounted_for_though_connections_and_servers_are_killed() {
+    every_event_is_accounted_for(false);
+}
+
+#[test]
+fn every_event_is_accounted_for_though_connections_and_servers_are_killed_over_tls() {
+    every_event_is_accounted_for(true);
+}

@@ -1,0 +1,164 @@
+//! An application that dies again and again while it reads.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
+
+use crate::support::server::Server;
+use crate::support::tls::{Stream, accept};
+
+/// Random numbers that a seed repeats.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % limit
+    }
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy)]
+enum Kill {
+    /// The process is killed: what it has not read is answered by a reset.
+    Reset,
+    /// It leaves without a word.
+    Drop,
+    Close,
+    /// The whole server is away for a moment.
+    Server,
+}
+
+/// What one thread of the host has sent, and the application has read.
+#[derive(Clone, Copy, Default)]
+pub struct Read {
+    pub last: usize,
+    pub count: usize,
+}
+
+pub struct Peer<'a> {
+    pub tls: bool,
+    pub kills: usize,
+    /// The most messages that one connection lives for.
+    pub life: usize,
+    /// Told of the last kill.
+    pub killed: &'a (dyn Fn() + Sync),
+}
+
+impl Peer<'_> {
+    /// Serves one connection after the other, and the last as long as it stays; each thread's events are in order and none
+    /// comes twice.
+    pub fn run(&self, server: Server, mut random: Random, threads: &mut [Read]) {
+        let mut server = Some(server);
+        let mut address = None;
+        for number in 0..=self.kills {
+            let listening = server.take().unwrap_or_else(|| again(address));
+            address = Some(listening.address());
+            // What the kernels have is lost with a connection: not much, so that most events arrive.
+            listening.set_receive_buffer(16 << 10);
+            let is_last = number == self.kills;
+            if is_last {
+                (self.killed)();
+            }
+            let mut websocket = loop {
+                if let Some(websocket) = accept(listening.accept_tcp(), self.tls) {
+                    break websocket;
+                }
+            };
+            let life = match is_last {
+                true => usize::MAX,
+                false => random.below(self.life),
+            };
+            let ended = self.read(&mut websocket, life, threads);
+            assert!(
+                is_last || !ended,
+                "the library ended a connection by itself"
+            );
+            let kill = [Kill::Reset, Kill::Drop, Kill::Close, Kill::Server];
+            match kill[random.below(kill.len())] {
+                Kill::Reset => reset(&websocket),
+                Kill::Drop => {}
+                Kill::Close => {
+                    let frame = CloseFrame {
+                        code: 1001.into(),
+                        reason: "".into(),
+                    };
+                    // What comes until it is answered is read and counts.
+                    if websocket.close(Some(frame)).is_ok() {
+                        self.read(&mut websocket, usize::MAX, threads);
+                    }
+                }
+                Kill::Server => {
+                    reset(&websocket);
+                    drop(listening);
+                    continue;
+                }
+            }
+            server = Some(listening);
+        }
+    }
+
+    /// Reads so many texts; true if the connection ended before.
+    fn read(
+        &self,
+        websocket: &mut WebSocket<Box<dyn Stream>>,
+        texts: usize,
+        threads: &mut [Read],
+    ) -> bool {
+        for _ in 0..texts {
+            let text = loop {
+                match websocket.read() {
+                    Ok(Message::Text(text)) => break text,
+                    Ok(_) => {}
+                    Err(_) => return true,
+                }
+            };
+            let Some((thread, number)) = event(&text) else {
+                continue;
+            };
+            let read = &mut threads[thread];
+            assert!(
+                number > read.last,
+                "thread {thread}: {number} after {}",
+                read.last
+            );
+            *read = Read {
+                last: number,
+                count: read.count + 1,
+            };
+        }
+        false
+    }
+}
+
+fn reset(websocket: &WebSocket<Box<dyn Stream>>) {
+    SockRef::from(websocket.get_ref().tcp())
+        .set_linger(Some(Duration::ZERO))
+        .expect("a linger time");
+}
+
+fn again(address: Option<SocketAddr>) -> Server {
+    Server::at(address.expect("an address"))
+}
+
+/// The event of a thread, as [`text`] writes it; the library's own messages are none.
+fn event(text: &str) -> Option<(usize, usize)> {
+    let rest = text.strip_prefix(r#"{"type":"Event","thread":"#)?;
+    let (thread, rest) = rest.split_once(r#","number":"#)?;
+    let digits = rest.find(|character: char| !character.is_ascii_digit())?;
+    Some((thread.parse().ok()?, rest[..digits].parse().ok()?))
+}
+
+pub fn text(thread: usize, number: usize) -> String {
+    format!(r#"{{"type":"Event","thread":{thread},"number":{number}}}"#)
+}
