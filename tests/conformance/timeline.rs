@@ -228,11 +228,14 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
         }
         Direction::Http => add_http(story, entry),
         Direction::FromInbound if entry.kind == "connected" => {
-            let (id, address) = normal::inbound_session(observed).unwrap_or_default();
+            let name = entry.name.clone().unwrap_or_default();
+            // Where no list of sessions was recorded, any id will do.
+            let (id, address) = normal::inbound_session(observed)
+                .unwrap_or_else(|| (format!("inbound-{name}"), String::new()));
             story.add(
                 before_effects(entry, observed),
                 What::Inbound {
-                    name: entry.name.clone().unwrap_or_default(),
+                    name,
                     id,
                     address,
                     apps: inbound_apps(&entry.raw),
