@@ -59,6 +59,11 @@ test-hostile: ## hostile peers and hosts, each a hundred times; ROUNDS=n for ano
 	@scripts/require.sh cargo cc
 	@scripts/test-hostile.sh
 
+.PHONY: reliability
+reliability: ## writes docs/reliability.md anew from the hostile peers
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_RELIABILITY=1 $(CARGO) test --test hostile_peers $(CARGO_FLAGS) -- --exact 'docs/reliability.md is what the rows say'
+
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
 conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones

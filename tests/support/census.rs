@@ -8,7 +8,6 @@ use std::time::Instant;
 use super::DEADLINE;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counting what is in use. A test that counts bytes makes it its `#[global_allocator]`.
@@ -21,14 +20,12 @@ unsafe impl GlobalAlloc for Counting {
         if bytes > PEAK.load(Ordering::Relaxed) {
             PEAK.fetch_max(bytes, Ordering::Relaxed);
         }
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        ALLOCATIONS.fetch_sub(1, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -40,8 +37,6 @@ pub struct Census {
     pub descriptors: usize,
     pub threads: usize,
     pub bytes: usize,
-    /// Objects on the heap. Unlike their bytes, their number does not depend on how large a buffer once had to be.
-    pub allocations: usize,
 }
 
 impl Census {
@@ -51,7 +46,6 @@ impl Census {
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),
             bytes: ALLOCATED.load(Ordering::Relaxed),
-            allocations: ALLOCATIONS.load(Ordering::Relaxed),
         }
     }
 

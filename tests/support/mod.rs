@@ -3,6 +3,8 @@
 pub mod attempt;
 #[allow(dead_code)] // For tests that count.
 pub mod census;
+#[allow(dead_code)] // For tests with TLS.
+pub mod certificates;
 pub mod configuration;
 pub mod host;
 pub mod library;
