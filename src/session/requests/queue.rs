@@ -40,6 +40,8 @@ struct Given {
     unanswered: Option<Unanswered>,
     /// The callback has not returned.
     inside: bool,
+    /// It was said to be overdue. It stays here until whoever answers it in that moment, which may be the host, has done so.
+    overdue: bool,
     /// The host knows that nobody waits for its answer.
     cancelled: bool,
 }
@@ -125,6 +127,7 @@ impl Queue {
             time: now,
             unanswered: Some(unanswered),
             inside: true,
+            overdue: false,
             cancelled: false,
         });
     }
@@ -183,10 +186,11 @@ impl Queue {
     pub(super) fn look(&mut self, now: Instant, timeout: Duration) -> Overdue {
         let mut overdue = Overdue::default();
         for given in &mut self.given {
-            if given.unanswered.is_none() {
+            if given.unanswered.is_none() || given.overdue {
                 continue;
             }
             let is_late = given.time + timeout <= now;
+            given.overdue = is_late;
             if is_late {
                 overdue.unanswered.push(given.id);
             } else {

@@ -186,6 +186,16 @@ fn nothing_is_looked_after_when_everything_is_answered() {
 }
 
 #[test]
+fn a_request_is_said_to_be_overdue_once_whoever_answers_it() {
+    let mut scene = Scene::new(1);
+    scene.ask();
+    let then = scene.now + TIMEOUT;
+    assert_eq!(scene.queue.look(then, TIMEOUT).unanswered, [1]);
+    let again = scene.queue.look(then, TIMEOUT);
+    assert!(!again.is_any() && again.next.is_none());
+}
+
+#[test]
 fn the_host_is_told_once_that_nobody_waits() {
     let mut scene = Scene::new(1);
     scene.ask();
