@@ -15,11 +15,11 @@
 //! - [`config`]: text to a validated configuration.
 //! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
 //! - `text`: what others have written, made fit for one line.
+//! - `threads`: those of the library, and what it does where the system refuses one.
 
 #![deny(unsafe_code)]
 #![warn(unreachable_pub)]
 
-mod blocking;
 pub mod cli;
 pub mod config;
 pub mod engine;
@@ -31,3 +31,4 @@ pub mod net;
 pub mod protocol;
 pub mod session;
 mod text;
+mod threads;

@@ -51,7 +51,7 @@ impl Engine {
         channel_name: &str,
     ) -> Result<String> {
         let entry = self.entry(app, channel_id, channel_name)?;
-        self.handle.block_on(self.enter(entry))
+        self.threads.io.runtime().block_on(self.enter(entry))
     }
 
     /// The same without waiting: `done` is called on the pool for host calls.

@@ -1,4 +1,4 @@
-//! The library at work: the runtime, the sessions, and what the host asks for.
+//! The library at work: its threads, the sessions, and what the host asks for.
 //!
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands),
 //! and `report` tells what a load or reload did;
@@ -17,17 +17,18 @@ mod report;
 mod routes;
 pub mod snapshot;
 mod table;
+mod threads;
 mod unload;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
 use crate::host::{Calls, Host, Log};
+use crate::net::Resources;
 use crate::protocol;
 use crate::session::{Answer, Context};
 use operations::Operation;
@@ -36,14 +37,14 @@ pub use options::Options;
 pub use report::{ReportEntry, ReportKind};
 use routes::Routes;
 use table::Table;
+use threads::Threads;
 
 /// One loaded instance of the library.
 pub struct Engine {
     options: Options,
     context: Arc<Context>,
     host: Arc<dyn Host>,
-    handle: Handle,
-    runtime: Mutex<Option<Runtime>>,
+    threads: Threads,
     tasks: TaskTracker,
     routes: Routes,
     table: Mutex<Table>,
@@ -69,19 +70,17 @@ impl Engine {
     }
 
     fn start_threads(host: &Arc<dyn Host>, options: Options) -> Result<Arc<Self>> {
-        let refused = |error: std::io::Error| Error::System(format!("no thread: {error}"));
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(options.io_threads)
-            .thread_name("ariws-worker")
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(refused)?;
-        let log = Log::start(Arc::clone(host), options.log_level).map_err(refused)?;
-        let calls = Calls::new(Arc::clone(host), options.request_threads);
+        let threads =
+            Threads::start(host, &options).map_err(|error| Error::System(error.to_string()))?;
         let context = Context::new(
-            calls,
-            log,
+            Calls::new(
+                Arc::clone(host),
+                options.request_threads,
+                threads.requests.clone(),
+                threads.host.clone(),
+            ),
+            threads.log.clone(),
+            Resources::new(threads.files.clone(), options.max_sockets),
             options.asterisk_id.clone(),
             options.user_agent(),
             options.queue_max_total_bytes,
@@ -91,8 +90,7 @@ impl Engine {
             options,
             context: Arc::new(context),
             host: Arc::clone(host),
-            handle: runtime.handle().clone(),
-            runtime: Mutex::new(Some(runtime)),
+            threads,
             tasks: TaskTracker::new(),
             routes: Routes::default(),
             table: Mutex::default(),
@@ -103,8 +101,9 @@ impl Engine {
             stasis_starts_failed: AtomicU64::new(0),
         });
         engine.spawn(operations::run(Arc::clone(&engine), asked));
-        // Not waited for at the end: it ends with the runtime.
-        engine.handle.spawn(Arc::clone(&engine).tell_of_outages());
+        // Not waited for at the end: it ends with its thread.
+        let outages = Arc::clone(&engine).tell_of_outages();
+        engine.threads.io.runtime().spawn(outages);
         Ok(engine)
     }
 
@@ -163,7 +162,7 @@ impl Engine {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn_on(task, &self.handle);
+        self.tasks.spawn_on(task, self.threads.io.runtime());
     }
 
     fn is_unloading(&self) -> bool {

@@ -11,7 +11,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
-use crate::blocking;
 use crate::config::{self, Config, Problem, Severity};
 use crate::error::{Error, Result};
 
@@ -151,7 +150,9 @@ impl Engine {
         let old = self.context.config();
         let directory = self.options.config_directory.clone();
         // Files may lie on a slow disk.
-        let reading = blocking::run(move || config::read(&directory, previous.as_deref()))
+        let blocking = &self.context.resources.blocking;
+        let reading = blocking
+            .run(move || config::read(&directory, previous.as_deref()))
             .await
             .map_err(|error| Error::System(format!("the configuration was not read: {error}")))?
             .inspect_err(|problems| self.log_problems(problems))

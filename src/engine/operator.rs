@@ -72,9 +72,9 @@ impl Operator for Engine {
         let client = Arc::clone(&settings.client);
         let context = Arc::clone(&self.context);
         let (answer, answered) = sync_channel(1);
-        // Nothing waits for it: it ends with the runtime.
-        self.handle.spawn(async move {
-            let steps = net::probe(&client, &context.user_agent, &context.resolver).await;
+        // Nothing waits for it: it ends with the thread.
+        self.threads.io.runtime().spawn(async move {
+            let steps = net::probe(&client, &context.user_agent, &context.resources).await;
             // Whoever asked waits.
             let _ = answer.send(steps);
         });

@@ -30,6 +30,8 @@ pub struct Options {
     pub queue_max_total_bytes: usize,
     /// Messages that are less grave are not made.
     pub log_level: Level,
+    /// Sockets to servers that may be open at a time.
+    pub max_sockets: usize,
 }
 
 impl Options {
@@ -76,6 +78,7 @@ impl Options {
                 given => given,
             },
             log_level,
+            max_sockets: usize::MAX,
         })
     }
 

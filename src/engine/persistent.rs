@@ -374,7 +374,7 @@ impl Engine {
         match table.memories.get(&connection.name) {
             Some((client, memory)) if *client == connection.client => Arc::clone(memory),
             _ => {
-                let memory = Arc::new(Memory::new(&self.context.resolver));
+                let memory = Arc::new(Memory::new(&self.context.resources));
                 let entry = (Arc::clone(&connection.client), Arc::clone(&memory));
                 table.memories.insert(connection.name.clone(), entry);
                 memory

@@ -1,19 +1,16 @@
 //! The end of an instance.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use super::Engine;
 use super::operations::Operation;
+use super::threads::SYSTEM;
 use crate::session::Stop;
-
-/// What may still hold a thread after every task and callback has ended is the system's resolver, or a file on a slow disk.
-/// They touch nothing of the host's; their threads are not waited for any longer than this, each kind.
-const SYSTEM: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Ends everything: see `ariws_unload`. Must not be called on a thread of the library.
@@ -25,31 +22,23 @@ impl Engine {
             // An operation that runs is carried out; those behind it are not.
             let _ = ended.recv();
         }
-        // On the runtime: threads that are started for the host's callbacks inherit the signal mask of the one that starts
-        // them, and this one is the host's.
+        // On a thread of the library: those that are started for the host's callbacks inherit the signal mask of the one
+        // that starts them, and this one is the host's.
         let (answer, ended) = sync_channel(1);
         let engine = Arc::clone(self);
-        self.handle.spawn(async move {
+        self.threads.io.runtime().spawn(async move {
             engine.end_sessions(latest).await;
             engine.context.answers.abandon();
             engine.tasks.close();
             engine.tasks.wait().await;
             engine.context.calls.finished().await;
             // Whatever comes of the look-ups, nobody wants it any more.
-            let _ = timeout(SYSTEM, engine.context.resolver.is_idle()).await;
+            let _ = timeout(SYSTEM, engine.context.resources.resolver.is_idle()).await;
             let _ = answer.send(());
         });
         // Fails only if that panicked, and then there is nothing to wait for.
         let _ = ended.recv();
-        let runtime = self
-            .runtime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(runtime) = runtime {
-            runtime.shutdown_timeout(SYSTEM);
-        }
-        self.log().close(latest);
+        self.threads.end(latest);
         self.host.finalize();
     }
 

@@ -45,6 +45,9 @@ pub(super) fn engine(instance: *const ariws_instance) -> Result<Arc<Engine>> {
 /// registers the applications and contexts of persistent connections, and begins to connect. It does not wait for a
 /// connection. Each call gives an instance of its own; several may live in one process.
 ///
+/// Where the system refuses one of those threads or a descriptor that they need, the load fails with ARIWS_ERROR_SYSTEM, the
+/// message names what was refused, and nothing is left behind.
+///
 /// A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
 /// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
 /// `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf` counts as an empty one,

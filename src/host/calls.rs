@@ -3,20 +3,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::{block_in_place, spawn_blocking, try_id};
+use tokio::task::{block_in_place, try_id};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::pool::Pool;
 use super::{ContextState, Failed, Host, Registration};
+use crate::threads::Pool;
 
 /// Runs the host's callbacks where nothing waits for input or output.
 #[derive(Clone)]
 pub struct Calls {
     host: Arc<dyn Host>,
-    requests: Arc<Semaphore>,
-    pool: Pool,
+    turns: Arc<Semaphore>,
+    requests: Pool,
+    others: Pool,
     running: TaskTracker,
 }
 
@@ -24,13 +26,15 @@ pub struct Calls {
 pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
 impl Calls {
-    /// `requests`: how many ARI requests the host runs at a time. Registrations and the like are not bounded here: there
-    /// are no more of them than connections being made, and each of them may be what a request is waiting for.
-    pub fn new(host: Arc<dyn Host>, requests: usize) -> Self {
+    /// `turns`: how many ARI requests the host runs at a time. Registrations and the like are not bounded here: there
+    /// are no more of them than connections being made. Each of them may be what a request is waiting for, so they have
+    /// threads of their own.
+    pub(crate) fn new(host: Arc<dyn Host>, turns: usize, requests: Pool, others: Pool) -> Self {
         Self {
             host,
-            requests: Arc::new(Semaphore::new(requests)),
-            pool: Pool::default(),
+            turns: Arc::new(Semaphore::new(turns)),
+            requests,
+            others,
             running: TaskTracker::new(),
         }
     }
@@ -97,30 +101,25 @@ impl Calls {
 
     /// A turn among those who give requests to the host, if one is free.
     pub fn turn_at_once(&self) -> Option<Turn> {
-        Arc::clone(&self.requests)
-            .try_acquire_owned()
-            .ok()
-            .map(Turn)
+        Arc::clone(&self.turns).try_acquire_owned().ok().map(Turn)
     }
 
     /// Waits for a turn; they are given in the order in which they were asked for.
     pub async fn turn(&self) -> Option<Turn> {
         // The semaphore is never closed.
-        Arc::clone(&self.requests)
-            .acquire_owned()
-            .await
-            .ok()
-            .map(Turn)
+        Arc::clone(&self.turns).acquire_owned().await.ok().map(Turn)
     }
 
-    /// Gives requests to the host on a thread of their own, as long as the turn lasts; does not wait.
+    /// Gives requests to the host on a thread that nothing else waits for, as long as the turn lasts; does not wait. From
+    /// within a runtime only, in which `requests` runs as well.
     pub fn give(&self, turn: Turn, requests: impl FnOnce(&dyn Host, Turn) + Send + 'static) {
         let Some(token) = self.token() else {
             return;
         };
-        let host = Arc::clone(&self.host);
-        drop(spawn_blocking(move || {
+        let (host, runtime) = (Arc::clone(&self.host), Handle::current());
+        self.requests.add_at_once(Box::new(move || {
             let _token = token;
+            let _runtime = runtime.enter();
             requests(host.as_ref(), turn);
         }));
     }
@@ -140,7 +139,7 @@ impl Calls {
         }
         let host = Arc::clone(&self.host);
         let (sender, outcome) = oneshot::channel();
-        self.pool.add(move || {
+        self.others.add(move || {
             let _token = token;
             // Nobody may be interested any more.
             let _ = sender.send(call(host.as_ref()));
@@ -166,6 +165,11 @@ impl Calls {
 pub(crate) mod tests {
     use super::super::{HostRequest, Level};
     use super::*;
+
+    fn calls() -> Calls {
+        let pool = || Pool::start("ariws-host", 4).expect("a thread");
+        Calls::new(Arc::new(Silent), 1, pool(), pool())
+    }
 
     /// A host without applications.
     pub(crate) struct Silent;
@@ -194,7 +198,7 @@ pub(crate) mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_call_that_panics_fails_and_the_task_that_made_it_goes_on() {
-        let calls = Calls::new(Arc::new(Silent), 1);
+        let calls = calls();
         let task = tokio::spawn(async move {
             let failed: Option<()> = calls.run(|_| panic!("on purpose")).await;
             (failed, calls.run(|_| 1).await)
@@ -204,7 +208,7 @@ pub(crate) mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_is_called_once_the_end_has_begun() {
-        let calls = Calls::new(Arc::new(Silent), 1);
+        let calls = calls();
         calls.finished().await;
         assert_eq!(calls.run(|_| 1).await, None);
     }

@@ -5,12 +5,13 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::rates::{Rates, Which, and_more};
 use super::{Host, Kind, Level};
 use crate::text::visible;
+use crate::threads;
 
 /// Messages that may wait for the host.
 const CAPACITY: usize = 4096;
@@ -65,9 +66,7 @@ impl Log {
             thread: Mutex::default(),
         }));
         let its = log.clone();
-        let thread = Builder::new()
-            .name("ariws-log".into())
-            .spawn(move || its.deliver(host.as_ref()))?;
+        let thread = threads::start("ariws-log", move || its.deliver(host.as_ref()))?;
         *log.thread() = Some(thread);
         Ok(log)
     }

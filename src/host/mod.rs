@@ -2,7 +2,6 @@
 
 mod calls;
 mod log;
-mod pool;
 mod rates;
 
 #[cfg(test)]

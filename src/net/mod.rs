@@ -6,6 +6,7 @@ mod meter;
 mod proxy;
 mod race;
 mod resolve;
+mod resources;
 mod rotation;
 mod stream;
 mod tls;
@@ -30,6 +31,7 @@ use trail::Trail;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
+pub use resources::{Place, Resources, Sockets};
 pub use rotation::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;
@@ -96,6 +98,8 @@ pub struct Connected {
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
     pub remote: SocketAddr,
+    /// The right to have its socket.
+    pub place: Place,
 }
 
 impl Connected {
@@ -123,15 +127,15 @@ pub struct Memory {
     pub rotation: Rotation,
     /// The TLS configuration, with the sessions to resume.
     pub tls: TlsContext,
-    /// Where names are looked up: one for all connections.
-    pub resolver: Arc<Resolver>,
+    /// What all connections share.
+    pub resources: Arc<Resources>,
 }
 
 impl Memory {
-    /// Nothing but the resolver.
-    pub fn new(resolver: &Arc<Resolver>) -> Self {
+    /// Nothing but what all connections share.
+    pub fn new(resources: &Arc<Resources>) -> Self {
         Self {
-            resolver: Arc::clone(resolver),
+            resources: Arc::clone(resources),
             ..Self::default()
         }
     }
@@ -151,9 +155,9 @@ pub async fn connect(
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
-pub async fn probe(client: &Client, user_agent: &str, resolver: &Arc<Resolver>) -> Vec<Step> {
+pub async fn probe(client: &Client, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
-    match within_timeout(client, user_agent, &Memory::new(resolver), &trail).await {
+    match within_timeout(client, user_agent, &Memory::new(resources), &trail).await {
         Ok(mut connected) => {
             let normal = CloseFrame {
                 code: CloseCode::Normal,
@@ -195,13 +199,16 @@ async fn attempt(
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    let tls = client.uses_tls().then(|| memory.tls.prepare(client));
+    let resources = &memory.resources;
+    let tls = client
+        .uses_tls()
+        .then(|| memory.tls.prepare(client, &resources.blocking));
     let mark = trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (client.uri.host.as_str(), client.port()),
     };
-    let addresses = memory
+    let addresses = resources
         .resolver
         .resolve(host, port)
         .await
@@ -214,7 +221,7 @@ async fn attempt(
         format!("{host}: {}", addresses.join(", "))
     });
     let addresses = memory.rotation.order(addresses);
-    let tcp = race::open(addresses, client.connection_timeout, memory, trail).await?;
+    let (tcp, place) = race::open(addresses, client.connection_timeout, memory, trail).await?;
     let remote = tcp
         .peer_addr()
         .map_err(|error| AttemptError::new(Stage::Tcp, error))?;
@@ -240,6 +247,7 @@ async fn attempt(
         websocket: Box::new(websocket),
         meter,
         remote,
+        place,
     })
 }
 

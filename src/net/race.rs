@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::trail::{Mark, Trail};
-use super::{AttemptError, Memory, Stage};
+use super::{AttemptError, Memory, Place, Stage};
 
 /// The Connection Attempt Delay of RFC 8305 section 5.
 const LONGEST_HEAD_START: Duration = Duration::from_millis(250);
@@ -22,7 +22,7 @@ pub(super) async fn open(
     connection_timeout: Duration,
     memory: &Memory,
     trail: &Trail,
-) -> Result<TcpStream, AttemptError> {
+) -> Result<(TcpStream, Place), AttemptError> {
     // Of a short timeout some must be left for those that follow.
     let head_start = (connection_timeout / 4).clamp(SHORTEST_HEAD_START, LONGEST_HEAD_START);
     let mut waiting = addresses.into_iter();
@@ -31,8 +31,22 @@ pub(super) async fn open(
     let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
     loop {
         if let Some(address) = waiting.next() {
-            runners.push((address, trail.enter(Stage::Tcp, Some(address))));
-            connecting.push(async move { (address, TcpStream::connect(address).await) });
+            match memory.resources.sockets.take() {
+                Ok(place) => {
+                    runners.push((address, trail.enter(Stage::Tcp, Some(address))));
+                    connecting.push(async move {
+                        let connected = TcpStream::connect(address).await;
+                        (address, connected.map(|stream| (stream, place)))
+                    });
+                }
+                // No address is to blame; those that have begun go on.
+                Err(cause) if connecting.is_empty() => {
+                    let mark = trail.enter(Stage::Tcp, None);
+                    trail.failed(mark, &cause);
+                    return Err(AttemptError::new(Stage::Tcp, cause));
+                }
+                Err(_) => {}
+            }
         }
         let ended = tokio::select! {
             ended = connecting.next() => match ended {
@@ -46,7 +60,7 @@ pub(super) async fn open(
         };
         let (address, mark) = runners.remove(place);
         match ended.1 {
-            Ok(stream) => {
+            Ok(opened) => {
                 // Those that began before had their head start, and still said nothing.
                 for (slow, mark) in runners.drain(..place) {
                     memory.rotation.failed(slow);
@@ -56,7 +70,7 @@ pub(super) async fn open(
                     trail.forget(mark);
                 }
                 trail.passed(mark, || "connected".into());
-                return Ok(stream);
+                return Ok(opened);
             }
             Err(error) => {
                 memory.rotation.failed(address);
@@ -114,7 +128,7 @@ mod tests {
         let opened = open(addresses.to_vec(), timeout, memory, &trail).await;
         let peer = opened
             .ok()
-            .map(|stream| stream.peer_addr().expect("a peer"));
+            .map(|(stream, _)| stream.peer_addr().expect("a peer"));
         let steps = trail
             .steps()
             .into_iter()

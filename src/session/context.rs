@@ -11,7 +11,7 @@ use super::listening::Silent;
 use super::requests::Answers;
 use crate::config::Config;
 use crate::host::{Calls, Log};
-use crate::net::Resolver;
+use crate::net::Resources;
 
 /// What all sessions of an instance share.
 pub struct Context {
@@ -31,8 +31,8 @@ pub struct Context {
     pub(super) silent: Silent,
     /// What waits to be sent over all sessions.
     pub queued: Arc<Account>,
-    /// Where names are looked up.
-    pub resolver: Arc<Resolver>,
+    /// What attempts of all connections share.
+    pub resources: Arc<Resources>,
     config: RwLock<Arc<Config>>,
     clock: Clock,
 }
@@ -42,6 +42,7 @@ impl Context {
     pub fn new(
         calls: Calls,
         log: Log,
+        resources: Resources,
         asterisk_id: String,
         user_agent: String,
         queue_max_total_bytes: usize,
@@ -55,7 +56,7 @@ impl Context {
             outage_begun: Notify::new(),
             silent: Silent::default(),
             queued: Arc::new(Account::new(queue_max_total_bytes)),
-            resolver: Arc::default(),
+            resources: Arc::new(resources),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
         }

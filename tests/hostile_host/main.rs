@@ -7,12 +7,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod child;
 mod everything;
 mod garbage;
 mod inside_callbacks;
 mod lifetimes;
 mod panics;
 mod races;
+mod refused;
+mod starved;
 
 use std::env;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -62,7 +62,7 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
         .enable_time()
         .build()
         .map_err(|error| error.to_string())?;
-    let resolver = Arc::default();
+    let resources = Arc::default();
     let valid = report
         .config
         .connections
@@ -71,7 +71,7 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
     Ok(valid
         .map(|connection| Attempt {
             connection: connection.name.clone(),
-            steps: runtime.block_on(net::probe(&connection.client, USER_AGENT, &resolver)),
+            steps: runtime.block_on(net::probe(&connection.client, USER_AGENT, &resources)),
         })
         .collect())
 }

@@ -23,8 +23,8 @@ use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stream::Counted;
-use crate::blocking;
 use crate::config::{Client, TlsVersion};
+use crate::threads::Blocking;
 use files::{Stamps, Unusable};
 use verifier::Verifier;
 
@@ -47,9 +47,9 @@ pub(super) struct Preparing(AbortOnDropHandle<Result<Arc<ClientConfig>, String>>
 
 impl TlsContext {
     /// Begins to look whether the files have changed, so that this takes no time of its own.
-    pub(super) fn prepare(&self, client: &Client) -> Preparing {
+    pub(super) fn prepare(&self, client: &Client, blocking: &Blocking) -> Preparing {
         let (made, client) = (Arc::clone(&self.0), client.clone());
-        let task = tokio::spawn(up_to_date(made, client));
+        let task = tokio::spawn(up_to_date(made, client, blocking.clone()));
         Preparing(AbortOnDropHandle::new(task))
     }
 }
@@ -58,6 +58,7 @@ impl TlsContext {
 async fn up_to_date(
     made: Arc<Mutex<Option<Made>>>,
     client: Client,
+    blocking: Blocking,
 ) -> Result<Arc<ClientConfig>, String> {
     let mut made = made.lock_owned().await;
     if let Some(made) = &*made
@@ -68,7 +69,8 @@ async fn up_to_date(
     // Goes on though the attempt be over: a slow disk is asked once at a time.
     let looking = tokio::spawn(async move {
         let before = made.clone();
-        let (outcome, now) = blocking::run(move || look(&client, before))
+        let (outcome, now) = blocking
+            .run(move || look(&client, before))
             .await
             .map_err(|error| format!("the files of TLS were not read: {error}"))?;
         *made = now;

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 
 use super::TlsContext;
 use crate::config::{self, AUTHORITIES_SIZE, Client, IDENTITY_SIZE};
+use crate::threads::Blocking;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -117,7 +118,11 @@ impl Server {
             }
         });
         let tcp = TcpStream::connect(address).await.expect("a server");
-        let met = match context.prepare(client).handshake(tcp, client).await {
+        let met = match context
+            .prepare(client, &Blocking::default())
+            .handshake(tcp, client)
+            .await
+        {
             Ok(mut stream) => {
                 tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0])
                     .await
@@ -383,7 +388,7 @@ async fn attempts_that_are_over_do_not_wait_for_a_slow_disk() {
     let users = || Arc::strong_count(&context.0);
     let before = users();
     for _ in 0..100 {
-        drop(context.prepare(&client));
+        drop(context.prepare(&client, &Blocking::default()));
     }
     let ended = async {
         while users() > before {
@@ -448,7 +453,7 @@ async fn an_answer_that_is_not_tls_says_so() {
     let client = Setting::new().client("verify_server_cert=no");
     let tcp = TcpStream::connect(address).await.expect("a server");
     let met = TlsContext::default()
-        .prepare(&client)
+        .prepare(&client, &Blocking::default())
         .handshake(tcp, &client)
         .await;
     let text = met.expect_err("a refusal");

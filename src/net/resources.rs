@@ -1,0 +1,99 @@
+//! What all attempts of an instance share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Resolver;
+use crate::threads::Blocking;
+
+/// What all attempts of an instance share.
+#[derive(Default)]
+pub struct Resources {
+    /// Where names are looked up.
+    pub resolver: Resolver,
+    /// Where files are read.
+    pub(crate) blocking: Blocking,
+    /// How many sockets there may be.
+    pub sockets: Sockets,
+}
+
+impl Resources {
+    pub(crate) fn new(blocking: Blocking, sockets: usize) -> Self {
+        Self {
+            resolver: Resolver::default(),
+            blocking,
+            sockets: Sockets::new(sockets),
+        }
+    }
+}
+
+/// Sockets to servers that may be open at a time, so that descriptors are left for the host.
+pub struct Sockets {
+    most: usize,
+    free: Arc<Semaphore>,
+    refused: AtomicU64,
+}
+
+/// The right to have a socket, until it is dropped.
+#[derive(Debug)]
+pub struct Place(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
+
+impl Default for Sockets {
+    /// As many as the system grants.
+    fn default() -> Self {
+        Self::new(usize::MAX)
+    }
+}
+
+impl Sockets {
+    fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self {
+            most,
+            free: Arc::new(Semaphore::new(most)),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// # Errors
+    /// There are as many as there may be; in words for the operator.
+    pub(super) fn take(&self) -> Result<Place, String> {
+        let place = Arc::clone(&self.free).try_acquire_owned();
+        place.map(Place).map_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            format!(
+                "the PBX lets there be {} sockets at a time, and all are in use (max_sockets, RLIMIT_NOFILE)",
+                self.most
+            )
+        })
+    }
+
+    /// Sockets that are open.
+    pub fn open(&self) -> usize {
+        self.most - self.free.available_permits()
+    }
+
+    /// How often there was none left.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_is_closed_leaves_its_place() {
+        let sockets = Sockets::new(2);
+        let (one, other) = (sockets.take(), sockets.take());
+        assert!(one.is_ok() && other.is_ok());
+        let refused = sockets.take().expect_err("no third");
+        assert!(refused.contains("2 sockets"), "{refused}");
+        assert_eq!((sockets.open(), sockets.refused()), (2, 1));
+        drop(one);
+        assert!(sockets.take().is_ok());
+    }
+}
