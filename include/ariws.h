@@ -16,7 +16,12 @@
  *    part.
  *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
- *    threads block all signals and are named `ariws-...`.
+ *    threads are named `ariws-...` and block all signals but those that a fault of their own raises (SIGSEGV, SIGBUS,
+ *    SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a crash handler of the host runs.
+ *  - The threads that it cannot do without are made by `ariws_load`: `io_threads`, one for requests, one for other
+ *    callbacks, one for `log`. It makes more while callbacks keep theirs, files are read and names looked up. Where the
+ *    system refuses one of those, callbacks wait for their turn on what there is, and that is logged once; a name that
+ *    cannot be looked up fails the attempt, which is made again.
  */
 
 #ifndef ARIWS_H
@@ -623,6 +628,9 @@ int32_t ariws_inbound_closed(const struct ariws_instance *instance,
 // Loads the library: checks the host's table and the options, reads the configuration, starts the threads,
 // registers the applications and contexts of persistent connections, and begins to connect. It does not wait for a
 // connection. Each call gives an instance of its own; several may live in one process.
+//
+// Where the system refuses one of those threads or a descriptor that they need, the load fails with ARIWS_ERROR_SYSTEM, the
+// message names what was refused, and nothing is left behind.
 //
 // A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
 // for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if

@@ -15,6 +15,7 @@ mod lifetimes;
 mod panics;
 mod races;
 mod refused;
+mod signals;
 mod starved;
 
 use std::env;
