@@ -18,6 +18,11 @@
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
  *    threads are named `ariws-...` and block all signals but those that a fault of their own raises (SIGSEGV, SIGBUS,
  *    SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a crash handler of the host runs.
+ *  - A process that fork() made while an instance was loaded has none of the library's threads. Every function that
+ *    returns a result code returns ARIWS_ERROR_FORKED there, at once, and changes nothing; the parent goes on. The child
+ *    may call exec or end, by exit as well. It has the parent's sockets, though, which are close-on-exec: until it has done
+ *    so, a peer does not notice that the parent has gone. It must not return from a callback that called fork(). A daemon
+ *    loads after its last fork(): what was made before the first load, or after the last unload, can load by itself.
  *  - The threads that it cannot do without are made by `ariws_load`: `io_threads`, one for requests, one for other
  *    callbacks, one for `log`. It makes more while callbacks keep theirs, files are read and names looked up. Where the
  *    system refuses one of those, callbacks wait for their turn on what there is, and that is logged once; a name that
@@ -36,7 +41,7 @@
 /* Initializers: everything absent but the size. */
 #define ARIWS_HOST_INIT \
     {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
-#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0}
+#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0, 0}
 #define ARIWS_INBOUND_INIT {sizeof(ariws_inbound), NULL, NULL, NULL}
 #define ARIWS_CLI_COMMAND_INIT {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
 
@@ -107,6 +112,9 @@
 // The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
 // and would be at any time.
 #define ARIWS_ERROR_TOO_LARGE (-21)
+
+// This process was made by fork() of one that had an instance; no function does anything here.
+#define ARIWS_ERROR_FORKED (-22)
 
 // Log level: something does not work.
 #define ARIWS_LOG_ERROR 1
@@ -439,6 +447,13 @@ typedef struct ariws_options {
     // The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
     // so that they cost nothing.
     int32_t log_level;
+    // Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of the
+    // descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the host.
+    //
+    // An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason. Besides
+    // them the library has three descriptors for each of `io_threads`, and one for each file that it reads or name that
+    // is looked up, while that lasts.
+    uint32_t max_sockets;
 } ariws_options;
 
 // One line of what a load or reload did. Filled by the library; everything it points to lives until the

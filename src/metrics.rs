@@ -98,6 +98,17 @@ pub fn render(snapshot: &Snapshot) -> String {
         snapshot.stasis_starts_failed,
     );
     queues(&mut page, &snapshot.queued);
+    page.gauge("sockets", "Sockets to applications", snapshot.sockets.open);
+    page.gauge(
+        "sockets_limit",
+        "Sockets to applications that may be open at a time (max_sockets)",
+        snapshot.sockets.most,
+    );
+    page.counter(
+        "sockets_refused",
+        "Attempts to connect that found no socket left of those that may be open",
+        snapshot.sockets.refused,
+    );
     page.counter(
         "log_messages_dropped",
         "Log messages that the host did not take in time",
@@ -285,6 +296,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::net::SocketsInUse;
 
     fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         let entry = |(id, kind): (&str, SessionKind)| SessionEntry {
@@ -306,6 +318,11 @@ mod tests {
                 limit: 1 << 30,
                 events_dropped: 6,
                 answers_dropped: 7,
+            },
+            sockets: SocketsInUse {
+                open: 8,
+                most: 768,
+                refused: 9,
             },
             log_messages_dropped: 3,
         }
@@ -337,7 +354,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 46);
+        assert_eq!(families.count(), 49);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -398,6 +415,9 @@ mod tests {
             "ariws_queued_limit_bytes 1073741824\n",
             "ariws_events_dropped_for_all_total 6\n",
             "ariws_answers_dropped_for_all_total 7\n",
+            "ariws_sockets 8\n",
+            "ariws_sockets_limit 768\n",
+            "ariws_sockets_refused_total 9\n",
             "ariws_sessions{kind=\"inbound\",phase=\"up\"} 1\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");

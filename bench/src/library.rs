@@ -101,6 +101,7 @@ impl Library {
             request_threads: 0,
             queue_max_total_bytes: 0,
             log_level: 0,
+            max_sockets: 0,
         };
         let table = ariws_host {
             struct_size: size_of::<ariws_host>(),

@@ -8,7 +8,7 @@ use crate::config::{Client, Config, Connection, ConnectionType, QueueLimits, Tls
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
-use crate::net::Step;
+use crate::net::{SocketsInUse, Step};
 use crate::session::{Balance, Phase, Totals, View};
 
 /// The connection of most recordings.
@@ -107,6 +107,7 @@ pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         stasis_starts: 0,
         stasis_starts_failed: 0,
         queued: Balance::default(),
+        sockets: SocketsInUse::default(),
         log_messages_dropped: 0,
     }
 }

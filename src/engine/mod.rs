@@ -6,6 +6,7 @@
 //! reports; `outages` tells of connections that are down; `snapshot` shows it all, and `operator` is what commands need of it.
 
 mod calls;
+mod descriptors;
 mod inbound;
 mod memory;
 mod operations;

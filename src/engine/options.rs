@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::memory;
+use super::{descriptors, memory};
 use crate::error::{Error, Result};
 use crate::host::Level;
 
@@ -78,8 +78,17 @@ impl Options {
                 given => given,
             },
             log_level,
-            max_sockets: usize::MAX,
+            max_sockets: descriptors::share(),
         })
+    }
+
+    /// With so many sockets to applications at most; 0 means the default.
+    #[must_use]
+    pub fn with_max_sockets(mut self, max_sockets: u32) -> Self {
+        if max_sockets > 0 {
+            self.max_sockets = usize::try_from(max_sockets).unwrap_or(usize::MAX);
+        }
+        self
     }
 
     /// Host first, library second (RFC 9110 section 10.1.5).

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Engine;
 use super::table::Inbound;
 use crate::config::Config;
+use crate::net::SocketsInUse;
 use crate::session::{Balance, Session, Totals, View};
 
 /// The library at one moment.
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub stasis_starts_failed: u64,
     /// What waits to be sent over all sessions.
     pub queued: Balance,
+    /// Sockets to applications.
+    pub sockets: SocketsInUse,
     /// Log messages that were dropped because the host did not take them in time.
     pub log_messages_dropped: u64,
 }
@@ -106,6 +109,7 @@ impl Engine {
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
             queued: self.context.queued.balance(),
+            sockets: self.context.resources.sockets.in_use(),
             log_messages_dropped: self.log().dropped(),
         }
     }

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::panics;
 use super::result::ARIWS_OK;
 use super::strings::write_text;
+use super::{fork, panics};
 use crate::error::{Error, Result};
 use crate::text::visible;
 
@@ -33,13 +33,19 @@ pub(super) fn calling_host<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// Runs the body of an exported function: an error becomes its code, with its text in `message` if that is not NULL.
+/// Runs the body of an exported function: an error becomes its code, with its text in `message` if that is not NULL. In a
+/// child of the process that loaded the library it is not run.
 pub(super) fn guard(
     message: *mut c_char,
     message_size: usize,
     body: impl FnOnce() -> Result<()>,
 ) -> i32 {
-    let error = match catch_unwind(AssertUnwindSafe(|| panics::quiet(body))) {
+    let outcome = if fork::is_orphaned() {
+        Ok(Err(Error::Forked))
+    } else {
+        catch_unwind(AssertUnwindSafe(|| panics::quiet(body)))
+    };
+    let error = match outcome {
         Ok(Ok(())) => return ARIWS_OK,
         Ok(Err(error)) => error,
         Err(panic) => Error::Internal(text_of(panic.as_ref())),

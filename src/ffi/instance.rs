@@ -17,7 +17,7 @@ use super::types::{
     ARIWS_REPORT_WARNING, ariws_host, ariws_instance, ariws_options, ariws_report_callback,
     ariws_report_entry,
 };
-use super::{panics, sized, threads};
+use super::{fork, panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
 use crate::error::{Error, Result};
 use crate::host::Level;
@@ -92,7 +92,9 @@ pub unsafe extern "C" fn ariws_load(
 
         panics::install();
         let handle = NEXT_HANDLE.fetch_add(1, Ordering::Relaxed);
-        let engine = threads::with_signals_blocked(|| Engine::start(Arc::new(table), options))?;
+        fork::begin();
+        let engine = threads::with_signals_blocked(|| Engine::start(Arc::new(table), options))
+            .inspect_err(|_| fork::end())?;
         INSTANCES
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -104,6 +106,7 @@ pub unsafe extern "C" fn ariws_load(
         if loaded.is_err() {
             forget(handle);
             engine.unload(Duration::ZERO);
+            fork::end();
             // SAFETY: as above.
             unsafe { instance.write(ptr::null_mut()) };
         }
@@ -171,6 +174,7 @@ pub unsafe extern "C" fn ariws_unload(instance: *mut ariws_instance, grace_ms: u
         }
         let engine = forget(instance.addr()).ok_or(Error::Unloaded)?;
         engine.unload(Duration::from_millis(grace_ms.into()));
+        fork::end();
         Ok(())
     })
 }
@@ -210,6 +214,7 @@ unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
         options.queue_max_total_bytes,
         least_level(options.log_level)?,
     )
+    .map(|checked| checked.with_max_sockets(options.max_sockets))
 }
 
 fn least_level(number: i32) -> Result<Level> {

@@ -6,6 +6,7 @@
 
 mod command_line;
 mod event;
+mod fork;
 mod guard;
 mod host_table;
 mod inbound;

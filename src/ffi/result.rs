@@ -48,6 +48,8 @@ pub const ARIWS_ERROR_INTERNAL: i32 = -20;
 /// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
 /// and would be at any time.
 pub const ARIWS_ERROR_TOO_LARGE: i32 = -21;
+/// This process was made by fork() of one that had an instance; no function does anything here.
+pub const ARIWS_ERROR_FORKED: i32 = -22;
 
 impl From<&Error> for i32 {
     fn from(error: &Error) -> Self {
@@ -70,6 +72,7 @@ impl From<&Error> for i32 {
             Error::Busy => ARIWS_ERROR_BUSY,
             Error::Host(_) => ARIWS_ERROR_HOST,
             Error::System(_) => ARIWS_ERROR_SYSTEM,
+            Error::Forked => ARIWS_ERROR_FORKED,
             Error::Usage => ARIWS_ERROR_USAGE,
             Error::Command => ARIWS_ERROR_COMMAND,
             Error::Internal(_) => ARIWS_ERROR_INTERNAL,

@@ -44,7 +44,7 @@ sized!(
 );
 sized!(
     ariws_options: struct_size, config_directory, asterisk_id, product, io_threads, request_threads, queue_max_total_bytes,
-    log_level
+    log_level, max_sockets
 );
 sized!(ariws_inbound: struct_size, session_id, remote_address, apps);
 sized!(ariws_cli_command: struct_size, words, arguments, summary, usage);

@@ -283,6 +283,13 @@ pub struct ariws_options {
     /// The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
     /// so that they cost nothing.
     pub log_level: i32,
+    /// Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of the
+    /// descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the host.
+    ///
+    /// An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason. Besides
+    /// them the library has three descriptors for each of `io_threads`, and one for each file that it reads or name that
+    /// is looked up, while that lasts.
+    pub max_sockets: u32,
 }
 
 /// A report entry: an object was added by a load or reload.

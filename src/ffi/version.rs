@@ -70,6 +70,7 @@ fn text(result: i32) -> &'static CStr {
         ARIWS_ERROR_COMMAND => c"the command failed",
         ARIWS_ERROR_INTERNAL => c"internal error of the library",
         ARIWS_ERROR_TOO_LARGE => c"the event is larger than the queue may be, it was dropped",
+        ARIWS_ERROR_FORKED => c"a child process cannot use what its parent has loaded",
         _ => c"unknown result code",
     }
 }

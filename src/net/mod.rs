@@ -31,7 +31,7 @@ use trail::Trail;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
-pub use resources::{Place, Resources, Sockets};
+pub use resources::{Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;

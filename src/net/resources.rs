@@ -36,6 +36,17 @@ pub struct Sockets {
     refused: AtomicU64,
 }
 
+/// How sockets are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SocketsInUse {
+    /// Those that are open.
+    pub open: usize,
+    /// How many there may be.
+    pub most: usize,
+    /// How often there was none left for an attempt.
+    pub refused: u64,
+}
+
 /// The right to have a socket, until it is dropped.
 #[derive(Debug)]
 pub struct Place(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
@@ -70,14 +81,13 @@ impl Sockets {
         })
     }
 
-    /// Sockets that are open.
-    pub fn open(&self) -> usize {
-        self.most - self.free.available_permits()
-    }
-
-    /// How often there was none left.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// How they are used at this moment.
+    pub fn in_use(&self) -> SocketsInUse {
+        SocketsInUse {
+            open: self.most - self.free.available_permits(),
+            most: self.most,
+            refused: self.refused.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -92,7 +102,12 @@ mod tests {
         assert!(one.is_ok() && other.is_ok());
         let refused = sockets.take().expect_err("no third");
         assert!(refused.contains("2 sockets"), "{refused}");
-        assert_eq!((sockets.open(), sockets.refused()), (2, 1));
+        let expected = SocketsInUse {
+            open: 2,
+            most: 2,
+            refused: 1,
+        };
+        assert_eq!(sockets.in_use(), expected);
         drop(one);
         assert!(sockets.take().is_ok());
     }

@@ -117,6 +117,7 @@ pub fn call_forbidden(handle: Handle) -> Vec<Outcome> {
         request_threads: 1,
         queue_max_total_bytes: 0,
         log_level: 0,
+        max_sockets: 0,
     };
     let table = host.table();
     let mut instance = ptr::null_mut();

@@ -113,6 +113,7 @@ fn open_use_and_close(host: &Host, configuration: &Configuration) {
         request_threads: 1,
         queue_max_total_bytes: 0,
         log_level: 0,
+        max_sockets: 0,
     };
     let table = host.table();
     let mut instance = ptr::null_mut();

@@ -9,6 +9,7 @@ mod support;
 
 mod child;
 mod everything;
+mod forks;
 mod garbage;
 mod inside_callbacks;
 mod lifetimes;

@@ -12,7 +12,7 @@ use crate::support::configuration::Configuration;
 use crate::support::host::{Call, Host};
 use crate::support::library::{Handle, Library};
 use crate::support::server::{Connection, Server, request};
-use crate::{child, refused};
+use crate::{alone, child, refused};
 
 /// What a load with one thread for input and output cannot do without, in the order in which it asks for it.
 const NECESSARY: [&str; 4] = ["ariws-io", "ariws-request", "ariws-host", "ariws-log"];
@@ -265,4 +265,61 @@ fn a_load_that_is_refused_a_descriptor_is_an_error_and_leaves_nothing() {
             assert!(refusals > 3, "{refusals} refusals");
         },
     );
+}
+
+#[test]
+fn a_quarter_of_the_descriptors_is_left_to_the_host() {
+    child::run(
+        "starved::a_quarter_of_the_descriptors_is_left_to_the_host",
+        || {
+            limit_descriptors(200);
+            // Takes connections, and says nothing.
+            let (host, server) = (Host::new(), Server::start());
+            let mut configuration = Configuration::empty();
+            for number in 0..180 {
+                let (name, app) = (format!("connection{number}"), format!("app{number}"));
+                let address = server.address();
+                configuration = configuration.connection(&name, "persistent", address, &app, "");
+            }
+            let library = Library::load(&host, &configuration);
+            host.wait_for_log("the PBX lets there be 150 sockets at a time, and all are in use");
+            let mut files = Vec::new();
+            for _ in 0..20 {
+                let file = std::fs::File::open("/dev/null");
+                files.push(file.expect("a descriptor is left"));
+            }
+            assert!(library.metrics().contains("ariws_sockets_limit 150\n"));
+            assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+        },
+    );
+}
+
+#[test]
+fn connections_beyond_the_sockets_that_there_may_be_are_made_when_one_is_free() {
+    let _alone = alone();
+    let (host, server) = (Host::new(), Server::start());
+    let address = server.address();
+    let mut configuration = Configuration::with("persistent", address, "app1")
+        .connection("other", "persistent", address, "app2", "")
+        .connection("calls", "per_call_config", address, "app3", "");
+    let library = Library::load_with(&host, &configuration, |options| options.max_sockets = 1);
+    let mut first = server.accept();
+    let application = first.summary();
+    let text = "the PBX lets there be 1 sockets at a time, and all are in use";
+    host.wait_for_log(text);
+    let (code, message) = library
+        .stasis_start("app3", "3", "SIP/3")
+        .expect_err("no socket");
+    assert_eq!(code, ARIWS_ERROR_CONNECT);
+    assert!(message.contains(text), "{message}");
+    let metrics = library.metrics();
+    assert!(metrics.contains("ariws_sockets 1\n"), "{metrics}");
+    let (gone, other) = match application.as_str() {
+        "ApplicationRegistered app1" => ("connection1", "app2"),
+        _ => ("other", "app1"),
+    };
+    configuration.remove(gone);
+    library.reload();
+    let expected = format!("ApplicationRegistered {other}");
+    assert_eq!(server.accept().summary(), expected);
 }

@@ -110,6 +110,7 @@ fn a_missing_callback_is_named() {
         request_threads: 0,
         queue_max_total_bytes: 0,
         log_level: 0,
+        max_sockets: 0,
     };
     let mut instance = ptr::null_mut();
     let mut message = [0; 128];

@@ -77,7 +77,8 @@ impl<'a> Library<'a> {
         Self::try_load_changed(host, table, folder, report, |_| {})
     }
 
-    fn try_load_changed(
+    /// The same with options that `change` changes.
+    pub fn try_load_changed(
         host: &'a Host,
         table: &ariws_host,
         folder: &Path,
@@ -96,6 +97,7 @@ impl<'a> Library<'a> {
             request_threads: 0,
             queue_max_total_bytes: 0,
             log_level: 0,
+            max_sockets: 0,
         };
         change(&mut options);
         let mut instance = ptr::null_mut();

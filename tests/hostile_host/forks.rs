@@ -1,0 +1,87 @@
+//! Hosts that fork.
+
+use std::time::{Duration, Instant};
+
+use ariws::ffi::*;
+
+use super::everything;
+use crate::child;
+use crate::support::DEADLINE;
+use crate::support::configuration::Configuration;
+use crate::support::host::{Call, Host};
+use crate::support::library::Library;
+use crate::support::server::Server;
+
+/// Runs this in a process that fork() makes, which ends by exit() if it is right, and gives whether it was.
+fn forked(right: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child uses the C library's allocator, which fork() leaves usable, and what is tested here.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "no process");
+    if child == 0 {
+        // SAFETY: what hangs is ended by the signal; exit() is a part of what is tested.
+        unsafe {
+            libc::signal(libc::SIGALRM, libc::SIG_DFL);
+            libc::alarm(20);
+            libc::exit(i32::from(!right()));
+        }
+    }
+    let mut status = 0;
+    // SAFETY: the status is valid to write.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+#[test]
+fn in_a_child_every_function_returns_an_error_and_the_parent_goes_on() {
+    child::run(
+        "forks::in_a_child_every_function_returns_an_error_and_the_parent_goes_on",
+        || {
+            let (host, server) = (Host::new(), Server::start());
+            let configuration = Configuration::with("persistent", server.address(), "app1")
+                .connection("calls", "per_call_config", server.address(), "app2", "");
+            let library = Library::load(&host, &configuration);
+            let mut connection = server.accept();
+            assert_eq!(connection.summary(), "ApplicationRegistered app1");
+            let handle = library.handle();
+            let returns_errors = forked(|| {
+                let began = Instant::now();
+                let mut outcomes = everything::call(handle, c"unique");
+                outcomes.extend(everything::call_forbidden(handle));
+                let started = handle.stasis_start("app2", "1", "SIP/1");
+                outcomes.push(("start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)));
+                eprintln!("{outcomes:?}");
+                let mut codes = outcomes.iter().map(|(_, code)| *code);
+                codes.all(|code| code == ARIWS_ERROR_FORKED) && began.elapsed() < DEADLINE
+            });
+            assert!(returns_errors);
+            assert_eq!(library.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
+            assert_eq!(connection.summary(), "Event app1");
+            assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
+            assert_eq!(host.calls().last(), Some(&Call::Finalize));
+        },
+    );
+}
+
+#[test]
+fn a_child_of_a_process_without_an_instance_loads_one() {
+    child::run(
+        "forks::a_child_of_a_process_without_an_instance_loads_one",
+        || {
+            let (host, configuration) = (Host::new(), Configuration::empty());
+            let loads = || {
+                forked(|| {
+                    let library = Library::load(&host, &configuration);
+                    library.unload(Duration::ZERO) == ARIWS_OK
+                })
+            };
+            assert!(loads(), "before the first load");
+            let library = Library::load(&host, &configuration);
+            assert!(forked(|| library.handle().reload() == ARIWS_ERROR_FORKED));
+            library.unload(Duration::ZERO);
+            let missing = tempfile::tempdir().expect("a folder");
+            let failed = Library::try_load(&host, missing.path(), &mut Vec::new());
+            assert!(failed.is_err());
+            assert!(loads(), "after the last unload");
+        },
+    );
+}
