@@ -18,6 +18,11 @@
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
  *    threads are named `ariws-...` and block all signals but those that a fault of their own raises (SIGSEGV, SIGBUS,
  *    SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a crash handler of the host runs.
+ *  - Where the system refuses the memory for what a peer or the host makes large, an event is ARIWS_ERROR_SYSTEM, dropped
+ *    and counted; so is an answer, and its request still waits for one; a request is answered 503; what waits to be sent
+ *    and cannot be is dropped, counted and logged, and an answer replaced by a short one with the status 507. What
+ *    remains: where it refuses less than 64 KiB, or what the libraries for websockets and TLS read into, up to
+ *    `max_message_size` for each connection, Rust ends the process.
  *  - A process that fork() made while an instance was loaded has none of the library's threads. Every function that
  *    returns a result code returns ARIWS_ERROR_FORKED there, at once, and changes nothing; the parent goes on. The child
  *    may call exec or end, by exit as well. It has the parent's sockets, though, which are close-on-exec: until it has done
@@ -578,7 +583,8 @@ int32_t ariws_metrics(const struct ariws_instance *instance,
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
 //         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
 //         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
-//         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped
+//         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped, ARIWS_ERROR_SYSTEM if it was because the system
+//         refused the memory for it
 //
 // Thread: any. Never blocks; takes no lock that input or output can hold.
 //
@@ -598,7 +604,8 @@ int32_t ariws_event(const struct ariws_instance *instance,
 // @param body         the JSON body, need not be NUL-terminated; NULL for none
 // @param body_length  its length in bytes
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if the request was answered before, or never was: an answer counts once;
-//         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, and the request still waits for one
+//         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, ARIWS_ERROR_SYSTEM if the system refused the memory for it, and
+//         the request still waits for one
 //
 // Thread: any, also from inside the callback. Never blocks.
 //

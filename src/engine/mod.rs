@@ -145,10 +145,19 @@ impl Engine {
         if let Some(body) = body {
             protocol::check_body(body).map_err(Error::Json)?;
         }
+        // It is made into an answer of its own, and that into a message.
+        let room = body.is_none_or(|body| crate::memory::is_there_for(body.len(), 4));
+        let copy = body.filter(|_| room).map(crate::memory::copied);
+        if !room || copy == Some(None) {
+            return Err(Error::System(
+                "the system refused the memory for the answer; the request still waits for one"
+                    .into(),
+            ));
+        }
         let answer = Answer {
             status,
             reason: reason.map(str::to_owned),
-            body: body.map(str::to_owned),
+            body: copy.flatten(),
         };
         self.context.answers.complete(id, &answer)
     }

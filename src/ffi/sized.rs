@@ -120,7 +120,7 @@ mod tests {
     fn a_structure_is_its_fields_in_order() {
         assert_eq!(
             ariws_options::whole(size_of::<ariws_options>()),
-            offset_of!(ariws_options, log_level) + 4
+            offset_of!(ariws_options, max_sockets) + 4
         );
         assert_eq!(ariws_host::whole(usize::MAX), size_of::<ariws_host>());
         for ends in [

@@ -25,9 +25,11 @@ pub enum Kind {
     FullQueue,
     /// An event was larger than the queue may be.
     LargeEvent,
+    /// The system refused the memory to send a message.
+    NoMemory,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 impl Kind {
     const ALL: [Self; KINDS] = [
@@ -39,6 +41,7 @@ impl Kind {
         Self::Refusal,
         Self::FullQueue,
         Self::LargeEvent,
+        Self::NoMemory,
     ];
 
     pub(super) fn level(self) -> Level {
@@ -59,6 +62,7 @@ impl Kind {
             Self::Refusal => "refusals",
             Self::FullQueue => "times that the queue of events became full",
             Self::LargeEvent => "events that are larger than the queue may be",
+            Self::NoMemory => "messages for which there was no memory",
         }
     }
 }

@@ -48,18 +48,16 @@ pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
 }
 
 /// An inspected event with the members that every event has, where they are missing: `timestamp`, `asterisk_id`,
-/// `application`, in Asterisk's order (recorded).
+/// `application`, in Asterisk's order (recorded). Nothing if the system refuses the memory for it.
 pub fn complete(
     json: &str,
     inspection: &Inspection<'_>,
     application: &str,
     timestamp: impl FnOnce() -> String,
     asterisk_id: &str,
-) -> String {
+) -> Option<String> {
     let json = json.trim();
-    let Some(members) = json.strip_suffix('}') else {
-        return json.to_owned();
-    };
+    let members = json.strip_suffix('}')?;
     let members = members.trim_end();
     let missing =
         !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
@@ -122,11 +120,12 @@ pub fn application_event(
         .text("timestamp", timestamp)
         .text("application", application)
         .text("asterisk_id", asterisk_id);
-    event.end()
+    event.end_short()
 }
 
-/// A message as `pretty = yes` wants it: two blanks per level (recorded). Answers keep their `message_body` as it is.
-pub fn indented(json: &str) -> String {
+/// A message as `pretty = yes` wants it: two blanks per level (recorded). Answers keep their `message_body` as it is. Nothing
+/// if the system refuses the memory for it.
+pub fn indented(json: &str) -> Option<String> {
     json::indented(json)
 }
 
@@ -137,7 +136,7 @@ mod tests {
 
     fn completed(json: &str) -> String {
         let inspection = inspect(json.as_bytes()).unwrap();
-        complete(json, &inspection, "app\"1", || "now".to_owned(), "id")
+        complete(json, &inspection, "app\"1", || "now".to_owned(), "id").unwrap()
     }
 
     #[test]
@@ -254,8 +253,8 @@ mod tests {
   },
   "message_body": "{\"a\":[1]}"
 }"#;
-        assert_eq!(indented(json), expected);
-        assert_eq!(indented(expected), expected);
-        assert_eq!(indented("{ }"), "{}");
+        assert_eq!(indented(json).as_deref(), Some(expected));
+        assert_eq!(indented(expected).as_deref(), Some(expected));
+        assert_eq!(indented("{ }").as_deref(), Some("{}"));
     }
 }

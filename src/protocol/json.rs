@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::memory;
+
 /// How deep objects and arrays may nest in what an application sends (recorded: Asterisk's parser takes 2048 levels).
 const MAX_DEPTH: usize = 2048;
 
@@ -84,59 +86,72 @@ pub(super) fn is_sound(json: &str) -> bool {
 /// White space between tokens (RFC 8259 section 2).
 const SPACES: [u8; 4] = *b" \t\n\r";
 
-/// Valid JSON without white space between its tokens.
-pub(super) fn compacted(json: &str) -> Cow<'_, str> {
-    if !json.bytes().any(|byte| SPACES.contains(&byte)) {
-        return Cow::Borrowed(json);
-    }
-    let length: usize = Tokens(json).map(str::len).sum();
+/// Valid JSON without white space between its tokens; nothing if the system refuses the memory for it.
+pub(super) fn compacted(json: &str) -> Option<String> {
+    let has_space = json.bytes().any(|byte| SPACES.contains(&byte));
+    let length = match has_space {
+        true => Tokens(json).map(str::len).sum(),
+        false => json.len(),
+    };
     if length == json.len() {
-        return Cow::Borrowed(json);
+        return memory::copied(json);
     }
-    let mut compact = String::with_capacity(length);
+    let mut compact = String::new();
+    compact.try_reserve_exact(length).ok()?;
     compact.extend(Tokens(json));
-    Cow::Owned(compact)
+    Some(compact)
 }
 
-/// Valid JSON with each member and element on a line of its own, two blanks per level.
-pub(super) fn indented(json: &str) -> String {
-    let mut output = String::with_capacity(json.len() * 2);
+/// Valid JSON with each member and element on a line of its own, two blanks per level; nothing if the system refuses the
+/// memory for it.
+pub(super) fn indented(json: &str) -> Option<String> {
+    let mut length = 0;
+    indent(json, |part| length += part.len());
+    let mut output = String::new();
+    output.try_reserve_exact(length).ok()?;
+    indent(json, |part| output.push_str(part));
+    Some(output)
+}
+
+/// Gives the parts of that.
+fn indent<'a>(json: &'a str, mut put: impl FnMut(&'a str)) {
     let mut depth = 0_usize;
     let mut tokens = Tokens(json).peekable();
     while let Some(token) = tokens.next() {
         match token {
             "{" | "[" => {
-                output.push_str(token);
+                put(token);
                 let closing = tokens.next_if(|next| matches!(*next, "}" | "]"));
                 if let Some(closing) = closing {
-                    output.push_str(closing);
+                    put(closing);
                 } else {
                     depth += 1;
-                    new_line(&mut output, depth);
+                    new_line(&mut put, depth);
                 }
             }
             "}" | "]" => {
                 depth = depth.saturating_sub(1);
-                new_line(&mut output, depth);
-                output.push_str(token);
+                new_line(&mut put, depth);
+                put(token);
             }
             "," => {
-                output.push_str(token);
-                new_line(&mut output, depth);
+                put(token);
+                new_line(&mut put, depth);
             }
-            ":" => output.push_str(": "),
-            _ => output.push_str(token),
+            ":" => put(": "),
+            _ => put(token),
         }
     }
-    output
 }
 
 /// Deeper levels share one margin: otherwise a small message of many levels becomes gigabytes.
 const DEEPEST_MARGIN: usize = 32;
 
-fn new_line(output: &mut String, depth: usize) {
-    output.push('\n');
-    output.extend(std::iter::repeat_n("  ", depth.min(DEEPEST_MARGIN)));
+fn new_line<'a>(put: &mut impl FnMut(&'a str), depth: usize) {
+    put("\n");
+    for _ in 0..depth.min(DEEPEST_MARGIN) {
+        put("  ");
+    }
 }
 
 fn has_sound_escapes(string: &str) -> bool {
@@ -328,9 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn compact_json_is_not_copied() {
-        assert!(matches!(compacted(r#"{"a b":[1, 2]}"#), Cow::Owned(_)));
-        assert!(matches!(compacted(r#"{"a \" b":[1,2]}"#), Cow::Borrowed(_)));
+    fn compact_json_stays_as_it_is() {
+        let json = r#"{"a \" b":[1,2]}"#;
+        assert_eq!(compacted(json).as_deref(), Some(json));
     }
 
     #[test]
@@ -338,15 +353,15 @@ mod tests {
         let json =
             "{ \"a b\" : [ 1.50 ,\t12345678901234567890 , 1E+2 ],\r\n\"q\\\" , \" : null }\n";
         assert_eq!(
-            compacted(json),
-            r#"{"a b":[1.50,12345678901234567890,1E+2],"q\" , ":null}"#
+            compacted(json).as_deref(),
+            Some(r#"{"a b":[1.50,12345678901234567890,1E+2],"q\" , ":null}"#)
         );
     }
 
     #[test]
     fn indenting_many_levels_stays_within_bounds() {
         let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
-        assert!(indented(&deep).len() < 2000 * 2 * 70);
+        assert!(indented(&deep).unwrap().len() < 2000 * 2 * 70);
     }
 
     #[test]

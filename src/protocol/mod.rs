@@ -10,7 +10,7 @@ mod request;
 mod response;
 
 pub use event::{Inspection, application_event, channels, complete, indented, inspect};
-pub use request::{Method, Request, parse};
+pub use request::{Method, Request, lost_answer, parse, refused_memory};
 pub use response::{Response, check_body, reason_phrase};
 
 #[cfg(test)]

@@ -1,23 +1,34 @@
 //! JSON objects, written member by member.
 
+use std::alloc::{Layout, handle_alloc_error};
+use std::io::{self, Write};
+
 /// An object that is being written.
 pub(super) struct Object {
     output: Vec<u8>,
+    /// The system refused the memory for a part of it.
+    refused: bool,
 }
 
 impl Object {
     /// An object without members, with room for so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        let mut output = Vec::with_capacity(bytes);
-        output.push(b'{');
-        Self { output }
+        let mut object = Self::empty(bytes);
+        object.push(b"{");
+        object
     }
 
     /// Goes on with an object of which all is there but the closing brace.
     pub(super) fn continued(members: &str, more: usize) -> Self {
-        let mut output = Vec::with_capacity(members.len() + more + 1);
-        output.extend_from_slice(members.as_bytes());
-        Self { output }
+        let mut object = Self::empty(members.len() + more + 1);
+        object.push(members.as_bytes());
+        object
+    }
+
+    fn empty(bytes: usize) -> Self {
+        let mut output = Vec::new();
+        let refused = output.try_reserve_exact(bytes).is_err();
+        Self { output, refused }
     }
 
     /// A member that is a string. Names are the library's own and need no escapes.
@@ -27,12 +38,12 @@ impl Object {
             .bytes()
             .fold(false, |found, byte| found | needs_escape(byte))
         {
-            // Writing a string into memory does not fail.
-            let _ = serde_json::to_writer(&mut self.output, value);
+            // It fails where this does, which is known.
+            let _ = serde_json::to_writer(&mut *self, value);
         } else {
-            self.output.push(b'"');
-            self.output.extend_from_slice(value.as_bytes());
-            self.output.push(b'"');
+            self.push(b"\"");
+            self.push(value.as_bytes());
+            self.push(b"\"");
         }
         self
     }
@@ -40,24 +51,53 @@ impl Object {
     /// A member that is a number.
     pub(super) fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
         self.name(name);
-        self.output.extend_from_slice(value.to_string().as_bytes());
+        self.push(value.to_string().as_bytes());
         self
     }
 
-    /// The whole object.
-    pub(super) fn end(mut self) -> String {
-        self.output.push(b'}');
+    /// The whole object; nothing if the system refused the memory for it.
+    pub(super) fn end(mut self) -> Option<String> {
+        self.push(b"}");
         // What was put together are strings.
-        String::from_utf8(self.output).unwrap_or_default()
+        let text = String::from_utf8(self.output).unwrap_or_default();
+        (!self.refused).then_some(text)
+    }
+
+    /// The whole of an object that nobody can make large.
+    pub(super) fn end_short(self) -> String {
+        let layout = Layout::for_value(self.output.as_slice());
+        self.end().unwrap_or_else(|| handle_alloc_error(layout))
     }
 
     fn name(&mut self, name: &'static str) {
         if self.output.last() != Some(&b'{') {
-            self.output.push(b',');
+            self.push(b",");
         }
-        self.output.push(b'"');
-        self.output.extend_from_slice(name.as_bytes());
-        self.output.extend_from_slice(b"\":");
+        self.push(b"\"");
+        self.push(name.as_bytes());
+        self.push(b"\":");
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.refused = self.refused || self.output.try_reserve(bytes.len()).is_err();
+        if !self.refused {
+            self.output.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Write for Object {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes);
+        match self.refused {
+            true => Err(io::ErrorKind::OutOfMemory.into()),
+            false => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -77,7 +117,7 @@ mod tests {
             let mut object = Object::with_capacity(0);
             object.text("a", &text);
             let expected = serde_json::to_string(&text).unwrap_or_default();
-            assert_eq!(object.end(), format!("{{\"a\":{expected}}}"));
+            assert_eq!(object.end_short(), format!("{{\"a\":{expected}}}"));
         }
     }
 
@@ -85,7 +125,14 @@ mod tests {
     fn members_follow_those_that_are_there() {
         let mut object = Object::continued("{\"a\":{}", 0);
         object.text("b", "c").number("d", 5);
-        assert_eq!(object.end(), r#"{"a":{},"b":"c","d":5}"#);
-        assert_eq!(Object::with_capacity(0).end(), "{}");
+        assert_eq!(object.end_short(), r#"{"a":{},"b":"c","d":5}"#);
+        assert_eq!(Object::with_capacity(0).end_short(), "{}");
+    }
+
+    #[test]
+    fn an_object_that_the_system_has_no_memory_for_is_none() {
+        let mut object = Object::with_capacity(usize::MAX / 2);
+        object.text("a", "b");
+        assert_eq!(object.end(), None);
     }
 }

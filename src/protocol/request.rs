@@ -176,6 +176,32 @@ impl Parameters {
     }
 }
 
+/// The answer to a message that the system has no memory to read.
+pub fn refused_memory(text: &str) -> Response {
+    let response = short_answer(text, 503);
+    response.with_message("The system refused the memory for this request")
+}
+
+/// What is sent in place of an answer that the system has no memory to send.
+pub fn lost_answer(text: &str) -> Response {
+    short_answer(text, 507).without_memory()
+}
+
+/// An answer with the ids of a message, if they are of ordinary length; nothing else of it is copied.
+fn short_answer(text: &str, status: u16) -> Response {
+    const LONGEST: usize = 1024;
+    let message = Message::read(text).unwrap_or_default();
+    let short = |value: Option<&RawValue>| id(value.filter(|value| value.get().len() <= LONGEST));
+    Response {
+        transaction_id: short(message.transaction_id),
+        request_id: short(message.request_id),
+        status,
+        reason: reason_phrase(status).into(),
+        uri: String::new(),
+        body: None,
+    }
+}
+
 /// What no host expects of parameters, decoded as they are. A value may be a text of several lines.
 fn parameter_fault(parameters: &[(String, String)]) -> Option<&'static str> {
     parameters.iter().find_map(|(name, value)| {
@@ -206,16 +232,22 @@ impl Request {
     }
 
     /// The host's answer to this request. Without a reason it is the usual one of the status; white space between the
-    /// tokens of the body is left out.
+    /// tokens of the body is left out. Where the system has no memory for the body, it says so instead.
     pub fn answer(&self, status: u16, reason: Option<&str>, body: Option<&str>) -> Response {
-        Response {
+        let compact = body.map(compact_body);
+        let is_refused = matches!(compact, Some(None));
+        let response = Response {
             transaction_id: self.transaction_id.clone(),
             request_id: self.request_id.clone(),
             status,
             reason: reason.unwrap_or_else(|| reason_phrase(status)).into(),
             uri: self.path.clone(),
-            body: body.map(compact_body),
+            body: compact.flatten(),
+        };
+        if is_refused {
+            return response.without_memory();
         }
+        response
     }
 }
 

@@ -25,8 +25,8 @@ pub struct Response {
 
 impl Response {
     /// The message that goes to the application, its members in the order in which Asterisk sends them (recorded).
-    /// `application` is the first one of the connection.
-    pub fn to_json(&self, application: &str, timestamp: &str, asterisk_id: &str) -> String {
+    /// `application` is the first one of the connection. Nothing if the system refuses the memory for it.
+    pub fn to_json(&self, application: &str, timestamp: &str, asterisk_id: &str) -> Option<String> {
         let body = self.body.as_deref();
         // A body is full of quotes, which are escaped.
         let mut message = Object::with_capacity(512 + body.map_or(0, |body| body.len() * 5 / 4));
@@ -51,7 +51,17 @@ impl Response {
 
     /// What is answered in its place if it cannot wait to be sent.
     pub fn without_room(&self) -> Self {
-        let message = "The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)";
+        self.instead("The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)")
+    }
+
+    /// What is answered in its place if the system has no memory for it.
+    pub fn without_memory(&self) -> Self {
+        self.instead(
+            "The request was run; its answer is lost, as the system refused the memory for it",
+        )
+    }
+
+    fn instead(&self, message: &str) -> Self {
         let status = StatusCode::INSUFFICIENT_STORAGE.as_u16();
         Self {
             transaction_id: self.transaction_id.clone(),
@@ -68,7 +78,7 @@ impl Response {
     pub(super) fn with_message(mut self, message: &str) -> Self {
         let mut body = Object::with_capacity(64);
         body.text("message", message);
-        self.body = Some(body.end());
+        self.body = Some(body.end_short());
         self
     }
 }
@@ -88,9 +98,9 @@ pub fn check_body(body: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// A host's body as it is sent: Asterisk's are always compact (recorded).
-pub(super) fn compact_body(body: &str) -> String {
-    json::compacted(body).into_owned()
+/// A host's body as it is sent: Asterisk's are always compact (recorded). Nothing if the system refuses the memory for it.
+pub(super) fn compact_body(body: &str) -> Option<String> {
+    json::compacted(body)
 }
 
 #[cfg(test)]
@@ -104,7 +114,7 @@ mod tests {
             status: 200,
             reason: "OK".into(),
             uri: "channels/h%C3%A9".to_owned(),
-            body: body.map(compact_body),
+            body: body.and_then(compact_body),
         }
     }
 
@@ -121,7 +131,7 @@ mod tests {
             "2026-11-23T01:10:07.093+0000",
             "02:fc:00:00:00:01",
         );
-        assert_eq!(json, expected);
+        assert_eq!(json.as_deref(), Some(expected));
     }
 
     #[test]
@@ -130,7 +140,8 @@ mod tests {
             r#"{"type":"RESTResponse","transaction_id":"t","request_id":"a\"b\\c/é😀","status_code":200,"#,
             r#""reason_phrase":"OK","uri":"channels/h%C3%A9","application":"a","timestamp":"t","asterisk_id":"i"}"#,
         );
-        assert_eq!(response(None).to_json("a", "t", "i"), expected);
+        let json = response(None).to_json("a", "t", "i");
+        assert_eq!(json.as_deref(), Some(expected));
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn what_is_no_json_is_answered_without_ids_and_body() {
         &deep,
     ] {
         assert_eq!(
-            refused(text).to_json("testapp", "T", "A"),
+            refused(text).to_json("testapp", "T", "A").expect("memory"),
             concat!(
                 r#"{"type":"RESTResponse","transaction_id":"","request_id":"","status_code":400,"#,
                 r#""reason_phrase":"Failed to parse request message JSON","uri":"","#,

@@ -398,11 +398,17 @@ impl Owner for Wire<'_> {
 
     fn spelled(&self, message: &Message) -> Frame {
         // Looked up for each message: a reload changes it on connections that are open.
-        if self.session.context().config().general.pretty {
-            Frame::text(protocol::indented(&message.text))
-        } else {
-            Frame::Text(message.text.clone())
+        let pretty = self.session.context().config().general.pretty;
+        let indented = pretty.then(|| protocol::indented(&message.text)).flatten();
+        match indented {
+            Some(text) => Frame::text(text),
+            // Where there is no memory for it to be pretty, it goes as it is.
+            None => Frame::Text(message.text.clone()),
         }
+    }
+
+    fn given_up(&self, message: &Message) -> Option<Frame> {
+        self.session.given_up(message).map(Frame::text)
     }
 }
 

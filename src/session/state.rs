@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::context::Context;
 use super::members::Members;
-use super::message::{Arrival, ChannelEvent};
+use super::message::{self, Arrival, ChannelEvent, Message};
 use super::outbox::{Bound, Change, Offer, Outbox};
 use super::requests::{AllRequests, Place};
 use super::view::{Counters, Phase, View, count};
@@ -172,8 +172,20 @@ impl Session {
             || self.context.timestamp(),
             &self.context.asterisk_id,
         );
-        let length = text.len();
         let channel = self.channel_event(&inspection.kind, inspection.text);
+        let Some(text) = text else {
+            // What it tells of has happened all the same.
+            if let Some(event) = &channel {
+                self.channel_changed(event, Change::Refused);
+            }
+            count(&self.counters.events_offered);
+            count(&self.counters.events_dropped);
+            return Err(Error::System(format!(
+                "the system refused the memory for an event of {} bytes; it was dropped and counted",
+                json.len()
+            )));
+        };
+        let length = text.len();
         let offered = self
             .outbox
             .offer(application, text, channel, |event, change| {
@@ -461,21 +473,52 @@ impl Session {
     }
 
     pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
-        let text = |response: &Response| {
-            response.to_json(
-                &self.first_application(),
-                &self.context.timestamp(),
-                &self.context.asterisk_id,
-            )
+        // The request has been run, so that somebody has to hear that its answer is lost.
+        let (place, short) = match self.answer(response) {
+            Some(text) => match self.outbox.respond(connection, text, place, false) {
+                Some(place) => (place, response.without_room()),
+                None => return,
+            },
+            None => (place, response.without_memory()),
         };
-        let refused = self
-            .outbox
-            .respond(connection, text(response), place, false);
-        if let Some(place) = refused {
-            // The request has been run, so that somebody has to hear that its answer is lost.
-            let short = text(&response.without_room());
-            self.outbox.respond(connection, short, place, true);
+        match self.answer(&short) {
+            Some(short) => drop(self.outbox.respond(connection, short, place, true)),
+            None => count(&self.counters.responses_undelivered),
         }
+    }
+
+    /// An answer as it is sent.
+    fn answer(&self, response: &Response) -> Option<String> {
+        response.to_json(
+            &self.first_application(),
+            &self.context.timestamp(),
+            &self.context.asterisk_id,
+        )
+    }
+
+    /// The system has no memory to send a message that waited; gives the short answer that is sent in place of a long one.
+    pub(super) fn given_up(&self, message: &Message) -> Option<String> {
+        let (what, short) = match &message.kind {
+            message::Kind::Event { channel, .. } => {
+                if let Some(event) = channel {
+                    self.channel_changed(event, Change::Dropped);
+                }
+                count(&self.counters.events_dropped);
+                ("event", None)
+            }
+            message::Kind::Response { .. } => {
+                ("answer", self.answer(&protocol::lost_answer(&message.text)))
+            }
+            message::Kind::Notice => ("notice", None),
+        };
+        let length = message.text.len();
+        self.context.log.limited(
+            Kind::NoMemory,
+            &self.settings().name,
+            &self.id,
+            format_args!("the system refused the memory to send an {what} of {length} bytes"),
+        );
+        short
     }
 
     pub(super) fn enter(&self, phase: Phase) {

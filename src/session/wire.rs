@@ -25,6 +25,7 @@ use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
 use crate::config::Keepalive;
+use crate::memory;
 use crate::net::{Link, Meter, Metered, NotMinimal};
 use crate::text::brief;
 
@@ -50,6 +51,8 @@ pub(super) trait Owner {
     fn round_trip(&self, time: Duration);
     /// The text as it goes out.
     fn spelled(&self, message: &Message) -> Frame;
+    /// The system has no memory to send it; gives what is sent in its place, if anything is.
+    fn given_up(&self, message: &Message) -> Option<Frame>;
 }
 
 /// How to treat a slow or silent peer.
@@ -259,7 +262,7 @@ async fn write<S: Link>(
         }
         let burst = shared.outbox.burst();
         if !burst.is_empty() {
-            let frames: Vec<_> = burst.iter().map(|message| owner.spelled(message)).collect();
+            let (burst, frames) = framed(burst, owner);
             // All at once: should one of them fail, those behind it have to come back too.
             shared.delivery().wrote(burst);
             for frame in frames {
@@ -318,6 +321,26 @@ async fn write<S: Link>(
     shared
         .progressing(sink.send(Frame::Close(Some(close))))
         .await
+}
+
+/// The messages of a burst as they go out, without events that the system has no memory for.
+fn framed(mut burst: Vec<Message>, owner: &impl Owner) -> (Vec<Message>, Vec<Frame>) {
+    let mut frames: Vec<_> = burst.iter().map(|message| owner.spelled(message)).collect();
+    // The websocket copies a frame into a buffer, which may become twice as large as it has to.
+    let fits = |frame: &Frame| memory::is_there_for(frame.len(), 3);
+    if !frames.iter().all(fits) {
+        for index in (0..frames.len()).rev() {
+            if !fits(&frames[index]) {
+                if let Some(frame) = owner.given_up(&burst[index]) {
+                    frames[index] = frame;
+                } else {
+                    burst.remove(index);
+                    frames.remove(index);
+                }
+            }
+        }
+    }
+    (burst, frames)
 }
 
 /// Whether it is time for a ping of `enable_pingpongs`: not if one is on its way. An error if too many were in vain.

@@ -13,6 +13,7 @@ mod forks;
 mod garbage;
 mod inside_callbacks;
 mod lifetimes;
+mod memory;
 mod panics;
 mod races;
 mod refused;

@@ -1,8 +1,9 @@
 //! What a process has: descriptors, threads, memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::DEADLINE;
@@ -10,18 +11,71 @@ use super::DEADLINE;
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, counting what is in use. A test that counts bytes makes it its `#[global_allocator]`.
+/// Allocations of so many bytes and more are refused...
+static LARGE: AtomicUsize = AtomicUsize::new(usize::MAX);
+/// ... after so many were granted, ...
+static GRANTED: AtomicUsize = AtomicUsize::new(0);
+/// ... on the thread that wants them refused, or on all others.
+static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Whether this thread wants some refused.
+    static HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The system's allocator, counting what is in use, and refusing what a test wants refused. A test that counts bytes makes it
+/// its `#[global_allocator]`.
 pub struct Counting;
+
+/// Refuses this thread allocations of `large` bytes and more while `body` runs, after `granted` of them.
+pub fn refusing_memory<R>(large: usize, granted: usize, body: impl FnOnce() -> R) -> R {
+    refusing(large, granted, false, body)
+}
+
+/// Refuses them to all other threads.
+pub fn refusing_memory_elsewhere<R>(large: usize, body: impl FnOnce() -> R) -> R {
+    refusing(large, 0, true, body)
+}
+
+fn refusing<R>(large: usize, granted: usize, elsewhere: bool, body: impl FnOnce() -> R) -> R {
+    HERE.set(true);
+    GRANTED.store(granted, Ordering::SeqCst);
+    ELSEWHERE.store(elsewhere, Ordering::SeqCst);
+    LARGE.store(large, Ordering::SeqCst);
+    let outcome = body();
+    LARGE.store(usize::MAX, Ordering::SeqCst);
+    HERE.set(false);
+    outcome
+}
+
+fn is_refused(bytes: usize) -> bool {
+    let is_granted = || {
+        let one_less = |granted: usize| granted.checked_sub(1);
+        GRANTED
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+            .is_ok()
+    };
+    bytes >= LARGE.load(Ordering::Relaxed)
+        && HERE.get() != ELSEWHERE.load(Ordering::Relaxed)
+        && !is_granted()
+}
 
 // SAFETY: everything is the system's but the counting.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let bytes = ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        if bytes > PEAK.load(Ordering::Relaxed) {
-            PEAK.fetch_max(bytes, Ordering::Relaxed);
+        if is_refused(layout.size()) {
+            return std::ptr::null_mut();
         }
         // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+        let memory = unsafe { System.alloc(layout) };
+        if !memory.is_null() {
+            let bytes = ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+            if bytes > PEAK.load(Ordering::Relaxed) {
+                PEAK.fetch_max(bytes, Ordering::Relaxed);
+            }
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        memory
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {

@@ -26,6 +26,7 @@ use super::state::{Session, now};
 use super::view::count;
 use crate::config::User;
 use crate::host::{Host, HostRequest, Kind, Turn};
+use crate::memory;
 use crate::protocol::{self, Request, Response};
 use crate::text::brief;
 pub use answers::{Answer, Answers};
@@ -37,6 +38,8 @@ use queue::{Job, Queue, Unanswered};
 const PLACES: usize = 4096;
 /// What the messages of those that wait may have together, in bytes. One request may be larger.
 const WAITING_BYTES: usize = 4 << 20;
+/// What the texts of a request may take while it is read and given to the host, as often as its message does.
+const COPIES: usize = 8;
 /// Refusals that may wait to be sent. Only an application that does not read has so many, and it is not read either.
 const REFUSALS: usize = 64;
 
@@ -161,7 +164,11 @@ impl Websocket {
     /// Takes a message from the application. Waits only if that does not read its answers.
     pub(super) async fn receive(&self, text: &str) {
         count(&self.session.counters().requests_received);
-        let work = protocol::parse(text);
+        let work = if memory::is_there_for(text.len(), COPIES) {
+            protocol::parse(text)
+        } else {
+            Err(protocol::refused_memory(text))
+        };
         if let Err(refused) = &work {
             self.warn_of(
                 Kind::BadRequest,

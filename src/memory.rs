@@ -1,0 +1,45 @@
+//! Memory for what a peer or the host can make large: the system is asked for it, so that a refusal is an error. Rust ends the
+//! process where any other allocation fails, and the process is the host's.
+
+use std::hint::black_box;
+
+/// What is shorter is not asked for beforehand where libraries allocate: a process that lacks so little is lost anyway.
+const LARGE: usize = 64 << 10;
+
+/// A copy of a text; nothing if the system refuses the memory.
+pub(crate) fn copied(text: &str) -> Option<String> {
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).ok()?;
+    copy.push_str(text);
+    Some(copy)
+}
+
+/// Whether the system would give so many times the memory of something that long, at this moment: for what a library makes of
+/// it, which cannot be asked. Another thread may be faster, so this is no promise.
+pub(crate) fn is_there_for(length: usize, times: usize) -> bool {
+    if length < LARGE {
+        return true;
+    }
+    let mut memory: Vec<u8> = Vec::new();
+    let granted = memory.try_reserve_exact(length.saturating_mul(times));
+    // An allocation that nobody looks at may be left out.
+    black_box(&mut memory);
+    granted.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_machine_has_is_not_there() {
+        assert!(is_there_for(LARGE, 2));
+        assert!(!is_there_for(LARGE, usize::MAX / LARGE / 2));
+        assert!(is_there_for(LARGE - 1, usize::MAX));
+    }
+
+    #[test]
+    fn copies_are_like_their_originals() {
+        assert_eq!(copied("é").as_deref(), Some("é"));
+    }
+}
