@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use ariws::ffi::ARIWS_OK;
+
 use crate::support::host::{Call, Host};
 use crate::support::library::Handle;
 
@@ -68,7 +70,8 @@ impl Noted {
 /// The notes of each connection, by its name.
 pub type Notebook = BTreeMap<String, Arc<Notes>>;
 
-/// A host that takes notes. It answers every request: with 204, where the path is `large` with a body of 64 KiB.
+/// A host that takes notes. It answers every request but those for `never`: with 204, where the path is `large` with a body
+/// of 64 KiB.
 pub fn host(notebook: Notebook, handle: Arc<OnceLock<Handle>>) -> Box<Host> {
     let large = format!("\"{}\"", "x".repeat(64 << 10));
     Host::reacting(move |host, call| {
@@ -87,6 +90,7 @@ pub fn host(notebook: Notebook, handle: Arc<OnceLock<Handle>>) -> Box<Host> {
             Call::Request(request) => {
                 let handle = handle.get().expect("a handle");
                 match request.path.as_str() {
+                    "never" => ARIWS_OK,
                     "large" => handle.complete(request.id, 200, Some(&large)),
                     _ => handle.complete(request.id, 204, None),
                 };

@@ -73,7 +73,6 @@ unsafe impl GlobalAlloc for Counting {
             if bytes > PEAK.load(Ordering::Relaxed) {
                 PEAK.fetch_max(bytes, Ordering::Relaxed);
             }
-            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         }
         memory
     }

@@ -52,6 +52,7 @@ impl Server {
     }
 
     /// What the kernel keeps of connections to come until it is read.
+    #[allow(dead_code)] // For tests of losses.
     pub fn set_receive_buffer(&self, bytes: usize) {
         SockRef::from(&self.listener)
             .set_recv_buffer_size(bytes)

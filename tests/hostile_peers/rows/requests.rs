@@ -2,7 +2,7 @@
 
 use crate::bytes::*;
 use crate::row::Step::*;
-use crate::row::{Group, Row, Seen, asked, closed, row, rows, stays_up};
+use crate::row::{Group, Row, Seen, answered, asked, closed, made_again, row, rows, stays_up};
 
 pub fn group() -> Group {
     Group {
@@ -72,6 +72,10 @@ fn ids() -> Vec<Row> {
             => stays_up().sees([Seen::Answer(204), Seen::Answer(204), Seen::Answer(204)]);
         "sends 200 requests and a ping behind them", [Up, Send([ask().repeat(200), frame(FINAL | PING, "x")].concat())]
             => stays_up().sees([Seen::Pong(1)]);
+        "sends a request that the host never answers", [Up, Send(text(request("GET", "never")))]
+            => answered(504).with(&["request_timeout = 1000"]).takes_time(5000);
+        "sends ten requests that the host never answers, and resets", [Up, Send(text(request("GET", "never")).repeat(10)), Reset]
+            => made_again().with(&["request_timeout = 200", "request_concurrency = 10"]);
         "sends a request and closes", [Up, Send([ask(), close(1000, "")].concat())] => closed(1000);
     });
     rows
