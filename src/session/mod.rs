@@ -1,17 +1,21 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
 //! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
-//! websocket of it. `outbox` holds each `message` that waits to be sent, `delivery` what became of it, `requests` what the application
-//! asked for, `account` the bytes of all of them together, `members` which channels keep a per-call session open, `backoff` how long to wait, `report` what the log is told.
+//! websocket of it, and `keepalive` whether its peer is asked to answer. `offers` takes what the session is given to send,
+//! `outbox` holds each `message` that waits, `account` bounds all of them together, and `delivery` knows what became of
+//! them. `requests` is what the application asks for, `members` which channels keep a per-call session open, `backoff` how
+//! long to wait, `report` what the log is told.
 
 mod account;
 mod backoff;
 mod context;
 mod delivery;
+mod keepalive;
 mod life;
 mod listening;
 mod members;
 mod message;
+mod offers;
 mod outbox;
 mod pace;
 mod report;

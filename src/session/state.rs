@@ -8,15 +8,12 @@ use tokio::sync::{Notify, watch};
 
 use super::context::Context;
 use super::members::Members;
-use super::message::{self, Arrival, ChannelEvent, Message};
-use super::outbox::{Bound, Change, Offer, Outbox};
-use super::requests::{AllRequests, Place};
+use super::outbox::Outbox;
+use super::requests::AllRequests;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
-use crate::error::{Error, Result};
-use crate::host::Kind;
 use crate::net::Memory;
-use crate::protocol::{self, Response};
+use crate::protocol;
 
 /// One connection to an application's server, through all its losses and returns.
 pub struct Session {
@@ -157,108 +154,6 @@ impl Session {
             Some(call) => vec![call.application.to_string()],
             None => self.settings().apps.clone(),
         }
-    }
-
-    /// Takes an event of the host's; adds what is missing and queues it.
-    ///
-    /// # Errors
-    /// It is not a JSON object, it is larger than what may wait, or the queue is full and keeps what it has.
-    pub fn event(&self, application: Arc<str>, json: &[u8]) -> Result<()> {
-        let inspection = protocol::inspect(json).map_err(Error::Json)?;
-        let text = protocol::complete(
-            inspection.text,
-            &inspection,
-            &application,
-            || self.context.timestamp(),
-            &self.context.asterisk_id,
-        );
-        let channel = self.channel_event(&inspection.kind, inspection.text);
-        let Some(text) = text else {
-            // What it tells of has happened all the same.
-            if let Some(event) = &channel {
-                self.channel_changed(event, Change::Refused);
-            }
-            count(&self.counters.events_offered);
-            count(&self.counters.events_dropped);
-            return Err(Error::System(format!(
-                "the system refused the memory for an event of {} bytes; it was dropped and counted",
-                json.len()
-            )));
-        };
-        let length = text.len();
-        let offered = self
-            .outbox
-            .offer(application, text, channel, |event, change| {
-                self.channel_changed(event, change);
-            });
-        if let Some(bound) = offered.first_drop {
-            let full = match bound {
-                Bound::Queue => "the queue of events is full (queue_max_messages, queue_max_bytes)",
-                Bound::AllQueues => {
-                    "the queues of all connections together are full (queue_max_total_bytes)"
-                }
-            };
-            self.context.log.limited(
-                Kind::FullQueue,
-                &self.settings().name,
-                &self.id,
-                format_args!("{full}; events are dropped and counted until it drains"),
-            );
-        }
-        match offered.offer {
-            Offer::Queued | Offer::DroppedOldest => Ok(()),
-            Offer::DroppedNewest => Err(Error::Full),
-            Offer::TooLarge(bound) => {
-                let bound = match bound {
-                    Bound::Queue => "the queue of its connection may be (queue_max_bytes)",
-                    Bound::AllQueues => {
-                        "the queues of all connections together may be (queue_max_total_bytes)"
-                    }
-                };
-                let error = Error::TooLarge(format!(
-                    "an event of {length} bytes is larger than {bound}; it was dropped and counted"
-                ));
-                self.context
-                    .log
-                    .limited(Kind::LargeEvent, &self.settings().name, &self.id, &error);
-                Err(error)
-            }
-            Offer::Sealed => Err(Error::NotFound(
-                "the connection of the application is closing".to_owned(),
-            )),
-        }
-    }
-
-    /// What the event means for a per-call session.
-    fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
-        self.call.as_ref()?;
-        let event: fn(Arrival) -> ChannelEvent = match kind {
-            "StasisStart" => ChannelEvent::Started,
-            "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
-            "ChannelDestroyed" => |of| ChannelEvent::Destroyed(of.channel),
-            _ => return None,
-        };
-        let channels = protocol::channels(json);
-        Some(event(Arrival {
-            channel: channels.id?,
-            replaces: channels.replaced,
-        }))
-    }
-
-    fn channel_changed(&self, event: &ChannelEvent, change: Change) {
-        let Some(call) = &self.call else { return };
-        call.with_members(|members| match (event, change) {
-            (ChannelEvent::Started(of), Change::Accepted | Change::Refused) => {
-                members.started(&of.channel, of.replaces.as_deref());
-            }
-            (ChannelEvent::Ended(channel), Change::Accepted) => members.ending(channel),
-            (ChannelEvent::Ended(channel), Change::Dropped) => members.ended(channel, now()),
-            (ChannelEvent::Ended(channel), Change::Refused) => {
-                members.ending(channel);
-                members.ended(channel, now());
-            }
-            (ChannelEvent::Started(_), Change::Dropped) | (ChannelEvent::Destroyed(_), _) => {}
-        });
     }
 
     /// A channel entered the application; false if the session is about to end.
@@ -470,55 +365,6 @@ impl Session {
     /// The application that answers carry.
     pub(super) fn first_application(&self) -> String {
         self.applications().into_iter().next().unwrap_or_default()
-    }
-
-    pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
-        // The request has been run, so that somebody has to hear that its answer is lost.
-        let (place, short) = match self.answer(response) {
-            Some(text) => match self.outbox.respond(connection, text, place, false) {
-                Some(place) => (place, response.without_room()),
-                None => return,
-            },
-            None => (place, response.without_memory()),
-        };
-        match self.answer(&short) {
-            Some(short) => drop(self.outbox.respond(connection, short, place, true)),
-            None => count(&self.counters.responses_undelivered),
-        }
-    }
-
-    /// An answer as it is sent.
-    fn answer(&self, response: &Response) -> Option<String> {
-        response.to_json(
-            &self.first_application(),
-            &self.context.timestamp(),
-            &self.context.asterisk_id,
-        )
-    }
-
-    /// The system has no memory to send a message that waited; gives the short answer that is sent in place of a long one.
-    pub(super) fn given_up(&self, message: &Message) -> Option<String> {
-        let (what, short) = match &message.kind {
-            message::Kind::Event { channel, .. } => {
-                if let Some(event) = channel {
-                    self.channel_changed(event, Change::Dropped);
-                }
-                count(&self.counters.events_dropped);
-                ("event", None)
-            }
-            message::Kind::Response { .. } => {
-                ("answer", self.answer(&protocol::lost_answer(&message.text)))
-            }
-            message::Kind::Notice => ("notice", None),
-        };
-        let length = message.text.len();
-        self.context.log.limited(
-            Kind::NoMemory,
-            &self.settings().name,
-            &self.id,
-            format_args!("the system refused the memory to send an {what} of {length} bytes"),
-        );
-        short
     }
 
     pub(super) fn enter(&self, phase: Phase) {

@@ -3,8 +3,11 @@
 //! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers and
 //! at most one copy of a small text, never over input or output.
 
+mod state;
+#[cfg(test)]
+mod tests;
+
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
 use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,21 +15,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::account::{Account, Room};
-use super::message::{ChannelEvent, Kind, Message};
-use super::pace::Pace;
-use super::requests::Place;
-use super::state::now;
-use super::texts::Texts;
-use super::view::{Counters, count};
 use crate::config::{Overflow, QueueLimits};
+use crate::session::account::{Account, Room};
+use crate::session::message::{ChannelEvent, Kind, Message};
+use crate::session::requests::Place;
+use crate::session::state::now;
+use crate::session::texts::Texts;
+use crate::session::view::{Counters, count};
+use state::State;
 
 /// Bytes of messages that are written between two flushes.
 const BURST: usize = 256 << 10;
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(in crate::session) enum Offer {
     /// It will be sent.
     Queued,
     /// It will be sent, older ones will not.
@@ -41,14 +44,14 @@ pub(super) enum Offer {
 
 /// What became of an event, and which bound dropped one for it, if it is the first time since the queue was empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Offered {
-    pub(super) offer: Offer,
-    pub(super) first_drop: Option<Bound>,
+pub(in crate::session) struct Offered {
+    pub(in crate::session) offer: Offer,
+    pub(in crate::session) first_drop: Option<Bound>,
 }
 
 /// Why an event is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(in crate::session) enum Bound {
     /// What may wait for this session.
     Queue,
     /// What may wait for all sessions together.
@@ -66,7 +69,7 @@ impl Offered {
 
 /// What a writer does after a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::session) enum Next {
     /// There is more.
     Write,
     /// Sleep until something comes.
@@ -80,7 +83,7 @@ pub(super) enum Next {
 
 /// What happens to an event in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::session) enum Change {
     Accepted,
     /// It was accepted before.
     Dropped,
@@ -90,41 +93,19 @@ pub(super) enum Change {
 
 /// The queue of one session.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(in crate::session) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Message>,
-    events: usize,
-    bytes: usize,
-    limits: QueueLimits,
-    /// The applications that a connection hears of when it opens.
-    announced: Vec<String>,
-    /// Events of applications that are being registered: they follow their ApplicationRegistered.
-    held: HashMap<Arc<str>, Vec<Message>>,
-    /// The number of the open connection; 0 while there is none.
-    connection: u64,
-    connections: u64,
-    dropped: u64,
-    /// The session closes as soon as what is here was sent.
-    sealed: bool,
-    /// Events wait until then (`start_delay`), if the application is not heard before.
-    delayed: Option<Instant>,
-    /// The session has ended.
-    over: bool,
-    pace: Pace,
-    /// The writer comes back by itself in a moment.
-    gathering: bool,
-    texts: Texts,
-}
-
 impl Outbox {
-    pub(super) fn new(limits: QueueLimits, counters: Arc<Counters>, account: Arc<Account>) -> Self {
+    pub(in crate::session) fn new(
+        limits: QueueLimits,
+        counters: Arc<Counters>,
+        account: Arc<Account>,
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 limits,
@@ -136,13 +117,13 @@ impl Outbox {
         }
     }
 
-    pub(super) fn set_limits(&self, limits: QueueLimits) {
+    pub(in crate::session) fn set_limits(&self, limits: QueueLimits) {
         self.state().limits = limits;
     }
 
     /// An event of the host's. `changed` is told of what was dropped for it, and then of what it means for a per-call session,
     /// accepted or not, in one step with the queue.
-    pub(super) fn offer(
+    pub(in crate::session) fn offer(
         &self,
         application: Arc<str>,
         text: String,
@@ -253,7 +234,7 @@ impl Outbox {
 
     /// The answer to a request of the given connection; it goes nowhere if that connection has ended. Gives its place back if
     /// there is no room for it over all sessions, unless it `must` go.
-    pub(super) fn respond(
+    pub(in crate::session) fn respond(
         &self,
         connection: u64,
         text: String,
@@ -284,7 +265,7 @@ impl Outbox {
     }
 
     /// Events of the application wait from now on until it is announced or withdrawn; false if they do already.
-    pub(super) fn hold(&self, application: &str) -> bool {
+    pub(in crate::session) fn hold(&self, application: &str) -> bool {
         match self.state().held.entry(application.into()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(vacant) => {
@@ -296,7 +277,7 @@ impl Outbox {
 
     /// The application is registered. An open connection hears of it now, ahead of the events that were held; a later one
     /// when it opens.
-    pub(super) fn announce(&self, application: &str, notice: String) {
+    pub(in crate::session) fn announce(&self, application: &str, notice: String) {
         let mut state = self.state();
         if state.connection != 0 {
             state.queue.push_back(Message::notice(notice));
@@ -312,7 +293,7 @@ impl Outbox {
 
     /// The application is no longer registered. An open connection that has heard of it hears so after its last event.
     /// Otherwise nobody will ask for its events any more: they are dropped, and their number is given.
-    pub(super) fn withdraw(&self, application: &str, notice: String) -> u64 {
+    pub(in crate::session) fn withdraw(&self, application: &str, notice: String) -> u64 {
         let mut state = self.state();
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
@@ -338,7 +319,7 @@ impl Outbox {
 
     /// The application is not registered, but about to be again. An open connection that has heard of it hears so after its
     /// last event; without one its events are held, so that they follow the ApplicationRegistered.
-    pub(super) fn suspend(&self, application: &str, notice: String) {
+    pub(in crate::session) fn suspend(&self, application: &str, notice: String) {
         let mut state = self.state();
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
@@ -353,7 +334,7 @@ impl Outbox {
     }
 
     /// Whether connections hear of the application when they open.
-    pub(super) fn is_announced(&self, application: &str) -> bool {
+    pub(in crate::session) fn is_announced(&self, application: &str) -> bool {
         self.state()
             .announced
             .iter()
@@ -361,7 +342,7 @@ impl Outbox {
     }
 
     /// The applications in the order in which connections hear of them; `order` becomes that order.
-    pub(super) fn reorder(&self, order: &[String]) {
+    pub(in crate::session) fn reorder(&self, order: &[String]) {
         self.state()
             .announced
             .sort_by_key(|name| order.iter().position(|app| app == name));
@@ -369,7 +350,7 @@ impl Outbox {
 
     /// A connection is open: every application is announced ahead of all else. On the first one events follow after the
     /// delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
-    pub(super) fn connected(
+    pub(in crate::session) fn connected(
         &self,
         start_delay: Option<Duration>,
         notice: impl Fn(&str) -> String,
@@ -393,7 +374,7 @@ impl Outbox {
     /// The connection has ended. Events that had not reached the kernel come back to the front, in order; what meant
     /// something to that connection only is gone. Events of applications that are registered no more would reach a connection
     /// that has not heard of them: they are dropped, and their number is given.
-    pub(super) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
+    pub(in crate::session) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
         let mut state = self.state();
         state.connection = 0;
         for message in unsent.into_iter().rev() {
@@ -429,21 +410,21 @@ impl Outbox {
     }
 
     /// Takes no event any more: the session closes as soon as what is here was sent.
-    pub(super) fn seal(&self) {
+    pub(in crate::session) fn seal(&self) {
         let mut state = self.state();
         state.sealed = true;
         state.delayed = None;
     }
 
     /// The application was heard: it listens, so that nothing has to wait for it any more.
-    pub(super) fn heard(&self) {
+    pub(in crate::session) fn heard(&self) {
         if self.state().delayed.take().is_some() {
             self.filled.notify_one();
         }
     }
 
     /// The next messages to write before a flush; empty if there are none.
-    pub(super) fn burst(&self) -> Vec<Message> {
+    pub(in crate::session) fn burst(&self) -> Vec<Message> {
         let mut state = self.state();
         let mut bytes = 0;
         let delayed = state.is_delayed();
@@ -471,7 +452,7 @@ impl Outbox {
     }
 
     /// What the writer does next.
-    pub(super) fn next(&self) -> Next {
+    pub(in crate::session) fn next(&self) -> Next {
         let mut state = self.state();
         if let Some(time) = state.delayed {
             return Next::Until(time);
@@ -487,23 +468,23 @@ impl Outbox {
     }
 
     /// Waits until something may have been put in.
-    pub(super) async fn filled(&self) {
+    pub(in crate::session) async fn filled(&self) {
         self.filled.notified().await;
     }
 
     /// Lets [`Outbox::filled`] return.
-    pub(super) fn wake(&self) {
+    pub(in crate::session) fn wake(&self) {
         self.filled.notify_one();
     }
 
     /// Messages and bytes that wait.
-    pub(super) fn depth(&self) -> (usize, usize) {
+    pub(in crate::session) fn depth(&self) -> (usize, usize) {
         let state = self.state();
         (state.events, state.bytes)
     }
 
     /// The session has ended: drops every event and takes none any more; gives their number.
-    pub(super) fn clear(&self) -> u64 {
+    pub(in crate::session) fn clear(&self) -> u64 {
         let mut state = self.state();
         (state.sealed, state.over) = (true, true);
         let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
@@ -519,99 +500,3 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl State {
-    /// Whether events wait for the end of the delay; forgets it when that has come.
-    fn is_delayed(&mut self) -> bool {
-        if self.delayed.is_some_and(|time| time <= now()) {
-            self.delayed = None;
-        }
-        self.delayed.is_some()
-    }
-
-    /// Whether there is enough for a burst, or not much room for more.
-    fn is_pressing(&self) -> bool {
-        let limits = self.limits;
-        self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
-    }
-
-    fn accept(
-        &mut self,
-        application: Arc<str>,
-        text: String,
-        channel: Option<ChannelEvent>,
-        room: Room,
-    ) {
-        self.events += 1;
-        self.bytes += text.len();
-        let text = if self.pace.is_fast() {
-            self.texts.put(text)
-        } else {
-            text.into()
-        };
-        let held = self.held.get_mut(&application);
-        let kind = Kind::Event {
-            application,
-            channel: channel.map(Box::new),
-        };
-        let room = Some(room);
-        let message = Message { text, kind, room };
-        match held {
-            Some(held) => held.push(message),
-            None => self.queue.push_back(message),
-        }
-    }
-
-    fn take_oldest(&mut self) -> Option<Message> {
-        let oldest = self.queue.iter().position(Message::is_event)?;
-        let message = self.queue.remove(oldest)?;
-        self.forget(&message);
-        Some(message)
-    }
-
-    /// What the events cost that are here.
-    fn cost(&self) -> usize {
-        self.bytes + self.events * Message::cost(0)
-    }
-
-    /// What waits of an application whose events are held is held as well, ahead of what is.
-    fn take_back(&mut self, application: &str) {
-        let Some(held) = self.held.get_mut(application) else {
-            return;
-        };
-        let (mut events, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue)
-            .into_iter()
-            .partition(|message| message.is_event_of(application));
-        self.queue = others;
-        events.extend(take(held));
-        *held = events.into();
-    }
-
-    /// Removes what `unwanted` picks; gives how many events were among it.
-    fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> usize {
-        let before = self.events;
-        let (mut events, mut bytes) = (self.events, self.bytes);
-        self.queue.retain(|message| {
-            let goes = unwanted(message);
-            if goes && message.is_event() {
-                events -= 1;
-                bytes -= message.text.len();
-            }
-            !goes
-        });
-        (self.events, self.bytes) = (events, bytes);
-        before - events
-    }
-
-    /// A message is no longer here.
-    fn forget(&mut self, message: &Message) {
-        if message.is_event() {
-            self.events -= 1;
-            self.bytes -= message.text.len();
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "tests_outbox.rs"]
-mod tests;

@@ -1,0 +1,132 @@
+//! What lies in an outbox, and its bookkeeping.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem::take;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::BURST;
+use crate::config::QueueLimits;
+use crate::session::account::Room;
+use crate::session::message::{ChannelEvent, Kind, Message};
+use crate::session::pace::Pace;
+use crate::session::state::now;
+use crate::session::texts::Texts;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) queue: VecDeque<Message>,
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+    pub(super) limits: QueueLimits,
+    /// The applications that a connection hears of when it opens.
+    pub(super) announced: Vec<String>,
+    /// Events of applications that are being registered: they follow their ApplicationRegistered.
+    pub(super) held: HashMap<Arc<str>, Vec<Message>>,
+    /// The number of the open connection; 0 while there is none.
+    pub(super) connection: u64,
+    pub(super) connections: u64,
+    pub(super) dropped: u64,
+    /// The session closes as soon as what is here was sent.
+    pub(super) sealed: bool,
+    /// Events wait until then (`start_delay`), if the application is not heard before.
+    pub(super) delayed: Option<Instant>,
+    /// The session has ended.
+    pub(super) over: bool,
+    pub(super) pace: Pace,
+    /// The writer comes back by itself in a moment.
+    pub(super) gathering: bool,
+    pub(super) texts: Texts,
+}
+
+impl State {
+    /// Whether events wait for the end of the delay; forgets it when that has come.
+    pub(super) fn is_delayed(&mut self) -> bool {
+        if self.delayed.is_some_and(|time| time <= now()) {
+            self.delayed = None;
+        }
+        self.delayed.is_some()
+    }
+
+    /// Whether there is enough for a burst, or not much room for more.
+    pub(super) fn is_pressing(&self) -> bool {
+        let limits = self.limits;
+        self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        application: Arc<str>,
+        text: String,
+        channel: Option<ChannelEvent>,
+        room: Room,
+    ) {
+        self.events += 1;
+        self.bytes += text.len();
+        let text = if self.pace.is_fast() {
+            self.texts.put(text)
+        } else {
+            text.into()
+        };
+        let held = self.held.get_mut(&application);
+        let kind = Kind::Event {
+            application,
+            channel: channel.map(Box::new),
+        };
+        let room = Some(room);
+        let message = Message { text, kind, room };
+        match held {
+            Some(held) => held.push(message),
+            None => self.queue.push_back(message),
+        }
+    }
+
+    pub(super) fn take_oldest(&mut self) -> Option<Message> {
+        let oldest = self.queue.iter().position(Message::is_event)?;
+        let message = self.queue.remove(oldest)?;
+        self.forget(&message);
+        Some(message)
+    }
+
+    /// What the events cost that are here.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.events * Message::cost(0)
+    }
+
+    /// What waits of an application whose events are held is held as well, ahead of what is.
+    pub(super) fn take_back(&mut self, application: &str) {
+        let Some(held) = self.held.get_mut(application) else {
+            return;
+        };
+        let (mut events, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue)
+            .into_iter()
+            .partition(|message| message.is_event_of(application));
+        self.queue = others;
+        events.extend(take(held));
+        *held = events.into();
+    }
+
+    /// Removes what `unwanted` picks; gives how many events were among it.
+    pub(super) fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> usize {
+        let before = self.events;
+        let (mut events, mut bytes) = (self.events, self.bytes);
+        self.queue.retain(|message| {
+            let goes = unwanted(message);
+            if goes && message.is_event() {
+                events -= 1;
+                bytes -= message.text.len();
+            }
+            !goes
+        });
+        (self.events, self.bytes) = (events, bytes);
+        before - events
+    }
+
+    /// A message is no longer here.
+    pub(super) fn forget(&mut self, message: &Message) {
+        if message.is_event() {
+            self.events -= 1;
+            self.bytes -= message.text.len();
+        }
+    }
+}
