@@ -11,23 +11,24 @@
  *  - A NULL where none is allowed, bytes that are not UTF-8 and a dead handle give an error code, nothing worse.
  *  - A handle that is NULL or dead is told before any other fault: ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED.
  *  - Results are ARIWS_OK or a negative ARIWS_ERROR_ code; outputs are written on success only, `message` on failure.
- *  - Structures begin with `struct_size` and grow only at their end, but for `ariws_parameter`, which never changes. A host compiled with an older or a newer header
- *    works with the library: fields that one side does not know count as absent, and so does one of which there is only a
- *    part.
+ *  - Structures begin with `struct_size` and grow only at their end, but for `ariws_parameter`, which never changes. A
+ *    host compiled with an older or a newer header works with the library: fields that one side does not know count as
+ *    absent, and so does one of which there is only a part.
  *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
  *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
  *    threads are named `ariws-...` and block all signals but those that a fault of their own raises (SIGSEGV, SIGBUS,
  *    SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a crash handler of the host runs.
- *  - Where the system refuses the memory for what a peer or the host makes large, an event is ARIWS_ERROR_SYSTEM, dropped
- *    and counted; so is an answer, and its request still waits for one; a request is answered 503; what waits to be sent
- *    and cannot be is dropped, counted and logged, and an answer replaced by a short one with the status 507. What
- *    remains: where it refuses less than 64 KiB, or what the libraries for websockets and TLS read into, up to
- *    `max_message_size` for each connection, Rust ends the process.
+ *  - Where the system refuses the memory for what a peer or the host makes large, an event is ARIWS_ERROR_SYSTEM,
+ *    dropped and counted; so is an answer, and its request still waits for one; a request is answered 503; what waits
+ *    to be sent and cannot be is dropped, counted and logged, and an answer replaced by a short one with the status
+ *    507. What remains: where it refuses less than 64 KiB, or what the libraries for websockets and TLS read into, up
+ *    to `max_message_size` for each connection, Rust ends the process.
  *  - A process that fork() made while an instance was loaded has none of the library's threads. Every function that
- *    returns a result code returns ARIWS_ERROR_FORKED there, at once, and changes nothing; the parent goes on. The child
- *    may call exec or end, by exit as well. It has the parent's sockets, though, which are close-on-exec: until it has done
- *    so, a peer does not notice that the parent has gone. It must not return from a callback that called fork(). A daemon
- *    loads after its last fork(): what was made before the first load, or after the last unload, can load by itself.
+ *    returns a result code returns ARIWS_ERROR_FORKED there, at once, and changes nothing; the parent goes on. The
+ *    child may call exec or end, by exit as well. It has the parent's sockets, though, which are close-on-exec: until
+ *    it has done so, a peer does not notice that the parent has gone. It must not return from a callback that called
+ *    fork(). A daemon loads after its last fork(): what was made before the first load, or after the last unload, can
+ *    load by itself.
  *  - The threads that it cannot do without are made by `ariws_load`: `io_threads`, one for requests, one for other
  *    callbacks, one for `log`. It makes more while callbacks keep theirs, files are read and names looked up. Where the
  *    system refuses one of those, callbacks wait for their turn on what there is, and that is logged once; a name that
@@ -46,9 +47,13 @@
 /* Initializers: everything absent but the size. */
 #define ARIWS_HOST_INIT \
     {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
-#define ARIWS_OPTIONS_INIT {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0, 0}
-#define ARIWS_INBOUND_INIT {sizeof(ariws_inbound), NULL, NULL, NULL}
-#define ARIWS_CLI_COMMAND_INIT {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
+#define ARIWS_OPTIONS_INIT \
+    {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0, 0}
+#define ARIWS_INBOUND_INIT \
+    {sizeof(ariws_inbound), NULL, NULL, NULL}
+#define ARIWS_CLI_COMMAND_INIT \
+    {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
+
 
 // Success.
 #define ARIWS_OK 0
@@ -86,8 +91,8 @@
 // It was done before: a request answered twice, a start for a channel that is being started.
 #define ARIWS_ERROR_DUPLICATE (-11)
 
-// The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped and
-// counted.
+// The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped
+// and counted.
 #define ARIWS_ERROR_FULL (-12)
 
 // The instance is being unloaded, was unloaded, or never was.
@@ -114,8 +119,8 @@
 // A fault of the library itself, caught before it could reach the host. Please report it.
 #define ARIWS_ERROR_INTERNAL (-20)
 
-// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
-// and would be at any time.
+// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and
+// counted, and would be at any time.
 #define ARIWS_ERROR_TOO_LARGE (-21)
 
 // This process was made by fork() of one that had an instance; no function does anything here.
@@ -185,51 +190,18 @@
 // ARIWS_ERROR_UNLOADED and does nothing.
 typedef struct ariws_instance ariws_instance;
 
-// One command of the library's command line. Filled by the library; the strings are static.
-typedef struct ariws_cli_command {
-    // `sizeof(ariws_cli_command)` of the caller on the way in (ARIWS_CLI_COMMAND_INIT sets it); nothing beyond it
-    // is written.
-    size_t struct_size;
-    // The fixed words, separated by blanks: "ari show outbound-websocket".
-    const char *words;
-    // What stands after them, such as `<connection id>`; "" for nothing.
-    const char *arguments;
-    // One line for lists of commands.
-    const char *summary;
-    // The usage, several lines, each ended by a line feed.
-    const char *usage;
-} ariws_cli_command;
-
-// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
-// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
-// function of the library but `ariws_load` and `ariws_unload`.
-typedef void (*ariws_write_callback)(void *data,
-                                     const char *text,
-                                     size_t length);
-
-// A websocket that an application opened to the host. Copied at the call.
-typedef struct ariws_inbound {
-    // `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
-    size_t struct_size;
-    // The host's id of the session, unique among its open ones, and no connection's. Required, and not empty.
-    const char *session_id;
-    // The peer, "address:port". NULL if unknown.
-    const char *remote_address;
-    // Its applications, comma-separated. NULL for none.
-    const char *apps;
-} ariws_inbound;
-
 // Receives a message for the log.
 //
 // `level` is one of the ARIWS_LOG_ constants. `subject` is the connection, session or channel that the
 // message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
 // callback returns.
 //
-// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one each
-// five seconds, which says how many there were besides.
+// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one
+// each five seconds, which says how many there were besides.
 //
-// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does, messages
-// queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place says how many.
+// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does,
+// messages queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place
+// says how many.
 typedef void (*ariws_log_callback)(void *userdata,
                                    int32_t level,
                                    const char *subject,
@@ -271,7 +243,8 @@ typedef struct ariws_request {
     const struct ariws_parameter *parameters;
     // Their number.
     size_t parameters_count;
-    // The content type of the JSON body as the application wrote it, without control characters; NULL if there is none.
+    // The content type of the JSON body as the application wrote it, without control characters; NULL if there is
+    // none.
     const char *content_type;
     // The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     const char *body;
@@ -303,13 +276,14 @@ typedef struct ariws_request {
 //
 // Of the request, `type`, `method` and `uri` are required. The defaults of the others: "" for `transaction_id` and
 // `request_id`, which may be numbers as well and come back as strings; none for `query_strings` and `message_body`. A
-// `message_body` that is not empty needs its `content_type`: `application/json`, or `application/x-www-form-urlencoded` for
-// more parameters, which are at most 1,000 in all. Of the answer, `reason_phrase` is the usual one of the status unless the
-// host gives another, `uri` is the path of the request, and `content_type` and `message_body` are there if the host gives a
-// body; `application` is the first one of the connection.
+// `message_body` that is not empty needs its `content_type`: `application/json`, or
+// `application/x-www-form-urlencoded` for more parameters, which are at most 1,000 in all. Of the answer,
+// `reason_phrase` is the usual one of the status unless the host gives another, `uri` is the path of the request, and
+// `content_type` and `message_body` are there if the host gives a body; `application` is the first one of the
+// connection.
 //
-// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
-// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
+// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and, unless
+// `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
 // the library gives in its place when `request_timeout` has passed.
 typedef void (*ariws_ari_request_callback)(void *userdata,
                                            const struct ariws_request *request);
@@ -320,11 +294,12 @@ typedef void (*ariws_ari_request_callback)(void *userdata,
 // application anew that is registered already replaces its handler; a host that sends ApplicationReplaced to
 // the one before may do so from inside this callback.
 //
-// The one before may be the library's own, and in one case only: a reload has changed `apps` of a persistent connection, be
-// it their order or spelling, and this is one of those that were there before and stay. Asterisk registers them anew, and
-// they hear so by ApplicationReplaced, on the connection that stays open; what was recorded of it is kept here. So a host
-// that does as Asterisk gives that event to `ariws_event`, and returns ARIWS_APP_REPLACED: nothing has been taken over,
-// and the channels that are in the application stay in it. A host whose applications need not see it leaves the event away.
+// The one before may be the library's own, and in one case only: a reload has changed `apps` of a persistent
+// connection, be it their order or spelling, and this is one of those that were there before and stay. Asterisk
+// registers them anew, and they hear so by ApplicationReplaced, on the connection that stays open; what was recorded
+// of it is kept here. So a host that does as Asterisk gives that event to `ariws_event`, and returns
+// ARIWS_APP_REPLACED: nothing has been taken over, and the channels that are in the application stay in it. A host
+// whose applications need not see it leaves the event away.
 //
 // Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 //
@@ -333,8 +308,8 @@ typedef int32_t (*ariws_app_register_callback)(void *userdata,
                                                const char *app,
                                                int32_t subscribe_all);
 
-// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays. Thread
-// and rules as for `ariws_app_register_callback`.
+// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays.
+// Thread and rules as for `ariws_app_register_callback`.
 typedef void (*ariws_app_unregister_callback)(void *userdata,
                                               const char *app);
 
@@ -344,9 +319,10 @@ typedef void (*ariws_app_unregister_callback)(void *userdata,
 typedef int32_t (*ariws_app_is_registered_callback)(void *userdata,
                                                     const char *app);
 
-// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
-// priority 1 `NoOp`. It comes for each application of a persistent connection, and of a per-call one as well, when a load or
-// a reload adds it: before any call, and without `app_register` where that is per call.
+// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority
+// 1 `Stasis(<app>)` and extension `h` priority 1 `NoOp`. It comes for each application of a persistent connection, and
+// of a per-call one as well, when a load or a reload adds it: before any call, and without `app_register` where that
+// is per call.
 //
 // Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
 //
@@ -360,13 +336,14 @@ typedef void (*ariws_context_destroy_callback)(void *userdata,
                                                const char *context);
 
 // The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
-// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
-// in that application any more, there is nothing to do. It may come before the host has looked at the success of the
-// channel's start: then the channel leaves the application as soon as it has entered it.
+// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is
+// not in that application any more, there is nothing to do. It may come before the host has looked at the success of
+// the channel's start: then the channel leaves the application as soon as it has entered it.
 //
-// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given a
-// StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since, or
-// `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the connection.
+// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given
+// a StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since,
+// or `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the
+// connection.
 //
 // Thread: a pool of the library's for host calls. It may block.
 typedef void (*ariws_stasis_failed_callback)(void *userdata,
@@ -382,19 +359,19 @@ typedef void (*ariws_inbound_shutdown_callback)(void *userdata,
 // failed after it had accepted the table, on the thread that called it.
 typedef void (*ariws_finalize_callback)(void *userdata);
 
-// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and the
-// library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then returns
-// ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may come for one
-// that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
+// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and
+// the library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then
+// returns ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may
+// come for one that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
 //
 // Thread: a pool of the library's for host calls. It may block.
 typedef void (*ariws_request_cancelled_callback)(void *userdata,
                                                  uint64_t id);
 
-// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
-// live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
-// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
-// inside a callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
+// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and live until
+// the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`; the
+// library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from inside a
+// callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
 // less a few KiB that the library uses.
 typedef struct ariws_host {
     // `sizeof(ariws_host)`; ARIWS_HOST_INIT sets it.
@@ -441,23 +418,24 @@ typedef struct ariws_options {
     uint32_t io_threads;
     // Requests that the host runs at a time, over all connections; 0 for the default, 16. At most 256.
     uint32_t request_threads;
-    // What may wait to be sent over all connections together, in bytes: events, with what each costs besides its text, and
-    // answers. 0 for the default: a quarter of the memory that the machine or the control group of the process has, at most
-    // 1 GiB. At least 1 MiB. `queue_max_total_bytes` in `[general]` goes before it.
+    // What may wait to be sent over all connections together, in bytes: events, with what each costs besides its text,
+    // and answers. 0 for the default: a quarter of the memory that the machine or the control group of the process
+    // has, at most 1 GiB. At least 1 MiB. `queue_max_total_bytes` in `[general]` goes before it.
     //
-    // Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make room, or
-    // the new one is dropped; the latter also if it has none that could. Events are counted by the metrics; an answer that
-    // finds no room is replaced by a short one with the status 507.
+    // Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make
+    // room, or the new one is dropped; the latter also if it has none that could. Events are counted by the metrics;
+    // an answer that finds no room is replaced by a short one with the status 507.
     size_t queue_max_total_bytes;
-    // The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
-    // so that they cost nothing.
+    // The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not
+    // even made, so that they cost nothing.
     int32_t log_level;
-    // Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of the
-    // descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the host.
+    // Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of
+    // the descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the
+    // host.
     //
-    // An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason. Besides
-    // them the library has three descriptors for each of `io_threads`, and one for each file that it reads or name that
-    // is looked up, while that lasts.
+    // An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason.
+    // Besides them the library has three descriptors for each of `io_threads`, and one for each file that it reads or
+    // name that is looked up, while that lasts.
     uint32_t max_sockets;
 } ariws_options;
 
@@ -488,176 +466,62 @@ typedef void (*ariws_report_callback)(void *data,
 // the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
 // success). The strings live until the callback returns.
 //
-// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once. It is to
-// tell the channel's own thread and return: other callbacks wait for their turn on that pool.
+// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+// It is to tell the channel's own thread and return: other callbacks wait for their turn on that pool.
 typedef void (*ariws_stasis_start_callback)(void *data,
                                             int32_t result,
                                             const char *application,
                                             const char *message);
 
+// One command of the library's command line. Filled by the library; the strings are static.
+typedef struct ariws_cli_command {
+    // `sizeof(ariws_cli_command)` of the caller on the way in (ARIWS_CLI_COMMAND_INIT sets it); nothing beyond it
+    // is written.
+    size_t struct_size;
+    // The fixed words, separated by blanks: "ari show outbound-websocket".
+    const char *words;
+    // What stands after them, such as `<connection id>`; "" for nothing.
+    const char *arguments;
+    // One line for lists of commands.
+    const char *summary;
+    // The usage, several lines, each ended by a line feed.
+    const char *usage;
+} ariws_cli_command;
+
+// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
+// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
+// function of the library but `ariws_load` and `ariws_unload`.
+typedef void (*ariws_write_callback)(void *data,
+                                     const char *text,
+                                     size_t length);
+
+// A websocket that an application opened to the host. Copied at the call.
+typedef struct ariws_inbound {
+    // `sizeof(ariws_inbound)`; ARIWS_INBOUND_INIT sets it.
+    size_t struct_size;
+    // The host's id of the session, unique among its open ones, and no connection's. Required, and not empty.
+    const char *session_id;
+    // The peer, "address:port". NULL if unknown.
+    const char *remote_address;
+    // Its applications, comma-separated. NULL for none.
+    const char *apps;
+} ariws_inbound;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
-
-// The commands, one by one, for the host to register.
-//
-// @param index    from 0 up, until ARIWS_ERROR_NOT_FOUND
-// @param command  receives the command; `struct_size` must be set (ARIWS_CLI_COMMAND_INIT)
-// @return ARIWS_OK, or ARIWS_ERROR_NOT_FOUND past the last command
-//
-// Thread: any. Never blocks. Needs no instance.
-//
-// # Safety
-// `command` is NULL or points to as many bytes as its `struct_size` says.
-int32_t ariws_cli_commands(size_t index,
-                           struct ariws_cli_command *command);
-
-// Runs a command.
-//
-// @param instance    the instance
-// @param words       the words of the line as the operator typed them; the command's own words in any case
-// @param count       how many
-// @param write       receives the output
-// @param write_data  given to `write`
-// @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
-//         command or do not fit it (the output is its usage, if it is one)
-//
-// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
-// attempt has ended, for `connection_timeout` at most.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
-int32_t ariws_cli_execute(const struct ariws_instance *instance,
-                          const char *const *words,
-                          size_t count,
-                          ariws_write_callback write,
-                          void *write_data);
-
-// Completes a word of a command.
-//
-// @param instance    the instance
-// @param words       the complete words before the one to complete
-// @param count       how many
-// @param prefix      what was typed of the word to complete, "" if nothing; compared without regard to case
-// @param write       receives each candidate in a call of its own, in order
-// @param write_data  given to `write`
-// @return ARIWS_OK, also if there is no candidate
-//
-// Thread: any. Never blocks.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
-int32_t ariws_cli_complete(const struct ariws_instance *instance,
-                           const char *const *words,
-                           size_t count,
-                           const char *prefix,
-                           ariws_write_callback write,
-                           void *write_data);
-
-// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
-//
-// @param instance    the instance
-// @param write       receives the text
-// @param write_data  given to `write`
-// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
-//
-// Thread: any. Never blocks.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for.
-int32_t ariws_metrics(const struct ariws_instance *instance,
-                      ariws_write_callback write,
-                      void *write_data);
-
-// Sends one ARI event to an application.
-//
-// `json` is a JSON object; `application`, `timestamp` and `asterisk_id` are added where they are missing. It is copied
-// and queued; the queue is sent in order, across reconnects too, and bounded by `queue_max_bytes` and
-// `queue_max_messages` of the connection. It is sent at once, but where more than twenty a millisecond come for one
-// connection: then what a millisecond or two bring is sent together.
-//
-// @param instance     the instance
-// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
-// @param json         the event, UTF-8, need not be NUL-terminated
-// @param json_length  its length in bytes
-// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
-//         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
-//         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
-//         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped, ARIWS_ERROR_SYSTEM if it was because the system
-//         refused the memory for it
-//
-// Thread: any. Never blocks; takes no lock that input or output can hold.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for.
-int32_t ariws_event(const struct ariws_instance *instance,
-                    const char *application,
-                    const char *json,
-                    size_t json_length);
-
-// Answers a request that `ari_request` delivered.
-//
-// @param instance     the instance
-// @param request_id   `id` of the request
-// @param status       the HTTP status code, 100 to 599; 406 for a resource that is not JSON
-// @param reason       the reason phrase; NULL for the usual one of the status (RFC 9110 section 15)
-// @param body         the JSON body, need not be NUL-terminated; NULL for none
-// @param body_length  its length in bytes
-// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if the request was answered before, or never was: an answer counts once;
-//         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, ARIWS_ERROR_SYSTEM if the system refused the memory for it, and
-//         the request still waits for one
-//
-// Thread: any, also from inside the callback. Never blocks.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for.
-int32_t ariws_request_complete(const struct ariws_instance *instance,
-                               uint64_t request_id,
-                               int32_t status,
-                               const char *reason,
-                               const char *body,
-                               size_t body_length);
-
-// An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
-// reaches it through the host's `inbound_shutdown`.
-//
-// @param instance  the instance
-// @param inbound   the session; copied
-// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL, _UTF8,
-//         ARIWS_ERROR_ARGUMENT if the id is empty
-//
-// Thread: any. Never blocks.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for; `inbound` begins with its `struct_size`.
-int32_t ariws_inbound_opened(const struct ariws_instance *instance,
-                             const struct ariws_inbound *inbound);
-
-// A websocket that `ariws_inbound_opened` reported is closed. Applications of persistent connections that it had taken
-// over, and that nobody has registered now, are registered again.
-//
-// @param instance    the instance
-// @param session_id  the host's id of the session
-// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no such session was open
-//
-// Thread: any. Never blocks.
-//
-// # Safety
-// Pointers are NULL or valid for what they stand for.
-int32_t ariws_inbound_closed(const struct ariws_instance *instance,
-                             const char *session_id);
 
 // Loads the library: checks the host's table and the options, reads the configuration, starts the threads,
 // registers the applications and contexts of persistent connections, and begins to connect. It does not wait for a
 // connection. Each call gives an instance of its own; several may live in one process.
 //
-// Where the system refuses one of those threads or a descriptor that they need, the load fails with ARIWS_ERROR_SYSTEM, the
-// message names what was refused, and nothing is left behind.
+// Where the system refuses one of those threads or a descriptor that they need, the load fails with
+// ARIWS_ERROR_SYSTEM, the message names what was refused, and nothing is left behind.
 //
 // A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
-// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
-// `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf` counts as an empty one,
-// with a warning.
+// for each user, each connection and each fault, and every fault is logged as well. The load fails with
+// ARIWS_ERROR_CONFIG if `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf`
+// counts as an empty one, with a warning.
 //
 // @param host           the host's callbacks; copied
 // @param options        copied
@@ -672,7 +536,6 @@ int32_t ariws_inbound_closed(const struct ariws_instance *instance,
 // Thread: any that is not inside a callback. Blocks for the reading of files and for the callbacks
 // `app_register` and `context_create`, which run on other threads: hold no lock here that they need.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for; `host` and `options` begin with their `struct_size`.
 int32_t ariws_load(const struct ariws_host *host,
                    const struct ariws_options *options,
@@ -698,7 +561,6 @@ int32_t ariws_load(const struct ariws_host *host,
 // Thread: any. Blocks for the reading of files and for `app_register`, `app_unregister`, `context_create` and
 // `context_destroy`, never for a connection. Concurrent reloads run one after the other.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for.
 int32_t ariws_reload(const struct ariws_instance *instance,
                      ariws_report_callback report,
@@ -708,21 +570,21 @@ int32_t ariws_reload(const struct ariws_instance *instance,
 
 // Unloads: takes no new work, ends starts that are under way (ARIWS_ERROR_CANCELLED), sends what is queued and the
 // Close (1000) on every connection, unregisters applications and contexts, waits for callbacks that run, joins the
-// threads, and calls `finalize`. Afterwards the handle is dead and no callback runs; the library itself stays mapped, so
-// dlclose is safe.
+// threads, and calls `finalize`. Afterwards the handle is dead and no callback runs; the library itself stays mapped,
+// so dlclose is safe.
 //
 // @param instance       the instance
 // @param grace_ms       how long queued events and Close handshakes may take, in milliseconds
 // @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED, or ARIWS_ERROR_FROM_CALLBACK
 //
-// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has not
-// answered are given up.
+// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has
+// not answered are given up.
 //
-// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
-// more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log are delivered
-// until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were dropped then.
+// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two
+// seconds more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log
+// are delivered until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were
+// dropped then.
 //
-// # Safety
 // `instance` is a handle from `ariws_load`, live or not.
 int32_t ariws_unload(struct ariws_instance *instance,
                      uint32_t grace_ms);
@@ -730,14 +592,14 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // A channel enters `Stasis(app)`.
 //
 // If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
-// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
-// that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
-// when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent. Channels that enter
-// `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
-// connection open.
+// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application`
+// is that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls
+// `ariws_stasis_end` when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent.
+// Channels that enter `<app>:<channel name>` otherwise, by an application's request, are announced here in the same
+// way: they keep the connection open.
 //
-// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel may
-// enter an application again as soon as it has left it, and gets a connection of its own again.
+// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel
+// may enter an application again as soon as it has left it, and gets a connection of its own again.
 //
 // @param instance          the instance
 // @param app               the application's name as the dialplan gives it
@@ -749,14 +611,14 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // @param message_size      its size in bytes
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
 //         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED
+//         for all but ARIWS_OK.
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
-// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
-// thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must serve the channel meanwhile uses
-// `ariws_stasis_start_async`.
+// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on
+// this thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must
+// serve the channel meanwhile uses `ariws_stasis_start_async`.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_start(const struct ariws_instance *instance,
                            const char *app,
@@ -781,7 +643,6 @@ int32_t ariws_stasis_start(const struct ariws_instance *instance,
 //
 // Thread: any. Never blocks.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.
 int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
                                  const char *app,
@@ -799,12 +660,11 @@ int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
 //
 // @param instance    the instance
 // @param channel_id  the channel's unique id
-// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never begun:
-//         harmless
+// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never
+//         begun: harmless
 //
 // Thread: any. Never blocks.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
                             const char *channel_id);
@@ -812,23 +672,163 @@ int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
 // Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
 // channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
 //
-// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a StasisStart. If
-// the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has come and is on the wire:
-// once the application is registered for the new connection, it could not be told from one of the new stay. If none comes it
-// goes on after a second, with a warning.
+// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a
+// StasisStart. If the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has
+// come and is on the wire: once the application is registered for the new connection, it could not be told from one of
+// the new stay. If none comes it goes on after a second, with a warning.
 //
 // @param instance     the instance
 // @param application  the name that `ariws_stasis_start` gave
-// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it another
+// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it
+//                     another
 // @return ARIWS_OK, also if the application has no connection (any more)
 //
 // Thread: any. Never blocks.
 //
-// # Safety
 // Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_end(const struct ariws_instance *instance,
                          const char *application,
                          const char *channel_id);
+
+// Sends one ARI event to an application.
+//
+// `json` is a JSON object; `application`, `timestamp` and `asterisk_id` are added where they are missing. It is copied
+// and queued; the queue is sent in order, across reconnects too, and bounded by `queue_max_bytes` and
+// `queue_max_messages` of the connection. It is sent at once, but where more than twenty a millisecond come for one
+// connection: then what a millisecond or two bring is sent together.
+//
+// @param instance     the instance
+// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
+// @param json         the event, UTF-8, need not be NUL-terminated
+// @param json_length  its length in bytes
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the
+//         end of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a
+//         connection, and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON object, ARIWS_ERROR_FULL or
+//         ARIWS_ERROR_TOO_LARGE if it was dropped, ARIWS_ERROR_SYSTEM if it was because the system refused the memory
+//         for it
+//
+// Thread: any. Never blocks; takes no lock that input or output can hold.
+//
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_event(const struct ariws_instance *instance,
+                    const char *application,
+                    const char *json,
+                    size_t json_length);
+
+// Answers a request that `ari_request` delivered.
+//
+// @param instance     the instance
+// @param request_id   `id` of the request
+// @param status       the HTTP status code, 100 to 599; 406 for a resource that is not JSON
+// @param reason       the reason phrase; NULL for the usual one of the status (RFC 9110 section 15)
+// @param body         the JSON body, need not be NUL-terminated; NULL for none
+// @param body_length  its length in bytes
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if the request was answered before, or never was: an answer counts once;
+//         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, ARIWS_ERROR_SYSTEM if the system
+//         refused the memory for it, and the request still waits for one
+//
+// Thread: any, also from inside the callback. Never blocks.
+//
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_request_complete(const struct ariws_instance *instance,
+                               uint64_t request_id,
+                               int32_t status,
+                               const char *reason,
+                               const char *body,
+                               size_t body_length);
+
+// The commands, one by one, for the host to register.
+//
+// @param index    from 0 up, until ARIWS_ERROR_NOT_FOUND
+// @param command  receives the command; `struct_size` must be set (ARIWS_CLI_COMMAND_INIT)
+// @return ARIWS_OK, or ARIWS_ERROR_NOT_FOUND past the last command
+//
+// Thread: any. Never blocks. Needs no instance.
+//
+// `command` is NULL or points to as many bytes as its `struct_size` says.
+int32_t ariws_cli_commands(size_t index,
+                           struct ariws_cli_command *command);
+
+// Runs a command.
+//
+// @param instance    the instance
+// @param words       the words of the line as the operator typed them; the command's own words in any case
+// @param count       how many
+// @param write       receives the output
+// @param write_data  given to `write`
+// @return ARIWS_OK; ARIWS_ERROR_COMMAND if it failed (the output says why); ARIWS_ERROR_USAGE if the words are no
+//         command or do not fit it (the output is its usage, if it is one)
+//
+// Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
+// attempt has ended, for `connection_timeout` at most.
+//
+// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+int32_t ariws_cli_execute(const struct ariws_instance *instance,
+                          const char *const *words,
+                          size_t count,
+                          ariws_write_callback write,
+                          void *write_data);
+
+// Completes a word of a command.
+//
+// @param instance    the instance
+// @param words       the complete words before the one to complete
+// @param count       how many
+// @param prefix      what was typed of the word to complete, "" if nothing; compared without regard to case
+// @param write       receives each candidate in a call of its own, in order
+// @param write_data  given to `write`
+// @return ARIWS_OK, also if there is no candidate
+//
+// Thread: any. Never blocks.
+//
+// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+int32_t ariws_cli_complete(const struct ariws_instance *instance,
+                           const char *const *words,
+                           size_t count,
+                           const char *prefix,
+                           ariws_write_callback write,
+                           void *write_data);
+
+// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
+//
+// @param instance    the instance
+// @param write       receives the text
+// @param write_data  given to `write`
+// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
+//
+// Thread: any. Never blocks.
+//
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_metrics(const struct ariws_instance *instance,
+                      ariws_write_callback write,
+                      void *write_data);
+
+// An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
+// reaches it through the host's `inbound_shutdown`.
+//
+// @param instance  the instance
+// @param inbound   the session; copied
+// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL,
+//         _UTF8, ARIWS_ERROR_ARGUMENT if the id is empty
+//
+// Thread: any. Never blocks.
+//
+// Pointers are NULL or valid for what they stand for; `inbound` begins with its `struct_size`.
+int32_t ariws_inbound_opened(const struct ariws_instance *instance,
+                             const struct ariws_inbound *inbound);
+
+// A websocket that `ariws_inbound_opened` reported is closed. Applications of persistent connections that it had taken
+// over, and that nobody has registered now, are registered again.
+//
+// @param instance    the instance
+// @param session_id  the host's id of the session
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no such session was open
+//
+// Thread: any. Never blocks.
+//
+// Pointers are NULL or valid for what they stand for.
+int32_t ariws_inbound_closed(const struct ariws_instance *instance,
+                             const char *session_id);
 
 // ARIWS_ABI_VERSION of the library that is loaded. A host that was compiled with another one must not use it.
 //

@@ -16,7 +16,47 @@ fn generated() -> String {
     let mut header = Vec::new();
     bindings.write(&mut header);
     let header = String::from_utf8(header).expect("UTF-8");
-    with_function_types(&with_parentheses(&header))
+    with_function_types(&with_initializers(&in_words_of_c(&with_parentheses(
+        &header,
+    ))))
+}
+
+/// Without headings that mean something to readers of Rust only; what stands under them stays.
+fn in_words_of_c(header: &str) -> String {
+    let lines = header.split_inclusive('\n');
+    lines.filter(|line| line.trim() != "// # Safety").collect()
+}
+
+/// With an initializer of each structure that begins with its size and that a host fills in.
+fn with_initializers(header: &str) -> String {
+    const VERSION: &str = "#define ARIWS_VERSION ";
+    let (before, rest) = header.split_once(VERSION).expect("the version");
+    let (version, after) = rest.split_once('\n').expect("its line");
+    let mut text = String::from("/* Initializers: everything absent but the size. */\n");
+    for (name, structure) in [
+        ("HOST", "ariws_host"),
+        ("OPTIONS", "ariws_options"),
+        ("INBOUND", "ariws_inbound"),
+        ("CLI_COMMAND", "ariws_cli_command"),
+    ] {
+        let begin = format!("typedef struct {structure} {{\n");
+        let (_, fields) = header.split_once(&begin).expect(structure);
+        let (fields, _) = fields.split_once("\n}").expect(structure);
+        let is_field = |line: &&str| line.ends_with(';') && !line.trim_start().starts_with("//");
+        let fields = fields.lines().filter(is_field).skip(1);
+        let absent =
+            fields.map(
+                |field| match field.contains('*') || field.contains("_callback ") {
+                    true => "NULL",
+                    false => "0",
+                },
+            );
+        let absent = absent.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!(
+            "#define ARIWS_{name}_INIT \\\n    {{sizeof({structure}), {absent}}}\n"
+        ));
+    }
+    format!("{before}{VERSION}{version}\n\n{text}{after}")
 }
 
 /// Negative numbers in parentheses, so that they are one operand wherever a macro stands.
@@ -152,6 +192,13 @@ fn numbers_below_zero_stand_in_parentheses() {
         negative.iter().all(|line| line.ends_with(')')),
         "{negative:#?}"
     );
+}
+
+#[test]
+fn no_line_is_longer_than_a_screen_is_wide() {
+    let header = generated();
+    let long: Vec<_> = header.lines().filter(|line| line.len() > 120).collect();
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 #[test]

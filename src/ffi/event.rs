@@ -20,11 +20,11 @@ use crate::error::Error;
 /// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
 /// @param json         the event, UTF-8, need not be NUL-terminated
 /// @param json_length  its length in bytes
-/// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the end
-///         of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a connection,
-///         and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON
-///         object, ARIWS_ERROR_FULL or ARIWS_ERROR_TOO_LARGE if it was dropped, ARIWS_ERROR_SYSTEM if it was because the system
-///         refused the memory for it
+/// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no connection serves the application (ordinary for events that trail the
+///         end of a call: not worth a warning; a channel whose StasisStart gets it is in an application without a
+///         connection, and the host ends its Stasis), ARIWS_ERROR_JSON if it is not a JSON object, ARIWS_ERROR_FULL or
+///         ARIWS_ERROR_TOO_LARGE if it was dropped, ARIWS_ERROR_SYSTEM if it was because the system refused the memory
+///         for it
 ///
 /// Thread: any. Never blocks; takes no lock that input or output can hold.
 ///
@@ -59,8 +59,8 @@ pub unsafe extern "C" fn ariws_event(
 /// @param body         the JSON body, need not be NUL-terminated; NULL for none
 /// @param body_length  its length in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if the request was answered before, or never was: an answer counts once;
-///         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, ARIWS_ERROR_SYSTEM if the system refused the memory for it, and
-///         the request still waits for one
+///         ARIWS_ERROR_ARGUMENT, _UTF8 or _JSON if the answer cannot be sent as it is, ARIWS_ERROR_SYSTEM if the system
+///         refused the memory for it, and the request still waits for one
 ///
 /// Thread: any, also from inside the callback. Never blocks.
 ///

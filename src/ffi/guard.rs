@@ -33,8 +33,8 @@ pub(super) fn calling_host<R>(call: impl FnOnce() -> R) -> R {
     call()
 }
 
-/// Runs the body of an exported function: an error becomes its code, with its text in `message` if that is not NULL. In a
-/// child of the process that loaded the library it is not run.
+/// Runs the body of an exported function: an error becomes its code, with its text in `message` if that is not NULL. In
+/// a child of the process that loaded the library it is not run.
 pub(super) fn guard(
     message: *mut c_char,
     message_size: usize,

@@ -14,8 +14,8 @@ use super::types::{ariws_inbound, ariws_instance};
 ///
 /// @param instance  the instance
 /// @param inbound   the session; copied
-/// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL, _UTF8,
-///         ARIWS_ERROR_ARGUMENT if the id is empty
+/// @return ARIWS_OK; ARIWS_ERROR_DUPLICATE if a session with that id is open, or a connection has it; ARIWS_ERROR_NULL,
+///         _UTF8, ARIWS_ERROR_ARGUMENT if the id is empty
 ///
 /// Thread: any. Never blocks.
 ///

@@ -45,13 +45,13 @@ pub(super) fn engine(instance: *const ariws_instance) -> Result<Arc<Engine>> {
 /// registers the applications and contexts of persistent connections, and begins to connect. It does not wait for a
 /// connection. Each call gives an instance of its own; several may live in one process.
 ///
-/// Where the system refuses one of those threads or a descriptor that they need, the load fails with ARIWS_ERROR_SYSTEM, the
-/// message names what was refused, and nothing is left behind.
+/// Where the system refuses one of those threads or a descriptor that they need, the load fails with
+/// ARIWS_ERROR_SYSTEM, the message names what was refused, and nothing is left behind.
 ///
 /// A faulty object of the configuration is refused by itself and does not fail the load; `report` receives one entry
-/// for each user, each connection and each fault, and every fault is logged as well. The load fails with ARIWS_ERROR_CONFIG if
-/// `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf` counts as an empty one,
-/// with a warning.
+/// for each user, each connection and each fault, and every fault is logged as well. The load fails with
+/// ARIWS_ERROR_CONFIG if `ari.conf` is missing, or a file cannot be read or parsed. A missing `websocket_client.conf`
+/// counts as an empty one, with a warning.
 ///
 /// @param host           the host's callbacks; copied
 /// @param options        copied
@@ -149,19 +149,20 @@ pub unsafe extern "C" fn ariws_reload(
 
 /// Unloads: takes no new work, ends starts that are under way (ARIWS_ERROR_CANCELLED), sends what is queued and the
 /// Close (1000) on every connection, unregisters applications and contexts, waits for callbacks that run, joins the
-/// threads, and calls `finalize`. Afterwards the handle is dead and no callback runs; the library itself stays mapped, so
-/// dlclose is safe.
+/// threads, and calls `finalize`. Afterwards the handle is dead and no callback runs; the library itself stays mapped,
+/// so dlclose is safe.
 ///
 /// @param instance       the instance
 /// @param grace_ms       how long queued events and Close handshakes may take, in milliseconds
 /// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED, or ARIWS_ERROR_FROM_CALLBACK
 ///
-/// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has not
-/// answered are given up.
+/// Channels that are still in the application of a per-call connection get `stasis_failed`. Requests that the host has
+/// not answered are given up.
 ///
-/// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two seconds
-/// more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log are delivered
-/// until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were dropped then.
+/// Thread: any that is not inside a callback. Blocks up to `grace_ms` and, for Closes that nobody answers, up to two
+/// seconds more; beyond that for as long as a callback of the host that has begun takes to return. Messages for the log
+/// are delivered until `grace_ms` has passed, and for a quarter of a second at least; the last one says how many were
+/// dropped then.
 ///
 /// # Safety
 /// `instance` is a handle from `ariws_load`, live or not.

@@ -4,21 +4,30 @@
 //! signature, and runs inside `guard`. `include/ariws.h` is generated from here.
 #![allow(unsafe_code, non_camel_case_types)]
 
-mod command_line;
+// What the header has, in the order in which one reads it.
+mod result;
+mod types;
+
+mod instance;
+
+mod stasis;
+
 mod event;
+
+mod command_line;
+
+mod inbound;
+
+mod version;
+
+// What carries it.
 mod fork;
 mod guard;
 mod host_table;
-mod inbound;
-mod instance;
 mod panics;
-mod result;
 mod sized;
-mod stasis;
 mod strings;
 mod threads;
-mod types;
-mod version;
 
 pub use command_line::*;
 pub use event::*;
@@ -41,7 +50,8 @@ impl SendPointer {
     }
 }
 
-// SAFETY: the library never looks at what it points to; the host promised that its userdata may be used from any thread.
+// SAFETY: the library never looks at what it points to; the host promised that its userdata may be used from any
+// thread.
 unsafe impl Send for SendPointer {}
 // SAFETY: as above.
 unsafe impl Sync for SendPointer {}

@@ -26,8 +26,8 @@ pub const ARIWS_ERROR_CONNECT: i32 = -9;
 pub const ARIWS_ERROR_CANCELLED: i32 = -10;
 /// It was done before: a request answered twice, a start for a channel that is being started.
 pub const ARIWS_ERROR_DUPLICATE: i32 = -11;
-/// The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped and
-/// counted.
+/// The queue is full, and `queue_overflow = drop_newest`, or none of its events could make room: the event was dropped
+/// and counted.
 pub const ARIWS_ERROR_FULL: i32 = -12;
 /// The instance is being unloaded, was unloaded, or never was.
 pub const ARIWS_ERROR_UNLOADED: i32 = -13;
@@ -45,8 +45,8 @@ pub const ARIWS_ERROR_USAGE: i32 = -18;
 pub const ARIWS_ERROR_COMMAND: i32 = -19;
 /// A fault of the library itself, caught before it could reach the host. Please report it.
 pub const ARIWS_ERROR_INTERNAL: i32 = -20;
-/// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and counted,
-/// and would be at any time.
+/// The event is larger than `queue_max_bytes` of its connection, or than `queue_max_total_bytes`: it was dropped and
+/// counted, and would be at any time.
 pub const ARIWS_ERROR_TOO_LARGE: i32 = -21;
 /// This process was made by fork() of one that had an instance; no function does anything here.
 pub const ARIWS_ERROR_FORKED: i32 = -22;

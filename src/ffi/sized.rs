@@ -12,7 +12,8 @@ pub(super) trait Grows: Copy {
     /// Where each field ends, in order.
     const ENDS: &'static [usize];
 
-    /// How much of a structure of the given size is fields that are whole: a pointer of which one side has a part is none.
+    /// How much of a structure of the given size is fields that are whole: a pointer of which one side has a part is
+    /// none.
     fn whole(size: usize) -> usize {
         let ends = Self::ENDS.iter().copied();
         ends.take_while(|&end| end <= size).last().unwrap_or(0)

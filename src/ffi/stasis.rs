@@ -14,14 +14,14 @@ use crate::text::visible;
 /// A channel enters `Stasis(app)`.
 ///
 /// If somebody has registered the application, that is all: success, and `application` is `app`. If a valid per-call
-/// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application` is
-/// that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls `ariws_stasis_end`
-/// when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent. Channels that enter
-/// `<app>:<channel name>` otherwise, by an application's request, are announced here in the same way: they keep the
-/// connection open.
+/// connection lists it, the connection is made, the application `<app>:<channel name>` is registered, and `application`
+/// is that name. The host sends StasisStart and what follows to `ariws_event` under that name, and calls
+/// `ariws_stasis_end` when the channel leaves, however it leaves; also if it hung up before StasisStart could be sent.
+/// Channels that enter `<app>:<channel name>` otherwise, by an application's request, are announced here in the same
+/// way: they keep the connection open.
 ///
-/// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel may
-/// enter an application again as soon as it has left it, and gets a connection of its own again.
+/// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel
+/// may enter an application again as soon as it has left it, and gets a connection of its own again.
 ///
 /// @param instance          the instance
 /// @param app               the application's name as the dialplan gives it
@@ -33,12 +33,13 @@ use crate::text::visible;
 /// @param message_size      its size in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
 ///         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK.
+///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT, ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED
+///         for all but ARIWS_OK.
 ///
 /// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
-/// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on this
-/// thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must serve the channel meanwhile uses
-/// `ariws_stasis_start_async`.
+/// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on
+/// this thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must
+/// serve the channel meanwhile uses `ariws_stasis_start_async`.
 ///
 /// # Safety
 /// Pointers are NULL or valid for what they stand for.
@@ -131,8 +132,8 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
 ///
 /// @param instance    the instance
 /// @param channel_id  the channel's unique id
-/// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never begun:
-///         harmless
+/// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never
+///         begun: harmless
 ///
 /// Thread: any. Never blocks.
 ///
@@ -154,14 +155,15 @@ pub unsafe extern "C" fn ariws_stasis_cancel(
 /// Stasis returned for a channel whose start succeeded. A per-call connection closes by itself after the last of its
 /// channels' StasisEnd is on the wire and the events that trail it (ChannelVarset, ChannelDestroyed) had their time.
 ///
-/// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a StasisStart. If
-/// the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has come and is on the wire:
-/// once the application is registered for the new connection, it could not be told from one of the new stay. If none comes it
-/// goes on after a second, with a warning.
+/// The host gives the channel's StasisEnd to `ariws_event` before this call or soon after it, if it has given a
+/// StasisStart. If the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has
+/// come and is on the wire: once the application is registered for the new connection, it could not be told from one of
+/// the new stay. If none comes it goes on after a second, with a warning.
 ///
 /// @param instance     the instance
 /// @param application  the name that `ariws_stasis_start` gave
-/// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it another
+/// @param channel_id   the channel's unique id as `ariws_stasis_start` had it, also where a transfer has given it
+///                     another
 /// @return ARIWS_OK, also if the application has no connection (any more)
 ///
 /// Thread: any. Never blocks.

@@ -16,8 +16,8 @@ const SYNCHRONOUS: [c_int; 7] = [
     libc::SIGSYS,
 ];
 
-/// Runs `body` with every other signal blocked on this thread; threads that it starts, and those that they start, inherit
-/// that.
+/// Runs `body` with every other signal blocked on this thread; threads that it starts, and those that they start,
+/// inherit that.
 pub(super) fn with_signals_blocked<R>(body: impl FnOnce() -> R) -> R {
     struct Restore(libc::sigset_t);
     impl Drop for Restore {

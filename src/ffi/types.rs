@@ -40,11 +40,12 @@ pub const ARIWS_HOST_FAILED: i32 = -1;
 /// message concerns, "" if none. Both strings are UTF-8 without control characters and live until the
 /// callback returns.
 ///
-/// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one each
-/// five seconds, which says how many there were besides.
+/// What the other end of a connection can bring about at will, such as bad requests, has ten lines at once and then one
+/// each five seconds, which says how many there were besides.
 ///
-/// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does, messages
-/// queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place says how many.
+/// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does,
+/// messages queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place
+/// says how many.
 pub type ariws_log_callback = Option<
     unsafe extern "C" fn(
         userdata: *mut c_void,
@@ -94,7 +95,8 @@ pub struct ariws_request {
     pub parameters: *const ariws_parameter,
     /// Their number.
     pub parameters_count: usize,
-    /// The content type of the JSON body as the application wrote it, without control characters; NULL if there is none.
+    /// The content type of the JSON body as the application wrote it, without control characters; NULL if there is
+    /// none.
     pub content_type: *const c_char,
     /// The JSON body, checked to be a JSON object or array and NUL-terminated; NULL if there is none.
     pub body: *const c_char,
@@ -126,21 +128,22 @@ pub struct ariws_request {
 ///
 /// Of the request, `type`, `method` and `uri` are required. The defaults of the others: "" for `transaction_id` and
 /// `request_id`, which may be numbers as well and come back as strings; none for `query_strings` and `message_body`. A
-/// `message_body` that is not empty needs its `content_type`: `application/json`, or `application/x-www-form-urlencoded` for
-/// more parameters, which are at most 1,000 in all. Of the answer, `reason_phrase` is the usual one of the status unless the
-/// host gives another, `uri` is the path of the request, and `content_type` and `message_body` are there if the host gives a
-/// body; `application` is the first one of the connection.
+/// `message_body` that is not empty needs its `content_type`: `application/json`, or
+/// `application/x-www-form-urlencoded` for more parameters, which are at most 1,000 in all. Of the answer,
+/// `reason_phrase` is the usual one of the status unless the host gives another, `uri` is the path of the request, and
+/// `content_type` and `message_body` are there if the host gives a body; `application` is the first one of the
+/// connection.
 ///
-/// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and,
-/// unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
+/// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and, unless
+/// `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
 /// the library gives in its place when `request_timeout` has passed.
 pub type ariws_ari_request_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
 
-/// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and the
-/// library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then returns
-/// ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may come for one
-/// that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
+/// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and
+/// the library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then
+/// returns ARIWS_OK before the timeout, and ARIWS_ERROR_NOT_FOUND after it. Called at most once for a request; it may
+/// come for one that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_request_cancelled_callback =
@@ -152,11 +155,12 @@ pub type ariws_request_cancelled_callback =
 /// application anew that is registered already replaces its handler; a host that sends ApplicationReplaced to
 /// the one before may do so from inside this callback.
 ///
-/// The one before may be the library's own, and in one case only: a reload has changed `apps` of a persistent connection, be
-/// it their order or spelling, and this is one of those that were there before and stay. Asterisk registers them anew, and
-/// they hear so by ApplicationReplaced, on the connection that stays open; what was recorded of it is kept here. So a host
-/// that does as Asterisk gives that event to `ariws_event`, and returns ARIWS_APP_REPLACED: nothing has been taken over,
-/// and the channels that are in the application stay in it. A host whose applications need not see it leaves the event away.
+/// The one before may be the library's own, and in one case only: a reload has changed `apps` of a persistent
+/// connection, be it their order or spelling, and this is one of those that were there before and stay. Asterisk
+/// registers them anew, and they hear so by ApplicationReplaced, on the connection that stays open; what was recorded
+/// of it is kept here. So a host that does as Asterisk gives that event to `ariws_event`, and returns
+/// ARIWS_APP_REPLACED: nothing has been taken over, and the channels that are in the application stay in it. A host
+/// whose applications need not see it leaves the event away.
 ///
 /// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 ///
@@ -165,8 +169,8 @@ pub type ariws_app_register_callback = Option<
     unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32,
 >;
 
-/// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays. Thread
-/// and rules as for `ariws_app_register_callback`.
+/// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays.
+/// Thread and rules as for `ariws_app_register_callback`.
 pub type ariws_app_unregister_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char)>;
 
@@ -176,9 +180,10 @@ pub type ariws_app_unregister_callback =
 pub type ariws_app_is_registered_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
 
-/// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority 1 `Stasis(<app>)` and extension `h`
-/// priority 1 `NoOp`. It comes for each application of a persistent connection, and of a per-call one as well, when a load or
-/// a reload adds it: before any call, and without `app_register` where that is per call.
+/// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority
+/// 1 `Stasis(<app>)` and extension `h` priority 1 `NoOp`. It comes for each application of a persistent connection, and
+/// of a per-call one as well, when a load or a reload adds it: before any call, and without `app_register` where that
+/// is per call.
 ///
 /// Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
 ///
@@ -192,13 +197,14 @@ pub type ariws_context_destroy_callback =
     Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
 
 /// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
-/// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not
-/// in that application any more, there is nothing to do. It may come before the host has looked at the success of the
-/// channel's start: then the channel leaves the application as soon as it has entered it.
+/// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is
+/// not in that application any more, there is nothing to do. It may come before the host has looked at the success of
+/// the channel's start: then the channel leaves the application as soon as it has entered it.
 ///
-/// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given a
-/// StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since, or
-/// `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the connection.
+/// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given
+/// a StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since,
+/// or `ariws_stasis_end` called. A channel of neither kind, and one whose start failed, has nothing to do with the
+/// connection.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
 pub type ariws_stasis_failed_callback = Option<
@@ -218,10 +224,10 @@ pub type ariws_inbound_shutdown_callback =
 /// failed after it had accepted the table, on the thread that called it.
 pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 
-/// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and
-/// live until the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`;
-/// the library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from
-/// inside a callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
+/// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and live until
+/// the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`; the
+/// library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from inside a
+/// callback, nor leave one by longjmp or a C++ exception. On threads of the library a callback has a stack of 2 MiB,
 /// less a few KiB that the library uses.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -272,23 +278,24 @@ pub struct ariws_options {
     pub io_threads: u32,
     /// Requests that the host runs at a time, over all connections; 0 for the default, 16. At most 256.
     pub request_threads: u32,
-    /// What may wait to be sent over all connections together, in bytes: events, with what each costs besides its text, and
-    /// answers. 0 for the default: a quarter of the memory that the machine or the control group of the process has, at most
-    /// 1 GiB. At least 1 MiB. `queue_max_total_bytes` in `[general]` goes before it.
+    /// What may wait to be sent over all connections together, in bytes: events, with what each costs besides its text,
+    /// and answers. 0 for the default: a quarter of the memory that the machine or the control group of the process
+    /// has, at most 1 GiB. At least 1 MiB. `queue_max_total_bytes` in `[general]` goes before it.
     ///
-    /// Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make room, or
-    /// the new one is dropped; the latter also if it has none that could. Events are counted by the metrics; an answer that
-    /// finds no room is replaced by a short one with the status 507.
+    /// Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make
+    /// room, or the new one is dropped; the latter also if it has none that could. Events are counted by the metrics;
+    /// an answer that finds no room is replaced by a short one with the status 507.
     pub queue_max_total_bytes: usize,
-    /// The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not even made,
-    /// so that they cost nothing.
+    /// The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not
+    /// even made, so that they cost nothing.
     pub log_level: i32,
-    /// Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of the
-    /// descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the host.
+    /// Sockets to applications that may be open at a time, over all connections; 0 for the default: three quarters of
+    /// the descriptors that the process may have (RLIMIT_NOFILE, soft, at the load), so that a quarter is left to the
+    /// host.
     ///
-    /// An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason. Besides
-    /// them the library has three descriptors for each of `io_threads`, and one for each file that it reads or name that
-    /// is looked up, while that lasts.
+    /// An attempt beyond it fails with a text that says so, and is made again as one that failed for any other reason.
+    /// Besides them the library has three descriptors for each of `io_threads`, and one for each file that it reads or
+    /// name that is looked up, while that lasts.
     pub max_sockets: u32,
 }
 
@@ -338,8 +345,8 @@ pub type ariws_write_callback =
 /// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
 /// success). The strings live until the callback returns.
 ///
-/// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once. It is to
-/// tell the channel's own thread and return: other callbacks wait for their turn on that pool.
+/// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
+/// It is to tell the channel's own thread and return: other callbacks wait for their turn on that pool.
 pub type ariws_stasis_start_callback = Option<
     unsafe extern "C" fn(
         data: *mut c_void,

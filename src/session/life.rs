@@ -10,12 +10,13 @@ use tokio::time::{Instant as Timer, sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::backoff::{pause, random, steady};
+use super::clock::now;
 use super::listening::Listening;
 use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
 use super::requests::Websocket;
-use super::state::{Control, Session, Stop, now};
+use super::state::{Control, Session, Stop};
 use super::view::Phase;
 use super::wire::{self, Closing, End, Owner, Patience};
 use crate::config::Connection;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::account::Room;
-use super::requests::Place;
+
+/// The right of a request to be waited with, run, and answered; kept until the answer is sent.
+pub(super) type Place = TaskTrackerToken;
 
 /// A message on its way out.
 #[derive(Debug)]

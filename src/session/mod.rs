@@ -7,7 +7,9 @@
 //! long to wait, `report` what the log is told.
 
 mod account;
+mod answers;
 mod backoff;
+mod clock;
 mod context;
 mod delivery;
 mod keepalive;
@@ -31,8 +33,8 @@ mod tests_account;
 mod tests_return;
 
 pub use account::{Account, Balance};
+pub use answers::{Answer, Answers};
 pub use context::Context;
 pub use life::{Ending, Start};
-pub use requests::{Answer, Answers};
 pub use state::{Session, Stop};
 pub use view::{Counters, Phase, Totals, View, count};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message};
+use super::clock::now;
+use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message, Place};
 use super::outbox::{Bound, Change, Offer};
-use super::requests::Place;
-use super::state::{Session, now};
+use super::state::Session;
 use super::view::count;
 use crate::error::{Error, Result};
 use crate::host::Kind;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::clock::now;
 use super::context::Context;
 use super::members::Members;
 use super::outbox::Outbox;
-use super::requests::AllRequests;
+use super::requests::websockets::AllRequests;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
 use crate::net::Memory;
@@ -427,9 +428,4 @@ impl Call {
         self.members_changed.notify_waiters();
         outcome
     }
-}
-
-/// Now, by the clock that tests can stop.
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -17,9 +17,8 @@ use tokio::sync::Notify;
 
 use crate::config::{Overflow, QueueLimits};
 use crate::session::account::{Account, Room};
-use crate::session::message::{ChannelEvent, Kind, Message};
-use crate::session::requests::Place;
-use crate::session::state::now;
+use crate::session::clock::now;
+use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
 use state::State;

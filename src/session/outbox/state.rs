@@ -8,9 +8,9 @@ use std::time::Instant;
 use super::BURST;
 use crate::config::QueueLimits;
 use crate::session::account::Room;
+use crate::session::clock::now;
 use crate::session::message::{ChannelEvent, Kind, Message};
 use crate::session::pace::Pace;
-use crate::session::state::now;
 use crate::session::texts::Texts;
 
 #[derive(Debug, Default)]

@@ -4,38 +4,32 @@
 //! unless configured), whatever those of another wait for. A request that arrived is run even if its websocket ends before
 //! its turn: an application may say "hang up" and leave.
 
-mod answers;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod watch;
+pub(super) mod websockets;
 
 use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tokio_util::task::TaskTracker;
-
 use super::account::Room;
-use super::message::Message;
-use super::state::{Session, now};
+use super::answers::Answer;
+use super::clock::now;
+use super::message::{Message, Place};
+use super::state::Session;
 use super::view::count;
 use crate::config::User;
 use crate::host::{Host, HostRequest, Kind, Turn};
 use crate::memory;
 use crate::protocol::{self, Request, Response};
 use crate::text::brief;
-pub use answers::{Answer, Answers};
-pub(super) use queue::Place;
-use queue::{Job, Queue, Unanswered};
+use queue::{Job, Unanswered};
+use websockets::{PLACES, Requests};
 
-/// Requests of one websocket that may be waiting, with the host, or answered and not sent; more are refused. They go on
-/// being read, so that an application that asks without pause hears so, and its pings and its end are noticed.
-const PLACES: usize = 4096;
 /// What the messages of those that wait may have together, in bytes. One request may be larger.
 const WAITING_BYTES: usize = 4 << 20;
 /// What the texts of a request may take while it is read and given to the host, as often as its message does.
@@ -50,84 +44,12 @@ pub(super) struct Websocket {
     requests: Arc<Requests>,
 }
 
-/// The requests of one websocket.
-pub(super) struct Requests {
-    /// The number of the websocket among those of its session.
-    number: u64,
-    queue: Mutex<Queue>,
-    /// The places that are taken.
-    places: TaskTracker,
-    refusals: TaskTracker,
-    /// Refused requests of which the log was told.
-    refused: Mutex<u64>,
-    /// Tells who watches that the websocket has ended, or one of its last requests.
-    changed: Notify,
-    /// Where its tasks run.
-    runtime: Handle,
-}
-
-impl Requests {
-    /// Of a websocket that is open; on one of the library's tasks.
-    fn new(number: u64) -> Self {
-        let tracker = || {
-            let tracker = TaskTracker::new();
-            // So that one can wait until there is none; more may come all the same.
-            tracker.close();
-            tracker
-        };
-        Self {
-            number,
-            queue: Mutex::default(),
-            places: tracker(),
-            refusals: tracker(),
-            refused: Mutex::default(),
-            changed: Notify::new(),
-            runtime: Handle::current(),
-        }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The websockets of a session that have requests, the open one last.
-#[derive(Default)]
-pub(super) struct AllRequests(Mutex<Vec<Arc<Requests>>>);
-
-impl AllRequests {
-    /// Requests that wait, and those that the host has.
-    pub(super) fn depth(&self) -> (usize, usize) {
-        self.all().iter().fold((0, 0), |(waiting, given), one| {
-            let queue = one.queue();
-            (waiting + queue.waiting().0, given + queue.under_way())
-        })
-    }
-
-    /// Waits until every request of the open websocket is answered and its answer handed over.
-    pub(super) async fn answered(&self) {
-        let last = self.all().last().cloned();
-        if let Some(last) = last {
-            last.places.wait().await;
-        }
-    }
-
-    fn all(&self) -> MutexGuard<'_, Vec<Arc<Requests>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Websocket {
     /// A websocket of the session is open.
     pub(super) fn open(session: &Arc<Session>, number: u64) -> Self {
-        let requests = Arc::new(Requests::new(number));
-        let mut all = session.requests().all();
-        all.retain(|one| !one.places.is_empty());
-        all.push(Arc::clone(&requests));
-        drop(all);
         Self {
             session: Arc::clone(session),
-            requests,
+            requests: session.requests().open(number),
         }
     }
 
@@ -136,18 +58,7 @@ impl Websocket {
     pub(super) fn close(&self) {
         self.requests.queue().close();
         self.requests.changed.notify_one();
-        let mut not_run = 0;
-        let all = self.session.requests().all();
-        let mut room = PLACES;
-        for one in all.iter().rev() {
-            let mut queue = one.queue();
-            let (waiting, _) = queue.waiting();
-            if waiting > room {
-                not_run += queue.give_up().len();
-            }
-            room = room.saturating_sub(waiting);
-        }
-        drop(all);
+        let not_run = self.session.requests().give_up_oldest();
         let refused = take(&mut *self.refused());
         if not_run > 0 {
             self.warn(format_args!(
@@ -310,7 +221,9 @@ impl Websocket {
         let asked = host_request(&self.session, &mut request, user, id);
         let unanswered = Unanswered { request, place };
         self.requests.queue().give(id, unanswered, now());
-        answers.expect(id, self);
+        let websocket = self.clone();
+        let reply = move |answer: &Answer| websocket.answered(id, answer, false);
+        answers.expect(id, Box::new(reply));
         let call = AssertUnwindSafe(|| host.ari_request(&asked));
         if catch_unwind(call).is_err() {
             let message = "a request failed inside the library; answered 500";
@@ -359,16 +272,6 @@ impl Websocket {
         let log = &self.session.context().log;
         let connection = &self.session.settings().name;
         log.limited(kind, connection, self.session.id(), message);
-    }
-}
-
-impl Answer {
-    fn of(status: u16) -> Self {
-        Self {
-            status,
-            reason: None,
-            body: None,
-        }
     }
 }
 

@@ -4,13 +4,9 @@ use std::collections::VecDeque;
 use std::mem::take;
 use std::time::{Duration, Instant};
 
-use tokio_util::task::task_tracker::TaskTrackerToken;
-
 use crate::protocol::{Request, Response};
 use crate::session::account::Room;
-
-/// The right to be waited with, run, and answered; kept until the answer is sent.
-pub(in crate::session) type Place = TaskTrackerToken;
+use crate::session::message::Place;
 
 /// A request that waits for its turn.
 #[derive(Debug)]

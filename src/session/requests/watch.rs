@@ -3,7 +3,8 @@
 
 use tokio::time::{Instant as Timer, sleep_until};
 
-use super::{Answer, Job, Websocket, now};
+use super::queue::Job;
+use super::{Answer, Websocket, now};
 use crate::host::Kind;
 use crate::session::view::count;
 use crate::text::brief;

@@ -5,7 +5,6 @@ use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Websocket;
 use crate::error::{Error, Result};
 
 /// What the host answers to a request.
@@ -19,6 +18,9 @@ pub struct Answer {
     pub body: Option<String>,
 }
 
+/// Puts an answer on its way to the application.
+pub(super) type Reply = Box<dyn FnOnce(&Answer) + Send>;
+
 /// Requests that the host has not answered, over all sessions. Whoever takes one out answers it.
 #[derive(Default)]
 pub struct Answers {
@@ -28,8 +30,19 @@ pub struct Answers {
 
 #[derive(Default)]
 struct Waiting {
-    websockets: HashMap<u64, Websocket>,
+    replies: HashMap<u64, Reply>,
     abandoned: bool,
+}
+
+impl Answer {
+    /// One of this status, and nothing else.
+    pub(super) fn of(status: u16) -> Self {
+        Self {
+            status,
+            reason: None,
+            body: None,
+        }
+    }
 }
 
 impl Answers {
@@ -39,16 +52,16 @@ impl Answers {
     }
 
     /// The request of this number is about to be given to the host.
-    pub(super) fn expect(&self, id: u64, websocket: &Websocket) {
+    pub(super) fn expect(&self, id: u64, reply: Reply) {
         let mut waiting = self.waiting();
         if !waiting.abandoned {
-            waiting.websockets.insert(id, websocket.clone());
+            waiting.replies.insert(id, reply);
         }
     }
 
     /// Takes a request out; nothing if it is answered.
-    pub(super) fn take(&self, id: u64) -> Option<Websocket> {
-        self.waiting().websockets.remove(&id)
+    pub(super) fn take(&self, id: u64) -> Option<Reply> {
+        self.waiting().replies.remove(&id)
     }
 
     /// Gives the host's answer to the application.
@@ -56,10 +69,10 @@ impl Answers {
     /// # Errors
     /// Nobody waits for it: it was given before, it is overdue (`request_timeout`), or the request never was.
     pub fn complete(&self, id: u64, answer: &Answer) -> Result<()> {
-        let websocket = self
+        let reply = self
             .take(id)
             .ok_or_else(|| Error::NotFound(format!("no request {id} waits for an answer")))?;
-        websocket.answered(id, answer, false);
+        reply(answer);
         Ok(())
     }
 
@@ -67,7 +80,7 @@ impl Answers {
     pub fn abandon(&self) {
         let mut waiting = self.waiting();
         waiting.abandoned = true;
-        let given_up = take(&mut waiting.websockets);
+        let given_up = take(&mut waiting.replies);
         drop(waiting);
         drop(given_up);
     }
