@@ -3,7 +3,6 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -15,15 +14,7 @@ use super::Engine;
 use super::table::PerCall;
 use crate::config::{Connection, ConnectionType};
 use crate::error::{Error, Result};
-use crate::session::{Ending, Session, Start, Stop};
-
-/// How long a session that has to go may take to send what waits.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// The end of a session that has to go, after what waits was sent.
-pub(super) fn soon() -> Stop {
-    Stop::Drained(Instant::now() + LAST_WORDS)
-}
+use crate::session::{Ending, LAST_WORDS, Session, Start, Stop};
 
 /// A channel that enters an application.
 struct Entry {
@@ -166,7 +157,7 @@ impl Engine {
         };
         session.left(channel_id);
         if session.close_unless_held() {
-            session.stop(soon());
+            session.stop(Stop::soon());
         }
     }
 
@@ -308,7 +299,7 @@ impl Engine {
                 return session.call_application().map(str::to_owned);
             }
             older.superseded.cancel();
-            session.stop(soon());
+            session.stop(Stop::soon());
             older.gone.cancelled().await;
             None
         };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::calls::soon;
 use super::{Engine, Started};
 use crate::config::{self, Config, Connection, ConnectionChange, ConnectionType, Effect};
 use crate::error::{Error, Result};
@@ -20,7 +19,7 @@ impl Engine {
     pub(super) async fn apply(self: &Arc<Self>, old: &Config, new: Arc<Config>) {
         let diff = config::diff(old, &new);
         for connection in &diff.removed {
-            self.end(&connection.name, soon()).await;
+            self.end(&connection.name, Stop::soon()).await;
             let mut table = self.table();
             table.shut_down.remove(&connection.name);
             table.memories.remove(&connection.name);
@@ -70,9 +69,9 @@ impl Engine {
         };
         if self.is_begun(id) {
             self.note_shut_down(id);
-            self.end(id, soon()).await;
+            self.end(id, Stop::soon()).await;
         } else if let Some(call) = call {
-            self.shut_down_call(&call, soon()).await;
+            self.shut_down_call(&call, Stop::soon()).await;
         } else if inbound {
             if !self.context.calls.inbound_shutdown(id).await {
                 return Err(Error::Host(
@@ -227,7 +226,7 @@ impl Engine {
                     }
                 }
                 // Of another type now, or shut down before.
-                _ => self.end(&new.name, soon()).await,
+                _ => self.end(&new.name, Stop::soon()).await,
             };
         };
         let Some(change) = change else { return };

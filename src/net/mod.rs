@@ -37,8 +37,8 @@ pub use stream::Stream;
 pub use tls::TlsContext;
 pub use trail::Step;
 
-/// How long sending the Close of a [`probe`] may take.
-const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How long a Close may take to be sent, and stay unanswered.
+pub const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

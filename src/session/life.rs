@@ -16,16 +16,14 @@ use super::members::Members;
 use super::message::{ChannelEvent, Kind, Message};
 use super::report::{Failure, Opening};
 use super::requests::Websocket;
-use super::state::{Control, Session, Stop};
+use super::state::{Control, Session};
+use super::stop::Stop;
 use super::view::Phase;
-use super::wire::{self, Closing, End, Owner, Patience};
+use super::wire::{self, End, Owner, Patience};
 use crate::config::Connection;
 use crate::error::Result;
 use crate::net::{self, Connected};
 use crate::protocol;
-
-/// How long a per-call connection that is over may take to send what still waits.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -294,14 +292,11 @@ impl Session {
     }
 
     /// Waits until this side wants to end the connection.
-    async fn closing(&self, wishes: &mut Wishes) -> Closing {
+    async fn closing(&self, wishes: &mut Wishes) -> Stop {
         tokio::select! {
-            _ = wishes.cut_short() => match wishes.stop() {
-                Some(Stop::Drained(latest)) => Closing::Drained(latest),
-                // What waits is kept for the next connection.
-                Some(Stop::Now) | None => Closing::Now,
-            },
-            () = self.time_to_close() => Closing::Drained(now() + LAST_WORDS),
+            // If it is only to be made anew, what waits is kept for the next connection.
+            _ = wishes.cut_short() => wishes.stop().unwrap_or(Stop::Now),
+            () = self.time_to_close() => Stop::soon(),
         }
     }
 

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::members::Members;
 use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
+use super::stop::Stop;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
 use crate::net::Memory;
@@ -63,15 +64,6 @@ pub(super) struct Control {
     /// Grows when the connection is to be made anew.
     pub(super) generation: u64,
     pub(super) stop: Option<Stop>,
-}
-
-/// How to end a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// At once: a connection still gets its Close.
-    Now,
-    /// A connection is closed after what waits was sent, at the latest at the given time.
-    Drained(Instant),
 }
 
 impl Session {

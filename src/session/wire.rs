@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -25,13 +25,12 @@ use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
+use super::stop::Stop;
 use crate::config::Keepalive;
 use crate::memory;
-use crate::net::{Link, Meter, Metered, NotMinimal};
+use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal};
 use crate::text::brief;
 
-/// How long a Close may stay unanswered, and how long one may take to be sent.
-const CLOSE_TIME: Duration = Duration::from_secs(1);
 /// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
 /// may do at a time, and a peer that floods never lets it wait.
 const FRAMES: usize = 32;
@@ -65,15 +64,6 @@ pub(super) struct Patience {
     pub(super) pingpong: Option<Keepalive>,
 }
 
-/// A wish to end the connection from this side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
-    /// Now.
-    Now,
-    /// After what waits was sent, at the latest at the given time.
-    Drained(Instant),
-}
-
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
@@ -102,7 +92,7 @@ pub(super) async fn run<S: Link + Send>(
     outbox: &Outbox,
     owner: &(impl Owner + Sync),
     patience: Patience,
-    mut closing: Pin<&mut impl Future<Output = Closing>>,
+    mut closing: Pin<&mut impl Future<Output = Stop>>,
 ) -> Ended {
     let (mut sink, mut stream) = websocket.split();
     let shared = Shared {
@@ -136,8 +126,8 @@ pub(super) async fn run<S: Link + Send>(
                 },
                 wish = closing.as_mut(), if last_moment.is_none() => {
                     let latest = match wish {
-                        Closing::Now => Timer::now().into_std(),
-                        Closing::Drained(latest) => {
+                        Stop::Now => Timer::now().into_std(),
+                        Stop::Drained(latest) => {
                             outbox.seal();
                             latest
                         }
@@ -187,7 +177,7 @@ enum Reading {
 
 struct Shared<'a> {
     delivery: Mutex<Delivery>,
-    closing: Mutex<Option<Closing>>,
+    closing: Mutex<Option<Stop>>,
     reading: Mutex<Reading>,
     /// Tells a reading that waits for it that everything has gone out.
     flushed: Notify,
@@ -205,7 +195,7 @@ impl Shared<'_> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn closing(&self) -> MutexGuard<'_, Option<Closing>> {
+    fn closing(&self) -> MutexGuard<'_, Option<Stop>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -254,7 +244,7 @@ async fn write<S: Link>(
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
-        if wish == Some(Closing::Now) {
+        if wish == Some(Stop::Now) {
             break;
         }
         if *shared.reading() == Reading::Owes {
