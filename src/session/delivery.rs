@@ -14,7 +14,7 @@ pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
     pending: VecDeque<Message>,
     written: u64,
-    handed: u64,
+    sent: u64,
     confirmed: u64,
     pings: u64,
     /// Pings that wait for their pongs, the oldest first.
@@ -37,9 +37,9 @@ impl Delivery {
     }
 
     /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
-    pub(super) fn handed(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
-        let new = usize::try_from(total.saturating_sub(self.handed)).unwrap_or(usize::MAX);
-        self.handed = self.handed.max(total);
+    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
+        let new = usize::try_from(total.saturating_sub(self.sent)).unwrap_or(usize::MAX);
+        self.sent = self.sent.max(total);
         self.pending.drain(..new.min(self.pending.len()))
     }
 
@@ -83,7 +83,7 @@ impl Delivery {
     /// the kernel never had their last byte.
     pub(super) fn end(self) -> (u64, Vec<Message>) {
         (
-            self.handed.saturating_sub(self.confirmed),
+            self.sent.saturating_sub(self.confirmed),
             self.pending.into(),
         )
     }
@@ -110,15 +110,15 @@ mod tests {
     #[test]
     fn what_the_kernel_took_is_given_once_and_in_order() {
         let mut delivery = with_messages(3);
-        assert_eq!(texts(delivery.handed(2)), ["0", "1"]);
-        assert_eq!(texts(delivery.handed(2)), Vec::<String>::new());
-        assert_eq!(texts(delivery.handed(3)), ["2"]);
+        assert_eq!(texts(delivery.sent(2)), ["0", "1"]);
+        assert_eq!(texts(delivery.sent(2)), Vec::<String>::new());
+        assert_eq!(texts(delivery.sent(3)), ["2"]);
     }
 
     #[test]
     fn what_the_kernel_never_took_can_be_sent_again() {
         let mut delivery = with_messages(3);
-        drop(delivery.handed(1));
+        drop(delivery.sent(1));
         let (unconfirmed, unsent) = delivery.end();
         assert_eq!(
             (unconfirmed, texts(unsent)),
@@ -131,7 +131,7 @@ mod tests {
         let mut delivery = with_messages(2);
         let payload = delivery.ping(Instant::now());
         delivery.wrote(vec![Message::notice("late")]);
-        drop(delivery.handed(3));
+        drop(delivery.sent(3));
         assert!(delivery.pong(&payload, Instant::now()).is_some());
         assert!(delivery.wants_proof());
         assert_eq!(delivery.end().0, 1);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_late_pong_answers_its_ping_though_another_was_sent() {
         let mut delivery = with_messages(1);
-        drop(delivery.handed(1));
+        drop(delivery.sent(1));
         let first = delivery.ping(Instant::now());
         delivery.ping(Instant::now());
         assert!(delivery.pong(&first, Instant::now()).is_some());
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_pong_that_nobody_asked_for_proves_nothing() {
         let mut delivery = with_messages(1);
-        drop(delivery.handed(1));
+        drop(delivery.sent(1));
         delivery.ping(Instant::now());
         assert_eq!(delivery.pong(b"unasked", Instant::now()), None);
         assert_eq!(delivery.end().0, 1);

@@ -1,10 +1,11 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
-//! A [`Session`] is what the rest of the library holds; `life` is the task that owns the connection, `wire` one open
-//! websocket of it, and `keepalive` whether its peer is asked to answer. `offers` takes what the session is given to send,
-//! `outbox` holds each `message` that waits, `account` bounds all of them together, and `delivery` knows what became of
-//! them. `requests` is what the application asks for, `members` which channels keep a per-call session open, `backoff` how
-//! long to wait, `report` what the log is told.
+//! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and `task` does it. `wire` is one
+//! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
+//! `offers` takes what the session is given to send, `outbox` holds each `message` that waits, `account` bounds all of them
+//! together, and `delivery` knows what became of them. `requests` is what the application asks for, `answers` finds whom a
+//! host's answer is for, `members` knows which channels keep a per-call session open, `backoff` how long to wait, `report`
+//! what the log is told, `endings` how it all ends.
 
 mod account;
 mod answers;
@@ -12,6 +13,8 @@ mod backoff;
 mod clock;
 mod context;
 mod delivery;
+mod endings;
+mod handler;
 mod keepalive;
 mod life;
 mod listening;
@@ -23,7 +26,7 @@ mod pace;
 mod report;
 mod requests;
 mod state;
-mod stop;
+mod task;
 mod texts;
 mod view;
 mod wire;
@@ -36,7 +39,8 @@ mod tests_return;
 pub use account::{Account, Balance};
 pub use answers::{Answer, Answers};
 pub use context::Context;
-pub use life::{Ending, Start};
+pub use endings::{Ending, LAST_WORDS, Stop};
 pub use state::Session;
-pub use stop::{LAST_WORDS, Stop};
+pub use task::Start;
+
 pub use view::{Counters, Phase, Totals, View, count};

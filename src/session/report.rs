@@ -3,46 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
+use super::endings::{End, Failure};
 use super::listening::SILENCE;
 use super::state::Session;
-use super::wire::End;
 use crate::config::{Client, Connection};
 use crate::host::Kind;
-use crate::net::AttemptError;
-
-/// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
-const POLICY_VIOLATION: u16 = 1008;
-
-/// An attempt that failed, or whose connection was lost as soon as it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) cause: String,
-    /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, or a Close with 1008.
-    pub(super) refused: bool,
-    /// There was a connection for a moment.
-    pub(super) connected: bool,
-}
-
-impl Failure {
-    /// A connection was lost as soon as it was made.
-    pub(super) fn dropped(cause: String, code: Option<u16>) -> Self {
-        Self {
-            cause,
-            refused: code == Some(POLICY_VIOLATION),
-            connected: true,
-        }
-    }
-}
-
-impl From<AttemptError> for Failure {
-    fn from(error: AttemptError) -> Self {
-        Self {
-            cause: error.to_string(),
-            refused: error.refused,
-            connected: false,
-        }
-    }
-}
 
 /// A connection that has just been made.
 pub(super) struct Opening(String);
@@ -148,7 +113,7 @@ impl Session {
     }
 
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
-    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, spoken_of: bool) {
+    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
         let log = &self.context().log;
         let (cause, text) = match how {
             End::Closed => {
@@ -162,7 +127,7 @@ impl Session {
             End::Lost(cause) => (cause, format!("connection lost ({cause})")),
         };
         self.lost(cause, unconfirmed);
-        if !spoken_of {
+        if !is_told {
             return;
         }
         let (waiting, _) = self.outbox().depth();

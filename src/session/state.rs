@@ -8,10 +8,10 @@ use tokio::sync::{Notify, watch};
 
 use super::clock::now;
 use super::context::Context;
+use super::endings::Stop;
 use super::members::Members;
 use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
-use super::stop::Stop;
 use super::view::{Counters, Phase, View, count};
 use crate::config::Connection;
 use crate::net::Memory;

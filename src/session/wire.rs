@@ -21,11 +21,11 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::delivery::Delivery;
+use super::endings::{End, Stop};
 use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
-use super::stop::Stop;
 use crate::config::Keepalive;
 use crate::memory;
 use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal};
@@ -39,14 +39,14 @@ const PINGS: usize = 64;
 /// After the first message that is not known to have arrived, and so at most ten times a second.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 
-/// What the owner of a websocket does with what passes over it.
-pub(super) trait Owner {
+/// What is done with what passes over it.
+pub(super) trait Handler {
     /// A message came from the application, before it is looked at.
     fn heard(&self);
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
     /// The kernel has taken the messages.
-    fn handed(&self, messages: impl Iterator<Item = Message>);
+    fn sent(&self, messages: impl Iterator<Item = Message>);
     /// A ping was answered after this time.
     fn round_trip(&self, time: Duration);
     /// The text as it goes out.
@@ -57,22 +57,11 @@ pub(super) trait Owner {
 
 /// How to treat a slow or silent peer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// Without a byte taken for so long, the peer is given up.
     pub(super) write_timeout: Duration,
     /// `enable_pingpongs`.
     pub(super) pingpong: Option<Keepalive>,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// By a Close of this side.
-    Closed,
-    /// By a Close of the peer, with its code if it has one, in words.
-    ClosedByPeer(Option<u16>, String),
-    /// Otherwise.
-    Lost(String),
 }
 
 /// A connection that has ended.
@@ -90,8 +79,8 @@ pub(super) async fn run<S: Link + Send>(
     websocket: Box<WebSocketStream<Metered<S>>>,
     meter: &Meter,
     outbox: &Outbox,
-    owner: &(impl Owner + Sync),
-    patience: Patience,
+    handler: &(impl Handler + Sync),
+    timeouts: Timeouts,
     mut closing: Pin<&mut impl Future<Output = Stop>>,
 ) -> Ended {
     let (mut sink, mut stream) = websocket.split();
@@ -102,11 +91,11 @@ pub(super) async fn run<S: Link + Send>(
         flushed: Notify::new(),
         meter,
         outbox,
-        patience,
+        timeouts,
     };
     let (how, code) = {
-        let reading = read(&mut stream, &shared, owner);
-        let writing = write(&mut sink, &shared, owner);
+        let reading = read(&mut stream, &shared, handler);
+        let writing = write(&mut sink, &shared, handler);
         tokio::pin!(reading, writing);
         let mut last_moment: Option<Timer> = None;
         loop {
@@ -148,7 +137,7 @@ pub(super) async fn run<S: Link + Send>(
         // The peer broke the protocol; whether it hears of it is its own affair.
         let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
     }
-    shared.account(owner);
+    shared.account(handler);
     let (unconfirmed, unsent) = shared
         .delivery
         .into_inner()
@@ -183,7 +172,7 @@ struct Shared<'a> {
     flushed: Notify,
     meter: &'a Meter,
     outbox: &'a Outbox,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Shared<'_> {
@@ -199,9 +188,9 @@ impl Shared<'_> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the owner of what the kernel has taken.
-    fn account(&self, owner: &impl Owner) {
-        owner.handed(self.delivery().handed(self.meter.texts()));
+    /// Tells of what the kernel has taken.
+    fn account(&self, handler: &impl Handler) {
+        handler.sent(self.delivery().sent(self.meter.texts()));
     }
 
     /// Waits for a write, as long as the kernel takes something.
@@ -217,12 +206,12 @@ impl Shared<'_> {
         }
         loop {
             let before = self.meter.bytes();
-            match timeout(self.patience.write_timeout, &mut write).await {
+            match timeout(self.timeouts.write_timeout, &mut write).await {
                 Ok(outcome) => return outcome.map_err(|error| failed(&error).0),
                 Err(_) if self.meter.bytes() == before => {
                     return Err(format!(
                         "the peer took no byte for {} ms (write_timeout)",
-                        self.patience.write_timeout.as_millis()
+                        self.timeouts.write_timeout.as_millis()
                     ));
                 }
                 Err(_) => {}
@@ -237,10 +226,10 @@ type Sink<S> = SplitSink<Box<WebSocketStream<Metered<S>>>, Frame>;
 async fn write<S: Link>(
     sink: &mut Sink<S>,
     shared: &Shared<'_>,
-    owner: &impl Owner,
+    handler: &impl Handler,
 ) -> Result<(), String> {
     let mut confirm: Option<Timer> = None;
-    let keepalive = shared.patience.pingpong;
+    let keepalive = shared.timeouts.pingpong;
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
@@ -253,14 +242,14 @@ async fn write<S: Link>(
         }
         let burst = shared.outbox.burst();
         if !burst.is_empty() {
-            let (burst, frames) = framed(burst, owner);
+            let (burst, frames) = framed(burst, handler);
             // All at once: should one of them fail, those behind it have to come back too.
             shared.delivery().wrote(burst);
             for frame in frames {
                 shared.progressing(sink.feed(frame)).await?;
             }
             shared.progressing(sink.flush()).await?;
-            shared.account(owner);
+            shared.account(handler);
         } else if wish.is_some() {
             break;
         }
@@ -315,14 +304,17 @@ async fn write<S: Link>(
 }
 
 /// The messages of a burst as they go out, without events that the system has no memory for.
-fn framed(mut burst: Vec<Message>, owner: &impl Owner) -> (Vec<Message>, Vec<Frame>) {
-    let mut frames: Vec<_> = burst.iter().map(|message| owner.spelled(message)).collect();
+fn framed(mut burst: Vec<Message>, handler: &impl Handler) -> (Vec<Message>, Vec<Frame>) {
+    let mut frames: Vec<_> = burst
+        .iter()
+        .map(|message| handler.spelled(message))
+        .collect();
     // The websocket copies a frame into a buffer, which may become twice as large as it has to.
     let fits = |frame: &Frame| memory::is_there_for(frame.len(), 3);
     if !frames.iter().all(fits) {
         for index in (0..frames.len()).rev() {
             if !fits(&frames[index]) {
-                if let Some(frame) = owner.given_up(&burst[index]) {
+                if let Some(frame) = handler.given_up(&burst[index]) {
                     frames[index] = frame;
                 } else {
                     burst.remove(index);
@@ -338,7 +330,7 @@ fn framed(mut burst: Vec<Message>, owner: &impl Owner) -> (Vec<Message>, Vec<Fra
 async fn read<S: Link>(
     stream: &mut SplitStream<Box<WebSocketStream<Metered<S>>>>,
     shared: &Shared<'_>,
-    owner: &impl Owner,
+    handler: &impl Handler,
 ) -> (End, Option<CloseCode>) {
     let (mut frames, mut pings) = (0, 0);
     while let Some(frame) = stream.next().await {
@@ -349,20 +341,20 @@ async fn read<S: Link>(
         match frame {
             Ok(Frame::Text(text)) => {
                 *shared.reading() = Reading::Paused;
-                owner.heard();
-                owner.received(&text).await;
+                handler.heard();
+                handler.received(&text).await;
                 *shared.reading() = Reading::Open;
             }
             Ok(Frame::Pong(payload)) => {
                 let answered = shared.delivery().pong(&payload, Timer::now().into_std());
                 if let Some(time) = answered {
-                    owner.round_trip(time);
+                    handler.round_trip(time);
                     // Messages that were written after the ping want one of their own.
                     shared.outbox.wake();
                 }
             }
             // Asterisk ignores binary messages.
-            Ok(Frame::Binary(_)) => owner.heard(),
+            Ok(Frame::Binary(_)) => handler.heard(),
             // Pings are answered by the websocket itself.
             Ok(Frame::Ping(_)) => {
                 pings = if shared.meter.is_blocked() {

@@ -1,0 +1,85 @@
+//! What a session does with what passes over one of its websockets.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use super::clock::now;
+use super::listening::Listening;
+use super::message::{ChannelEvent, Kind, Message};
+use super::requests::Websocket;
+use super::state::Session;
+use super::wire::Handler;
+use crate::protocol;
+
+/// Of one websocket.
+pub(super) struct SessionHandler<'a> {
+    pub(super) session: &'a Arc<Session>,
+    pub(super) websocket: Websocket,
+    pub(super) listening: Listening,
+}
+
+impl Handler for SessionHandler<'_> {
+    fn heard(&self) {
+        if self.listening.heard() {
+            self.session.outbox().heard();
+            self.session
+                .context()
+                .silent
+                .forget(&self.session.settings().name);
+        }
+    }
+
+    async fn received(&self, text: &str) {
+        self.websocket.receive(text).await;
+    }
+
+    fn sent(&self, messages: impl Iterator<Item = Message>) {
+        let (mut events, mut responses) = (0, 0);
+        for message in messages {
+            match message.kind {
+                Kind::Notice => {}
+                Kind::Response { .. } => responses += 1,
+                Kind::Event { channel, .. } => {
+                    events += 1;
+                    if let (Some(event), Some(call)) = (channel, self.session.call()) {
+                        call.with_members(|members| match *event {
+                            ChannelEvent::Started(_) => self.listening.started(),
+                            ChannelEvent::Ended(channel) => members.ended(&channel, now()),
+                            ChannelEvent::Destroyed(channel) => {
+                                members.destroyed(&channel, now());
+                            }
+                        });
+                    }
+                }
+            }
+        }
+        // Once for all of them: the threads of the host add to what lies beside.
+        let counters = self.session.counters();
+        counters.events_sent.fetch_add(events, Ordering::Relaxed);
+        counters
+            .responses_sent
+            .fetch_add(responses, Ordering::Relaxed);
+    }
+
+    fn round_trip(&self, time: Duration) {
+        self.session.set_round_trip(time);
+    }
+
+    fn spelled(&self, message: &Message) -> Frame {
+        // Looked up for each message: a reload changes it on connections that are open.
+        let pretty = self.session.context().config().general.pretty;
+        let indented = pretty.then(|| protocol::indented(&message.text)).flatten();
+        match indented {
+            Some(text) => Frame::text(text),
+            // Where there is no memory for it to be pretty, it goes as it is.
+            None => Frame::Text(message.text.clone()),
+        }
+    }
+
+    fn given_up(&self, message: &Message) -> Option<Frame> {
+        self.session.given_up(message).map(Frame::text)
+    }
+}
