@@ -1,7 +1,7 @@
 //! A session as the rest of the library holds it.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -21,15 +21,13 @@ use crate::protocol;
 pub struct Session {
     id: String,
     context: Arc<Context>,
-    settings: RwLock<Arc<Connection>>,
-    memory: RwLock<Arc<Memory>>,
     /// The channel that a per-call session is made for.
     call: Option<Call>,
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
     state: Mutex<State>,
-    control: watch::Sender<Control>,
+    plan: watch::Sender<Plan>,
 }
 
 /// What a per-call session has besides.
@@ -58,11 +56,16 @@ impl State {
     }
 }
 
-/// What others want of the task that owns the connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Control {
+/// What the task that owns the connection is to do. Nothing else tells it.
+#[derive(Clone)]
+pub(super) struct Plan {
+    /// The configuration that it runs with.
+    pub(super) settings: Arc<Connection>,
+    /// What attempts share.
+    pub(super) memory: Arc<Memory>,
     /// Grows when the connection is to be made anew.
     pub(super) generation: u64,
+    /// Whether the session is to end, and how.
     pub(super) stop: Option<Stop>,
 }
 
@@ -111,13 +114,16 @@ impl Session {
                 Arc::clone(&counters),
                 Arc::clone(&context.queued),
             ),
-            settings: RwLock::new(settings),
-            memory: RwLock::new(memory),
             call,
             requests: AllRequests::default(),
             counters,
             state: Mutex::default(),
-            control: watch::Sender::default(),
+            plan: watch::Sender::new(Plan {
+                settings,
+                memory,
+                generation: 0,
+                stop: None,
+            }),
         })
     }
 
@@ -128,7 +134,7 @@ impl Session {
 
     /// The configuration that the session runs with.
     pub fn settings(&self) -> Arc<Connection> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.plan.borrow().settings)
     }
 
     /// What has been counted.
@@ -273,10 +279,7 @@ impl Session {
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.outbox.set_limits(settings.client.queue);
-        *self
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = settings;
+        self.plan.send_modify(|plan| plan.settings = settings);
     }
 
     /// Lets connections hear of the applications in the order of the settings.
@@ -286,19 +289,20 @@ impl Session {
 
     /// Makes the connection anew, with the settings that are in effect now.
     pub fn reconnect(&self, memory: Arc<Memory>) {
-        *self.memory.write().unwrap_or_else(PoisonError::into_inner) = memory;
-        self.control.send_modify(|control| control.generation += 1);
+        self.plan.send_modify(|plan| {
+            plan.memory = memory;
+            plan.generation += 1;
+        });
     }
 
     /// Ends the session.
     pub fn stop(&self, stop: Stop) {
-        self.control
-            .send_modify(|control| control.stop = Some(stop));
+        self.plan.send_modify(|plan| plan.stop = Some(stop));
     }
 
     /// Whether the session was told to end.
     pub fn is_stopping(&self) -> bool {
-        self.control.borrow().stop.is_some()
+        self.plan.borrow().stop.is_some()
     }
 
     /// The session at this moment.
@@ -331,10 +335,6 @@ impl Session {
         &self.context
     }
 
-    pub(super) fn memory(&self) -> Arc<Memory> {
-        Arc::clone(&self.memory.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     pub(super) fn call(&self) -> Option<&Call> {
         self.call.as_ref()
     }
@@ -351,8 +351,8 @@ impl Session {
         self.settings().client.request_concurrency
     }
 
-    pub(super) fn control(&self) -> watch::Receiver<Control> {
-        self.control.subscribe()
+    pub(super) fn plan(&self) -> watch::Receiver<Plan> {
+        self.plan.subscribe()
     }
 
     /// The application that answers carry.

@@ -16,7 +16,7 @@ use super::listening::Listening;
 use super::members::Members;
 use super::report::Opening;
 use super::requests::Websocket;
-use super::state::{Control, Session};
+use super::state::{Plan, Session};
 use super::view::Phase;
 use super::wire::{self, Timeouts};
 use crate::config::Connection;
@@ -30,23 +30,21 @@ pub type Start = oneshot::Sender<Result<oneshot::Sender<bool>>>;
 impl Session {
     /// Runs the session to its end. Takes `start` when the first connection is open.
     pub async fn run(self: &Arc<Self>, start: &mut Option<Start>) -> Ending {
-        let mut wanted = Wanted::new(self.control());
+        let mut wanted = Wanted::new(self.plan());
         let mut life = Life::new(self.call().is_some());
-        let mut settings = self.settings();
+        let mut plan = wanted.take_up();
         let mut step = Step::Attempt;
         let ending = loop {
             let outcome = match step {
                 Step::Attempt => {
-                    // Before the settings are taken, so that a change in between is noticed.
-                    wanted.renew();
-                    settings = self.settings();
-                    self.attempt(&settings, &life, &mut wanted, start).await
+                    plan = wanted.take_up();
+                    self.attempt(&plan, &life, &mut wanted, start).await
                 }
-                Step::Pause { .. } => self.pause(&settings, &life, &mut wanted).await,
+                Step::Pause { .. } => self.pause(&plan.settings, &life, &mut wanted).await,
                 Step::End(ending) => break ending,
             };
-            step = life.next(outcome, &settings.client);
-            self.report_step(&settings, &life, &step);
+            step = life.next(outcome, &plan.settings.client);
+            self.report_step(&plan.settings, &life, &step);
         };
         self.enter(Phase::Closing);
         let dropped = self.outbox().clear();
@@ -64,18 +62,18 @@ impl Session {
     /// One attempt, and the connection that comes of it, to its end.
     async fn attempt(
         self: &Arc<Self>,
-        settings: &Connection,
+        plan: &Plan,
         life: &Life,
         wanted: &mut Wanted,
         start: &mut Option<Start>,
     ) -> Outcome {
         self.enter(Phase::Connecting);
-        let memory = self.memory();
+        let settings = &*plan.settings;
         // Larger than all that a connection at rest needs, and given back before it is.
         let attempt = Box::pin(net::connect(
             &settings.client,
             &self.context().user_agent,
-            &memory,
+            &plan.memory,
         ));
         let connected = tokio::select! {
             outcome = attempt => match outcome {
@@ -283,39 +281,40 @@ impl Session {
     }
 }
 
-/// What others want of the session, since it last took up its settings.
+/// The plan of the session, as far as the task has taken it up.
 struct Wanted {
-    control: watch::Receiver<Control>,
+    plan: watch::Receiver<Plan>,
     generation: u64,
 }
 
 impl Wanted {
-    fn new(control: watch::Receiver<Control>) -> Self {
-        let generation = control.borrow().generation;
+    fn new(plan: watch::Receiver<Plan>) -> Self {
         Self {
-            control,
-            generation,
+            plan,
+            generation: 0,
         }
     }
 
-    /// The settings are about to be taken up.
-    fn renew(&mut self) {
-        self.generation = self.control.borrow_and_update().generation;
+    /// Takes it up as it is now.
+    fn take_up(&mut self) -> Plan {
+        let plan = self.plan.borrow_and_update().clone();
+        self.generation = plan.generation;
+        plan
     }
 
     fn stop(&self) -> Option<Stop> {
-        self.control.borrow().stop
+        self.plan.borrow().stop
     }
 
     /// Waits until the session is told to stop, or to make its connection anew.
     async fn cut_short(&mut self) -> Outcome {
         let generation = self.generation;
-        let wished = self
-            .control
-            .wait_for(|control| control.stop.is_some() || control.generation != generation)
+        let changed = self
+            .plan
+            .wait_for(|plan| plan.stop.is_some() || plan.generation != generation)
             .await;
-        match wished {
-            Ok(control) if control.stop.is_none() => Outcome::Renewed,
+        match changed {
+            Ok(plan) if plan.stop.is_none() => Outcome::Renewed,
             // The session itself holds the sender.
             _ => Outcome::Stopped,
         }
