@@ -120,7 +120,7 @@ impl Pressure {
 /// Whether an application ends its connection by this.
 fn ends(saying: &Saying) -> bool {
     match saying {
-        Saying::Finish | Saying::Reset => true,
+        Saying::Last(_) | Saying::Finish | Saying::Reset => true,
         Saying::Bytes(bytes) => bytes.first() == Some(&(FINAL | CLOSE)),
         Saying::Pieces(..) | Saying::Half(_) | Saying::Rest(..) | Saying::Request(..) => false,
     }

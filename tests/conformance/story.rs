@@ -145,6 +145,8 @@ pub enum Saying {
     Rest(Vec<u8>, Option<Request>),
     /// A request: its frame, and what it is about.
     Request(Vec<u8>, Request),
+    /// Frames, and the end of the connection in the same segment.
+    Last(Vec<u8>),
     /// The end of the connection without a Close.
     Finish,
     Reset,
@@ -242,7 +244,7 @@ impl Saying {
         match self {
             Self::Request(_, request) => Some(request),
             Self::Pieces(_, _, _, request) | Self::Rest(_, request) => request.as_mut(),
-            Self::Bytes(_) | Self::Half(_) | Self::Finish | Self::Reset => None,
+            Self::Bytes(_) | Self::Half(_) | Self::Last(_) | Self::Finish | Self::Reset => None,
         }
     }
 }

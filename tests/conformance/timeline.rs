@@ -269,6 +269,7 @@ fn add_entry(story: &mut Story, entry: &Entry, observed: &[&Entry], offset: Opti
                     let saying = story.together(link, saying);
                     story.add(at, What::Say(link, saying));
                 }
+                Ok(Some(Saying::Finish)) => story.finish(link, at),
                 Ok(Some(saying)) => story.add(at, What::Say(link, saying)),
                 Ok(None) => {}
                 Err(unknown) => story.unknown.push(unknown),

@@ -288,7 +288,24 @@ fn join(observed: &mut [Entry]) {
     }
 }
 
+/// What is sent within so many milliseconds of the end of its connection is sent together with that.
+const SAME_SEGMENT: f64 = 1.0;
+
 impl Story {
+    /// The end of a connection without a Close, or together with the frames that were sent right before it.
+    pub fn finish(&mut self, link: usize, at: f64) {
+        if let Some(act) = self.acts.last_mut()
+            && at - act.at < SAME_SEGMENT
+            && let What::Say(its, saying) = &mut act.what
+            && *its == link
+            && let Saying::Bytes(bytes) = saying
+        {
+            *saying = Saying::Last(std::mem::take(bytes));
+        } else {
+            self.add(at, What::Say(link, Saying::Finish));
+        }
+    }
+
     /// Joins what was sent in one write, or in one TLS record, with what was sent before: that is only announced.
     pub fn together(&mut self, link: usize, saying: Saying) -> Saying {
         let before = self

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use socket2::SockRef;
+
 use super::Replay;
 use crate::abi;
 use crate::requests::without_trailer;
@@ -36,6 +38,10 @@ impl Replay<'_> {
                 self.network.wait(*pause, |_| false);
                 output.write_all(piece)
             }),
+            Saying::Last(bytes) => SockRef::from(stream.as_ref())
+                .set_tcp_cork(true)
+                .and_then(|()| output.write_all(bytes))
+                .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
             Saying::Finish => output
                 .flush()
                 .and_then(|()| stream.shutdown(std::net::Shutdown::Write)),
