@@ -35,6 +35,7 @@ pub use resources::{Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
 pub use stream::Stream;
 pub use tls::TlsContext;
+pub(crate) use tls::told;
 pub use trail::Step;
 
 /// How long a Close may take to be sent, and stay unanswered.

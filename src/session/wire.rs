@@ -28,7 +28,7 @@ use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
 use crate::config::Keepalive;
 use crate::memory;
-use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal};
+use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, told};
 use crate::text::brief;
 
 /// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
@@ -418,6 +418,7 @@ fn failed(error: &Error) -> (String, Option<CloseCode>) {
             "nothing came from the peer for too long (write_timeout, enable_tcp_keepalives)".into(),
             None,
         ),
+        Error::Io(cause) => (told(cause), None),
         other => (other.to_string(), None),
     }
 }

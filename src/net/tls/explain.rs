@@ -151,12 +151,16 @@ fn is_self_signed(der: &CertificateDer<'_>) -> bool {
 
 /// An error of a stream that may run under TLS, in words. With TLS 1.3 the alert for a missing client certificate comes when
 /// the handshake is over.
-pub(in crate::net) fn told(error: &io::Error) -> String {
+pub(crate) fn told(error: &io::Error) -> String {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
     match cause {
         Some(TlsError::AlertReceived(alert)) => refusal(*alert),
         Some(TlsError::InvalidMessage(_)) => {
             format!("what the server sends is not TLS: {error} (uri, tls_enabled)")
+        }
+        // What TLS itself says of it is an address to read at.
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the peer closed the connection without ending TLS (close_notify)".into()
         }
         _ => error.to_string(),
     }

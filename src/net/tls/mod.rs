@@ -28,7 +28,7 @@ use crate::threads::Blocking;
 use files::{Stamps, Unusable};
 use verifier::Verifier;
 
-pub(super) use explain::told;
+pub(crate) use explain::told;
 
 /// The TLS configuration of one connection. It is made at the first handshake, and anew when one of its files has changed;
 /// sessions are resumed through it (RFC 8446 section 2.2), from call to call too.

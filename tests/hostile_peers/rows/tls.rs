@@ -58,7 +58,7 @@ fn records() -> Vec<Row> {
             => made_again().sees([Seen::Alert("DecodeError")]).logs("connection lost (");
         "goes on without TLS", [Tls(Trusted), Up, Expect(Seen::Registered), Below(ask())]
             => made_again().sees([Seen::Alert("DecodeError")]).logs("connection lost (");
-        "closes within a record", [Tls(Trusted), Up, Expect(Seen::Registered), Below(vec![23, 3, 3, 0, 99, 1]), Close] => made_again().logs("without sending TLS close_notify");
-        "closes without close_notify", [Tls(Trusted), Up, Expect(Seen::Registered), Close] => made_again().logs("without sending TLS close_notify");
+        "closes within a record", [Tls(Trusted), Up, Expect(Seen::Registered), Below(vec![23, 3, 3, 0, 99, 1]), Close] => made_again().logs("without ending TLS");
+        "closes without close_notify", [Tls(Trusted), Up, Expect(Seen::Registered), Close] => made_again().logs("without ending TLS");
     }
 }
