@@ -43,11 +43,12 @@ pub(super) fn random() -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config;
 
-    fn client(more: &str) -> Client {
+    /// A websocket client with these lines besides.
+    pub(in crate::session) fn client(more: &str) -> Client {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("ari.conf"), "").expect("ari.conf");
         let text =

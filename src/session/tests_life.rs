@@ -1,16 +1,11 @@
 //! Of each step and each outcome, what follows.
 
 use super::*;
-use crate::cli::fixture::connection;
+use crate::session::backoff::tests::client;
 
 /// An attempt is steady after 100 ms, and a call has three.
 fn settings() -> Client {
-    Client {
-        reconnect_interval: Duration::from_millis(100),
-        max_reconnect_interval: None,
-        reconnect_attempts: 3,
-        ..Client::clone(&connection("connection1", "app1").client)
-    }
+    client("reconnect_interval = 100\nreconnect_attempts = 3")
 }
 
 fn failure(cause: &str) -> Failure {

@@ -21,10 +21,7 @@ use crate::session::clock::now;
 use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
-use state::State;
-
-/// Bytes of messages that are written between two flushes.
-const BURST: usize = 256 << 10;
+use state::{BURST, State};
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

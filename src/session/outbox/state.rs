@@ -5,13 +5,15 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::BURST;
 use crate::config::QueueLimits;
 use crate::session::account::Room;
 use crate::session::clock::now;
 use crate::session::message::{ChannelEvent, Kind, Message};
 use crate::session::pace::Pace;
 use crate::session::texts::Texts;
+
+/// Bytes of messages that are written between two flushes.
+pub(super) const BURST: usize = 256 << 10;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
