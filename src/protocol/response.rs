@@ -6,6 +6,9 @@ use serde::de::IgnoredAny;
 use super::json;
 use super::object::Object;
 
+/// What is kept of an id or a path of the application's in a short answer, in bytes.
+const SHORT: usize = 1000;
+
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -47,6 +50,23 @@ impl Response {
             .text("timestamp", timestamp)
             .text("asterisk_id", asterisk_id);
         message.end()
+    }
+
+    /// The same with no more of what the application wrote than anybody needs: for what is sent whatever else waits.
+    pub fn shortened(&self) -> Self {
+        let cut = |text: &str| {
+            let mut end = text.len().min(SHORT);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.get(..end).unwrap_or_default().to_owned()
+        };
+        Self {
+            transaction_id: cut(&self.transaction_id),
+            request_id: cut(&self.request_id),
+            uri: cut(&self.uri),
+            ..self.clone()
+        }
     }
 
     /// What is answered in its place if it cannot wait to be sent.
@@ -132,6 +152,18 @@ mod tests {
             "02:fc:00:00:00:01",
         );
         assert_eq!(json.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_short_answer_keeps_the_beginning_of_what_the_application_wrote() {
+        let long = Response {
+            uri: "é".repeat(1000),
+            ..response(None)
+        };
+        let short = long.shortened();
+        assert_eq!(short.uri, "é".repeat(SHORT / 2));
+        assert_eq!(short.request_id, long.request_id);
+        assert_eq!(response(None).shortened(), response(None));
     }
 
     #[test]

@@ -126,8 +126,16 @@ impl Session {
             },
             None => (place, response.without_memory()),
         };
-        match self.answer(&short) {
+        match self.answer(&short.shortened()) {
             Some(short) => drop(self.outbox().respond(connection, short, place, true)),
+            None => count(&self.counters().responses_undelivered),
+        }
+    }
+
+    /// The answer to a request that was refused. It goes out whatever else waits, so it is short, and there are few of them.
+    pub(super) fn refuse(&self, connection: u64, response: &Response, place: Place) {
+        match self.answer(&response.shortened()) {
+            Some(text) => drop(self.outbox().respond(connection, text, place, true)),
             None => count(&self.counters().responses_undelivered),
         }
     }

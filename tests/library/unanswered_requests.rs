@@ -270,3 +270,27 @@ fn requests_of_applications_that_come_and_go_do_not_pile_up() {
         "1999 requests of connections that have ended were not run: more than 4096 waited",
     );
 }
+
+#[test]
+fn requests_that_wait_count_among_what_waits_over_all_connections() {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = configuration(&server, "");
+    let library = Library::load_with(&host, &configuration, |options| {
+        options.queue_max_total_bytes = 1 << 20;
+    });
+    let mut connection = accept(&server);
+    connection.send(&request("1", "GET", "never"));
+    host.wait_for_request("never");
+    // Ten of them fit beside one another, four times as many would if the connection were alone.
+    for number in 2..=13 {
+        connection.send(&request(&number.to_string(), "GET", &"x".repeat(100_000)));
+    }
+    for number in ["12", "13"] {
+        let answer = connection.json();
+        assert_eq!(
+            (&answer["request_id"], &answer["status_code"]),
+            (&number.into(), &503.into())
+        );
+    }
+    wait_for_detail(&library, "requests_waiting 10");
+}

@@ -148,7 +148,8 @@ impl Websocket {
                 request.answer(503, None, body)
             }
         };
-        self.respond(&response, self.requests.refusals.token());
+        let place = self.requests.refusals.token();
+        self.session.refuse(self.requests.number, &response, place);
     }
 
     fn respond(&self, response: &Response, place: Place) {
