@@ -1,6 +1,6 @@
 //! The queue of the log.
 
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::super::{ContextState, Failed, HostRequest, Registration};
 use super::*;
@@ -47,15 +47,10 @@ fn next(lines: &Receiver<(Level, String)>) -> String {
 
 /// What comes until the log is closed, with the time that it was given.
 fn rest(log: &Log, lines: Receiver<(Level, String)>, time: Duration) -> Vec<String> {
-    let (sender, rest) = channel();
-    let reading = std::thread::spawn(move || {
-        for (_, line) in lines {
-            sender.send(line).expect("the test waits");
-        }
-    });
+    let reading = std::thread::spawn(move || lines.iter().map(|(_, line)| line).collect());
     log.close(Instant::now() + time);
-    drop(reading);
-    rest.try_iter().collect()
+    // The host ends with the thread of the log, and with it the lines.
+    reading.join().expect("lines")
 }
 
 /// How many messages a host that takes none leaves waiting, of this length.
