@@ -57,7 +57,7 @@ pub(crate) fn connection(name: &str, apps: &str) -> Connection {
 }
 
 /// Changes the websocket client of a connection.
-pub(super) fn client(connection: &mut Connection) -> &mut Client {
+pub(crate) fn client(connection: &mut Connection) -> &mut Client {
     Arc::make_mut(&mut connection.client)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,8 @@ use super::Engine;
 use super::table::PerCall;
 use crate::config::{Connection, ConnectionType};
 use crate::error::{Error, Result};
-use crate::session::{Ending, LAST_WORDS, Session, Start, Stop};
+use crate::net::Connected;
+use crate::session::{Ending, LAST_WORDS, Session, Stop, Task};
 
 /// A channel that enters an application.
 struct Entry {
@@ -24,6 +26,14 @@ struct Entry {
     cancelled: CancellationToken,
     /// Makes an unloading wait for the start.
     _task: TaskTrackerToken,
+}
+
+/// A call's session with its first open connection.
+struct Opened {
+    task: Task,
+    connected: Connected,
+    /// Of the thread that serves the connection.
+    runtime: Handle,
 }
 
 impl Engine {
@@ -80,7 +90,7 @@ impl Engine {
 
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
-        if let Some((_, session)) = self.routes.find(application) {
+        if let Some((_, session)) = self.applications.find(application) {
             session.left(channel_id);
         }
     }
@@ -89,9 +99,8 @@ impl Engine {
     pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
         let session = &call.session;
         let application = session.call_application().unwrap_or_default();
-        let channels = session.close_to_channels();
-        self.unregister_call(session).await;
-        session.withdraw(application);
+        let channels = session.end();
+        self.applications.unregister(session, application).await;
         session.stop(stop);
         self.fail(&channels, application).await;
     }
@@ -152,7 +161,7 @@ impl Engine {
 
     /// A channel that was let in is cancelled: it leaves again, and takes a connection that was made for it along.
     fn take_back(&self, application: &str, channel_id: &str) {
-        let Some((_, session)) = self.routes.find(application) else {
+        let Some((_, session)) = self.applications.find(application) else {
             return;
         };
         session.left(channel_id);
@@ -165,7 +174,7 @@ impl Engine {
     async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
         let app = &entry.app;
         if self.context.calls.app_is_registered(app).await {
-            let session = self.routes.find(app).map(|(_, session)| session);
+            let session = self.applications.find(app).map(|(_, session)| session);
             if session.is_none_or(|session| session.entered(&entry.channel_id)) {
                 return Ok(app.clone());
             }
@@ -196,7 +205,7 @@ impl Engine {
     /// Nobody has registered an application of a persistent connection: whoever took it over has left, unless the connection
     /// is shut down.
     async fn reclaim_one(&self, app: &str, connection: &Connection) -> Result<String> {
-        let session = self.table().persistent.get(&connection.name).cloned();
+        let session = self.table().persistent(&connection.name).cloned();
         if let Some(session) = session {
             self.reclaim_application(&session, app).await;
         }
@@ -226,44 +235,70 @@ impl Engine {
         let application = session.call_application().unwrap_or_default().to_owned();
         let call = PerCall {
             session: Arc::clone(&session),
-            superseded: CancellationToken::new(),
-            gone: CancellationToken::new(),
+            unlisted: CancellationToken::new(),
         };
         self.table()
             .per_call
             .insert(session.id().to_owned(), call.clone());
-        self.routes.set(&application, &session);
+        let opened = match self.open(&session, &entry.cancelled).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.leave(&call).await;
+                session.finish();
+                self.table().ended(&session);
+                return Err(error);
+            }
+        };
+        // Whoever waits for the start calls the host: in the blocking form the channel's own thread, so that it is woken once.
+        let registered = self.applications.register(&session, &application).await;
+        if registered.is_err() {
+            // The websocket still gets its Close.
+            session.stop(Stop::Now);
+        }
+        let (engine, runtime) = (Arc::clone(self), opened.runtime.clone());
+        let run = async move { engine.run_call(call, opened).await };
+        self.tasks.spawn_on(run, &runtime);
+        if registered.is_err() {
+            return Err(Error::Host(
+                "the PBX did not register the application".into(),
+            ));
+        }
+        // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it does
+        // the rest.
+        if !session.is_stopping() && session.entered(&entry.channel_id) {
+            Ok(application)
+        } else {
+            Err(Error::Cancelled)
+        }
+    }
 
-        let (start, mut opened) = oneshot::channel();
-        let engine = Arc::clone(self);
-        let abandoned = call.superseded.clone();
-        self.spawn(async move { engine.run_call(call, start).await });
+    /// Opens the first connection of a call's session, on a thread for input and output.
+    async fn open(&self, session: &Arc<Session>, cancelled: &CancellationToken) -> Result<Opened> {
+        let (sender, mut opened) = oneshot::channel();
+        let mut task = Task::new(session);
+        self.spawn(async move {
+            let outcome = match AssertUnwindSafe(task.open()).catch_unwind().await {
+                Ok(Ok(connected)) => Ok(Opened {
+                    task,
+                    connected,
+                    runtime: Handle::current(),
+                }),
+                Ok(Err(Ending::OutOfAttempts(error))) => Err(Error::Connect(error)),
+                Ok(Err(Ending::Stopped | Ending::Over)) => Err(Error::Cancelled),
+                Err(_) => Err(Error::Internal("the session panicked".into())),
+            };
+            // Whoever started it may have gone with the instance.
+            let _ = sender.send(outcome);
+        });
         let opened = tokio::select! {
             opened = &mut opened => opened,
-            () = entry.cancelled.cancelled() => {
+            () = cancelled.cancelled() => {
                 session.stop(Stop::Now);
                 opened.await
             }
         };
-        // The task always answers, unless it was ended with the runtime. Whoever waits for the start calls the host: in the
-        // blocking form the channel's own thread, so that it is woken once.
-        let go_on = opened.unwrap_or(Err(Error::Unloaded))?;
-        let registered = session.register().await;
-        let goes_on = go_on.send(registered && !session.is_stopping()).is_ok();
-        // In one step with its end: a session tells the channels of it whose starts succeeded, and no other.
-        if registered && goes_on && !session.is_stopping() && session.entered(&entry.channel_id) {
-            return Ok(application);
-        }
-        if registered {
-            // Whoever ends the session does the rest.
-            return Err(Error::Cancelled);
-        }
-        // The websocket still gets its Close; nothing else has to do with the session any more.
-        session.close_to_channels();
-        abandoned.cancel();
-        Err(Error::Host(
-            "the PBX did not register the application".into(),
-        ))
+        // The task always answers, unless it was ended with the runtime.
+        opened.unwrap_or(Err(Error::Unloaded))
     }
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
@@ -298,9 +333,8 @@ impl Engine {
             if !session.is_stopping() && session.join_or_close(&entry.channel_id) {
                 return session.call_application().map(str::to_owned);
             }
-            older.superseded.cancel();
             session.stop(Stop::soon());
-            older.gone.cancelled().await;
+            older.unlisted.cancelled().await;
             None
         };
         tokio::select! {
@@ -309,50 +343,41 @@ impl Engine {
         }
     }
 
-    /// The task of one call's session.
-    async fn run_call(&self, call: PerCall, start: Start) {
+    /// The task of one call's session, from its first open connection on.
+    async fn run_call(&self, call: PerCall, mut opened: Opened) {
         let session = &call.session;
         let application = session.call_application().unwrap_or_default();
-        let mut start = Some(start);
-        let (ending, channels) = {
-            let run = AssertUnwindSafe(session.run(&mut start)).catch_unwind();
+        let mut channels = {
+            let run = AssertUnwindSafe(opened.task.run(opened.connected)).catch_unwind();
             tokio::pin!(run);
-            let ending = tokio::select! {
-                ending = &mut run => Some(ending),
-                () = call.superseded.cancelled() => None,
+            // What waits may still be sent when the session has left its application: a successor need not wait for that.
+            let ended = tokio::select! {
+                ended = &mut run => Some(ended),
+                () = session.stopping() => None,
             };
-            session.shut_to_channels();
-            // Until then the host may have events of channels that came before; afterwards none can come.
-            self.unregister_call(session).await;
-            self.routes.clear(application, session);
-            let channels = session.close_to_channels();
-            self.unlist(&call);
-            match ending {
-                Some(ending) => (ending, channels),
-                None => (run.await, channels),
+            let channels = self.leave(&call).await;
+            let ended = match ended {
+                Some(ended) => ended,
+                None => run.await,
+            };
+            if ended.is_err() {
+                self.log()
+                    .error(session.id(), "the session failed inside the library");
             }
+            channels
         };
-        if ending.is_err() {
-            self.log()
-                .error(session.id(), "the session failed inside the library");
-        }
-        // It never opened.
-        if let Some(start) = start {
-            let error = match ending {
-                Ok(Ending::OutOfAttempts(error)) => Error::Connect(error),
-                Ok(_) => Error::Cancelled,
-                Err(_) => Error::Internal("the session panicked".into()),
-            };
-            // Whoever started it may have gone with the instance.
-            let _ = start.send(Err(error));
-        }
+        channels.extend(session.finish());
         self.fail(&channels, application).await;
         self.table().ended(session);
     }
 
-    /// Takes a call's session off the list, and lets its successor have its application.
-    fn unlist(&self, call: &PerCall) {
+    /// Ends a call's session to its application, takes it off the list, and lets its successor have the application. Gives the
+    /// channels that are inside.
+    async fn leave(&self, call: &PerCall) -> Vec<String> {
         let session = &call.session;
+        let application = session.call_application().unwrap_or_default();
+        let channels = session.end();
+        self.applications.leave(session, application).await;
         let mut table = self.table();
         // Two channels of one name at a time would share the id.
         let listed = table.per_call.get(session.id());
@@ -361,14 +386,8 @@ impl Engine {
         }
         table.leave(session);
         drop(table);
-        call.gone.cancel();
-    }
-
-    async fn unregister_call(&self, session: &Session) {
-        let application = session.call_application().unwrap_or_default();
-        if session.is_announced(application) {
-            self.context.calls.app_unregister(application).await;
-        }
+        call.unlisted.cancel();
+        channels
     }
 
     /// An event could not be taken: if it told of a channel that came when the session had ended, Stasis ends for it too.

@@ -1,10 +1,11 @@
 //! The library at work: its threads, the sessions, and what the host asks for.
 //!
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands),
-//! and `report` tells what a load or reload did;
-//! `persistent` begins and ends persistent connections, `calls` per-call ones; `inbound` knows the websockets that the host
+//! `plan` decides what a reload does, and `report` tells of it; `persistent` begins and ends persistent connections, `calls`
+//! per-call ones; `applications` knows whose each application is, and has the host register it; `inbound` knows the websockets that the host
 //! reports; `outages` tells of connections that are down; `snapshot` shows it all, and `operator` is what commands need of it.
 
+mod applications;
 mod calls;
 mod descriptors;
 mod inbound;
@@ -14,8 +15,8 @@ mod operator;
 mod options;
 mod outages;
 mod persistent;
+mod plan;
 mod report;
-mod routes;
 pub mod snapshot;
 mod table;
 mod threads;
@@ -32,11 +33,11 @@ use crate::host::{Calls, Host, Log};
 use crate::net::Resources;
 use crate::protocol;
 use crate::session::{Answer, Context};
+use applications::Applications;
 use operations::Operation;
 pub use operator::{Operator, Started};
 pub use options::Options;
 pub use report::{ReportEntry, ReportKind};
-use routes::Routes;
 use table::Table;
 use threads::Threads;
 
@@ -47,7 +48,7 @@ pub struct Engine {
     host: Arc<dyn Host>,
     threads: Threads,
     tasks: TaskTracker,
-    routes: Routes,
+    applications: Applications,
     table: Mutex<Table>,
     operations: mpsc::UnboundedSender<Operation>,
     /// Operations that were asked for and have not ended.
@@ -87,13 +88,14 @@ impl Engine {
             options.queue_max_total_bytes,
         );
         let (operations, asked) = mpsc::unbounded_channel();
+        let context = Arc::new(context);
         let engine = Arc::new(Self {
             options,
-            context: Arc::new(context),
+            applications: Applications::new(&context),
+            context,
             host: Arc::clone(host),
             threads,
             tasks: TaskTracker::new(),
-            routes: Routes::default(),
             table: Mutex::default(),
             operations,
             operations_pending: AtomicUsize::new(0),
@@ -113,7 +115,7 @@ impl Engine {
     /// # Errors
     /// No connection serves the application, it is not a JSON object, or it was dropped.
     pub fn event(self: &Arc<Self>, application: &str, json: &[u8]) -> Result<()> {
-        let Some((application, session)) = self.routes.find(application) else {
+        let Some((application, session)) = self.applications.find(application) else {
             return Err(Error::NotFound(format!(
                 "no connection serves the application {application}"
             )));

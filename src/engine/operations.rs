@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::plan::plan;
 use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
 use crate::config::{self, Config, Problem, Severity};
@@ -161,7 +162,8 @@ impl Engine {
         let new = Arc::new(reading.config);
         let problems = reading.problems.into_iter();
         let mut entries: Vec<_> = problems.map(ReportEntry::problem).collect();
-        entries.extend(changes(&old, &new));
+        let plan = plan(&old, &new, &self.running());
+        entries.extend(changes(&old, &new, &plan.diff));
         for entry in &entries {
             let done = match entry.kind {
                 ReportKind::Added => "added",
@@ -173,7 +175,7 @@ impl Engine {
             self.log()
                 .info(&entry.object, format_args!("{done}: {}", entry.message));
         }
-        self.apply(&old, new).await;
+        self.carry_out_plan(&plan, &new).await;
         Ok(entries)
     }
 

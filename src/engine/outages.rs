@@ -38,7 +38,7 @@ impl Engine {
         if self.is_unloading() {
             return Vec::new();
         }
-        let sessions: Vec<_> = self.table().persistent.values().cloned().collect();
+        let sessions: Vec<_> = self.table().all_persistent().cloned().collect();
         let views = sessions
             .iter()
             .map(|session| (session.id(), session.view()));

@@ -1,43 +1,82 @@
 //! Connections as the configuration has them: begun, changed and ended.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
+use super::plan::{Change, Plan, Step, Was};
+use super::table::Running;
 use super::{Engine, Started};
-use crate::config::{self, Config, Connection, ConnectionChange, ConnectionType, Effect};
+use crate::config::{Config, Connection, ConnectionType};
 use crate::error::{Error, Result};
-use crate::host::{ContextState, Registration};
 use crate::net::Memory;
-use crate::session::{Session, Stop};
+use crate::session::{Session, Stop, Task};
 
 impl Engine {
-    /// Puts another configuration into effect. Removals come before additions, so that an application may move from one
-    /// connection to another in one step. An invalid connection begins nothing, and a session of it goes on as it is.
-    pub(super) async fn apply(self: &Arc<Self>, old: &Config, new: Arc<Config>) {
-        let diff = config::diff(old, &new);
-        for connection in &diff.removed {
-            self.end(&connection.name, Stop::soon()).await;
-            let mut table = self.table();
-            table.shut_down.remove(&connection.name);
-            table.memories.remove(&connection.name);
+    /// Carries out the steps of a plan, in their order.
+    pub(super) async fn carry_out_plan(self: &Arc<Self>, plan: &Plan, new: &Arc<Config>) {
+        for step in &plan.steps {
+            match step {
+                Step::End(name) => self.end(name, Stop::soon()).await,
+                Step::Forget(name) => {
+                    let mut table = self.table();
+                    table.connections.remove(name);
+                    table.memories.remove(name);
+                }
+                Step::TakeUp => self.context.set_config(Arc::clone(new)),
+                Step::Begin(connection) => self.begin(connection).await,
+                Step::DestroyContext(name, app) => {
+                    self.applications.destroy_context(name, app).await;
+                }
+                Step::Change(name, change) => {
+                    // A session ends by operations only, and they come one at a time.
+                    let session = self.table().persistent(name).cloned();
+                    if let Some(session) = session {
+                        self.change(&session, change).await;
+                    }
+                }
+            }
         }
-        let changed = || {
-            let changes = diff.changed.iter().map(|change| &change.new);
-            changes.filter(|connection| connection.is_valid())
-        };
-        for connection in changed() {
-            self.shrink(connection).await;
+    }
+
+    /// Changes a persistent connection that goes on.
+    async fn change(&self, session: &Arc<Session>, change: &Change) {
+        let applications = &self.applications;
+        match change {
+            Change::Unregister(app) => {
+                applications.unregister(session, app).await;
+                applications.destroy_context(session.id(), app).await;
+            }
+            Change::Suspend(app) => applications.suspend(session, app).await,
+            Change::Settings(settings) => session.set_settings(Arc::clone(settings)),
+            Change::Add(app) => {
+                applications.register_configured(session, app).await;
+                applications.create_context(session.id(), app).await;
+            }
+            Change::Register(app) => applications.register_configured(session, app).await,
+            Change::RegisterAnew(app) => applications.register_anew(session, app).await,
+            Change::Reorder => session.reorder(),
+            Change::Reconnect => session.reconnect(self.memory(&session.settings())),
         }
-        self.context.set_config(Arc::clone(&new));
-        for connection in changed() {
-            self.grow(connection).await;
-        }
-        for connection in &diff.added {
-            self.begin(connection).await;
-        }
+    }
+
+    /// What the connections are at.
+    pub(super) fn running(&self) -> BTreeMap<String, Was> {
+        let table = self.table();
+        let running = table.connections.iter();
+        running
+            .map(|(name, running)| {
+                let was = match running {
+                    Running::Persistent(session) => Was::Persistent(session.settings()),
+                    Running::Listed(apps) => Was::Listed(apps.clone()),
+                    Running::ShutDown(before) => Was::ShutDown(Arc::clone(before)),
+                };
+                (name.clone(), was)
+            })
+            .collect()
     }
 
     /// `ari start outbound-websocket`.
@@ -50,29 +89,28 @@ impl Engine {
         if let Some(fault) = connection.fault() {
             return Ok(Started::Invalid(fault.to_owned()));
         }
-        if self.is_begun(name) {
+        if self.table().is_begun(name) {
             return Ok(Started::AlreadyRunning);
         }
-        self.table().shut_down.remove(name);
         self.begin(connection).await;
         Ok(Started::Begun)
     }
 
     /// `ari shutdown websocket session`.
     pub(super) async fn shut_down_session(&self, id: &str) -> Result<()> {
-        let (call, inbound) = {
+        let (is_connection, call, is_inbound) = {
             let table = self.table();
             (
+                table.is_begun(id),
                 table.per_call.get(id).cloned(),
                 table.inbound.contains_key(id),
             )
         };
-        if self.is_begun(id) {
-            self.note_shut_down(id);
-            self.end(id, Stop::soon()).await;
+        if is_connection {
+            self.shut_down_connection(id).await;
         } else if let Some(call) = call {
             self.shut_down_call(&call, Stop::soon()).await;
-        } else if inbound {
+        } else if is_inbound {
             if !self.context.calls.inbound_shutdown(id).await {
                 return Err(Error::Host(
                     "this PBX does not let inbound websockets be shut down from here".into(),
@@ -86,15 +124,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Remembers what a connection is like that is shut down: a change brings it back.
-    fn note_shut_down(&self, name: &str) {
+    /// Ends a connection, and remembers what it was like: a change brings it back.
+    async fn shut_down_connection(&self, name: &str) {
         let config = self.context.config();
-        let mut table = self.table();
         // A session has its last valid settings, whatever the configuration says now.
-        let session = table.persistent.get(name).map(|session| session.settings());
+        let session = self
+            .table()
+            .persistent(name)
+            .map(|session| session.settings());
         let before = session.or_else(|| config.connections.get(name).cloned());
+        self.end(name, Stop::soon()).await;
         if let Some(before) = before {
-            table.shut_down.insert(name.to_owned(), before);
+            let shut_down = Running::ShutDown(before);
+            self.table().connections.insert(name.to_owned(), shut_down);
         }
     }
 
@@ -112,7 +154,7 @@ impl Engine {
     /// Registers what somebody else took over and gave up since: an inbound websocket that came with an application of ours
     /// and left.
     pub(super) async fn reclaim_applications(&self) {
-        let sessions: Vec<_> = self.table().persistent.values().cloned().collect();
+        let sessions: Vec<_> = self.table().all_persistent().cloned().collect();
         for session in sessions {
             for app in session.applications() {
                 if !self.context.calls.app_is_registered(&app).await {
@@ -128,20 +170,14 @@ impl Engine {
         if !session.hold(app) {
             return;
         }
-        self.register(session, app).await;
-        let listed = self
+        self.applications.register_configured(session, app).await;
+        let is_listed = self
             .table()
-            .persistent
-            .get(session.id())
+            .persistent(session.id())
             .is_some_and(|current| Arc::ptr_eq(current, session));
-        if !listed || !session.applications().iter().any(|name| name == app) {
-            self.unregister(session, app).await;
+        if !is_listed || !session.applications().iter().any(|name| name == app) {
+            self.applications.unregister(session, app).await;
         }
-    }
-
-    fn is_begun(&self, name: &str) -> bool {
-        let table = self.table();
-        table.persistent.contains_key(name) || table.listed.contains_key(name)
     }
 
     async fn begin(self: &Arc<Self>, connection: &Arc<Connection>) {
@@ -149,27 +185,25 @@ impl Engine {
             return;
         }
         let name = &connection.name;
-        match connection.client.connection_type {
-            ConnectionType::PerCallConfig => {
-                self.table()
-                    .listed
-                    .insert(name.clone(), connection.apps.clone());
-                for app in &connection.apps {
-                    self.create_context(app).await;
-                }
-            }
+        let running = match connection.client.connection_type {
+            ConnectionType::PerCallConfig => Running::Listed(connection.apps.clone()),
             ConnectionType::Persistent => {
                 let memory = self.memory(connection);
                 let session = Session::persistent(&self.context, Arc::clone(connection), memory);
-                self.table()
-                    .persistent
-                    .insert(name.clone(), Arc::clone(&session));
-                for app in &connection.apps {
-                    self.register(&session, app).await;
-                    self.create_context(app).await;
-                }
-                self.run_persistent(session);
+                Running::Persistent(session)
             }
+        };
+        self.table()
+            .connections
+            .insert(name.clone(), running.clone());
+        for app in &connection.apps {
+            if let Running::Persistent(session) = &running {
+                self.applications.register_configured(session, app).await;
+            }
+            self.applications.create_context(name, app).await;
+        }
+        if let Running::Persistent(session) = running {
+            self.run_persistent(session);
         }
     }
 
@@ -177,7 +211,7 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(session.run(&mut None))
+            while AssertUnwindSafe(Task::new(&session).live())
                 .catch_unwind()
                 .await
                 .is_err()
@@ -188,181 +222,40 @@ impl Engine {
                 );
                 sleep(session.settings().client.interval()).await;
             }
+            session.finish();
             engine.table().ended(&session);
         });
     }
 
     /// Ends a persistent connection or unlists a per-call configuration.
     pub(super) async fn end(&self, name: &str, stop: Stop) {
-        let (session, listed) = {
+        let running = {
             let mut table = self.table();
-            let session = table.persistent.remove(name);
-            if let Some(session) = &session {
-                table.leave(session);
-            }
-            (session, table.listed.remove(name))
-        };
-        for app in listed.unwrap_or_default() {
-            self.destroy_context(name, &app).await;
-        }
-        let Some(session) = session else { return };
-        let mut apps = session.applications();
-        apps.sort_unstable();
-        for app in &apps {
-            self.unregister(&session, app).await;
-            self.destroy_context(name, app).await;
-        }
-        session.stop(stop);
-    }
-
-    /// The part of a change that takes something away.
-    async fn shrink(&self, new: &Arc<Connection>) {
-        let Some((session, change)) = self.kept_session(new) else {
-            let listed = self.table().listed.get(&new.name).cloned();
-            return match listed {
-                Some(apps) if new.client.connection_type == ConnectionType::PerCallConfig => {
-                    for app in apps.iter().filter(|app| !new.apps.contains(app)) {
-                        self.destroy_context(&new.name, app).await;
-                    }
-                }
-                // Of another type now, or shut down before.
-                _ => self.end(&new.name, Stop::soon()).await,
-            };
-        };
-        let Some(change) = change else { return };
-        let mut leaving = change.apps.removed.clone();
-        if change.old.subscribe_all != new.subscribe_all {
-            leaving.extend(change.apps.kept.iter().cloned());
-        }
-        // Sorted, whether they come again or not (recorded).
-        leaving.sort_unstable();
-        for app in &leaving {
-            if change.apps.removed.contains(app) {
-                self.unregister(&session, app).await;
-                self.destroy_context(&new.name, app).await;
-            } else {
-                self.context.calls.app_unregister(app).await;
-                session.suspend(app);
-            }
-        }
-    }
-
-    /// The part of a change that adds something, and the new values.
-    async fn grow(self: &Arc<Self>, new: &Arc<Connection>) {
-        let Some((session, change)) = self.kept_session(new) else {
-            let shut_down = self.table().shut_down.get(&new.name).cloned();
-            if shut_down.is_some_and(|before| config::change(&before, new).is_none()) {
+            if !table.is_begun(name) {
                 return;
             }
-            self.table().shut_down.remove(&new.name);
-            return self.begin(new).await;
-        };
-        let Some(change) = change else { return };
-        let everything = change.old.subscribe_all != new.subscribe_all;
-        session.set_settings(Arc::clone(new));
-        for app in &new.apps {
-            if !change.apps.kept.contains(app) {
-                self.register(&session, app).await;
-                self.create_context(app).await;
-            } else if everything {
-                self.register(&session, app).await;
-            } else if change.effect == Effect::Applications {
-                self.register_anew(&session, app).await;
+            let running = table.connections.remove(name);
+            if let Some(Running::Persistent(session)) = &running {
+                table.leave(session);
             }
-        }
-        session.reorder();
-        if change.effect == Effect::Reconnect {
-            session.reconnect(self.memory(new));
-        }
-    }
-
-    /// The running session of a connection that is to stay persistent, and what has changed since the session got its
-    /// settings: while a connection is invalid, its session goes on with what it had.
-    fn kept_session(
-        &self,
-        new: &Arc<Connection>,
-    ) -> Option<(Arc<Session>, Option<ConnectionChange>)> {
-        if new.client.connection_type != ConnectionType::Persistent {
-            return None;
-        }
-        let session = self.table().persistent.get(&new.name).cloned()?;
-        let change = config::change(&session.settings(), new);
-        Some((session, change))
-    }
-
-    /// Registers an application for a session and announces it.
-    async fn register(&self, session: &Arc<Session>, app: &str) {
-        session.hold(app);
-        if let Some((_, before)) = self.routes.find(app)
-            && !Arc::ptr_eq(&before, session)
-        {
-            before.withdraw(app);
-        }
-        self.routes.set(app, session);
-        let subscribe_all = session.settings().subscribe_all;
-        match self.context.calls.app_register(app, subscribe_all).await {
-            Ok(registration) => {
-                if registration == Registration::Replaced {
-                    self.log().notice(
-                        session.id(),
-                        format_args!(
-                            "application {app} was registered by somebody else and is taken over"
-                        ),
-                    );
+            running
+        };
+        match running {
+            Some(Running::Persistent(session)) => {
+                let mut apps = session.applications();
+                apps.sort_unstable();
+                for app in &apps {
+                    self.applications.unregister(&session, app).await;
+                    self.applications.destroy_context(name, app).await;
                 }
-                session.announce(app);
+                session.stop(stop);
             }
-            Err(_) => {
-                self.routes.clear(app, session);
-                session.withdraw(app);
-                self.log().error(
-                    session.id(),
-                    format_args!("the PBX did not register application {app}; its calls and events go elsewhere"),
-                );
+            Some(Running::Listed(apps)) => {
+                for app in &apps {
+                    self.applications.destroy_context(name, app).await;
+                }
             }
-        }
-    }
-
-    async fn register_anew(&self, session: &Arc<Session>, app: &str) {
-        let subscribe_all = session.settings().subscribe_all;
-        if self.context.calls.app_register(app, subscribe_all).await == Ok(Registration::New) {
-            // It had been lost, so the application has not heard of it from the host.
-            session.announce(app);
-        }
-    }
-
-    async fn unregister(&self, session: &Arc<Session>, app: &str) {
-        // Not if it is another session's by now: this one may have gone on while its connection was invalid.
-        if self.routes.lead_to(app, session) {
-            self.context.calls.app_unregister(app).await;
-        }
-        self.routes.clear(app, session);
-        session.withdraw(app);
-    }
-
-    async fn create_context(&self, app: &str) {
-        let context = context_name(app);
-        match self.context.calls.context_create(&context, app).await {
-            Ok(ContextState::Created) => {
-                self.table().contexts.insert(context);
-            }
-            Ok(ContextState::Existed) => {}
-            Err(_) => self.log().warning(
-                "",
-                format_args!("the PBX did not create the dialplan context {context}; calls reach {app} by Stasis({app}) only"),
-            ),
-        }
-    }
-
-    /// Destroys the context of an application that `owner` gives up, unless another connection has the application now.
-    async fn destroy_context(&self, owner: &str, app: &str) {
-        let context = context_name(app);
-        let unused = {
-            let mut table = self.table();
-            !table.has_application_besides(owner, app) && table.contexts.remove(&context)
-        };
-        if unused {
-            self.context.calls.context_destroy(&context).await;
+            Some(Running::ShutDown(_)) | None => {}
         }
     }
 
@@ -380,8 +273,4 @@ impl Engine {
             }
         }
     }
-}
-
-fn context_name(app: &str) -> String {
-    format!("stasis-{app}")
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{self, Config, Connection, ConnectionChange, Problem, Severity, User};
+use crate::config::{self, Config, Connection, ConnectionChange, Diff, Problem, Severity, User};
 
 /// One line of what a load or reload did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum ReportKind {
 }
 
 /// What differs between two configurations: the general settings, users, connections; what is gone first, what is new last.
-pub(super) fn changes(old: &Config, new: &Config) -> Vec<ReportEntry> {
+pub(super) fn changes(old: &Config, new: &Config, diff: &Diff) -> Vec<ReportEntry> {
     use ReportKind::{Added, Changed, Removed};
     let mut entries = Vec::new();
     let general = config::general_changes(&old.general, &new.general);
@@ -57,7 +57,6 @@ pub(super) fn changes(old: &Config, new: &Config) -> Vec<ReportEntry> {
     for user in &users.added {
         entries.push(ReportEntry::change(Added, &user.name, described_user(user)));
     }
-    let diff = config::diff(old, new);
     for connection in &diff.removed {
         let message = described(connection);
         entries.push(ReportEntry::change(Removed, &connection.name, message));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
-use super::table::Inbound;
+use super::table::{Inbound, Running};
 use crate::config::Config;
 use crate::net::SocketsInUse;
 use crate::session::{Balance, Session, Totals, View};
@@ -68,12 +68,16 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let copy = self.copy();
         let mut sessions = Vec::new();
-        for session in copy.persistent {
-            sessions.push(SessionEntry {
-                id: session.id().to_owned(),
-                kind: SessionKind::Persistent(session.view()),
-                apps: session.applications(),
-            });
+        for (id, running) in copy.connections {
+            let (kind, apps) = match running {
+                Running::Persistent(session) => (
+                    SessionKind::Persistent(session.view()),
+                    session.applications(),
+                ),
+                Running::Listed(apps) => (SessionKind::PerCallConfig, apps),
+                Running::ShutDown(_) => continue,
+            };
+            sessions.push(SessionEntry { id, kind, apps });
         }
         for session in copy.per_call {
             sessions.push(SessionEntry {
@@ -83,13 +87,6 @@ impl Engine {
                     view: session.view(),
                 },
                 apps: session.applications(),
-            });
-        }
-        for (id, apps) in copy.listed {
-            sessions.push(SessionEntry {
-                id,
-                kind: SessionKind::PerCallConfig,
-                apps,
             });
         }
         for (id, inbound) in copy.inbound {
@@ -118,26 +115,19 @@ impl Engine {
     /// is free again, but for its counters, which take no lock, and never go back because they are read in one step.
     fn copy(&self) -> Copied {
         let table = self.table();
-        let mut totals = table.ended;
-        let per_call = table.per_call.values().map(|call| &call.session);
-        let listed = table.persistent.values().chain(per_call.clone());
-        for session in listed.chain(&table.leaving) {
-            totals += session.counters().totals();
-        }
+        let per_call = table.per_call.values();
         Copied {
-            persistent: table.persistent.values().cloned().collect(),
-            per_call: per_call.cloned().collect(),
-            listed: table.listed.clone(),
+            connections: table.connections.clone(),
+            per_call: per_call.map(|call| Arc::clone(&call.session)).collect(),
             inbound: table.inbound.clone(),
-            totals,
+            totals: table.totals(),
         }
     }
 }
 
 struct Copied {
-    persistent: Vec<Arc<Session>>,
+    connections: BTreeMap<String, Running>,
     per_call: Vec<Arc<Session>>,
-    listed: BTreeMap<String, Vec<String>>,
     inbound: BTreeMap<String, Inbound>,
     totals: Totals,
 }
@@ -168,8 +158,11 @@ mod tests {
         let engine = Engine::start(Arc::new(Silent), options).expect("threads");
         let settings = Arc::new(connection("connA", "app1"));
         let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));
-        let listed = Arc::clone(&session);
-        engine.table().persistent.insert("connA".to_owned(), listed);
+        let running = Running::Persistent(Arc::clone(&session));
+        engine
+            .table()
+            .connections
+            .insert("connA".to_owned(), running);
         let unlooked = Arc::strong_count(&session);
         // Another thread has the session's lock.
         let busy = session.locked();

@@ -1,7 +1,7 @@
-//! What an instance has: sessions, listed configurations, contexts. Plain data behind one lock, which is never held
-//! while the host is called or anything is waited for.
+//! What an instance has: connections, sessions of calls, starts. Plain data behind one lock, which is never held while the
+//! host is called or anything is waited for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -13,51 +13,74 @@ use crate::session::{Session, Totals};
 /// What an instance has.
 #[derive(Default)]
 pub(super) struct Table {
-    /// Sessions of persistent connections, by connection id.
-    pub(super) persistent: BTreeMap<String, Arc<Session>>,
+    /// What the connections of the configuration are at, by connection id. Those that never began are not here.
+    pub(super) connections: BTreeMap<String, Running>,
     /// Sessions of calls, by session id.
     pub(super) per_call: BTreeMap<String, PerCall>,
-    /// Per-call configurations that are listed, by connection id, with their applications.
-    pub(super) listed: BTreeMap<String, Vec<String>>,
     /// Sessions that are not listed any more and have not ended.
-    pub(super) leaving: Vec<Arc<Session>>,
-    /// Connections that a command shut down, as they were then: they stay down until a command or a change of theirs.
-    pub(super) shut_down: BTreeMap<String, Arc<Connection>>,
+    leaving: Vec<Arc<Session>>,
     /// Starts that are under way, by channel id.
     pub(super) starting: HashMap<String, CancellationToken>,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,
-    /// Dialplan contexts that this instance created.
-    pub(super) contexts: BTreeSet<String>,
     /// What attempts of a connection share, by connection id, and the settings that it was made with.
     pub(super) memories: HashMap<String, (Arc<Client>, Arc<Memory>)>,
     /// What sessions that have ended had counted.
-    pub(super) ended: Totals,
+    ended: Totals,
+}
+
+/// What a connection of the configuration is at.
+#[derive(Clone)]
+pub(super) enum Running {
+    /// A persistent connection.
+    Persistent(Arc<Session>),
+    /// A per-call configuration, from which sessions are made, with its applications.
+    Listed(Vec<String>),
+    /// Shut down by a command, and as it was then: it stays down until a command or a change of it.
+    ShutDown(Arc<Connection>),
 }
 
 impl Table {
-    /// Whether a connection that has begun, other than `owner`, has the application.
-    pub(super) fn has_application_besides(&self, owner: &str, app: &str) -> bool {
-        let has = |apps: &[String]| apps.iter().any(|its| its == app);
-        let mut persistent = self.persistent.iter();
-        let mut listed = self.listed.iter();
-        persistent.any(|(name, session)| name != owner && has(&session.settings().apps))
-            || listed.any(|(name, apps)| name != owner && has(apps))
+    /// The session of a persistent connection.
+    pub(super) fn persistent(&self, name: &str) -> Option<&Arc<Session>> {
+        match self.connections.get(name) {
+            Some(Running::Persistent(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The sessions of persistent connections, sorted by name.
+    pub(super) fn all_persistent(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.connections
+            .values()
+            .filter_map(|running| match running {
+                Running::Persistent(session) => Some(session),
+                Running::Listed(_) | Running::ShutDown(_) => None,
+            })
+    }
+
+    /// The connections that have begun and not ended.
+    pub(super) fn begun(&self) -> impl Iterator<Item = &String> {
+        let is_begun = |running: &Running| !matches!(running, Running::ShutDown(_));
+        let begun = self.connections.iter();
+        begun.filter_map(move |(name, running)| is_begun(running).then_some(name))
+    }
+
+    /// Whether the connection has begun and not ended.
+    pub(super) fn is_begun(&self, name: &str) -> bool {
+        let running = self.connections.get(name);
+        running.is_some_and(|running| !matches!(running, Running::ShutDown(_)))
     }
 
     /// The ids of everything that `ari show sessions` lists.
     pub(super) fn session_ids(&self) -> impl Iterator<Item = &String> {
-        let outbound = self.persistent.keys().chain(self.listed.keys());
-        outbound
-            .chain(self.per_call.keys())
-            .chain(self.inbound.keys())
+        let outbound = self.begun().chain(self.per_call.keys());
+        outbound.chain(self.inbound.keys())
     }
 
     /// Whether a connection of the configuration, or one of a call, is listed under the id.
     pub(super) fn has_outbound_session(&self, id: &str) -> bool {
-        self.persistent.contains_key(id)
-            || self.listed.contains_key(id)
-            || self.per_call.contains_key(id)
+        self.is_begun(id) || self.per_call.contains_key(id)
     }
 
     /// The session is not listed any more.
@@ -71,16 +94,24 @@ impl Table {
             .retain(|leaving| !Arc::ptr_eq(leaving, session));
         self.ended += session.counters().totals();
     }
+
+    /// What all sessions have counted, those that have ended included.
+    pub(super) fn totals(&self) -> Totals {
+        let per_call = self.per_call.values().map(|call| &call.session);
+        let sessions = self.all_persistent().chain(per_call).chain(&self.leaving);
+        sessions.fold(self.ended, |mut totals, session| {
+            totals += session.counters().totals();
+            totals
+        })
+    }
 }
 
 /// A session of a call.
 #[derive(Clone)]
 pub(super) struct PerCall {
     pub(super) session: Arc<Session>,
-    /// Cancelled to make the session leave its application to a successor.
-    pub(super) superseded: CancellationToken,
-    /// Cancelled when the application is unregistered and the session no longer listed.
-    pub(super) gone: CancellationToken,
+    /// Cancelled when the session has left its application and the list, for a successor.
+    pub(super) unlisted: CancellationToken,
 }
 
 /// A websocket that an application opened to the host.

@@ -47,12 +47,7 @@ impl Engine {
             let table = self.table();
             let starting: Vec<_> = table.starting.values().cloned().collect();
             let calls: Vec<_> = table.per_call.values().cloned().collect();
-            let connections: Vec<_> = table
-                .persistent
-                .keys()
-                .chain(table.listed.keys())
-                .cloned()
-                .collect();
+            let connections: Vec<_> = table.begun().cloned().collect();
             (starting, calls, connections)
         };
         for start in starting {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::clock::now;
 use super::listening::Listening;
 use super::message::{ChannelEvent, Kind, Message};
 use super::requests::Websocket;
@@ -44,14 +43,11 @@ impl Handler for SessionHandler<'_> {
                 Kind::Response { .. } => responses += 1,
                 Kind::Event { channel, .. } => {
                     events += 1;
-                    if let (Some(event), Some(call)) = (channel, self.session.call()) {
-                        call.with_members(|members| match *event {
-                            ChannelEvent::Started(_) => self.listening.started(),
-                            ChannelEvent::Ended(channel) => members.ended(&channel, now()),
-                            ChannelEvent::Destroyed(channel) => {
-                                members.destroyed(&channel, now());
-                            }
-                        });
+                    if let Some(event) = channel {
+                        if let ChannelEvent::Started(_) = *event {
+                            self.listening.started();
+                        }
+                        self.session.outbox().sent(&event);
                     }
                 }
             }
@@ -65,7 +61,7 @@ impl Handler for SessionHandler<'_> {
     }
 
     fn round_trip(&self, time: Duration) {
-        self.session.set_round_trip(time);
+        self.session.outbox().note(|status| status.answered(time));
     }
 
     fn spelled(&self, message: &Message) -> Frame {

@@ -1,7 +1,9 @@
-//! Which channels keep a per-call session open, and when it may close.
+//! Whom and what a session lets in; which channels keep a per-call session open, and when it may close.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+
+use super::message::ChannelEvent;
 
 /// How long trailing events (ChannelVarset, ChannelDestroyed) may take after the last StasisEnd.
 pub(super) const LINGER: Duration = Duration::from_secs(3);
@@ -60,36 +62,40 @@ impl Member {
     }
 }
 
-/// The channels of a per-call session.
-#[derive(Debug)]
+/// Whom and what a session lets in. This alone says whether it is ending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Admission {
+    /// Channels and events.
+    #[default]
+    Open,
+    /// It ends when what waits was sent: no channel, and no event but a StasisStart, which opens it again.
+    Closing,
+    /// Nothing: which channels were inside when it ended does not change any more.
+    Ended,
+}
+
+/// The channels of a session; a persistent one knows none.
+#[derive(Debug, Default)]
 pub(super) struct Members {
+    admission: Admission,
     members: BTreeMap<String, Member>,
     /// When the last channel left; none while one holds the session.
     vacant: Option<Instant>,
-    /// No start lets a channel in any more.
-    closed: bool,
-    /// [`Members::close`] gave those that are inside, and which.
-    given: bool,
+    /// Those that [`Members::end`] gave.
     told: BTreeSet<String>,
 }
 
 impl Members {
     /// With the channel that the connection is made for, which has not entered yet.
     pub(super) fn new(channel: &str) -> Self {
-        let mut members = Self {
-            members: BTreeMap::new(),
-            vacant: None,
-            closed: false,
-            given: false,
-            told: BTreeSet::new(),
-        };
+        let mut members = Self::default();
         members.member(channel).place = Place::Starting;
         members
     }
 
-    /// `stasis_start` succeeded for the channel; false if the session is closed to channels.
+    /// `stasis_start` succeeded for the channel; false if the session lets none in.
     pub(super) fn entered(&mut self, channel: &str) -> bool {
-        if self.closed {
+        if self.admission != Admission::Open {
             return false;
         }
         let member = self.member(channel);
@@ -161,15 +167,22 @@ impl Members {
         self.settle(channel, now);
     }
 
-    /// Lets no channel in any more.
-    pub(super) fn shut(&mut self) {
-        self.closed = true;
+    /// Whether an event is let in. A channel that comes while the session closes is told of, on this connection or on the next.
+    pub(super) fn admits(&mut self, is_start: bool) -> bool {
+        if is_start && self.admission == Admission::Closing {
+            self.admission = Admission::Open;
+        }
+        self.admission == Admission::Open
     }
 
-    /// Lets no channel in any more; gives those that are inside, each once.
-    pub(super) fn close(&mut self) -> Vec<String> {
-        self.shut();
-        self.given = true;
+    /// Lets nothing in any more, unless a channel comes.
+    pub(super) fn close(&mut self) {
+        self.admission = self.admission.max(Admission::Closing);
+    }
+
+    /// Ends the session; gives the channels that are inside, each once.
+    pub(super) fn end(&mut self) -> Vec<String> {
+        self.admission = Admission::Ended;
         let members = std::mem::take(&mut self.members).into_iter();
         members
             .filter(|(channel, member)| member.is_inside() && self.told.insert(channel.clone()))
@@ -177,48 +190,94 @@ impl Members {
             .collect()
     }
 
-    /// Channels of which events told too late for [`Members::close`].
-    pub(super) fn stranded(&mut self) -> Vec<String> {
-        if self.given { self.close() } else { Vec::new() }
+    pub(super) fn have_ended(&self) -> bool {
+        self.admission == Admission::Ended
     }
 
-    /// Lets no channel in any more if the time to close has come; whether it has.
+    /// Channels of which events told when the session had ended.
+    pub(super) fn stranded(&mut self) -> Vec<String> {
+        if self.have_ended() {
+            self.end()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Closes if the time for that has come; whether it has.
     pub(super) fn close_when_due(&mut self, now: Instant) -> bool {
         let due = self.closing_time().is_some_and(|time| time <= now);
-        self.closed |= due;
-        due
+        self.close_if(due)
     }
 
-    /// Lets no channel in any more if every StasisEnd is on the wire: a peer that goes now has heard all. Whether it is so.
+    /// Closes if every StasisEnd is on the wire: a peer that goes now has heard all. Whether it is so.
     pub(super) fn close_if_all_ended(&mut self) -> bool {
         let all = self.all_ended();
-        self.closed |= all;
-        all
+        self.close_if(all)
     }
 
-    /// Lets no channel in any more unless one holds the session; whether none does.
+    /// Closes unless a channel holds the session; whether none does.
     pub(super) fn close_unless_held(&mut self) -> bool {
         let unheld = !self.are_held();
-        self.closed |= unheld;
-        unheld
+        self.close_if(unheld)
     }
 
     /// A channel comes back that has left: it joins the others that hold the session, or else no other is let in any more
     /// either. Whether it has joined.
     pub(super) fn join_or_close(&mut self, channel: &str) -> bool {
-        if self.are_held_without(channel) {
+        let joins = self.are_held_without(channel);
+        if joins {
             self.entered(channel)
         } else {
-            self.closed = true;
+            self.close();
             false
         }
     }
 
-    /// The connection was closed because its time had come. A channel may have entered by events meanwhile: then the session
-    /// goes on. Whether it is over.
-    pub(super) fn is_over(&mut self) -> bool {
-        self.closed &= !self.are_held();
-        self.closed
+    /// The connection was closed, perhaps because the session's time had come. A channel may have entered by events meanwhile:
+    /// then the session goes on. Whether it is over.
+    pub(super) fn are_over(&mut self) -> bool {
+        if self.admission == Admission::Closing && self.are_held() {
+            self.admission = Admission::Open;
+        }
+        self.admission != Admission::Open
+    }
+
+    /// An event was taken: it will be sent.
+    pub(super) fn accepted(&mut self, event: Option<&ChannelEvent>) {
+        match event {
+            Some(ChannelEvent::Started(of)) => self.started(&of.channel, of.replaces.as_deref()),
+            Some(ChannelEvent::Ended(channel)) => self.ending(channel),
+            Some(ChannelEvent::Destroyed(_)) | None => {}
+        }
+    }
+
+    /// An event that had been taken will not be sent.
+    pub(super) fn dropped(&mut self, event: Option<&ChannelEvent>, now: impl Fn() -> Instant) {
+        if let Some(ChannelEvent::Ended(channel)) = event {
+            self.ended(channel, now());
+        }
+    }
+
+    /// An event was not taken. What it tells of has happened all the same.
+    pub(super) fn refused(&mut self, event: Option<&ChannelEvent>, now: impl Fn() -> Instant) {
+        self.accepted(event);
+        self.dropped(event, now);
+    }
+
+    /// An event is on the wire.
+    pub(super) fn sent(&mut self, event: &ChannelEvent, now: Instant) {
+        match event {
+            ChannelEvent::Started(_) => {}
+            ChannelEvent::Ended(channel) => self.ended(channel, now),
+            ChannelEvent::Destroyed(channel) => self.destroyed(channel, now),
+        }
+    }
+
+    fn close_if(&mut self, condition: bool) -> bool {
+        if condition {
+            self.close();
+        }
+        condition
     }
 
     /// ChannelDestroyed is on the wire.

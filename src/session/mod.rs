@@ -1,6 +1,6 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
-//! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and `task` does it. `wire` is one
+//! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. `wire` is one
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send, `outbox` holds each `message` that waits, `account` bounds all of them
 //! together, and `delivery` knows what became of them. `requests` is what the application asks for, `answers` finds whom a
@@ -41,6 +41,5 @@ pub use answers::{Answer, Answers};
 pub use context::Context;
 pub use endings::{Ending, LAST_WORDS, Stop};
 pub use state::Session;
-pub use task::Start;
-
+pub use task::Task;
 pub use view::{Counters, Phase, Totals, View, count};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::clock::now;
 use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message, Place};
-use super::outbox::{Bound, Change, Offer};
+use super::outbox::{Bound, Offer};
 use super::state::Session;
 use super::view::count;
 use crate::error::{Error, Result};
@@ -29,7 +28,7 @@ impl Session {
         let Some(text) = text else {
             // What it tells of has happened all the same.
             if let Some(event) = &channel {
-                self.channel_changed(event, Change::Refused);
+                self.outbox().refused(event);
             }
             count(&self.counters().events_offered);
             count(&self.counters().events_dropped);
@@ -39,11 +38,7 @@ impl Session {
             )));
         };
         let length = text.len();
-        let offered = self
-            .outbox()
-            .offer(application, text, channel, |event, change| {
-                self.channel_changed(event, change);
-            });
+        let offered = self.outbox().offer(application, text, channel);
         if let Some(bound) = offered.first_drop {
             let full = match bound {
                 Bound::Queue => "the queue of events is full (queue_max_messages, queue_max_bytes)",
@@ -87,7 +82,9 @@ impl Session {
 
     /// What the event means for a per-call session.
     fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
-        self.call()?;
+        if !self.is_per_call() {
+            return None;
+        }
         let event: fn(Arrival) -> ChannelEvent = match kind {
             "StasisStart" => ChannelEvent::Started,
             "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
@@ -99,22 +96,6 @@ impl Session {
             channel: channels.id?,
             replaces: channels.replaced,
         }))
-    }
-
-    fn channel_changed(&self, event: &ChannelEvent, change: Change) {
-        let Some(call) = self.call() else { return };
-        call.with_members(|members| match (event, change) {
-            (ChannelEvent::Started(of), Change::Accepted | Change::Refused) => {
-                members.started(&of.channel, of.replaces.as_deref());
-            }
-            (ChannelEvent::Ended(channel), Change::Accepted) => members.ending(channel),
-            (ChannelEvent::Ended(channel), Change::Dropped) => members.ended(channel, now()),
-            (ChannelEvent::Ended(channel), Change::Refused) => {
-                members.ending(channel);
-                members.ended(channel, now());
-            }
-            (ChannelEvent::Started(_), Change::Dropped) | (ChannelEvent::Destroyed(_), _) => {}
-        });
     }
 
     pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
@@ -154,7 +135,7 @@ impl Session {
         let (what, short) = match &message.kind {
             MessageKind::Event { channel, .. } => {
                 if let Some(event) = channel {
-                    self.channel_changed(event, Change::Dropped);
+                    self.outbox().dropped(event);
                 }
                 count(&self.counters().events_dropped);
                 ("event", None)

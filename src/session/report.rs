@@ -82,7 +82,7 @@ impl Session {
             }
             Some(_) => return log.debug(self.id(), line),
         }
-        if self.call().is_none() {
+        if !self.is_per_call() {
             self.context().outage_begun.notify_one();
         }
     }

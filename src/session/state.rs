@@ -1,10 +1,8 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::clock::now;
 use super::context::Context;
@@ -12,7 +10,7 @@ use super::endings::Stop;
 use super::members::Members;
 use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
-use super::view::{Counters, Phase, View, count};
+use super::view::{Counters, View};
 use crate::config::Connection;
 use crate::net::Memory;
 use crate::protocol;
@@ -21,39 +19,12 @@ use crate::protocol;
 pub struct Session {
     id: String,
     context: Arc<Context>,
-    /// The channel that a per-call session is made for.
-    call: Option<Call>,
+    /// The application of a per-call session.
+    call: Option<Arc<str>>,
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
-    state: Mutex<State>,
     plan: watch::Sender<Plan>,
-}
-
-/// What a per-call session has besides.
-pub(super) struct Call {
-    pub(super) application: Arc<str>,
-    pub(super) members: Mutex<Members>,
-    pub(super) members_changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    phase: Phase,
-    since: Option<Instant>,
-    remote_address: Option<String>,
-    last_error: Option<String>,
-    failed_attempts: u32,
-    next_attempt: Option<Instant>,
-    round_trip: Option<Duration>,
-}
-
-impl State {
-    fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-        self.since = Some(now());
-        self.next_attempt = None;
-    }
 }
 
 /// What the task that owns the connection is to do. Nothing else tells it.
@@ -90,11 +61,10 @@ impl Session {
         channel_name: &str,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
-        let call = Call {
-            application: format!("{app}:{channel_name}").into(),
-            members: Mutex::new(Members::new(channel_id)),
-            members_changed: Notify::new(),
-        };
+        let call = (
+            format!("{app}:{channel_name}").into(),
+            Members::new(channel_id),
+        );
         Self::new(context, id, settings, memory, Some(call))
     }
 
@@ -103,21 +73,22 @@ impl Session {
         id: String,
         settings: Arc<Connection>,
         memory: Arc<Memory>,
-        call: Option<Call>,
+        call: Option<(Arc<str>, Members)>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
+        let (call, members) = call.unzip();
         Arc::new(Self {
             id,
             context: Arc::clone(context),
             outbox: Outbox::new(
                 settings.client.queue,
+                members.unwrap_or_default(),
                 Arc::clone(&counters),
                 Arc::clone(&context.queued),
             ),
             call,
             requests: AllRequests::default(),
             counters,
-            state: Mutex::default(),
             plan: watch::Sender::new(Plan {
                 settings,
                 memory,
@@ -144,39 +115,42 @@ impl Session {
 
     /// The application of a per-call session.
     pub fn call_application(&self) -> Option<&str> {
-        self.call.as_ref().map(|call| &*call.application)
+        self.call.as_deref()
     }
 
     /// The applications, in configured order.
     pub fn applications(&self) -> Vec<String> {
         match &self.call {
-            Some(call) => vec![call.application.to_string()],
+            Some(application) => vec![application.to_string()],
             None => self.settings().apps.clone(),
         }
     }
 
     /// A channel entered the application; false if the session is about to end.
     pub fn entered(&self, channel_id: &str) -> bool {
-        match &self.call {
-            Some(call) => call.with_members(|members| members.entered(channel_id)),
-            None => true,
-        }
+        !self.is_per_call()
+            || self
+                .outbox
+                .with_members(|members| members.entered(channel_id))
     }
 
     /// Stasis returned for a channel.
     pub fn left(&self, channel_id: &str) {
-        if let Some(call) = &self.call {
-            call.with_members(|members| members.left(channel_id, now()));
+        if self.is_per_call() {
+            self.outbox
+                .with_members(|members| members.left(channel_id, now()));
         }
     }
 
     /// Waits until a channel that has left is known to the application as such: Stasis may return before the host sends
     /// its StasisEnd.
     pub async fn has_left(&self, channel_id: &str) {
-        let Some(call) = &self.call else { return };
         loop {
-            let changed = call.members_changed.notified();
-            if !call.with(|members| members.is_leaving(channel_id)) {
+            let changed = self.outbox.members_changed();
+            if !self
+                .outbox
+                .members(|members| members.is_leaving(channel_id))
+            {
                 return;
             }
             changed.await;
@@ -190,46 +164,46 @@ impl Session {
 
     /// Whether other channels are in a per-call session's application than one that leaves it.
     pub fn has_channels_besides(&self, leaving: &str) -> bool {
-        self.call
-            .as_ref()
-            .is_some_and(|call| call.with(|members| members.are_held_without(leaving)))
+        self.outbox
+            .members(|members| members.are_held_without(leaving))
     }
 
     /// Lets no channel into a per-call session any more unless one holds it; whether none does.
     pub fn close_unless_held(&self) -> bool {
-        self.call
-            .as_ref()
-            .is_some_and(|call| call.with_members(Members::close_unless_held))
+        self.is_per_call() && self.outbox.with_members(Members::close_unless_held)
     }
 
     /// A channel comes back to a per-call session: it joins the others that are in its application, or the session lets no
     /// channel in any more. Whether it has joined.
     pub fn join_or_close(&self, channel_id: &str) -> bool {
-        self.call
-            .as_ref()
-            .is_some_and(|call| call.with_members(|members| members.join_or_close(channel_id)))
+        self.outbox
+            .with_members(|members| members.join_or_close(channel_id))
     }
 
-    /// Lets no channel into a per-call session any more.
-    pub fn shut_to_channels(&self) {
-        if let Some(call) = &self.call {
-            call.with_members(Members::shut);
-        }
+    /// Ends the session to channels and events; what waits may still be sent. Gives the channels that are in a per-call session's
+    /// application for certain, each once.
+    pub fn end(&self) -> Vec<String> {
+        self.outbox.with_members(Members::end)
     }
 
-    /// Lets no channel into a per-call session any more; gives those that are in its application for certain, each once.
-    pub fn close_to_channels(&self) -> Vec<String> {
-        match &self.call {
-            Some(call) => call.with_members(Members::close),
-            None => Vec::new(),
+    /// Ends the session altogether: its task has ended, so that nothing is sent any more.
+    pub fn finish(&self) -> Vec<String> {
+        let channels = self.end();
+        let dropped = self.outbox.clear();
+        if dropped > 0 {
+            self.context.log.warning(
+                &self.id,
+                format_args!(
+                    "{dropped} events were dropped: the session ended before they could be sent"
+                ),
+            );
         }
+        channels
     }
 
     /// Channels that came into a per-call session's application when it had ended.
     pub fn stranded(&self) -> Vec<String> {
-        self.call
-            .as_ref()
-            .map_or_else(Vec::new, |call| call.with_members(Members::stranded))
+        self.outbox.with_members(Members::stranded)
     }
 
     /// Events of the application wait until it is announced or withdrawn; false if they do already.
@@ -305,29 +279,20 @@ impl Session {
         self.plan.borrow().stop.is_some()
     }
 
+    /// Waits until the session is told to end.
+    pub async fn stopping(&self) {
+        // Fails only without a sender, and that is the session.
+        let _ = self.plan().wait_for(|plan| plan.stop.is_some()).await;
+    }
+
     /// The session at this moment.
     pub fn view(&self) -> View {
-        let (queued_messages, queued_bytes) = self.outbox.depth();
         let (requests_waiting, requests_under_way) = self.requests.depth();
-        let state = self.state();
-        let now = now();
         View {
-            phase: state.phase.clone(),
-            phase_age: state
-                .since
-                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
-            remote_address: state.remote_address.clone(),
-            last_error: state.last_error.clone(),
-            failed_attempts: state.failed_attempts,
-            next_attempt: state
-                .next_attempt
-                .map(|time| time.saturating_duration_since(now)),
-            round_trip: state.round_trip,
             requests_waiting,
             requests_under_way,
-            queued_messages,
-            queued_bytes,
             totals: self.counters.totals(),
+            ..self.outbox.view()
         }
     }
 
@@ -335,8 +300,8 @@ impl Session {
         &self.context
     }
 
-    pub(super) fn call(&self) -> Option<&Call> {
-        self.call.as_ref()
+    pub(super) fn is_per_call(&self) -> bool {
+        self.call.is_some()
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -360,64 +325,9 @@ impl Session {
         self.applications().into_iter().next().unwrap_or_default()
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
-        self.state().enter(phase);
-    }
-
-    /// The websocket is open. Whoever looks sees all that comes with it, or none.
-    pub(super) fn opened(&self, remote: String) {
-        count(&self.counters.connections_opened);
-        let mut state = self.state();
-        state.enter(Phase::Up);
-        state.remote_address = Some(remote);
-        state.failed_attempts = 0;
-        state.round_trip = None;
-    }
-
-    pub(super) fn attempt_failed(&self, error: &str, failures: u32) {
-        count(&self.counters.attempts_failed);
-        let mut state = self.state();
-        state.last_error = Some(error.to_owned());
-        state.failed_attempts = failures;
-    }
-
-    pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
-        count(&self.counters.connections_lost);
-        self.counters
-            .messages_unconfirmed
-            .fetch_add(unconfirmed, Ordering::Relaxed);
-        self.state().last_error = Some(error.to_owned());
-    }
-
-    pub(super) fn waits_until(&self, time: Instant) {
-        let mut state = self.state();
-        state.enter(Phase::Waiting);
-        state.next_attempt = Some(time);
-    }
-
-    pub(super) fn set_round_trip(&self, time: Duration) {
-        self.state().round_trip = Some(time);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps its state locked.
+    /// Keeps what threads share of it locked.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> impl Sized + '_ {
-        self.state()
-    }
-}
-
-impl Call {
-    pub(super) fn with<R>(&self, look: impl FnOnce(&Members) -> R) -> R {
-        look(&self.members.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn with_members<R>(&self, change: impl FnOnce(&mut Members) -> R) -> R {
-        let outcome = change(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner));
-        self.members_changed.notify_waiters();
-        outcome
+        self.outbox.locked()
     }
 }

@@ -1,10 +1,12 @@
 //! The task that owns a session's connection: it makes it, runs it, and makes it again.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant as Timer, sleep, sleep_until};
 
 use super::backoff::{pause, random};
@@ -14,184 +16,181 @@ use super::handler::SessionHandler;
 use super::life::{Life, Outcome, Step};
 use super::listening::Listening;
 use super::members::Members;
+use super::outbox::Status;
 use super::report::Opening;
 use super::requests::Websocket;
 use super::state::{Plan, Session};
-use super::view::Phase;
+use super::view::count;
 use super::wire::{self, Timeouts};
 use crate::config::Connection;
-use crate::error::Result;
 use crate::net::{self, Connected};
 
-/// Who starts a per-call session. It is told when the first connection is open, registers the application, and says whether
-/// to go on; the websocket waits for that.
-pub type Start = oneshot::Sender<Result<oneshot::Sender<bool>>>;
+/// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
+/// a call's session can register its application in between.
+pub struct Task {
+    session: Arc<Session>,
+    life: Life,
+    wanted: Wanted,
+    /// What the step is taken with.
+    plan: Plan,
+    step: Step,
+}
 
-impl Session {
-    /// Runs the session to its end. Takes `start` when the first connection is open.
-    pub async fn run(self: &Arc<Self>, start: &mut Option<Start>) -> Ending {
-        let mut wanted = Wanted::new(self.plan());
-        let mut life = Life::new(self.call().is_some());
-        let mut plan = wanted.take_up();
-        let mut step = Step::Attempt;
-        let ending = loop {
-            let outcome = match step {
-                Step::Attempt => {
-                    plan = wanted.take_up();
-                    self.attempt(&plan, &life, &mut wanted, start).await
-                }
-                Step::Pause { .. } => self.pause(&plan.settings, &life, &mut wanted).await,
-                Step::End(ending) => break ending,
-            };
-            step = life.next(outcome, &plan.settings.client);
-            self.report_step(&plan.settings, &life, &step);
-        };
-        self.enter(Phase::Closing);
-        let dropped = self.outbox().clear();
-        if dropped > 0 {
-            self.context().log.warning(
-                self.id(),
-                format_args!(
-                    "{dropped} events were dropped: the session ended before they could be sent"
-                ),
-            );
+impl Task {
+    /// The task of a session that has no other.
+    pub fn new(session: &Arc<Session>) -> Self {
+        let mut wanted = Wanted::new(session.plan());
+        Self {
+            session: Arc::clone(session),
+            life: Life::new(session.is_per_call()),
+            plan: wanted.take_up(),
+            wanted,
+            step: Step::Attempt,
         }
-        ending
     }
 
-    /// One attempt, and the connection that comes of it, to its end.
-    async fn attempt(
-        self: &Arc<Self>,
-        plan: &Plan,
-        life: &Life,
-        wanted: &mut Wanted,
-        start: &mut Option<Start>,
-    ) -> Outcome {
-        self.enter(Phase::Connecting);
-        let settings = &*plan.settings;
+    /// Runs the session from its first attempt to its end.
+    pub async fn live(mut self) -> Ending {
+        match self.open().await {
+            Ok(connected) => self.run(connected).await,
+            Err(ending) => ending,
+        }
+    }
+
+    /// Makes attempts until a connection is open.
+    ///
+    /// # Errors
+    /// The session is at its end before that.
+    pub async fn open(&mut self) -> Result<Connected, Ending> {
+        loop {
+            let outcome = match &self.step {
+                Step::Attempt => match self.attempt().await {
+                    Ok(connected) => return Ok(connected),
+                    Err(outcome) => outcome,
+                },
+                Step::Pause { .. } => self.pause().await,
+                Step::End(ending) => return Err(ending.clone()),
+            };
+            self.advance(outcome);
+        }
+    }
+
+    /// Runs the session from an open connection to its end.
+    pub async fn run(&mut self, mut connected: Connected) -> Ending {
+        loop {
+            let began = now();
+            let how = self.converse(connected).await;
+            let outcome = if self.session.is_stopping() {
+                Outcome::Stopped
+            } else {
+                Outcome::Ended {
+                    is_over: self.session.is_over(&how),
+                    how,
+                    lasted: now().saturating_duration_since(began),
+                }
+            };
+            self.advance(outcome);
+            connected = match self.open().await {
+                Ok(connected) => connected,
+                Err(ending) => return ending,
+            };
+        }
+    }
+
+    fn advance(&mut self, outcome: Outcome) {
+        self.step = self.life.next(outcome, &self.plan.settings.client);
+        self.report_step();
+    }
+
+    /// One attempt, with the settings that are in effect now.
+    async fn attempt(&mut self) -> Result<Connected, Outcome> {
+        self.plan = self.wanted.take_up();
+        let session = &self.session;
+        session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
         let attempt = Box::pin(net::connect(
-            &settings.client,
-            &self.context().user_agent,
-            &plan.memory,
+            &self.plan.settings.client,
+            &session.context().user_agent,
+            &self.plan.memory,
         ));
-        let connected = tokio::select! {
-            outcome = attempt => match outcome {
-                Ok(connected) => connected,
-                Err(error) => return Outcome::Failed(error.into()),
-            },
-            cut = wanted.cut_short() => return cut,
-        };
-        if let Some(start) = start.take() {
-            let (go_on, answer) = oneshot::channel();
-            if start.send(Ok(go_on)).is_err() || !answer.await.unwrap_or(false) {
-                // The peer still gets its Close.
-                self.stop(Stop::Now);
-            }
-        }
-        let began = now();
-        let how = self.converse(connected, settings, life, wanted).await;
-        if self.is_stopping() {
-            return Outcome::Stopped;
-        }
-        Outcome::Ended {
-            is_over: self.is_over(&how),
-            how,
-            lasted: now().saturating_duration_since(began),
+        tokio::select! {
+            outcome = attempt => outcome.map_err(|error| Outcome::Failed(error.into())),
+            cut = self.wanted.cut_short() => Err(cut),
         }
     }
 
     /// Waits for the next attempt, unless something else comes.
-    async fn pause(&self, settings: &Connection, life: &Life, wanted: &mut Wanted) -> Outcome {
-        let pause = pause(&settings.client, life.failures(), random());
+    async fn pause(&mut self) -> Outcome {
+        let settings = &self.plan.settings;
+        let pause = pause(&settings.client, self.life.failures(), random());
         let time = Timer::now() + pause;
-        self.waits_until(time.into_std());
+        let session = &self.session;
+        session
+            .outbox()
+            .note(|status| status.waiting(time.into_std()));
         tokio::select! {
             () = sleep_until(time) => Outcome::Paused,
             // Nobody is left who would need the connection.
-            () = self.time_to_close() => Outcome::Over,
-            cut = wanted.cut_short() => cut,
+            () = session.time_to_close() => Outcome::Over,
+            cut = self.wanted.cut_short() => cut,
         }
     }
 
     /// Tells of a failure that led to this step, if one did.
-    fn report_step(&self, settings: &Connection, life: &Life, step: &Step) {
-        let (Some(failure), failures) = (life.last(), life.failures()) else {
+    fn report_step(&self) {
+        let (session, settings) = (&self.session, &*self.plan.settings);
+        let (Some(failure), failures) = (self.life.last(), self.life.failures()) else {
             return;
         };
-        match step {
+        match &self.step {
             Step::Pause { before } => {
-                self.attempt_failed(&failure.cause, failures);
-                self.report_failure(settings, failure, failures, before.as_ref());
+                session.attempt_failed(&failure.cause, failures);
+                session.report_failure(settings, failure, failures, before.as_ref());
             }
             Step::End(Ending::OutOfAttempts(_)) => {
-                self.attempt_failed(&failure.cause, failures);
-                self.report_giving_up(settings, failure, failures);
+                session.attempt_failed(&failure.cause, failures);
+                session.report_giving_up(settings, failure, failures);
             }
             Step::Attempt | Step::End(Ending::Stopped | Ending::Over) => {}
         }
     }
 
-    /// Has the host register the application of a per-call session.
-    pub async fn register(&self) -> bool {
-        let Some(call) = self.call() else {
-            return false;
-        };
-        let subscribe_all = self.settings().subscribe_all;
-        let calls = &self.context().calls;
-        let outcome = calls.app_register(&call.application, subscribe_all).await;
-        if outcome.is_ok() {
-            self.announce(&call.application);
-        }
-        outcome.is_ok()
-    }
-
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
     /// been up for longer.
-    async fn converse(
-        self: &Arc<Self>,
-        connected: Connected,
-        settings: &Connection,
-        life: &Life,
-        wanted: &mut Wanted,
-    ) -> End {
-        let quiet = life.quiet(&settings.client);
-        self.opened(connected.remote.to_string());
-        let (number, dropped) = self
-            .outbox()
-            .connected(self.start_delay(settings), |application| {
-                self.notice("ApplicationRegistered", application)
-            });
-        let opening = Opening::new(settings, connected.remote, life.failures(), dropped);
-        let events_before = self.counters().totals().events_sent;
+    async fn converse(&mut self, connected: Connected) -> End {
+        let (session, settings) = (&self.session, &*self.plan.settings);
+        let quiet = self.life.quiet(&settings.client);
+        let (number, dropped) = session.opened(connected.remote, settings);
+        let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
+        let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
         if is_told {
-            self.report_open(&opening);
+            session.report_open(&opening);
         }
 
         let handler = SessionHandler {
-            session: self,
-            websocket: Websocket::open(self, number),
+            session,
+            websocket: Websocket::open(session, number),
             listening: Listening::default(),
         };
         let timeouts = Timeouts {
-            write_timeout: self.context().config().write_timeout(&settings.client),
+            write_timeout: session.context().config().write_timeout(&settings.client),
             pingpong: settings.client.pingpong,
         };
         if let Err(error) = connected.bound_silence(&settings.client, timeouts.write_timeout) {
             // The connection is as good as any that is at rest.
-            self.context().log.warning(
-                self.id(),
+            session.context().log.warning(
+                session.id(),
                 format_args!(
                     "a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"
                 ),
             );
         }
-        let closing = pin!(self.closing(wanted));
+        let closing = pin!(session.closing(&mut self.wanted));
         let conversation = wire::run(
             connected.websocket,
             &connected.meter,
-            self.outbox(),
+            session.outbox(),
             &handler,
             timeouts,
             closing,
@@ -205,33 +204,59 @@ impl Session {
                 ended = &mut conversation => break ended,
                 () = &mut lasted, if !is_told => {
                     is_told = true;
-                    self.report_open(&opening);
+                    session.report_open(&opening);
                 }
                 () = &mut doubtful, if !is_doubted => {
                     is_doubted = true;
-                    self.report_silence(settings);
+                    session.report_silence(settings);
                 }
             }
         };
         handler.websocket.close();
-        let dropped = self.outbox().disconnected(ended.unsent);
+        let dropped = session.outbox().disconnected(ended.unsent);
         // Events may be lost with it.
-        is_told |= self.counters().totals().events_sent > events_before;
-        self.context().log.connection_ended(&settings.name);
-        self.report_end(&ended.how, ended.unconfirmed, is_told);
+        is_told |= session.counters().totals().events_sent > events_before;
+        session.context().log.connection_ended(&settings.name);
+        session.report_end(&ended.how, ended.unconfirmed, is_told);
         if dropped > 0 {
-            self.context().log.warning(
-                self.id(),
+            session.context().log.warning(
+                session.id(),
                 format_args!("{dropped} events of applications that are gone were dropped with the connection"),
             );
         }
         ended.how
     }
+}
+
+impl Session {
+    /// A connection is open; gives its number, and how many events were dropped since the last one.
+    fn opened(&self, remote: SocketAddr, settings: &Connection) -> (u64, u64) {
+        count(&self.counters().connections_opened);
+        let notice = |application: &str| self.notice("ApplicationRegistered", application);
+        let delay = self.start_delay(settings);
+        self.outbox().connected(remote.to_string(), delay, notice)
+    }
+
+    fn attempt_failed(&self, error: &str, failures: u32) {
+        count(&self.counters().attempts_failed);
+        self.outbox()
+            .note(|status| status.attempt_failed(error, failures));
+    }
+
+    /// The connection was lost, or left by its peer.
+    pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
+        let counters = self.counters();
+        count(&counters.connections_lost);
+        counters
+            .messages_unconfirmed
+            .fetch_add(unconfirmed, Ordering::Relaxed);
+        self.outbox().note(|status| status.lost(error));
+    }
 
     /// How long the first events of a new per-call connection wait.
     fn start_delay(&self, settings: &Connection) -> Option<Duration> {
         let delay = settings.client.start_delay;
-        (self.call().is_some() && !delay.is_zero()).then_some(delay)
+        (self.is_per_call() && !delay.is_zero()).then_some(delay)
     }
 
     /// Waits until this side wants to end the connection.
@@ -246,19 +271,17 @@ impl Session {
     /// Waits until a per-call session has nothing left to do; for ever in a persistent one. From then on it lets no channel in:
     /// that could not be told of its StasisStart.
     async fn time_to_close(&self) {
-        let Some(call) = self.call() else {
-            return std::future::pending().await;
-        };
+        let outbox = self.outbox();
         loop {
-            let changed = call.members_changed.notified();
-            let Some(time) = call.with(Members::closing_time) else {
+            let changed = outbox.members_changed();
+            let Some(time) = outbox.members(Members::closing_time) else {
                 changed.await;
                 continue;
             };
             tokio::select! {
                 () = changed => {}
                 () = sleep_until(Timer::from_std(time)) => {
-                    if call.with_members(|members| members.close_when_due(now())) {
+                    if outbox.with_members(|members| members.close_when_due(now())) {
                         return;
                     }
                 }
@@ -269,13 +292,14 @@ impl Session {
     /// Whether a per-call session ends with this connection: closed because its time had come, or left by a peer that had
     /// heard of every StasisEnd.
     fn is_over(&self, end: &End) -> bool {
-        let Some(call) = self.call() else {
+        if !self.is_per_call() {
             return false;
-        };
+        }
         match end {
-            End::Closed => call.with_members(Members::is_over),
+            End::Closed => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                self.outbox().depth().0 == 0 && call.with_members(Members::close_if_all_ended)
+                self.outbox().depth().0 == 0
+                    && self.outbox().with_members(Members::close_if_all_ended)
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::account::Account;
+use super::members::Members;
 use super::message::Message;
 use super::outbox::{Bound, Offer, Offered, Outbox};
 use crate::config::{Overflow, QueueLimits};
@@ -22,12 +23,17 @@ fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
         overflow,
         ..QueueLimits::default()
     };
-    Outbox::new(limits, Arc::default(), Arc::clone(account))
+    Outbox::new(
+        limits,
+        Members::default(),
+        Arc::default(),
+        Arc::clone(account),
+    )
 }
 
 fn offer_long(outbox: &Outbox, name: &str, length: usize) -> Offered {
     let text = format!("{name:length$}");
-    outbox.offer("a".into(), text, None, |_, _| {})
+    outbox.offer("a".into(), text, None)
 }
 
 fn offer(outbox: &Outbox, name: &str) -> Offered {
@@ -119,7 +125,12 @@ fn the_bound_of_the_session_itself_is_told_from_that_of_all() {
         max_messages: 1,
         ..QueueLimits::default()
     };
-    let one = Outbox::new(limits, Arc::default(), Arc::clone(&account));
+    let one = Outbox::new(
+        limits,
+        Members::default(),
+        Arc::default(),
+        Arc::clone(&account),
+    );
     offer(&one, "1");
     assert_eq!(offer(&one, "2").first_drop, Some(Bound::Queue));
     assert_eq!((used(&account), account.balance().events_dropped), (1, 0));
@@ -151,7 +162,7 @@ fn whatever_becomes_of_events_their_room_comes_back() {
             outbox.withdraw("a", String::new());
         },
         |outbox| {
-            outbox.connected(None, |_| String::new());
+            outbox.connected(String::new(), None, |_| String::new());
             let burst = outbox.burst();
             offer(&outbox, "late");
             // Nobody has registered the application.
@@ -174,7 +185,7 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let one = outbox(&account, Overflow::DropOldest);
     let places = TaskTracker::new();
     let place = places.token();
-    let (connection, _) = one.connected(None, |_| String::new());
+    let (connection, _) = one.connected(String::new(), None, |_| String::new());
     offer(&one, "1");
     let answer = "x".repeat(LENGTH);
     let place = one.respond(connection, answer.clone(), place, false);

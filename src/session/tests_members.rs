@@ -16,7 +16,7 @@ fn the_session_stays_while_its_channel_is_in_stasis() {
     let mut members = of("1");
     members.started("1", None);
     assert_eq!(members.closing_time(), None);
-    assert_eq!(members.close(), ["1"]);
+    assert_eq!(members.end(), ["1"]);
 }
 
 #[test]
@@ -103,15 +103,15 @@ fn a_channel_that_came_back_before_its_stasis_end_was_sent_is_inside() {
     members.started("2", None);
     members.left("1", time);
     members.ended("2", time);
-    assert_eq!(members.close(), ["2"]);
+    assert_eq!(members.end(), ["2"]);
 }
 
 #[test]
 fn a_closed_session_lets_no_channel_in() {
     let mut members = of("1");
-    assert_eq!(members.close(), ["1"]);
+    assert_eq!(members.end(), ["1"]);
     assert!(!members.entered("2"));
-    assert_eq!(members.close(), Vec::<String>::new());
+    assert_eq!(members.end(), Vec::<String>::new());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn only_channels_that_are_inside_for_certain_are_failed() {
     members.entered("returned");
     members.started("returned", None);
     members.left("returned", time);
-    assert_eq!(members.close(), ["came back", "expected", "inside"]);
+    assert_eq!(members.end(), ["came back", "expected", "inside"]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_channel_that_took_anothers_place_is_failed_and_the_other_is_not() {
     members.started("new", Some("old"));
     members.left("old", time);
     assert_eq!(members.closing_time(), None);
-    assert_eq!(members.close(), ["new"]);
+    assert_eq!(members.end(), ["new"]);
 }
 
 #[test]
@@ -167,14 +167,14 @@ fn a_channel_that_enters_in_the_place_of_another_does_not_end_the_others_stasis(
     members.started("old", None);
     members.entered("new");
     members.started("new", Some("old"));
-    assert_eq!(members.close(), ["new", "old"]);
+    assert_eq!(members.end(), ["new", "old"]);
 }
 
 #[test]
 fn a_channel_whose_start_may_still_fail_is_not_inside_and_holds_the_session() {
     let mut members = Members::new("1");
     assert_eq!(members.closing_time(), None);
-    assert_eq!(members.close(), Vec::<String>::new());
+    assert_eq!(members.end(), Vec::<String>::new());
     assert!(!members.entered("1"));
 }
 
@@ -192,7 +192,7 @@ fn a_channel_whose_stasis_returned_before_its_events_came_is_not_inside() {
     let mut members = of("1");
     members.left("1", time);
     members.started("1", None);
-    assert_eq!(members.close(), Vec::<String>::new());
+    assert_eq!(members.end(), Vec::<String>::new());
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn the_end_of_an_earlier_stay_does_not_end_the_next() {
     members.ending("1");
     members.ended("1", time);
     assert_eq!(members.closing_time(), None);
-    assert_eq!(members.close(), ["1"]);
+    assert_eq!(members.end(), ["1"]);
 }
 
 #[test]
@@ -214,17 +214,17 @@ fn a_stasis_end_of_an_unknown_channel_does_not_bring_it_in() {
     members.ending("2");
     members.ended("2", time);
     members.left("3", time);
-    assert_eq!(members.close(), ["1"]);
+    assert_eq!(members.end(), ["1"]);
 }
 
 #[test]
 fn nobody_is_failed_twice() {
     let mut members = of("1");
-    assert_eq!(members.close(), ["1"]);
+    assert_eq!(members.end(), ["1"]);
     // Its events come behind.
     members.started("1", None);
     members.started("2", None);
-    assert_eq!(members.close(), ["2"]);
+    assert_eq!(members.end(), ["2"]);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_channel_that_comes_too_late_for_the_end_is_found() {
     let mut members = of("1");
     members.started("2", None);
     assert_eq!(members.stranded(), Vec::<String>::new());
-    assert_eq!(members.close(), ["1", "2"]);
+    assert_eq!(members.end(), ["1", "2"]);
     members.started("3", None);
     assert_eq!(members.stranded(), ["3"]);
 }
@@ -257,7 +257,7 @@ fn a_session_whose_time_has_come_lets_no_channel_in() {
     assert!(!members.close_when_due(time));
     assert!(members.close_when_due(time + LINGER));
     assert!(!members.entered("2"));
-    assert!(members.is_over());
+    assert!(members.are_over());
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_channel_that_enters_by_events_keeps_a_session_whose_time_had_come() {
     members.left("1", time);
     members.close_when_due(time + LINGER);
     members.started("2", None);
-    assert!(!members.is_over());
+    assert!(!members.are_over());
     assert!(members.entered("3"));
 }
 

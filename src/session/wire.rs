@@ -117,7 +117,7 @@ pub(super) async fn run<S: Link + Send>(
                     let latest = match wish {
                         Stop::Now => Timer::now().into_std(),
                         Stop::Drained(latest) => {
-                            outbox.seal();
+                            outbox.close();
                             latest
                         }
                     };

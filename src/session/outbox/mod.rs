@@ -1,9 +1,11 @@
-//! What waits to be sent over one session, bounded.
+//! What the host's threads and a session's task share, behind one lock, so that it cannot disagree: what waits to be sent,
+//! bounded; whom and what the session lets in; where its connection stands.
 //!
-//! The host's threads put events in, the session's task takes them out; the lock is held for a few moves of pointers and
-//! at most one copy of a small text, never over input or output.
+//! The lock is held for a few moves of pointers and at most one copy of a small text, never over input or output.
 
+mod shared;
 mod state;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +20,12 @@ use tokio::sync::Notify;
 use crate::config::{Overflow, QueueLimits};
 use crate::session::account::{Account, Room};
 use crate::session::clock::now;
+use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
 use state::{BURST, State};
+pub(in crate::session) use status::Status;
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +81,12 @@ pub(in crate::session) enum Next {
     Gather,
 }
 
-/// What happens to an event in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::session) enum Change {
-    Accepted,
-    /// It was accepted before.
-    Dropped,
-    /// It was not accepted. What it tells of has happened all the same.
-    Refused,
-}
-
-/// The queue of one session.
+/// What one session is given, and where it stands.
 #[derive(Debug)]
 pub(in crate::session) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
+    members_changed: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
 }
@@ -99,15 +94,18 @@ pub(in crate::session) struct Outbox {
 impl Outbox {
     pub(in crate::session) fn new(
         limits: QueueLimits,
+        members: Members,
         counters: Arc<Counters>,
         account: Arc<Account>,
     ) -> Self {
         Self {
             state: Mutex::new(State {
                 limits,
+                members,
                 ..State::default()
             }),
             filled: Notify::new(),
+            members_changed: Notify::new(),
             counters,
             account,
         }
@@ -117,36 +115,47 @@ impl Outbox {
         self.state().limits = limits;
     }
 
-    /// An event of the host's. `changed` is told of what was dropped for it, and then of what it means for a per-call session,
-    /// accepted or not, in one step with the queue.
+    /// An event of the host's. What it means for the channels of a per-call session counts in one step with the queue, whatever
+    /// becomes of the event.
     pub(in crate::session) fn offer(
         &self,
         application: Arc<str>,
         text: String,
         channel: Option<ChannelEvent>,
-        changed: impl Fn(&ChannelEvent, Change),
     ) -> Offered {
-        let mut state = self.state();
-        let refused = |offered| {
-            if let Some(event) = &channel {
-                changed(event, Change::Refused);
-            }
-            offered
-        };
-        // A channel that comes while the session closes is told of, here or on the next connection.
-        let opens = matches!(&channel, Some(ChannelEvent::Started(_))) && !state.over;
-        if state.sealed && !opens {
-            return refused(Offered::of(Offer::Sealed));
+        let concerns_channel = channel.is_some();
+        let (offered, wakes) = self.offer_locked(application, text, channel);
+        if concerns_channel {
+            self.members_changed.notify_waiters();
         }
-        state.sealed = false;
+        if wakes {
+            self.filled.notify_one();
+        }
+        offered
+    }
+
+    /// Gives besides whether the writer is to be woken.
+    fn offer_locked(
+        &self,
+        application: Arc<str>,
+        text: String,
+        channel: Option<ChannelEvent>,
+    ) -> (Offered, bool) {
+        let mut state = self.state();
+        let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
+        if !state.members.admits(is_start) {
+            state.members.refused(channel.as_ref(), now);
+            return (Offered::of(Offer::Sealed), false);
+        }
         count(&self.counters.events_offered);
         if let Some(bound) = self.too_small_for(&state, text.len()) {
             // No outage and no slow application is to blame for it, so that it is no drop of theirs.
             self.dropped_for(bound);
-            return refused(Offered::of(Offer::TooLarge(bound)));
+            state.members.refused(channel.as_ref(), now);
+            return (Offered::of(Offer::TooLarge(bound)), false);
         }
         let nothing_dropped_before = state.dropped == 0;
-        let (room, dropped) = self.make_room(&mut state, text.len(), &changed);
+        let (room, dropped) = self.make_room(&mut state, text.len());
         let offered = Offered {
             offer: match (&room, dropped) {
                 (None, _) => Offer::DroppedNewest,
@@ -156,18 +165,12 @@ impl Outbox {
             first_drop: dropped.filter(|_| nothing_dropped_before),
         };
         let Some(room) = room else {
-            return refused(offered);
+            state.members.refused(channel.as_ref(), now);
+            return (offered, false);
         };
-        if let Some(event) = &channel {
-            changed(event, Change::Accepted);
-        }
+        state.members.accepted(channel.as_ref());
         state.accept(application, text, channel, room);
-        let waited_for = !state.gathering || state.is_pressing();
-        drop(state);
-        if waited_for {
-            self.filled.notify_one();
-        }
-        offered
+        (offered, !state.gathering || state.is_pressing())
     }
 
     /// The bound that no event of this length meets, though nothing else waited.
@@ -191,12 +194,7 @@ impl Outbox {
 
     /// Room for an event, and which bound dropped one for that, if any did. Where there is none, this session's oldest events
     /// make it, or else there is none for the new one. Those of other sessions are left alone: they have locks of their own.
-    fn make_room(
-        &self,
-        state: &mut State,
-        length: usize,
-        changed: impl Fn(&ChannelEvent, Change),
-    ) -> (Option<Room>, Option<Bound>) {
+    fn make_room(&self, state: &mut State, length: usize) -> (Option<Room>, Option<Bound>) {
         let limits = state.limits;
         let mut room = Room::none(&self.account);
         let mut dropped = None;
@@ -221,9 +219,7 @@ impl Outbox {
             let Some(oldest) = oldest else {
                 return (None, dropped);
             };
-            if let Some(event) = oldest.channel() {
-                changed(event, Change::Dropped);
-            }
+            state.members.dropped(oldest.channel(), now);
             room.absorb(oldest.room);
         }
     }
@@ -238,7 +234,7 @@ impl Outbox {
         must: bool,
     ) -> Option<Place> {
         let mut state = self.state();
-        if state.connection != connection {
+        if state.status.connection() != Some(connection) {
             count(&self.counters.responses_undelivered);
             return None;
         }
@@ -275,7 +271,7 @@ impl Outbox {
     /// when it opens.
     pub(in crate::session) fn announce(&self, application: &str, notice: String) {
         let mut state = self.state();
-        if state.connection != 0 {
+        if state.status.connection().is_some() {
             state.queue.push_back(Message::notice(notice));
         }
         let held = state.held.remove(application).unwrap_or_default();
@@ -295,7 +291,7 @@ impl Outbox {
         state.announced.retain(|name| name != application);
         let mut held = state.held.remove(application).unwrap_or_default();
         let mut dropped = 0;
-        if announced && state.connection != 0 {
+        if announced && state.status.connection().is_some() {
             state.queue.append(&mut held.into());
             state.queue.push_back(Message::notice(notice));
         } else {
@@ -320,7 +316,7 @@ impl Outbox {
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
         state.held.entry(application.into()).or_default();
-        if state.connection == 0 {
+        if state.status.connection().is_none() {
             state.take_back(application);
         } else if announced {
             state.queue.push_back(Message::notice(notice));
@@ -348,6 +344,7 @@ impl Outbox {
     /// delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
     pub(in crate::session) fn connected(
         &self,
+        remote: String,
         start_delay: Option<Duration>,
         notice: impl Fn(&str) -> String,
     ) -> (u64, u64) {
@@ -356,12 +353,10 @@ impl Outbox {
             let message = Message::notice(notice(application));
             state.queue.push_front(message);
         }
-        state.connections += 1;
-        state.connection = state.connections;
-        let is_first = state.connections == 1;
+        let number = state.status.opened(remote);
+        let is_first = number == 1;
         state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
-        state.sealed = false;
-        let outcome = (state.connection, take(&mut state.dropped));
+        let outcome = (number, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();
         outcome
@@ -372,7 +367,7 @@ impl Outbox {
     /// that has not heard of them: they are dropped, and their number is given.
     pub(in crate::session) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
         let mut state = self.state();
-        state.connection = 0;
+        state.status.closed();
         for message in unsent.into_iter().rev() {
             if message.is_event() {
                 state.events += 1;
@@ -405,10 +400,10 @@ impl Outbox {
         dropped
     }
 
-    /// Takes no event any more: the session closes as soon as what is here was sent.
-    pub(in crate::session) fn seal(&self) {
+    /// Lets nothing in any more, unless a channel comes: the session ends as soon as what is here was sent.
+    pub(in crate::session) fn close(&self) {
         let mut state = self.state();
-        state.sealed = true;
+        state.members.close();
         state.delayed = None;
     }
 
@@ -440,7 +435,7 @@ impl Outbox {
         if !state.pace.is_fast() {
             state.texts = Texts::default();
         }
-        if state.connection != 0 && state.queue.is_empty() {
+        if state.status.connection().is_some() && state.queue.is_empty() {
             // What is dropped from now on is another outage's.
             state.dropped = 0;
         }
@@ -479,10 +474,9 @@ impl Outbox {
         (state.events, state.bytes)
     }
 
-    /// The session has ended: drops every event and takes none any more; gives their number.
+    /// The session has ended, and so has its connection: drops every event; gives their number.
     pub(in crate::session) fn clear(&self) -> u64 {
         let mut state = self.state();
-        (state.sealed, state.over) = (true, true);
         let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
         for message in &held {
             state.forget(message);

@@ -1,4 +1,4 @@
-//! What lies in an outbox, and its bookkeeping.
+//! What is behind the lock, and its bookkeeping.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem::take;
@@ -8,7 +8,9 @@ use std::time::Instant;
 use crate::config::QueueLimits;
 use crate::session::account::Room;
 use crate::session::clock::now;
+use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Kind, Message};
+use crate::session::outbox::status::Status;
 use crate::session::pace::Pace;
 use crate::session::texts::Texts;
 
@@ -25,16 +27,14 @@ pub(super) struct State {
     pub(super) announced: Vec<String>,
     /// Events of applications that are being registered: they follow their ApplicationRegistered.
     pub(super) held: HashMap<Arc<str>, Vec<Message>>,
-    /// The number of the open connection; 0 while there is none.
-    pub(super) connection: u64,
-    pub(super) connections: u64,
+    /// Whom and what the session lets in.
+    pub(super) members: Members,
+    /// Where its connection stands.
+    pub(super) status: Status,
+    /// Since the last connection, or since the queue was empty.
     pub(super) dropped: u64,
-    /// The session closes as soon as what is here was sent.
-    pub(super) sealed: bool,
     /// Events wait until then (`start_delay`), if the application is not heard before.
     pub(super) delayed: Option<Instant>,
-    /// The session has ended.
-    pub(super) over: bool,
     pub(super) pace: Pace,
     /// The writer comes back by itself in a moment.
     pub(super) gathering: bool,

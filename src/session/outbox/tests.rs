@@ -1,7 +1,5 @@
 //! The queue by itself.
 
-use std::cell::RefCell;
-
 use futures_util::FutureExt;
 
 use super::super::message::Arrival;
@@ -13,12 +11,17 @@ fn outbox(max_messages: usize) -> Outbox {
         max_messages,
         ..QueueLimits::default()
     };
-    Outbox::new(limits, Arc::default(), Arc::new(Account::new(usize::MAX)))
+    Outbox::new(
+        limits,
+        Members::new("1"),
+        Arc::default(),
+        Arc::new(Account::new(usize::MAX)),
+    )
 }
 
 fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
     outbox
-        .offer(application.into(), text.to_owned(), None, |_, _| {})
+        .offer(application.into(), text.to_owned(), None)
         .offer
 }
 
@@ -35,7 +38,9 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
     offer(&outbox, "a", "event");
-    outbox.connected(None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), None, |application| {
+        format!("registered {application}")
+    });
     assert_eq!(
         texts(&outbox.burst()),
         ["registered a", "registered b", "event"]
@@ -45,7 +50,7 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
 #[test]
 fn events_of_an_application_that_is_being_registered_follow_its_notice() {
     let outbox = outbox(10);
-    outbox.connected(None, |_| String::new());
+    outbox.connected(String::new(), None, |_| String::new());
     outbox.hold("a");
     offer(&outbox, "a", "early");
     offer(&outbox, "b", "other");
@@ -57,7 +62,7 @@ fn events_of_an_application_that_is_being_registered_follow_its_notice() {
 fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     for text in ["1", "2", "3"] {
         offer(&outbox, "a", text);
     }
@@ -65,7 +70,7 @@ fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     offer(&outbox, "a", "4");
     outbox.disconnected(burst);
     assert_eq!(outbox.depth(), (4, 4));
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
     assert_eq!(outbox.depth(), (0, 0));
 }
@@ -75,12 +80,16 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
-    outbox.connected(None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), None, |application| {
+        format!("registered {application}")
+    });
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
     assert_eq!(outbox.disconnected(Vec::new()), 1);
-    outbox.connected(None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), None, |application| {
+        format!("registered {application}")
+    });
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
 
@@ -100,7 +109,9 @@ fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
     offer(&outbox, "a", "1");
     offer(&outbox, "b", "2");
     assert_eq!(outbox.withdraw("a", String::new()), 1);
-    outbox.connected(None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), None, |application| {
+        format!("registered {application}")
+    });
     assert_eq!(texts(&outbox.burst()), ["registered b", "2"]);
 }
 
@@ -118,57 +129,59 @@ fn the_oldest_event_makes_room_and_answers_never_do() {
 #[test]
 fn a_sealed_queue_takes_no_event() {
     let outbox = outbox(2);
-    outbox.seal();
+    outbox.close();
     assert_eq!(offer(&outbox, "a", "1"), Offer::Sealed);
 }
 
-/// Offers StasisStart of a channel; gives what became of it and what it meant for the session.
-fn offer_start(outbox: &Outbox) -> (Offer, Vec<Change>) {
+/// Offers StasisStart of a channel.
+fn offer_start(outbox: &Outbox, channel: &str) -> Offer {
     let event = ChannelEvent::Started(Arrival {
-        channel: "1".into(),
+        channel: channel.into(),
         replaces: None,
     });
-    let changes = RefCell::new(Vec::new());
-    let offered = outbox.offer("a".into(), "start".into(), Some(event), |_, change| {
-        changes.borrow_mut().push(change);
-    });
-    (offered.offer, changes.into_inner())
+    outbox.offer("a".into(), "start".into(), Some(event)).offer
 }
 
 #[test]
-fn a_channel_that_comes_while_the_session_closes_opens_the_queue_again() {
+fn a_channel_that_comes_while_the_session_closes_opens_it_again() {
     let outbox = outbox(10);
-    outbox.seal();
-    assert_eq!(
-        offer_start(&outbox),
-        (Offer::Queued, vec![Change::Accepted])
-    );
+    outbox.close();
+    assert_eq!(offer_start(&outbox, "1"), Offer::Queued);
     offer(&outbox, "a", "behind");
     assert_eq!(texts(&outbox.burst()), ["start", "behind"]);
+    assert!(outbox.with_members(|members| members.entered("2")));
 }
 
 #[test]
-fn a_channel_counts_as_inside_though_its_event_is_refused() {
-    let ended = outbox(10);
-    ended.clear();
-    assert_eq!(offer_start(&ended), (Offer::Sealed, vec![Change::Refused]));
-    let full = outbox(10);
+fn a_channel_counts_as_inside_though_its_event_has_no_room() {
+    let full = outbox(0);
     full.set_limits(QueueLimits {
         max_messages: 0,
         overflow: Overflow::DropNewest,
         ..QueueLimits::default()
     });
-    assert_eq!(
-        offer_start(&full),
-        (Offer::DroppedNewest, vec![Change::Refused])
-    );
+    assert_eq!(offer_start(&full, "1"), Offer::DroppedNewest);
+    assert_eq!(full.with_members(Members::end), ["1"]);
+}
+
+#[test]
+fn of_a_channel_that_comes_when_the_session_has_ended_somebody_hears() {
+    let outbox = outbox(10);
+    offer(&outbox, "a", "waits");
+    offer_start(&outbox, "1");
+    assert_eq!(outbox.with_members(Members::end), ["1"]);
+    assert_eq!(offer(&outbox, "a", "late"), Offer::Sealed);
+    assert_eq!(offer_start(&outbox, "2"), Offer::Sealed);
+    assert_eq!(outbox.with_members(Members::stranded), ["2"]);
+    // What waited before may still be sent.
+    assert_eq!(texts(&outbox.burst()), ["waits", "start"]);
 }
 
 #[test]
 fn events_of_an_application_that_is_registered_anew_follow_its_notice() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     offer(&outbox, "a", "before");
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "after");
@@ -192,7 +205,7 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
     offer(&outbox, "a", "1");
     outbox.suspend("a", String::new());
     offer(&outbox, "a", "2");
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), [""; 0]);
     outbox.announce("a", "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2"]);
@@ -202,7 +215,7 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
 fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_its_events() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     offer(&outbox, "a", "1");
     offer(&outbox, "a", "2");
     let mut burst = outbox.burst();
@@ -210,7 +223,7 @@ fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_
     offer(&outbox, "a", "3");
     assert_eq!(outbox.disconnected(burst.split_off(2)), 0);
     outbox.announce("a", String::new());
-    outbox.connected(None, |_| "registered a".into());
+    outbox.connected(String::new(), None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
 }
 
@@ -284,7 +297,7 @@ async fn the_first_events_of_a_call_follow_after_the_delay() {
     let delay = Duration::from_millis(20);
     let outbox = outbox(10);
     outbox.announce("a", "registered a".into());
-    outbox.connected(Some(delay), |_| "registered a".into());
+    outbox.connected(String::new(), Some(delay), |_| "registered a".into());
     offer(&outbox, "a", "1");
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
     let Next::Until(time) = outbox.next() else {
@@ -299,11 +312,13 @@ async fn the_first_events_of_a_call_follow_after_the_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn the_delay_ends_when_the_application_is_heard_or_the_session_closes() {
-    let ends: [fn(&Outbox); 2] = [Outbox::heard, Outbox::seal];
+    let ends: [fn(&Outbox); 2] = [Outbox::heard, Outbox::close];
     for end in ends {
         let outbox = outbox(10);
         outbox.announce("a", "registered a".into());
-        outbox.connected(Some(Duration::from_millis(20)), |_| "registered a".into());
+        outbox.connected(String::new(), Some(Duration::from_millis(20)), |_| {
+            "registered a".into()
+        });
         offer(&outbox, "a", "1");
         end(&outbox);
         assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
@@ -315,9 +330,9 @@ async fn there_is_no_delay_after_a_reconnect() {
     let outbox = outbox(10);
     let delay = Some(Duration::from_millis(20));
     outbox.announce("a", "registered a".into());
-    outbox.connected(delay, |_| "registered a".into());
+    outbox.connected(String::new(), delay, |_| "registered a".into());
     offer(&outbox, "a", "1");
     outbox.disconnected(outbox.burst());
-    outbox.connected(delay, |_| "registered a".into());
+    outbox.connected(String::new(), delay, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }

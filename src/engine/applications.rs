@@ -1,0 +1,232 @@
+//! Applications: whose each one is, its registration with the host, its dialplan context.
+//!
+//! Nothing else registers one or gives it up. A session only tells its connection of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem::take;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+
+use crate::host::{ContextState, Failed, Registration};
+use crate::session::{Context, Session};
+
+/// The applications of an instance. No lock is held while the host is called.
+pub(super) struct Applications {
+    context: Arc<Context>,
+    /// Read by every event.
+    owners: RwLock<HashMap<Arc<str>, Owner>>,
+    dialplan: Mutex<BTreeMap<String, DialplanContext>>,
+}
+
+/// The session that an application belongs to.
+struct Owner {
+    session: Arc<Session>,
+    /// The host has registered it, so that somebody has to end that.
+    is_registered: bool,
+}
+
+/// Whom an application belongs to when it has been registered.
+enum Whose {
+    Ours,
+    Others,
+    Nobodys,
+}
+
+/// The dialplan context of an application.
+#[derive(Default)]
+struct DialplanContext {
+    /// The connections that have the application.
+    users: BTreeSet<String>,
+    /// The host made it for us, so that it is ours to destroy.
+    is_ours: bool,
+}
+
+impl Applications {
+    pub(super) fn new(context: &Arc<Context>) -> Self {
+        Self {
+            context: Arc::clone(context),
+            owners: RwLock::default(),
+            dialplan: Mutex::default(),
+        }
+    }
+
+    /// The session of an application, and the application's shared name.
+    pub(super) fn find(&self, app: &str) -> Option<(Arc<str>, Arc<Session>)> {
+        self.owners
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_key_value(app)
+            .map(|(name, owner)| (Arc::clone(name), Arc::clone(&owner.session)))
+    }
+
+    /// Has the application registered for a session, and the session announce it. Its events go to the session from the
+    /// beginning. Whoever gives the application up meanwhile need not wait: then the registration is undone.
+    ///
+    /// # Errors
+    /// The host did not register it.
+    pub(super) async fn register(
+        &self,
+        session: &Arc<Session>,
+        app: &str,
+    ) -> Result<Registration, Failed> {
+        self.give(app, session);
+        let registration = self.ask_to_register(session, app).await;
+        if registration.is_err() {
+            self.take(app, session);
+            return registration;
+        }
+        let owner = self.change(app, |owner| match owner {
+            Some(owner) if Arc::ptr_eq(&owner.session, session) => {
+                owner.is_registered = true;
+                Whose::Ours
+            }
+            Some(_) => Whose::Others,
+            None => Whose::Nobodys,
+        });
+        match owner {
+            Whose::Ours => session.announce(app),
+            Whose::Others => {}
+            Whose::Nobodys => self.context.calls.app_unregister(app).await,
+        }
+        registration
+    }
+
+    /// The same for an application of a persistent connection, of which operators hear what has come of it. Events wait for the
+    /// ApplicationRegistered.
+    pub(super) async fn register_configured(&self, session: &Arc<Session>, app: &str) {
+        session.hold(app);
+        if let Some((_, before)) = self.find(app)
+            && !Arc::ptr_eq(&before, session)
+        {
+            before.withdraw(app);
+        }
+        let log = &self.context.log;
+        match self.register(session, app).await {
+            Ok(Registration::New) => {}
+            Ok(Registration::Replaced) => log.notice(
+                session.id(),
+                format_args!("application {app} was registered by somebody else and is taken over"),
+            ),
+            Err(Failed) => {
+                session.withdraw(app);
+                log.error(
+                    session.id(),
+                    format_args!("the PBX did not register application {app}; its calls and events go elsewhere"),
+                );
+            }
+        }
+    }
+
+    /// Has the application registered with other settings.
+    pub(super) async fn register_anew(&self, session: &Arc<Session>, app: &str) {
+        if self.ask_to_register(session, app).await == Ok(Registration::New) {
+            // It had been lost, so the application has not heard of it from the host.
+            session.announce(app);
+        }
+    }
+
+    /// Has the registration ended of an application that is about to be registered again.
+    pub(super) async fn suspend(&self, session: &Arc<Session>, app: &str) {
+        self.end_registration(session, app).await;
+        session.suspend(app);
+    }
+
+    /// Gives the application up, and lets the session tell its connection.
+    pub(super) async fn unregister(&self, session: &Arc<Session>, app: &str) {
+        self.leave(session, app).await;
+        session.withdraw(app);
+    }
+
+    /// Gives the application up without a word to the connection.
+    pub(super) async fn leave(&self, session: &Arc<Session>, app: &str) {
+        self.end_registration(session, app).await;
+        self.take(app, session);
+    }
+
+    /// Not if the application is another session's by now: this one may have gone on while its connection was invalid.
+    async fn end_registration(&self, session: &Arc<Session>, app: &str) {
+        let was_registered = self.change(app, |owner| {
+            let ours = owner.filter(|owner| Arc::ptr_eq(&owner.session, session));
+            ours.is_some_and(|owner| take(&mut owner.is_registered))
+        });
+        if was_registered {
+            self.context.calls.app_unregister(app).await;
+        }
+    }
+
+    /// Has the context of an application made, for a connection that has it.
+    pub(super) async fn create_context(&self, connection: &str, app: &str) {
+        let name = context_name(app);
+        let state = self.context.calls.context_create(&name, app).await;
+        let mut dialplan = self.dialplan();
+        let context = dialplan.entry(app.to_owned()).or_default();
+        context.users.insert(connection.to_owned());
+        context.is_ours |= state == Ok(ContextState::Created);
+        drop(dialplan);
+        if state.is_err() {
+            self.context.log.warning(
+                "",
+                format_args!("the PBX did not create the dialplan context {name}; calls reach {app} by Stasis({app}) only"),
+            );
+        }
+    }
+
+    /// Has the context of an application destroyed that a connection gives up, unless another one has it now.
+    pub(super) async fn destroy_context(&self, connection: &str, app: &str) {
+        let is_unused = {
+            let mut dialplan = self.dialplan();
+            let Some(context) = dialplan.get_mut(app) else {
+                return;
+            };
+            context.users.remove(connection);
+            let is_unused = context.users.is_empty();
+            let unused = if is_unused {
+                dialplan.remove(app)
+            } else {
+                None
+            };
+            unused.is_some_and(|context| context.is_ours)
+        };
+        if is_unused {
+            self.context.calls.context_destroy(&context_name(app)).await;
+        }
+    }
+
+    async fn ask_to_register(&self, session: &Session, app: &str) -> Result<Registration, Failed> {
+        let subscribe_all = session.settings().subscribe_all;
+        self.context.calls.app_register(app, subscribe_all).await
+    }
+
+    /// Events of the application go to the session from now on.
+    fn give(&self, app: &str, session: &Arc<Session>) {
+        let owner = Owner {
+            session: Arc::clone(session),
+            is_registered: false,
+        };
+        self.owners().insert(app.into(), owner);
+    }
+
+    /// Events of the application go nowhere from now on, if they went to this session.
+    fn take(&self, app: &str, session: &Arc<Session>) {
+        let mut owners = self.owners();
+        let owner = owners.get(app);
+        if owner.is_some_and(|owner| Arc::ptr_eq(&owner.session, session)) {
+            owners.remove(app);
+        }
+    }
+
+    fn change<R>(&self, app: &str, change: impl FnOnce(Option<&mut Owner>) -> R) -> R {
+        change(self.owners().get_mut(app))
+    }
+
+    fn owners(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Owner>> {
+        self.owners.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dialplan(&self) -> MutexGuard<'_, BTreeMap<String, DialplanContext>> {
+        self.dialplan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn context_name(app: &str) -> String {
+    format!("stasis-{app}")
+}
