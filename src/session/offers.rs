@@ -74,7 +74,7 @@ impl Session {
                 );
                 Err(error)
             }
-            Offer::Sealed => Err(Error::NotFound(
+            Offer::Ending => Err(Error::NotFound(
                 "the connection of the application is closing".to_owned(),
             )),
         }

@@ -38,8 +38,8 @@ pub(in crate::session) enum Offer {
     DroppedNewest,
     /// It will not be sent: by itself it is larger than what may wait.
     TooLarge(Bound),
-    /// It will not be sent: the session is closing.
-    Sealed,
+    /// It will not be sent: the session is ending.
+    Ending,
 }
 
 /// What became of an event, and which bound dropped one for it, if it is the first time since the queue was empty.
@@ -145,7 +145,7 @@ impl Outbox {
         let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
         if !state.members.admits(is_start) {
             state.members.refused(channel.as_ref(), now);
-            return (Offered::of(Offer::Sealed), false);
+            return (Offered::of(Offer::Ending), false);
         }
         count(&self.counters.events_offered);
         if let Some(bound) = self.too_small_for(&state, text.len()) {

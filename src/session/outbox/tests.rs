@@ -130,7 +130,7 @@ fn the_oldest_event_makes_room_and_answers_never_do() {
 fn a_sealed_queue_takes_no_event() {
     let outbox = outbox(2);
     outbox.close();
-    assert_eq!(offer(&outbox, "a", "1"), Offer::Sealed);
+    assert_eq!(offer(&outbox, "a", "1"), Offer::Ending);
 }
 
 /// Offers StasisStart of a channel.
@@ -170,8 +170,8 @@ fn of_a_channel_that_comes_when_the_session_has_ended_somebody_hears() {
     offer(&outbox, "a", "waits");
     offer_start(&outbox, "1");
     assert_eq!(outbox.with_members(Members::end), ["1"]);
-    assert_eq!(offer(&outbox, "a", "late"), Offer::Sealed);
-    assert_eq!(offer_start(&outbox, "2"), Offer::Sealed);
+    assert_eq!(offer(&outbox, "a", "late"), Offer::Ending);
+    assert_eq!(offer_start(&outbox, "2"), Offer::Ending);
     assert_eq!(outbox.with_members(Members::stranded), ["2"]);
     // What waited before may still be sent.
     assert_eq!(texts(&outbox.burst()), ["waits", "start"]);
