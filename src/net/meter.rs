@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 
 /// A stream that can tell whether its peer is still there.
-pub trait Link: AsyncRead + AsyncWrite + Unpin {
+pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
     /// Whether the peer has closed or reset the connection, as far as the kernel knows at this moment.
     fn peer_has_gone(&self) -> bool {
         false
@@ -36,9 +37,40 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin {
     fn progress(&self, given: u64) -> u64 {
         given
     }
+
+    /// Bounds how long what was sent may stay unacknowledged.
+    ///
+    /// # Errors
+    /// The system does not know how.
+    fn bound_silence(&self, limit: Duration) -> io::Result<()> {
+        let _ = limit;
+        Ok(())
+    }
 }
 
 impl Link for tokio::io::DuplexStream {}
+
+impl Link for Box<dyn Link> {
+    fn peer_has_gone(&self) -> bool {
+        (**self).peer_has_gone()
+    }
+
+    fn holds_back(&self) -> bool {
+        (**self).holds_back()
+    }
+
+    fn portion(&self) -> usize {
+        (**self).portion()
+    }
+
+    fn progress(&self, given: u64) -> u64 {
+        (**self).progress(given)
+    }
+
+    fn bound_silence(&self, limit: Duration) -> io::Result<()> {
+        (**self).bound_silence(limit)
+    }
+}
 
 /// What the kernel has taken of one connection.
 #[derive(Debug, Default)]

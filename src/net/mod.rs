@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -27,7 +28,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::config::Client;
 use tls::Preparing;
-use trail::Trail;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
@@ -37,6 +37,7 @@ pub use stream::Stream;
 pub use tls::TlsContext;
 pub(crate) use tls::told;
 pub use trail::Step;
+pub(crate) use trail::Trail;
 
 /// How long a Close may take to be sent, and stay unanswered.
 pub const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -94,7 +95,7 @@ impl AttemptError {
 /// An open websocket.
 pub struct Connected {
     /// The websocket; boxed, as whoever passes it on has a place for it in its future.
-    pub websocket: Box<WebSocketStream<Metered<Stream>>>,
+    pub websocket: Box<WebSocketStream<Metered<Box<dyn Link>>>>,
     /// What has been handed to the kernel.
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
@@ -116,8 +117,41 @@ impl Connected {
             None => write_timeout,
             Some(keepalive) => keepalive.longest() - keepalive.interval / 2,
         };
-        let tcp = self.websocket.get_ref().stream().tcp();
-        SockRef::from(tcp).set_tcp_user_timeout(Some(limit))
+        self.websocket.get_ref().stream().bound_silence(limit)
+    }
+}
+
+/// What makes the streams that websockets run over.
+pub(crate) trait Dial: Send + Sync {
+    /// A stream to the client's server on which the upgrade can be asked for. Tells the trail what it does.
+    fn dial<'a>(
+        &'a self,
+        client: &'a Client,
+        memory: &'a Memory,
+        trail: &'a Trail,
+    ) -> BoxFuture<'a, Result<Dialed, AttemptError>>;
+}
+
+/// A stream to a server.
+pub(crate) struct Dialed {
+    pub(crate) stream: Box<dyn Link>,
+    /// The peer, "address:port".
+    pub(crate) remote: SocketAddr,
+    /// The right to have its socket.
+    pub(crate) place: Place,
+}
+
+/// The network: names, TCP, proxies and TLS.
+struct Network;
+
+impl Dial for Network {
+    fn dial<'a>(
+        &'a self,
+        client: &'a Client,
+        memory: &'a Memory,
+        trail: &'a Trail,
+    ) -> BoxFuture<'a, Result<Dialed, AttemptError>> {
+        Box::pin(dial(client, memory, trail))
     }
 }
 
@@ -200,6 +234,24 @@ async fn attempt(
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
+    let dialed = memory.resources.dialer.dial(client, memory, trail).await?;
+    let remote = dialed.remote;
+    let mark = trail.enter(Stage::Upgrade, Some(remote));
+    let (stream, meter) = Metered::new(dialed.stream);
+    let (websocket, protocol) = upgrade::upgrade(stream, client, user_agent)
+        .await
+        .inspect_err(|_| memory.rotation.failed(remote))?;
+    trail.passed(mark, || upgrade::describe(protocol.as_deref()));
+    memory.rotation.succeeded(remote);
+    Ok(Connected {
+        websocket: Box::new(websocket),
+        meter,
+        remote,
+        place: dialed.place,
+    })
+}
+
+async fn dial(client: &Client, memory: &Memory, trail: &Trail) -> Result<Dialed, AttemptError> {
     let resources = &memory.resources;
     let tls = client
         .uses_tls()
@@ -229,24 +281,9 @@ async fn attempt(
     configure(&tcp, client).map_err(|error| AttemptError::new(Stage::Tcp, error))?;
 
     let stream = secure(tcp, client, tls, trail, remote).await;
-    let upgraded = match stream {
-        Ok(stream) => {
-            let mark = trail.enter(Stage::Upgrade, Some(remote));
-            let (stream, meter) = Metered::new(stream);
-            upgrade::upgrade(stream, client, user_agent)
-                .await
-                .map(|(websocket, protocol)| {
-                    trail.passed(mark, || upgrade::describe(protocol.as_deref()));
-                    (websocket, meter)
-                })
-        }
-        Err(error) => Err(error),
-    };
-    let (websocket, meter) = upgraded.inspect_err(|_| memory.rotation.failed(remote))?;
-    memory.rotation.succeeded(remote);
-    Ok(Connected {
-        websocket: Box::new(websocket),
-        meter,
+    let stream = stream.inspect_err(|_| memory.rotation.failed(remote))?;
+    Ok(Dialed {
+        stream: Box::new(stream),
         remote,
         place,
     })

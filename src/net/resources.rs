@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Resolver;
+use super::{Dial, Network, Resolver};
 use crate::threads::Blocking;
 
 /// What all attempts of an instance share.
-#[derive(Default)]
 pub struct Resources {
+    /// What makes streams to servers.
+    pub(super) dialer: Arc<dyn Dial>,
     /// Where names are looked up.
     pub resolver: Resolver,
     /// Where files are read.
@@ -19,9 +20,22 @@ pub struct Resources {
     pub sockets: Sockets,
 }
 
+impl Default for Resources {
+    /// As many sockets as the system grants.
+    fn default() -> Self {
+        Self::new(Blocking::default(), usize::MAX)
+    }
+}
+
 impl Resources {
     pub(crate) fn new(blocking: Blocking, sockets: usize) -> Self {
+        Self::over(Arc::new(Network), blocking, sockets)
+    }
+
+    /// Over something else than the network.
+    pub(crate) fn over(dialer: Arc<dyn Dial>, blocking: Blocking, sockets: usize) -> Self {
         Self {
+            dialer,
             resolver: Resolver::default(),
             blocking,
             sockets: Sockets::new(sockets),
@@ -51,13 +65,6 @@ pub struct SocketsInUse {
 #[derive(Debug)]
 pub struct Place(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
-impl Default for Sockets {
-    /// As many as the system grants.
-    fn default() -> Self {
-        Self::new(usize::MAX)
-    }
-}
-
 impl Sockets {
     fn new(most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
@@ -70,7 +77,7 @@ impl Sockets {
 
     /// # Errors
     /// There are as many as there may be; in words for the operator.
-    pub(super) fn take(&self) -> Result<Place, String> {
+    pub(crate) fn take(&self) -> Result<Place, String> {
         let place = Arc::clone(&self.free).try_acquire_owned();
         place.map(Place).map_err(|_| {
             self.refused.fetch_add(1, Ordering::Relaxed);

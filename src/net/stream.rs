@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -86,7 +87,7 @@ impl AsyncWrite for Counted {
 const RECORD: usize = 1 << 14;
 
 impl Stream {
-    pub(super) fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => &tls.get_ref().0.tcp,
@@ -151,6 +152,10 @@ impl Link for Stream {
             Self::Plain(_) => given,
             Self::Tls(tls) => tls.get_ref().0.written,
         }
+    }
+
+    fn bound_silence(&self, limit: Duration) -> io::Result<()> {
+        SockRef::from(self.tcp()).set_tcp_user_timeout(Some(limit))
     }
 
     fn peer_has_gone(&self) -> bool {

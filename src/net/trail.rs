@@ -40,7 +40,7 @@ impl fmt::Display for Step {
 }
 
 /// The stages of an attempt, as they begin and end.
-pub(super) struct Trail(Mutex<State>);
+pub(crate) struct Trail(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -61,7 +61,7 @@ struct Running {
 
 /// Stands for something that has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark(u64);
+pub(crate) struct Mark(u64);
 
 impl Trail {
     /// Only where the attempt is.
@@ -78,7 +78,7 @@ impl Trail {
     }
 
     /// A stage begins; several do at a time where addresses are raced.
-    pub(super) fn enter(&self, stage: Stage, address: Option<SocketAddr>) -> Mark {
+    pub(crate) fn enter(&self, stage: Stage, address: Option<SocketAddr>) -> Mark {
         self.with(|state| {
             state.begun += 1;
             let mark = Mark(state.begun);
@@ -93,7 +93,7 @@ impl Trail {
     }
 
     /// It went well; `detail` is asked for only if somebody wants to read it.
-    pub(super) fn passed(&self, mark: Mark, detail: impl FnOnce() -> String) {
+    pub(crate) fn passed(&self, mark: Mark, detail: impl FnOnce() -> String) {
         self.with(|state| state.end(mark, || Ok(detail())));
     }
 

@@ -75,7 +75,7 @@ pub(super) struct Ended {
 }
 
 /// Runs a websocket to its end.
-pub(super) async fn run<S: Link + Send>(
+pub(super) async fn run<S: Link>(
     websocket: Box<WebSocketStream<Metered<S>>>,
     meter: &Meter,
     outbox: &Outbox,
