@@ -15,6 +15,7 @@ use super::Engine;
 use super::table::PerCall;
 use crate::config::{Connection, ConnectionType};
 use crate::error::{Error, Result};
+use crate::host::ChannelThread;
 use crate::net::Connected;
 use crate::session::{Ending, LAST_WORDS, Session, Stop, Task};
 
@@ -52,7 +53,8 @@ impl Engine {
         channel_name: &str,
     ) -> Result<String> {
         let entry = self.entry(app, channel_id, channel_name)?;
-        self.threads.io.runtime().block_on(self.enter(entry))
+        let entering = ChannelThread::of(self.enter(entry));
+        self.threads.io.block_on(entering)
     }
 
     /// The same without waiting: `done` is called on the pool for host calls.

@@ -64,25 +64,34 @@ impl Engine {
     /// # Errors
     /// The system refused a thread.
     pub fn start(host: Arc<dyn Host>, options: Options) -> Result<Arc<Self>> {
-        let started = Self::start_threads(&host, options);
-        if started.is_err() {
-            host.finalize();
+        match Threads::start(&host, &options) {
+            Ok(threads) => {
+                let resources = Resources::new(threads.files.clone(), options.max_sockets);
+                Ok(Self::on(threads, resources, host, options))
+            }
+            Err(error) => {
+                host.finalize();
+                Err(Error::System(error.to_string()))
+            }
         }
-        started
     }
 
-    fn start_threads(host: &Arc<dyn Host>, options: Options) -> Result<Arc<Self>> {
-        let threads =
-            Threads::start(host, &options).map_err(|error| Error::System(error.to_string()))?;
+    /// The same on threads that are there already, and with what attempts to connect share.
+    fn on(
+        threads: Threads,
+        resources: Resources,
+        host: Arc<dyn Host>,
+        options: Options,
+    ) -> Arc<Self> {
         let context = Context::new(
             Calls::new(
-                Arc::clone(host),
+                Arc::clone(&host),
                 options.request_threads,
-                threads.requests.clone(),
-                threads.host.clone(),
+                Arc::clone(&threads.requests),
+                Arc::clone(&threads.host),
             ),
             threads.log.clone(),
-            Resources::new(threads.files.clone(), options.max_sockets),
+            resources,
             options.asterisk_id.clone(),
             options.user_agent(),
             options.queue_max_total_bytes,
@@ -93,7 +102,7 @@ impl Engine {
             options,
             applications: Applications::new(&context),
             context,
-            host: Arc::clone(host),
+            host,
             threads,
             tasks: TaskTracker::new(),
             table: Mutex::default(),
@@ -107,7 +116,7 @@ impl Engine {
         // Not waited for at the end: it ends with its thread.
         let outages = Arc::clone(&engine).tell_of_outages();
         engine.threads.io.runtime().spawn(outages);
-        Ok(engine)
+        engine
     }
 
     /// Takes one event of the host's for an application.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Options;
 use crate::host::{Host, Log};
-use crate::threads::{Blocking, IoThreads, Pool};
+use crate::threads::{Blocking, IoThreads, Pool, Tasks, Workers};
 
 /// Calls of the host, requests aside, that may be under way at a time; each has a thread.
 const HOST_THREADS: usize = 512;
@@ -16,9 +16,9 @@ pub(super) const SYSTEM: Duration = Duration::from_millis(100);
 
 /// The threads of an instance.
 pub(super) struct Threads {
-    pub(super) io: IoThreads,
-    pub(super) requests: Pool,
-    pub(super) host: Pool,
+    pub(super) io: Box<dyn Tasks>,
+    pub(super) requests: Arc<dyn Workers>,
+    pub(super) host: Arc<dyn Workers>,
     pub(super) files: Blocking,
     pub(super) log: Log,
 }
@@ -31,12 +31,12 @@ impl Threads {
         let requests =
             Pool::start("ariws-request", options.request_threads).inspect_err(|_| io.end())?;
         let others = Pool::start("ariws-host", HOST_THREADS).inspect_err(|_| {
-            requests.end();
+            requests.end(None);
             io.end();
         })?;
         let log = Log::start(Arc::clone(host), options.log_level).inspect_err(|_| {
-            others.end();
-            requests.end();
+            others.end(None);
+            requests.end(None);
             io.end();
         })?;
         for pool in [&requests, &others] {
@@ -50,11 +50,12 @@ impl Threads {
                 );
             });
         }
+        let host: Arc<dyn Workers> = Arc::new(others);
         Ok(Self {
-            io,
-            files: Blocking::or_else(others.clone()),
-            requests,
-            host: others,
+            io: Box::new(io),
+            files: Blocking::or_else(Arc::clone(&host)),
+            requests: Arc::new(requests),
+            host,
             log,
         })
     }
@@ -63,8 +64,8 @@ impl Threads {
     pub(super) fn end(&self, latest: Instant) {
         self.files.end(SYSTEM);
         self.io.end();
-        self.requests.end();
-        self.host.end();
+        self.requests.end(None);
+        self.host.end(None);
         self.log.close(latest);
     }
 }

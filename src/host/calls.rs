@@ -1,24 +1,53 @@
-//! Calls of the host from the library's tasks: where no input or output waits for them, bounded, and counted.
+//! Calls of the host: the one way to all of its callbacks but `log`.
+//!
+//! - Tasks never call the host themselves: nothing that waits for input or output is held up. They wait until workers have.
+//! - Requests are bounded by turns and have workers of their own: whatever else the host is called for may be what one of
+//!   them is waiting for. Of that there is no more than there are connections being made or ended.
+//! - What one session or one operation calls is called in order: its task waits for each call before the next.
+//! - Only the start of a channel whose thread waits for it calls on that very thread: see [`ChannelThread`].
+//! - A callback that panics has failed; whoever made the call goes on.
+//! - Calls are counted, so that an end can wait for them: nothing is called after it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::{block_in_place, try_id};
+use tokio::task::block_in_place;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{ContextState, Failed, Host, Registration};
-use crate::threads::Pool;
+use crate::threads::Workers;
+
+tokio::task_local! {
+    /// There is one where the future that runs is a channel's own thread's.
+    static CHANNEL_THREAD: ChannelThread;
+}
+
+/// The own thread of a channel, which waits in `ariws_stasis_start`: the host is called on it, so that it is woken once.
+#[derive(Debug)]
+pub struct ChannelThread(());
+
+impl ChannelThread {
+    /// The future calls the host on the thread that runs it. That has to be one of the host's, which may block.
+    pub fn of<F: Future>(future: F) -> impl Future<Output = F::Output> {
+        CHANNEL_THREAD.scope(Self(()), future)
+    }
+
+    /// Whether the future that runs is one of those.
+    fn is_this() -> bool {
+        CHANNEL_THREAD.try_with(|_| ()).is_ok()
+    }
+}
 
 /// Runs the host's callbacks where nothing waits for input or output.
 #[derive(Clone)]
 pub struct Calls {
     host: Arc<dyn Host>,
     turns: Arc<Semaphore>,
-    requests: Pool,
-    others: Pool,
+    requests: Arc<dyn Workers>,
+    others: Arc<dyn Workers>,
     running: TaskTracker,
 }
 
@@ -26,10 +55,13 @@ pub struct Calls {
 pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
 impl Calls {
-    /// `turns`: how many ARI requests the host runs at a time. Registrations and the like are not bounded here: there
-    /// are no more of them than connections being made. Each of them may be what a request is waiting for, so they have
-    /// threads of their own.
-    pub(crate) fn new(host: Arc<dyn Host>, turns: usize, requests: Pool, others: Pool) -> Self {
+    /// `turns`: how many ARI requests the host runs at a time.
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        turns: usize,
+        requests: Arc<dyn Workers>,
+        others: Arc<dyn Workers>,
+    ) -> Self {
         Self {
             host,
             turns: Arc::new(Semaphore::new(turns)),
@@ -131,19 +163,18 @@ impl Calls {
         call: impl FnOnce(&dyn Host) -> R + Send + 'static,
     ) -> Option<R> {
         let token = self.token()?;
-        if try_id().is_none() {
-            // No task, but a thread of the host's that waits for what is done here. It may come back with a call of its own,
-            // which needs the leave of the runtime to wait in its turn.
+        if ChannelThread::is_this() {
+            // It may come back with a call of its own, which needs the leave of the runtime to wait in its turn.
             let call = AssertUnwindSafe(|| call(self.host.as_ref()));
             return block_in_place(|| catch_unwind(call)).ok();
         }
         let host = Arc::clone(&self.host);
         let (sender, outcome) = oneshot::channel();
-        self.others.add(move || {
+        self.others.add(Box::new(move || {
             let _token = token;
             // Nobody may be interested any more.
             let _ = sender.send(call(host.as_ref()));
-        });
+        }));
         outcome.await.ok()
     }
 
@@ -163,11 +194,14 @@ impl Calls {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::thread;
+
     use super::super::{HostRequest, Level};
     use super::*;
+    use crate::threads::Pool;
 
     fn calls() -> Calls {
-        let pool = || Pool::start("ariws-host", 4).expect("a thread");
+        let pool = || Arc::new(Pool::start("ariws-host", 4).expect("a thread"));
         Calls::new(Arc::new(Silent), 1, pool(), pool())
     }
 
@@ -204,6 +238,19 @@ pub(crate) mod tests {
             (failed, calls.run(|_| 1).await)
         });
         assert_eq!(task.await.expect("the task's end"), (None, Some(1)));
+    }
+
+    #[tokio::test]
+    async fn the_host_is_called_elsewhere_than_where_tasks_run() {
+        let caller = calls().run(|_| thread::current().id()).await;
+        assert!(caller.is_some_and(|caller| caller != thread::current().id()));
+    }
+
+    #[test]
+    fn the_start_of_a_channel_calls_the_host_on_the_channels_thread() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let caller = ChannelThread::of(async { calls().run(|_| thread::current().id()).await });
+        assert_eq!(runtime.block_on(caller), Some(thread::current().id()));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ mod rates;
 
 #[cfg(test)]
 pub(crate) use calls::tests::Silent;
-pub use calls::{Calls, Turn};
+pub use calls::{Calls, ChannelThread, Turn};
 pub use log::Log;
 pub use rates::Kind;
 

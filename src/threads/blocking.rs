@@ -1,11 +1,12 @@
 //! Work that may block, and that a task waits for: the reading of files, which may lie on a slow disk.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Pool;
+use super::{Pool, Workers};
 
 /// More would only make a slow disk slower.
 const THREADS: usize = 4;
@@ -13,24 +14,29 @@ const THREADS: usize = 4;
 /// Where tasks have blocking work done.
 #[derive(Clone)]
 pub(crate) struct Blocking {
-    pool: Pool,
+    pool: Arc<dyn Workers>,
     /// Has a thread for certain.
-    otherwise: Option<Pool>,
+    otherwise: Option<Arc<dyn Workers>>,
 }
 
 impl Default for Blocking {
     /// Fails where the system refuses a thread.
     fn default() -> Self {
-        Self {
-            pool: Pool::new("ariws-files", THREADS),
-            otherwise: None,
-        }
+        Self::by(Arc::new(Pool::new("ariws-files", THREADS)))
     }
 }
 
 impl Blocking {
+    /// Done by those alone.
+    pub(crate) fn by(workers: Arc<dyn Workers>) -> Self {
+        Self {
+            pool: workers,
+            otherwise: None,
+        }
+    }
+
     /// Where the system refuses a thread, the work is done by another pool, in its turn.
-    pub(crate) fn or_else(otherwise: Pool) -> Self {
+    pub(crate) fn or_else(otherwise: Arc<dyn Workers>) -> Self {
         Self {
             otherwise: Some(otherwise),
             ..Self::default()
@@ -62,7 +68,7 @@ impl Blocking {
     /// Ends the threads. One that the disk still holds is not waited for any longer than that: it touches nothing of
     /// anybody's.
     pub(crate) fn end(&self, patience: Duration) {
-        self.pool.end_within(patience);
+        self.pool.end(Some(patience));
     }
 }
 

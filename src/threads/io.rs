@@ -1,11 +1,14 @@
 //! Threads for input and output. Each has tasks of its own, which it alone runs, so that it never needs another one.
 
 use std::io::{Error, Result};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
+
+use super::Tasks;
 
 /// Threads for input and output.
 pub(crate) struct IoThreads {
@@ -53,8 +56,14 @@ impl IoThreads {
         Ok(())
     }
 
-    /// The runtime of the thread that has the fewest tasks.
-    pub(crate) fn runtime(&self) -> &Handle {
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tasks for IoThreads {
+    /// That of the thread that has the fewest tasks.
+    fn runtime(&self) -> &Handle {
         let idlest = self
             .runtimes
             .iter()
@@ -62,18 +71,18 @@ impl IoThreads {
         idlest.expect("there is always one")
     }
 
-    /// Ends the threads and waits for their end. Tasks that are left are dropped.
-    pub(crate) fn end(&self) {
+    fn wait(&self, future: Pin<&mut dyn Future<Output = ()>>) {
+        self.runtime().block_on(future);
+    }
+
+    /// Waits for the end of the threads.
+    fn end(&self) {
         self.end.cancel();
         let threads: Vec<_> = self.threads().drain(..).collect();
         for thread in threads {
             // Fails only if it panicked, and then it has ended.
             let _ = thread.join();
         }
-    }
-
-    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

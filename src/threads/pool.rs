@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+use super::{Job, Workers};
+
 type Tell = Box<dyn Fn(&io::Error) + Send>;
 
 /// How long jobs may wait for one that keeps its thread before there are twice as many threads.
@@ -81,40 +82,6 @@ impl Pool {
     /// Has `tell` called when the system begins to refuse threads.
     pub(crate) fn when_refused(&self, tell: impl Fn(&io::Error) + Send + 'static) {
         *lock(&self.0.refused) = Some(Box::new(tell));
-    }
-
-    /// Has a job done that is expected to return at once; from within a runtime only, whose time tells when that was wrong.
-    /// The pool has a thread that stays.
-    pub(crate) fn add(&self, job: impl FnOnce() + Send + 'static) {
-        let mut state = self.state();
-        state.waiting.push_back(Box::new(job));
-        if state.busy == 0 {
-            self.call(&mut state, 1);
-        } else {
-            self.watch(&mut state);
-        }
-    }
-
-    /// Has a job done that is expected to keep its thread for a while, so that others do not wait for it; likewise.
-    pub(crate) fn add_at_once(&self, job: Job) {
-        let mut state = self.state();
-        state.waiting.push_back(job);
-        if self.more(&mut state, 1).is_err() {
-            self.watch(&mut state);
-        }
-    }
-
-    /// The same in a pool that may have no thread: then the job comes back with the reason.
-    pub(super) fn try_add_at_once(&self, job: Job) -> Result<(), (Job, io::Error)> {
-        let mut state = self.state();
-        match self.more(&mut state, 1) {
-            Err(error) if state.busy + state.idle == 0 => Err((job, error)),
-            // If there was none more, one that works takes it.
-            _ => {
-                state.waiting.push_back(job);
-                Ok(())
-            }
-        }
     }
 
     /// Sets more threads to work, up to so many: those without work first.
@@ -246,17 +213,62 @@ impl Pool {
         });
     }
 
-    /// Ends the threads, and waits for their end.
-    pub(crate) fn end(&self) {
-        for thread in self.close() {
-            // Fails only if it panicked, and then it has ended.
-            let _ = thread.join();
+    fn close(&self) -> Vec<JoinHandle<()>> {
+        let mut state = self.state();
+        state.closed = true;
+        // The threads keep the pool, and what is to be told of refusals may keep more.
+        *lock(&self.0.refused) = None;
+        self.0.called.notify_all();
+        take(&mut state.threads)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+impl Workers for Pool {
+    /// From within a runtime only, whose time tells when a job did not return at once. The pool has a thread that stays.
+    fn add(&self, job: Job) {
+        let mut state = self.state();
+        state.waiting.push_back(job);
+        if state.busy == 0 {
+            self.call(&mut state, 1);
+        } else {
+            self.watch(&mut state);
         }
     }
 
-    /// Ends the threads, and waits for their end for so long at most.
-    pub(super) fn end_within(&self, patience: Duration) {
+    /// Likewise.
+    fn add_at_once(&self, job: Job) {
+        let mut state = self.state();
+        state.waiting.push_back(job);
+        if self.more(&mut state, 1).is_err() {
+            self.watch(&mut state);
+        }
+    }
+
+    fn try_add_at_once(&self, job: Job) -> Result<(), (Job, io::Error)> {
+        let mut state = self.state();
+        match self.more(&mut state, 1) {
+            Err(error) if state.busy + state.idle == 0 => Err((job, error)),
+            // If there was none more, one that works takes it.
+            _ => {
+                state.waiting.push_back(job);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&self, patience: Option<Duration>) {
         let threads = self.close();
+        let Some(patience) = patience else {
+            for thread in threads {
+                // Fails only if it panicked, and then it has ended.
+                let _ = thread.join();
+            }
+            return;
+        };
         let state = self.state();
         let alive = |state: &mut State| state.busy + state.idle > 0;
         let ended = &self.0.ended;
@@ -270,19 +282,6 @@ impl Pool {
                 let _ = thread.join();
             }
         }
-    }
-
-    fn close(&self) -> Vec<JoinHandle<()>> {
-        let mut state = self.state();
-        state.closed = true;
-        // The threads keep the pool, and what is to be told of refusals may keep more.
-        *lock(&self.0.refused) = None;
-        self.0.called.notify_all();
-        take(&mut state.threads)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0.state)
     }
 }
 
@@ -310,25 +309,25 @@ mod tests {
         let (sender, done) = mpsc::channel();
         for _ in 0..JOBS {
             let (barrier, sender) = (Arc::clone(&barrier), sender.clone());
-            pool.add(move || {
+            pool.add(Box::new(move || {
                 barrier.wait();
                 sender.send(()).expect("the test waits");
-            });
+            }));
         }
         for _ in 0..JOBS {
             done.recv_timeout(DEADLINE).expect("a job that ended");
         }
-        pool.end();
+        pool.end(None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_job_that_panics_takes_no_other_with_it() {
         let pool = pool();
         let (sender, done) = mpsc::channel();
-        pool.add(|| panic!("on purpose"));
-        pool.add(move || sender.send(()).expect("the test waits"));
+        pool.add(Box::new(|| panic!("on purpose")));
+        pool.add(Box::new(move || sender.send(()).expect("the test waits")));
         done.recv_timeout(DEADLINE).expect("the job behind it");
-        pool.end();
+        pool.end(None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -341,7 +340,7 @@ mod tests {
                 let thread = std::thread::current().id();
                 sender.send(thread).expect("the test waits");
             };
-            pool.add(job);
+            pool.add(Box::new(job));
         }
         drop(sender);
         let mut threads: Vec<_> = threads.iter().collect();
@@ -349,7 +348,7 @@ mod tests {
         threads.dedup();
         // A machine with other work may hold up a thread for longer than the pool waits.
         assert!(threads.len() < 10, "{} threads", threads.len());
-        pool.end();
+        pool.end(None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -367,7 +366,7 @@ mod tests {
             done.iter().collect::<Vec<_>>(),
             (0..100).collect::<Vec<_>>()
         );
-        pool.end();
+        pool.end(None);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -375,15 +374,15 @@ mod tests {
         let pool = pool();
         let (begun, begins) = mpsc::channel();
         let (go_on, waits) = mpsc::channel::<()>();
-        pool.add(move || {
+        pool.add(Box::new(move || {
             begun.send(()).expect("the test waits");
             let _ = waits.recv_timeout(DEADLINE);
-        });
+        }));
         begins.recv_timeout(DEADLINE).expect("it is begun");
-        pool.end_within(Duration::ZERO);
+        pool.end(Some(Duration::ZERO));
         assert_eq!(pool.state().busy, 1);
         drop(go_on);
-        pool.end_within(DEADLINE);
+        pool.end(Some(DEADLINE));
         assert_eq!(pool.state().busy, 0);
     }
 }
