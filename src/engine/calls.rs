@@ -252,15 +252,21 @@ impl Engine {
             }
         };
         // Whoever waits for the start calls the host: in the blocking form the channel's own thread, so that it is woken once.
-        let registered = self.applications.register(&session, &application).await;
-        if registered.is_err() {
+        let is_wanted = !session.is_stopping();
+        let registered = is_wanted
+            && self
+                .applications
+                .register(&session, &application)
+                .await
+                .is_ok();
+        if !registered {
             // The websocket still gets its Close.
             session.stop(Stop::Now);
         }
         let (engine, runtime) = (Arc::clone(self), opened.runtime.clone());
         let run = async move { engine.run_call(call, opened).await };
         self.tasks.spawn_on(run, &runtime);
-        if registered.is_err() {
+        if is_wanted && !registered {
             return Err(Error::Host(
                 "the PBX did not register the application".into(),
             ));
@@ -293,6 +299,7 @@ impl Engine {
             let _ = sender.send(outcome);
         });
         let opened = tokio::select! {
+            biased;
             opened = &mut opened => opened,
             () = cancelled.cancelled() => {
                 session.stop(Stop::Now);
@@ -340,8 +347,9 @@ impl Engine {
             None
         };
         tokio::select! {
-            joined = superseded => Ok(joined),
+            biased;
             () = entry.cancelled.cancelled() => Err(Error::Cancelled),
+            joined = superseded => Ok(joined),
         }
     }
 
@@ -354,6 +362,7 @@ impl Engine {
             tokio::pin!(run);
             // What waits may still be sent when the session has left its application: a successor need not wait for that.
             let ended = tokio::select! {
+                biased;
                 ended = &mut run => Some(ended),
                 () = session.stopping() => None,
             };

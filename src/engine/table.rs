@@ -20,7 +20,7 @@ pub(super) struct Table {
     /// Sessions that are not listed any more and have not ended.
     leaving: Vec<Arc<Session>>,
     /// Starts that are under way, by channel id.
-    pub(super) starting: HashMap<String, CancellationToken>,
+    pub(super) starting: BTreeMap<String, CancellationToken>,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,
     /// What attempts of a connection share, by connection id, and the settings that it was made with.

@@ -27,19 +27,24 @@ impl Engine {
         let (answer, ended) = sync_channel(1);
         let engine = Arc::clone(self);
         self.threads.io.runtime().spawn(async move {
-            engine.end_sessions(latest).await;
-            engine.context.answers.abandon();
-            engine.tasks.close();
-            engine.tasks.wait().await;
-            engine.context.calls.finished().await;
-            // Whatever comes of the look-ups, nobody wants it any more.
-            let _ = timeout(SYSTEM, engine.context.resources.resolver.is_idle()).await;
+            engine.end_everything(latest).await;
             let _ = answer.send(());
         });
         // Fails only if that panicked, and then there is nothing to wait for.
         let _ = ended.recv();
         self.threads.end(latest);
         self.host.finalize();
+    }
+
+    /// Sessions, starts, tasks and calls of the host: when it returns, there is none of them.
+    pub(super) async fn end_everything(&self, latest: Instant) {
+        self.end_sessions(latest).await;
+        self.context.answers.abandon();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.context.calls.finished().await;
+        // Whatever comes of the look-ups, nobody wants it any more.
+        let _ = timeout(SYSTEM, self.context.resources.resolver.is_idle()).await;
     }
 
     async fn end_sessions(&self, latest: Instant) {

@@ -114,6 +114,8 @@ impl Task {
             &self.plan.memory,
         ));
         tokio::select! {
+            biased;
+            // One that is there gets its Close.
             outcome = attempt => outcome.map_err(|error| Outcome::Failed(error.into())),
             cut = self.wanted.cut_short() => Err(cut),
         }
@@ -129,10 +131,11 @@ impl Task {
             .outbox()
             .note(|status| status.waiting(time.into_std()));
         tokio::select! {
-            () = sleep_until(time) => Outcome::Paused,
+            biased;
+            cut = self.wanted.cut_short() => cut,
             // Nobody is left who would need the connection.
             () = session.time_to_close() => Outcome::Over,
-            cut = self.wanted.cut_short() => cut,
+            () = sleep_until(time) => Outcome::Paused,
         }
     }
 
@@ -201,6 +204,7 @@ impl Task {
         tokio::pin!(conversation);
         let ended = loop {
             tokio::select! {
+                biased;
                 ended = &mut conversation => break ended,
                 () = &mut lasted, if !is_told => {
                     is_told = true;
@@ -262,6 +266,7 @@ impl Session {
     /// Waits until this side wants to end the connection.
     async fn closing(&self, wanted: &mut Wanted) -> Stop {
         tokio::select! {
+            biased;
             // If it is only to be made anew, what waits is kept for the next connection.
             _ = wanted.cut_short() => wanted.stop().unwrap_or(Stop::Now),
             () = self.time_to_close() => Stop::soon(),
@@ -279,6 +284,7 @@ impl Session {
                 continue;
             };
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = sleep_until(Timer::from_std(time)) => {
                     if outbox.with_members(|members| members.close_when_due(now())) {

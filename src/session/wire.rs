@@ -265,6 +265,7 @@ async fn write<S: Link>(
                 Next::Write | Next::Wait => None,
             };
             tokio::select! {
+                biased;
                 () = shared.outbox.filled() => {}
                 () = until(latest) => {}
                 () = until(confirm) => {}

@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::account::Room;
 use super::answers::Answer;
@@ -173,12 +173,12 @@ impl Websocket {
     /// On a thread that may block: requests in order, until there is none, the host has not answered one yet, or others are
     /// to have their turn.
     fn run(self, host: &dyn Host, turn: Turn) {
-        let began = Instant::now();
+        let began = now();
         while let Some(job) = self.next() {
             if !self.work(host, job) {
                 return;
             }
-            if began.elapsed() >= TURN {
+            if now().saturating_duration_since(began) >= TURN {
                 drop(turn);
                 return self.begin();
             }

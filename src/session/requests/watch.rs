@@ -32,6 +32,7 @@ impl Websocket {
                 _ if is_any => {}
                 None => return,
                 Some(time) => tokio::select! {
+                    biased;
                     () = sleep_until(Timer::from_std(time)) => {}
                     () = self.requests.changed.notified() => {}
                 },
