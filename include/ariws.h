@@ -653,15 +653,18 @@ int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
                                  char *message,
                                  size_t message_size);
 
-// The channel left while its start was under way: the start ends at once with ARIWS_ERROR_CANCELLED.
+// The channel has hung up: its start ends at once with ARIWS_ERROR_CANCELLED. If none is under way its next one does,
+// so that a host need not repeat a cancel that may have overtaken `ariws_stasis_start` on another thread.
 //
-// A cancel that overtakes the blocking `ariws_stasis_start` finds nothing: repeat it until that returns. This cannot
-// happen after `ariws_stasis_start_async` has returned.
+// A cancel that has found no start waits for one for ten seconds, at most 4,096 of them do, and `ariws_stasis_end` for
+// the channel takes it back. So it harms no channel that leaves an application and enters again. Where a start has
+// failed no `ariws_stasis_end` is needed, but for one case: a channel that was cancelled without being hung up, as by
+// a redirect. The cancel may have come when the start was over; so call it before that channel goes on.
 //
 // @param instance    the instance
 // @param channel_id  the channel's unique id
-// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, because it had ended or never
-//         begun: harmless
+// @return ARIWS_OK if a start was ended; ARIWS_ERROR_NOT_FOUND if none was under way, and the cancel waits for one: no
+//         failure
 //
 // Thread: any. Never blocks.
 //
@@ -676,6 +679,8 @@ int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
 // StasisStart. If the channel enters the same application again, `ariws_stasis_start` waits until that StasisEnd has
 // come and is on the wire: once the application is registered for the new connection, it could not be told from one of
 // the new stay. If none comes it goes on after a second, with a warning.
+//
+// A cancel that waits for the next start of the channel is taken back (`ariws_stasis_cancel`).
 //
 // @param instance     the instance
 // @param application  the name that `ariws_stasis_start` gave

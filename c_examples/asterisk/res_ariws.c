@@ -1647,6 +1647,10 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
         /* There already, or about to be: a cancelled start completes at once. */
         while (eventfd_read(start.event, &count) && errno == EINTR) {
         }
+        if (!start.application) {
+            /* A redirect ends the waiting, too. Its cancel may have come too late, and must not meet the channel's next start. */
+            library.stasis_end(instance, app, channel_id);
+        }
     }
     close(start.event);
     if (start.result == ARIWS_ERROR_NOT_FOUND) {

@@ -5,10 +5,8 @@
 #include "outbox.h"
 
 #include "log.h"
-#include "channel.h"
 #include "pbx.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 struct outbox_item {
@@ -79,31 +77,13 @@ void outbox_cancel(struct pbx *pbx, const char *channel_id)
     put(pbx, item);
 }
 
-static bool is_starting(struct pbx *pbx, const char *channel_id)
-{
-    pthread_mutex_lock(&pbx->lock);
-    const struct channel *channel = channel_find(pbx, channel_id);
-    bool starting = channel != NULL && channel->phase == STASIS_STARTING;
-    pthread_mutex_unlock(&pbx->lock);
-    return starting;
-}
-
-/* ARIWS_ERROR_NOT_FOUND means that the start is over, or that a blocking one has not begun: its thread is on its way. */
-static void cancel(struct pbx *pbx, const char *channel_id)
-{
-    while (pbx->library.stasis_cancel(pbx->instance, channel_id) == ARIWS_ERROR_NOT_FOUND &&
-           is_starting(pbx, channel_id)) {
-        sched_yield();
-    }
-}
-
 static void deliver_item(struct pbx *pbx, struct outbox_item *item)
 {
     if (item->deliver != NULL) {
         event_line(item->subject, item->json, item->length);
         item->deliver(pbx, item->subject, item->json, item->length);
     } else {
-        cancel(pbx, item->subject);
+        pbx->library.stasis_cancel(pbx->instance, item->subject);
     }
     item_free(item);
 }

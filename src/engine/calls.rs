@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
@@ -77,21 +78,27 @@ impl Engine {
         Ok(())
     }
 
-    /// The channel left while its start was under way.
+    /// The channel has hung up: ends its start, or else the next one that begins before [`Engine::stasis_end`].
     ///
     /// # Errors
     /// No start is under way.
     pub fn stasis_cancel(&self, channel_id: &str) -> Result<()> {
         // Under the lock, under which a start that has succeeded looks whether it was cancelled.
-        let table = self.table();
-        let token = table.starting.get(channel_id);
-        token
-            .map(CancellationToken::cancel)
-            .ok_or_else(|| Error::NotFound(format!("channel {channel_id} is not being started")))
+        let mut table = self.table();
+        if let Some(token) = table.starting.get(channel_id) {
+            token.cancel();
+            return Ok(());
+        }
+        table.early_cancels.remember(channel_id, Instant::now());
+        Err(Error::NotFound(format!(
+            "channel {channel_id} is not being started"
+        )))
     }
 
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
+        let now = Instant::now();
+        self.table().early_cancels.take(channel_id, now);
         if let Some((_, session)) = self.applications.find(application) {
             session.left(channel_id);
         }
@@ -119,6 +126,9 @@ impl Engine {
             return Err(Error::Duplicate(format!(
                 "channel {channel_id} is being started already"
             )));
+        }
+        if table.early_cancels.take(channel_id, Instant::now()) {
+            cancelled.cancel();
         }
         table
             .starting
@@ -174,6 +184,9 @@ impl Engine {
 
     /// Finds out who serves the application, and makes a connection if it takes one.
     async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+        if entry.cancelled.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
         let app = &entry.app;
         if self.context.calls.app_is_registered(app).await {
             let session = self.applications.find(app).map(|(_, session)| session);

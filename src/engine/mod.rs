@@ -8,6 +8,7 @@
 mod applications;
 mod calls;
 mod descriptors;
+mod early_cancels;
 mod inbound;
 mod memory;
 mod operations;

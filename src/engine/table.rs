@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::early_cancels::EarlyCancels;
 use crate::config::{Client, Connection};
 use crate::net::Memory;
 use crate::session::{Session, Totals};
@@ -21,6 +22,8 @@ pub(super) struct Table {
     leaving: Vec<Arc<Session>>,
     /// Starts that are under way, by channel id.
     pub(super) starting: BTreeMap<String, CancellationToken>,
+    /// Channels whose cancel came before their start.
+    pub(super) early_cancels: EarlyCancels,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,
     /// What attempts of a connection share, by connection id, and the settings that it was made with.

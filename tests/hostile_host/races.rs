@@ -46,7 +46,7 @@ fn use_until_it_is_gone(handle: Handle, thread: usize) -> usize {
     unreachable!("the loop has no end of its own")
 }
 
-/// Starts calls, lets them end, and cancels some, until the instance is gone.
+/// Starts calls, lets them end, and cancels those of another thread, be it before or after, until the instance is gone.
 fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
     for number in 0.. {
         let (id, name) = (
@@ -54,7 +54,7 @@ fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
             format!("SIP/{thread}-{number}"),
         );
         let started = if number % 3 == 0 {
-            handle.cancel(&id);
+            handle.cancel(&format!("call-{}-{number}", (thread + 4) % THREADS));
             handle.stasis_start("app2", &id, &name)
         } else {
             handle.stasis_start("nobody's", &id, &name)

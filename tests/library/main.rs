@@ -4,6 +4,7 @@
 mod support;
 
 mod callbacks;
+mod cancels;
 mod channels_that_left;
 mod command_line;
 mod events;
