@@ -26,6 +26,8 @@ LIBRARY := $(TARGET)/release/libariws.so
 ifneq ($(words $(TARGET)),1)
 $(error the path of the target folder must not contain blanks: $(TARGET))
 endif
+# All C but the header, which is generated.
+C_SOURCES := $(wildcard c_examples/*/*.[ch] c_examples/*/*/*.[ch] bench/asterisk/*.c tests/c/*.c)
 MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 
 # The scripts look for what was built in the same folder, with the same options.
@@ -71,12 +73,22 @@ conformance: ## recorded cases of Asterisk replayed against the library; REFEREN
 	$(if $(REFERENCE),REFERENCE='$(abspath $(REFERENCE))') $(CARGO) test --test conformance $(CARGO_FLAGS) -- --quiet
 
 .PHONY: lint
-lint: lint-format lint-clippy lint-documentation lint-scripts ## format, clippy, rustdoc, shellcheck: no warning passes
+lint: lint-format lint-c-format lint-clippy lint-documentation lint-scripts ## formats and warnings: none passes
 
 .PHONY: lint-format
 lint-format:
 	@scripts/require.sh cargo rustfmt
 	$(CARGO) fmt --all --check
+
+.PHONY: lint-c-format
+lint-c-format:
+	@scripts/require.sh clang-format
+	clang-format --dry-run --Werror $(C_SOURCES)
+
+.PHONY: format-c
+format-c: ## brings the C into the form of .clang-format
+	@scripts/require.sh clang-format
+	clang-format -i $(C_SOURCES)
 
 .PHONY: lint-clippy
 lint-clippy:

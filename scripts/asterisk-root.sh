@@ -47,7 +47,7 @@ mirror() {
         # shellcheck disable=SC2016
         found=$(apt-get indextargets --format '$(COMPONENT) $(RELEASE) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
             awk -v codename="$codename" '
-                $1 == "main" && ($2 == codename || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/) && $3 ~ /^https?:/ {
+                $1 == "main" && $3 ~ /^https?:/ && ($2 == codename || $2 ~ /^((old)?stable|testing|unstable|sid)$/) {
                     if (!found++) { sub("/*$", "", $3); print $3 }
                 }') || found=
     fi

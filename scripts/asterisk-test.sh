@@ -66,7 +66,7 @@ test_roots() {
 test_prefix() {
     local place folder modules=
     place=$(cd "$1" 2>/dev/null && pwd) || fail "PREFIX=$1: no such folder"
-    [[ -x $place/sbin/asterisk ]] || fail "PREFIX=$1: no Asterisk is installed there, as $place/sbin/asterisk is missing"
+    [[ -x $place/sbin/asterisk ]] || fail "PREFIX=$1: no Asterisk is installed there: $place/sbin/asterisk is missing"
     [[ -e $place/include/asterisk.h ]] ||
         fail "PREFIX=$1: no $place/include/asterisk.h; 'make install-headers' where it was built installs the headers"
     for folder in "$place"/lib{,64}/asterisk/modules "$place"/lib/*/asterisk/modules; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Measures the library beside bare websockets and writes docs/benchmarks.md; then compares the instructions that an event,
-# a request and a start take with those that were recorded.
+# Measures the library beside bare websockets and writes docs/benchmarks.md; then compares the instructions that an
+# event, a request and a start take with those that were recorded.
 #
 # usage: scripts/bench.sh
 #   QUICK        one short round of everything, into the target folder; the page in docs/ stays as it is

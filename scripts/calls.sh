@@ -6,7 +6,8 @@
 #
 # usage: scripts/calls.sh [OPTION]... -- MINIPBX [OPTION]...
 #   --config FOLDER  the configuration, with @PORT@ where the application's port belongs
-#   --calls LINE     what follows `calls` on minipbx's console: COUNT AT-ONCE EXTENSION@CONTEXT [DIGITS [PER-SECOND]]; repeatable
+#   --calls LINE     what follows `calls` on minipbx's console, COUNT AT-ONCE EXTENSION@CONTEXT [DIGITS [PER-SECOND]];
+#                    repeatable
 #   --tls            serve TLS
 #   --seconds N      the deadline (120)
 #   --report         print the application's figures

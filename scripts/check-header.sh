@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Compiles include/ariws.h by itself, then included twice with its initializers and the types of its functions used, as C99 and as C++17.
+# Compiles include/ariws.h by itself, then included twice with its initializers and the types of its functions used, as
+# C99 and as C++17.
 
 set -euo pipefail
 

@@ -15,7 +15,7 @@ if ((EUID != 0)); then
     exit 1
 fi
 if ! mountpoint -q /; then
-    echo "make network-test: the root folder is no mount point, as in a chroot; run it on a machine or in a container" >&2
+    echo "make network-test: the root folder is no mount point, as in a chroot; use a machine or a container" >&2
     exit 1
 fi
 cargo test --test network ${flags[@]+"${flags[@]}"} -- "$@"

@@ -4,8 +4,8 @@
 # Makes sure that tools are there: what is missing is installed from Debian's packages when run as root, else named.
 #
 # usage: scripts/require.sh TOOL...
-#   TOOL is one of cargo rustfmt clippy cc c++ address-sanitizer valgrind binutils make openssl pkg-config python shellcheck
-#   debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node
+#   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
+#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node
 
 set -euo pipefail
 
@@ -24,7 +24,8 @@ works() {
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
     node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
-    debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | tinyproxy)
+    clang-format | debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | \
+        tinyproxy)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -50,7 +51,9 @@ packages() {
     dnsmasq) echo dnsmasq-base ;;
     tinyproxy) echo tinyproxy-bin ;;
     node) echo nodejs node-ws ;;
-    binutils | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid) echo "$1" ;;
+    binutils | clang-format | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid)
+        echo "$1"
+        ;;
     esac
 }
 
@@ -93,8 +96,9 @@ install() {
 
 for tool in "$@"; do
     case $tool in
-    cargo | rustfmt | clippy | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | pkg-config | \
-        python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | squid | tinyproxy | node) ;;
+    cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
+        pkg-config | python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | \
+        squid | tinyproxy | node) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

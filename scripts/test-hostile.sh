@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Runs the tests whose names begin with `hostile` as often as it takes to see what is left behind. `cargo test` runs them
-# too, a few times.
+# Runs the tests whose names begin with `hostile` as often as it takes to see what is left behind. `cargo test` runs
+# them too, a few times.
 #
 # usage: scripts/test-hostile.sh
 #   ROUNDS  how often everything is done (100)

@@ -31,7 +31,8 @@
 #define NANOSECONDS 1000000000LL
 #define MOST_BYTES 60000
 
-/* What another command line may look at while one pumps: how many calls have returned, and when the present one began. */
+/* What another command line may look at while one pumps: how many calls have returned, and when the present one
+   began. */
 static struct {
     long calls;
     long long since;
@@ -47,7 +48,7 @@ static long long now(void)
 
 static int compare(const void *left, const void *right)
 {
-    long long a = *(const long long *) left, b = *(const long long *) right;
+    long long a = *(const long long *)left, b = *(const long long *)right;
 
     return (a > b) - (a < b);
 }
@@ -59,8 +60,8 @@ static struct ast_json *event_create(const char *application, const char *paddin
 
     ast_eid_to_str(id, sizeof(id), &ast_eid_default);
     return ast_json_pack("{s: s, s: o, s: s, s: s, s: s, s: {s: s}}", "type", "ChannelUserevent", "timestamp",
-                         ast_json_timeval(ast_tvnow(), NULL), "application", application, "asterisk_id", id, "eventname",
-                         "pump", "userevent", "padding", padding);
+                         ast_json_timeval(ast_tvnow(), NULL), "application", application, "asterisk_id", id,
+                         "eventname", "pump", "userevent", "padding", padding);
 }
 
 /* One whose text has so many bytes; NULL if that is too few for it. */
@@ -103,7 +104,7 @@ static long pump(const char *application, struct ast_json *event, long count, lo
 
 static double part_of(const long long *times, long count, double part)
 {
-    return count ? (double) times[(long) ((double) (count - 1) * part)] / NANOSECONDS : 0;
+    return count ? (double)times[(long)((double)(count - 1) * part)] / NANOSECONDS : 0;
 }
 
 static char *send_events(int fd, const char *application, long count, size_t bytes, int seconds)
@@ -122,7 +123,7 @@ static char *send_events(int fd, const char *application, long count, size_t byt
     }
     begin = now();
     sent = pump(application, event, count, begin + seconds * NANOSECONDS, times);
-    took = (double) (now() - begin) / NANOSECONDS;
+    took = (double)(now() - begin) / NANOSECONDS;
     qsort(times, sent, sizeof(*times), compare);
     ast_cli(fd, "{\"calls\": %ld, \"seconds\": %.6f, \"p50\": %.9f, \"p99\": %.9f, \"max\": %.9f}\n", sent, took,
             part_of(times, sent, 0.5), part_of(times, sent, 0.99), part_of(times, sent, 1));
@@ -139,17 +140,18 @@ static char *command_send(struct ast_cli_entry *e, int cmd, struct ast_cli_args 
     switch (cmd) {
     case CLI_INIT:
         e->command = "pump send";
-        e->usage = "Usage: pump send <application> <count> <bytes> <seconds>\n"
-                   "       Sends so many events to a Stasis application, for so long at most, and says in seconds how long\n"
-                   "       the sender was kept.\n";
+        e->usage =
+            "Usage: pump send <application> <count> <bytes> <seconds>\n"
+            "       Sends so many events to a Stasis application, for so long at most, and says in seconds how long\n"
+            "       the sender was kept.\n";
         return NULL;
     case CLI_GENERATE:
         return NULL;
     default:
         break;
     }
-    if (a->argc != 6 || (count = atol(a->argv[3])) < 1 || (bytes = atoi(a->argv[4])) < 1
-        || (seconds = atoi(a->argv[5])) < 1) {
+    if (a->argc != 6 || (count = atol(a->argv[3])) < 1 || (bytes = atoi(a->argv[4])) < 1 ||
+        (seconds = atoi(a->argv[5])) < 1) {
         return CLI_SHOWUSAGE;
     }
     return send_events(a->fd, a->argv[2], count, bytes, seconds);
@@ -172,7 +174,7 @@ static char *command_show(struct ast_cli_entry *e, int cmd, struct ast_cli_args 
     }
     since = __atomic_load_n(&progress.since, __ATOMIC_RELAXED);
     ast_cli(a->fd, "{\"calls\": %ld, \"kept\": %.6f}\n", __atomic_load_n(&progress.calls, __ATOMIC_RELAXED),
-            since ? (double) (now() - since) / NANOSECONDS : 0);
+            since ? (double)(now() - since) / NANOSECONDS : 0);
     return CLI_SUCCESS;
 }
 
@@ -191,6 +193,7 @@ static int load_module(void)
     return ast_cli_register_multiple(commands, ARRAY_LEN(commands)) ? AST_MODULE_LOAD_DECLINE : AST_MODULE_LOAD_SUCCESS;
 }
 
+/* clang-format off */
 AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_DEFAULT, "Events for benchmarks",
     .support_level = AST_MODULE_SUPPORT_EXTENDED,
     .load = load_module,

@@ -22,8 +22,8 @@
  *   module         load, reload, unload
  *
  * No lock of this file is held while the library is called. Asterisk holds one of its own while it loads, reloads and
- * unloads modules, which requests may wait for: unload_module looks after that. What differs between versions is found by
- * the Makefile in the installed headers (HAVE_...), never from a version number.
+ * unloads modules, which requests may wait for: unload_module looks after that. What differs between versions is found
+ * by the Makefile in the installed headers (HAVE_...), never from a version number.
  */
 
 /*** MODULEINFO
@@ -99,13 +99,15 @@
     FUNCTION(version)
 
 #define DECLARE(name) __typeof__(&ariws_##name) name;
-/* Opened once: it stays mapped anyway, and threads of Asterisk's may still be on their way to it when the module is unloaded. */
+/* Opened once: it stays mapped anyway, and threads of Asterisk's may still be on their way to it when the module is
+   unloaded. */
 static struct {
     void *handle;
     LIBRARY_FUNCTIONS(DECLARE)
 } library;
 
-/* Written by ariws_load before the first callback, constant from then on: a call after ariws_unload finds a dead handle. */
+/* Written by ariws_load before the first callback, constant from then on: a call after ariws_unload finds a dead
+   handle. */
 static ariws_instance *instance;
 
 static void library_close(void)
@@ -128,25 +130,30 @@ static int library_open(void)
     snprintf(path, sizeof(path), "%s/" LIBRARY, ast_config_AST_MODULE_DIR);
     library.handle = dlopen(access(path, R_OK) ? LIBRARY : path, RTLD_NOW | RTLD_LOCAL);
     if (!library.handle) {
-        ast_log(LOG_ERROR, "%s. Install " LIBRARY " where the system's loader finds it and run ldconfig, or copy it to %s.\n",
+        ast_log(LOG_ERROR,
+                "%s. Install " LIBRARY " where the system's loader finds it and run ldconfig, or copy it to %s.\n",
                 dlerror(), ast_config_AST_MODULE_DIR);
         return -1;
     }
-#define FIND(name)                                                    \
-    library.name = (__typeof__(library.name)) dlsym(library.handle, "ariws_" #name); \
-    if (!library.name) {                                              \
-        missing = "ariws_" #name;                                     \
+#define FIND(name)                                                                  \
+    library.name = (__typeof__(library.name))dlsym(library.handle, "ariws_" #name); \
+    if (!library.name) {                                                            \
+        missing = "ariws_" #name;                                                   \
     }
     LIBRARY_FUNCTIONS(FIND)
     if (missing) {
-        ast_log(LOG_ERROR, LIBRARY " has no function %s. Install the version that this module was built with, " ARIWS_VERSION
-                ", or a newer one.\n", missing);
+        ast_log(LOG_ERROR,
+                LIBRARY " has no function %s. Install the version that this module was built with, " ARIWS_VERSION
+                        ", or a newer one.\n",
+                missing);
         library_close();
         return -1;
     }
     if (library.abi_version() != ARIWS_ABI_VERSION) {
-        ast_log(LOG_ERROR, LIBRARY " %s has ABI version %u and this module needs %u. Build the module again with the header "
-                "of the installed library.\n", library.version(), library.abi_version(), (unsigned int) ARIWS_ABI_VERSION);
+        ast_log(LOG_ERROR,
+                LIBRARY " %s has ABI version %u and this module needs %u. Build the module again with the header "
+                        "of the installed library.\n",
+                library.version(), library.abi_version(), (unsigned int)ARIWS_ABI_VERSION);
         library_close();
         return -1;
     }
@@ -252,7 +259,8 @@ static struct timespec deadline_after(int seconds)
     return deadline;
 }
 
-/* Waits until no thread is inside, and closes it; -1 and a word in the log if one stays, or a channel is there or comes. */
+/* Waits until no thread is inside, and closes it; -1 and a word in the log if one stays, or a channel is there or
+   comes. */
 static int gate_close(void)
 {
     struct timespec deadline = deadline_after(LEAVE_SECONDS);
@@ -290,8 +298,8 @@ struct call {
         /* Until StasisStart. */
         ENTERING,
         INSIDE,
-        /* After StasisEnd: on its way out, or with somebody else's application, or in the dialplan that stasis_app_exec runs
-           for a channel that has none of its own. */
+        /* After StasisEnd: on its way out, or with somebody else's application, or in the dialplan that stasis_app_exec
+           runs for a channel that has none of its own. */
         LEFT,
     } place;
     /* The connection of its application was lost while it was entering. */
@@ -426,14 +434,14 @@ static int call_matches_entering(void *object, void *argument, int flags)
 
 static int application_is_entered(const char *application)
 {
-    struct call *call = ao2_callback(calls, 0, call_matches_entering, (void *) application);
+    struct call *call = ao2_callback(calls, 0, call_matches_entering, (void *)application);
 
     ao2_cleanup(call);
     return call != NULL;
 }
 
-/* Waits until no channel is on its way into the application: once that is unregistered, nobody hears of its StasisStart. It
-   takes as long as Asterisk takes to send one event. */
+/* Waits until no channel is on its way into the application: once that is unregistered, nobody hears of its
+   StasisStart. It takes as long as Asterisk takes to send one event. */
 static void application_wait_entered(const char *application)
 {
     struct timespec deadline = deadline_after(LEAVE_SECONDS);
@@ -461,8 +469,8 @@ static int application_hears(const char *application, const char *channel_id)
     return found;
 }
 
-/* Whether Asterisk has moved the channel to another application, and the event has not come here: an application hears the
-   channels that are in it, unless it does not want to. */
+/* Whether Asterisk has moved the channel to another application, and the event has not come here: an application hears
+   the channels that are in it, unless it does not want to. */
 static int channel_was_moved(const char *application, const char *channel_id)
 {
     struct ao2_container *names;
@@ -470,8 +478,8 @@ static int channel_was_moved(const char *application, const char *channel_id)
     char *name;
     int found = 0;
 
-    if (application_hears(application, channel_id) || application_hears(application, ALL_CHANNELS)
-        || !(names = stasis_app_get_all())) {
+    if (application_hears(application, channel_id) || application_hears(application, ALL_CHANNELS) ||
+        !(names = stasis_app_get_all())) {
         return 0;
     }
     iterator = ao2_iterator_init(names, 0);
@@ -483,20 +491,20 @@ static int channel_was_moved(const char *application, const char *channel_id)
     return found;
 }
 
-/* Ends Stasis with FAILED, on the thread that runs it: so the channel cannot leave or move meanwhile, and one that leaves by
-   itself is never taken for one that failed. */
+/* Ends Stasis with FAILED, on the thread that runs it: so the channel cannot leave or move meanwhile, and one that
+   leaves by itself is never taken for one that failed. */
 static int channel_fail(struct stasis_app_control *control, struct ast_channel *chan, void *application)
 {
     struct call *call = thread_call;
 
-    if (!call || stasis_app_control_is_done(control) || ast_check_hangup(chan) || !call_is_in(call, application)
-        || channel_was_moved(application, ast_channel_uniqueid(chan))) {
+    if (!call || stasis_app_control_is_done(control) || ast_check_hangup(chan) || !call_is_in(call, application) ||
+        channel_was_moved(application, ast_channel_uniqueid(chan))) {
         return 0;
     }
     call->failed = 1;
     if (!call->has_dialplan) {
-        /* Whoever made it for the application hangs it up when Stasis() returns. Asterisk would run it from whatever context
-           it has. */
+        /* Whoever made it for the application hangs it up when Stasis() returns. Asterisk would run it from whatever
+           context it has. */
         ast_softhangup(chan, AST_SOFTHANGUP_EXPLICIT);
     }
     stasis_app_control_continue(control, NULL, NULL, -1);
@@ -513,8 +521,8 @@ static void control_fail(struct stasis_app_control *control, const char *applica
     }
 }
 
-/* StasisStart under an id that no call has: a transfer has put another channel in the place of the one that called Stasis().
-   On the thread that runs it. */
+/* StasisStart under an id that no call has: a transfer has put another channel in the place of the one that called
+   Stasis(). On the thread that runs it. */
 static int channel_replaced(struct stasis_app_control *control, struct ast_channel *chan, void *application)
 {
     struct call *call = thread_call;
@@ -580,7 +588,8 @@ static void on_stasis_failed(void *userdata, const char *channel_id, const char 
 
     if (call) {
         ao2_lock(call);
-        /* Where there is no control yet: Stasis() looks before it lets the channel in, the handler of StasisStart afterwards. */
+        /* Where there is no control yet: Stasis() looks before it lets the channel in, the handler of StasisStart
+           afterwards. */
         call->doomed |= call->place == ENTERING && !strcmp(call->application, application);
         ao2_unlock(call);
         ao2_ref(call, -1);
@@ -665,7 +674,7 @@ static struct takeover *takeover_of_thread(void)
     struct takeover *takeover;
 
     AST_LIST_LOCK(&takeovers);
-    AST_LIST_TRAVERSE_SAFE_BEGIN(&takeovers, takeover, list) {
+    AST_LIST_TRAVERSE_SAFE_BEGIN (&takeovers, takeover, list) {
         if (pthread_equal(takeover->thread, pthread_self())) {
             AST_LIST_REMOVE_CURRENT(list);
             break;
@@ -751,32 +760,32 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     ast_json_free(text);
 }
 
-/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions that tell
-   whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object, NULL if nobody
-   has it, and the handler's data. Where the two are is found out with an application of our own, and looked at under
-   the object's lock, as Asterisk does. */
+/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
+   that tell whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object,
+   NULL if nobody has it, and the handler's data. Where the two are is found out with an application of our own, and
+   looked at under the object's lock, as Asterisk does. */
 enum holder {
     NOBODY,
     US,
     SOMEBODY,
 };
 
-/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then every
-   application that is there is taken for one that somebody has. */
+/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then
+   every application that is there is taken for one that somebody has. */
 static size_t handler_place;
 
 static void *pointer_at(struct stasis_app *app, size_t place)
 {
     void *pointer;
 
-    memcpy(&pointer, (char *) app + place * sizeof(pointer), sizeof(pointer));
+    memcpy(&pointer, (char *)app + place * sizeof(pointer), sizeof(pointer));
     return pointer;
 }
 
 static size_t handler_find(struct stasis_app *app, void *handler, void *data)
 {
     /* The name is the object's last member. */
-    size_t end = (stasis_app_name(app) - (char *) app) / sizeof(void *);
+    size_t end = (stasis_app_name(app) - (char *)app) / sizeof(void *);
     size_t place;
     size_t found = 0;
 
@@ -833,7 +842,8 @@ static void handler_learn(void)
     ao2_cleanup(app);
     ao2_cleanup(probe);
     if (!handler_place) {
-        ast_log(LOG_WARNING, "This Asterisk does not show who has a Stasis application: one whose client has left, while it has "
+        ast_log(LOG_WARNING,
+                "This Asterisk does not show who has a Stasis application: one whose client has left, while it has "
                 "subscriptions, is taken for one that is there\n");
     }
 }
@@ -862,8 +872,8 @@ static void call_subscribe(struct call *call, const char *application)
     }
 }
 
-/* Asterisk keeps an application that was unregistered while it has subscriptions, and gives them to who registers it next:
-   what was to be a change of subscribe_all would change nothing. */
+/* Asterisk keeps an application that was unregistered while it has subscriptions, and gives them to who registers it
+   next: what was to be a change of subscribe_all would change nothing. */
 static void application_set_scope(const char *name, int subscribe_all)
 {
     static const char *everything[] = {"channel:", "bridge:", "endpoint:", "deviceState:"};
@@ -891,8 +901,8 @@ static void application_set_scope(const char *name, int subscribe_all)
     ao2_iterator_destroy(&iterator);
 }
 
-/* How often an application is registered over a client that is leaving at that moment: Asterisk tells the client first, finds
-   it gone, and leaves the application to nobody. */
+/* How often an application is registered over a client that is leaving at that moment: Asterisk tells the client first,
+   finds it gone, and leaves the application to nobody. */
 #define REGISTER_ATTEMPTS 10
 
 static int application_register(struct application *application, int subscribe_all)
@@ -964,9 +974,9 @@ static void on_app_unregister(void *userdata, const char *name)
     }
     application_wait_entered(name);
     /* Asterisk tells us of a client that takes it over before it gives it to that client, on whose thread
-       application_taken waits for this lock: what is not taken now is not the client's before it is unregistered. (Between
-       the client's first look for the application and that, Asterisk may find it unregistered, and leaves the client without
-       it: that is so between any two that register and unregister one name.) */
+       application_taken waits for this lock: what is not taken now is not the client's before it is unregistered.
+       (Between the client's first look for the application and that, Asterisk may find it unregistered, and leaves the
+       client without it: that is so between any two that register and unregister one name.) */
     ao2_lock(application);
     if (!application->taken && application_holder(name, application) == US) {
         /* Older versions keep an application for its subscriptions to everything, and would take it for registered. */
@@ -988,21 +998,22 @@ static int32_t on_app_is_registered(void *userdata, const char *name)
 
 /* ---- Requests --------------------------------------------------------------------------------------------------- */
 
-/* What a request may hold. Asterisk copies texts to stacks without a look at their length, and the smallest stack is that
-   of a channel's thread, AST_STACKSIZE: 496 KiB, 240 KiB with pointers of 32 bits. When CALLERID(...) is set there, its name
-   is copied by pbx_builtin_setvar_helper, ast_func_write and the function, and the value by the function; two more copies
-   are for functions that nobody has read. The rest of the stack is for the dialplan that the channel is in. That gives
-   64 KiB, as much as a whole message of Asterisk's own websockets may have, and 21 KiB. */
+/* What a request may hold. Asterisk copies texts to stacks without a look at their length, and the smallest stack is
+   that of a channel's thread, AST_STACKSIZE: 496 KiB, 240 KiB with pointers of 32 bits. When CALLERID(...) is set
+   there, its name is copied by pbx_builtin_setvar_helper, ast_func_write and the function, and the value by the
+   function; two more copies are for functions that nobody has read. The rest of the stack is for the dialplan that the
+   channel is in. That gives 64 KiB, as much as a whole message of Asterisk's own websockets may have, and 21 KiB. */
 #define STACK_COPIES 6
 #define STACK_RESERVE (112 << 10)
-#define MAX_TEXT ((size_t) (AST_STACKSIZE - STACK_RESERVE) / STACK_COPIES)
-/* Functions in functions are copied at every level: 3 KB of MASTER_CHANNEL(MASTER_CHANNEL(...)) would be enough. So the
-   length of a name counts as often as it has functions and expressions, whose number is bounded for their own frames. */
+#define MAX_TEXT ((size_t)(AST_STACKSIZE - STACK_RESERVE) / STACK_COPIES)
+/* Functions in functions are copied at every level: 3 KB of MASTER_CHANNEL(MASTER_CHANNEL(...)) would be enough. So
+   the length of a name counts as often as it has functions and expressions, whose number is bounded for their own
+   frames. */
 #define MAX_CALLS 64
 /* Asterisk writes and copies JSON, and makes events of its manager of it, by recursion. */
 #define MAX_DEPTH 100
-/* Parameters, members and elements: each new variable of a channel is compared with all it has. Asterisk's HTTP server takes
-   no body that has room for more variables. */
+/* Parameters, members and elements: each new variable of a channel is compared with all it has. Asterisk's HTTP server
+   takes no body that has room for more variables. */
 #define MAX_PARTS 10000
 
 static enum ast_http_method request_method(const char *name)
@@ -1011,7 +1022,7 @@ static enum ast_http_method request_method(const char *name)
         const char *name;
         enum ast_http_method method;
     } methods[] = {
-        {"GET", AST_HTTP_GET}, {"POST", AST_HTTP_POST},     {"PUT", AST_HTTP_PUT},
+        {"GET", AST_HTTP_GET},       {"POST", AST_HTTP_POST}, {"PUT", AST_HTTP_PUT},
         {"DELETE", AST_HTTP_DELETE}, {"HEAD", AST_HTTP_HEAD}, {"OPTIONS", AST_HTTP_OPTIONS},
     };
     size_t index;
@@ -1043,7 +1054,8 @@ static int request_parameters(const ariws_request *request, struct ast_variable 
 
 #ifdef HAVE_ARI_INVOKE_SOURCE
 
-/* Here Asterisk checks name and password itself, for every request. Some versions look at the peer's address as well. */
+/* Here Asterisk checks name and password itself, for every request. Some versions look at the peer's address as
+   well. */
 static struct ast_tcptls_session_instance nobody;
 
 static void request_invoke(const ariws_request *request, struct ast_variable *parameters, struct ast_json *body,
@@ -1057,12 +1069,12 @@ static void request_invoke(const ariws_request *request, struct ast_variable *pa
     if (credentials && header) {
         sprintf(credentials, "%s:%s", request->user, request->password);
         strcpy(header, "Basic "); /* Safe */
-        ast_base64encode(header + strlen(header), (unsigned char *) credentials, size - 1, size * 4 / 3 + 4);
+        ast_base64encode(header + strlen(header), (unsigned char *)credentials, size - 1, size * 4 / 3 + 4);
         headers = ast_variable_new("Authorization", header, "");
     }
     if (headers) {
-        ast_ari_invoke(&nobody, ARI_INVOKE_SOURCE_WEBSOCKET, NULL, request->path, request_method(request->method), parameters,
-                       headers, body, response);
+        ast_ari_invoke(&nobody, ARI_INVOKE_SOURCE_WEBSOCKET, NULL, request->path, request_method(request->method),
+                       parameters, headers, body, response);
     } else {
         ast_ari_response_alloc_failed(response);
     }
@@ -1075,8 +1087,8 @@ static void request_invoke(const ariws_request *request, struct ast_variable *pa
 
 static struct ast_http_uri metrics_uri;
 
-/* A websocket over a websocket. These versions take the path up to an empty segment and would serve a client that is not
-   there. */
+/* A websocket over a websocket. These versions take the path up to an empty segment and would serve a client that is
+   not there. */
 static int is_events(const char *path)
 {
     size_t length = strcspn(path, "/");
@@ -1087,8 +1099,8 @@ static int is_events(const char *path)
     return !strcmp(segment, "events") && (!path[length] || path[length + 1] == '/' || !path[length + 1]);
 }
 
-/* Here the function does less by itself: what Asterisk's HTTP server does before it is done here. The library has seen to
-   read-only users, and there is nothing to authenticate. */
+/* Here the function does less by itself: what Asterisk's HTTP server does before it is done here. The library has seen
+   to read-only users, and there is nothing to authenticate. */
 static void request_invoke(const ariws_request *request, struct ast_variable *parameters, struct ast_json *body,
                            struct ast_ari_response *response)
 {
@@ -1099,7 +1111,7 @@ static void request_invoke(const ariws_request *request, struct ast_variable *pa
         ast_ari_response_error(response, 503, "Service Unavailable", "Asterisk not booted");
     } else if (ast_ends_with(path, "/")) {
         ast_ari_response_error(response, 404, "Not Found", "ARI URLs do not end with a slash. Try /ari/%.*s",
-                               (int) strlen(path) - 1, path);
+                               (int)strlen(path) - 1, path);
     } else if (ast_begins_with(path, "api-docs/")) {
         if (method == AST_HTTP_GET) {
             ast_ari_get_docs(path + strlen("api-docs/"), S_OR(metrics_uri.prefix, ""), NULL, response);
@@ -1153,8 +1165,8 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
     result = library.request_complete(instance, request->id, response->response_code, response->response_text, text,
                                       text ? strlen(text) : 0);
     if (result != ARIWS_OK && result != ARIWS_ERROR_NOT_FOUND && result != ARIWS_ERROR_UNLOADED) {
-        ast_log(LOG_ERROR, "Asterisk's answer to %s %s, with status %d, cannot be sent: %s\n", request->method, request->path,
-                response->response_code, library.result_text(result));
+        ast_log(LOG_ERROR, "Asterisk's answer to %s %s, with status %d, cannot be sent: %s\n", request->method,
+                request->path, response->response_code, library.result_text(result));
         library.request_complete(instance, request->id, 500, NULL, NULL, 0);
     }
     ast_json_free(text);
@@ -1278,7 +1290,8 @@ static int request_refuse(const ariws_request *request, struct ast_json *body, s
 }
 
 /* Newer versions put variables that are to be reported into each event of their channel: a function among them is read
-   again and again on the channel's own thread, which has every right, so that Asterisk would run SHELL(...) for a guest. */
+   again and again on the channel's own thread, which has every right, so that Asterisk would run SHELL(...) for a
+   guest. */
 static int request_reports_function(const ariws_request *request, struct ast_json *body)
 {
     const char *variable = S_OR(ast_json_string_get(ast_json_object_get(body, "variable")), "");
@@ -1308,7 +1321,8 @@ static int request_reports_function(const ariws_request *request, struct ast_jso
 
 static void request_run(const ariws_request *request, struct ast_ari_response *response)
 {
-    struct ast_json *body = request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
+    struct ast_json *body =
+        request->body ? ast_json_load_buf(request->body, request->body_length, NULL) : ast_json_null();
     struct ast_variable *parameters = NULL;
 
     if (ast_shutdown_final()) {
@@ -1337,8 +1351,9 @@ struct thread_state {
 };
 
 /* Makes this thread what Asterisk makes each of those that serve HTTP connections: one that is refused the dialplan
-   functions which reach beyond the PBX (SHELL, FILE, ...) unless live_dangerously is set, and that never reads a channel's
-   media. Requests come on threads of the library's only, so a channel's own is never changed. -1: nothing may be run. */
+   functions which reach beyond the PBX (SHELL, FILE, ...) unless live_dangerously is set, and that never reads a
+   channel's media. Requests come on threads of the library's only, so a channel's own is never changed. -1: nothing may
+   be run. */
 static int thread_restrict(struct thread_state *before)
 {
     sigset_t urgent;
@@ -1412,8 +1427,8 @@ static int32_t context_create(const char *name, const char *app)
     } else if (!context_is_of(name, STASIS_REGISTRAR) && !context_is_of(name, REGISTRAR)) {
         return ARIWS_CONTEXT_EXISTS;
     }
-    if (ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR)
-        || ast_add_extension(name, 1, "h", 1, NULL, NULL, "NoOp", NULL, NULL, REGISTRAR)) {
+    if (ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR) ||
+        ast_add_extension(name, 1, "h", 1, NULL, NULL, "NoOp", NULL, NULL, REGISTRAR)) {
         ast_context_destroy_by_name(name, REGISTRAR);
         return ARIWS_HOST_FAILED;
     }
@@ -1449,9 +1464,9 @@ static void on_context_destroy(void *userdata, const char *name)
     ast_unlock_contexts();
 }
 
-/* Asterisk makes a context for an application that it does not have yet, and warns of one that is there: it gets the place of
-   ours for the moment of a registration. The lock cannot be held so long: whoever registers an application takes it while
-   Asterisk's list of applications is locked. Gives whether there was one. */
+/* Asterisk makes a context for an application that it does not have yet, and warns of one that is there: it gets the
+   place of ours for the moment of a registration. The lock cannot be held so long: whoever registers an application
+   takes it while Asterisk's list of applications is locked. Gives whether there was one. */
 static int context_release(const char *app)
 {
     char name[sizeof("stasis-") + strlen(app)];
@@ -1502,8 +1517,9 @@ static void start_done(void *data, int32_t result, const char *application, cons
     eventfd_write(start->event, 1);
 }
 
-/* Digits that the caller dialled while the connection was being made, the last one first. The application gets them when the
-   channel is in Stasis. They are taken before Asterisk tells anybody of them, which it does when they are read again. */
+/* Digits that the caller dialled while the connection was being made, the last one first. The application gets them
+   when the channel is in Stasis. They are taken before Asterisk tells anybody of them, which it does when they are read
+   again. */
 struct digits {
     AST_LIST_HEAD_NOLOCK(, ast_frame) frames;
 };
@@ -1524,11 +1540,12 @@ static struct ast_frame *digits_take(struct ast_channel *chan, struct ast_frame 
     struct digits *digits = data;
     struct ast_frame *copy;
 
-    if (event != AST_FRAMEHOOK_EVENT_READ || !frame
-        || (frame->frametype != AST_FRAME_DTMF_BEGIN && frame->frametype != AST_FRAME_DTMF_END)) {
+    if (event != AST_FRAMEHOOK_EVENT_READ || !frame ||
+        (frame->frametype != AST_FRAME_DTMF_BEGIN && frame->frametype != AST_FRAME_DTMF_END)) {
         return frame;
     }
-    /* Asterisk makes a beginning for an end that has none, at its length; of both at once it would make a digit of no length. */
+    /* Asterisk makes a beginning for an end that has none, at its length; of both at once it would make a digit of no
+       length. */
     if (frame->frametype == AST_FRAME_DTMF_END && (copy = ast_frdup(frame))) {
         AST_LIST_INSERT_HEAD(&digits->frames, copy, frame_list);
     }
@@ -1586,8 +1603,8 @@ static void digits_give_back(struct ast_channel *chan, struct digits *digits, in
     ast_channel_unlock(chan);
 }
 
-/* Waits for the completion and serves the channel meanwhile: what it receives is read, and dropped but for digits, so that
-   nothing piles up and a hang-up is seen at once. Returns -1 if the channel is to leave first. */
+/* Waits for the completion and serves the channel meanwhile: what it receives is read, and dropped but for digits, so
+   that nothing piles up and a hang-up is seen at once. Returns -1 if the channel is to leave first. */
 static int serve_until(struct ast_channel *chan, int event)
 {
     while (!ast_check_hangup(chan)) {
@@ -1639,7 +1656,8 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
         ast_log(LOG_ERROR, "%s: eventfd: %s\n", name, strerror(errno));
         return NULL;
     }
-    start.result = library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
+    start.result =
+        library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
     if (start.result == ARIWS_OK) {
         if (serve_keeping_digits(chan, start.event)) {
             library.stasis_cancel(instance, channel_id);
@@ -1648,7 +1666,8 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
         while (eventfd_read(start.event, &count) && errno == EINTR) {
         }
         if (!start.application) {
-            /* A redirect ends the waiting, too. Its cancel may have come too late, and must not meet the channel's next start. */
+            /* A redirect ends the waiting, too. Its cancel may have come too late, and must not meet the channel's next
+               start. */
             library.stasis_end(instance, app, channel_id);
         }
     }
@@ -1692,10 +1711,12 @@ static int stasis_exec(struct ast_channel *chan, const char *data)
     char *parse = ast_strdupa(S_OR(data, ""));
     int result = -1;
 
+    /* clang-format off */
     AST_DECLARE_APP_ARGS(args,
         AST_APP_ARG(app);
         AST_APP_ARG(arguments)[MAX_ARGUMENTS];
     );
+    /* clang-format on */
 
     pbx_builtin_setvar_helper(chan, "STASISSTATUS", "");
     AST_STANDARD_APP_ARGS(args, parse);
@@ -1745,7 +1766,7 @@ static void take_text(void *data, const char *text, size_t length)
 {
     struct ast_str **output = data;
 
-    ast_str_append(output, 0, "%.*s", (int) length, text);
+    ast_str_append(output, 0, "%.*s", (int)length, text);
 }
 
 /* The words as the library knows them. */
@@ -1789,7 +1810,7 @@ static char *command_run(struct ast_cli_args *a)
 
 static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_args *a)
 {
-    struct command *command = (struct command *) e;
+    struct command *command = (struct command *)e;
     const char *words[AST_MAX_ARGS];
     char *result;
 
@@ -1799,7 +1820,8 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
         e->usage = command->usage;
         return NULL;
     case CLI_GENERATE:
-        /* All of them at once: asked for one after another, each would be looked for anew, among what changes meanwhile. */
+        /* All of them at once: asked for one after another, each would be looked for anew, among what changes
+           meanwhile. */
         if (!a->n) {
             library_words(words, a->argv, a->pos);
             library.cli_complete(instance, words, a->pos, a->word, take_candidate, NULL);
@@ -1816,13 +1838,13 @@ static char *command_handle(struct ast_cli_entry *e, int cmd, struct ast_cli_arg
 }
 
 /* Asterisk keeps an entry that it uses, and without a word to its caller; it may also come to use one that is being
-   unregistered. So none is ever freed: the next load registers the same ones. It runs no command of a module that is not
-   loaded. */
+   unregistered. So none is ever freed: the next load registers the same ones. It runs no command of a module that is
+   not loaded. */
 static void commands_unregister(void)
 {
     struct command *command;
 
-    AST_LIST_TRAVERSE(&commands, command, list) {
+    AST_LIST_TRAVERSE (&commands, command, list) {
         if (command_is_registered(command)) {
             ast_cli_unregister(&command->entry);
         }
@@ -1838,7 +1860,7 @@ static char *own_words(const char *text)
     if (!found) {
         return ast_strdup(text);
     }
-    return ast_asprintf(&copy, "%.*s" OWN_WORD "%s", (int) (found - text), text, found + strlen(WORD)) < 0 ? NULL : copy;
+    return ast_asprintf(&copy, "%.*s" OWN_WORD "%s", (int)(found - text), text, found + strlen(WORD)) < 0 ? NULL : copy;
 }
 
 static int command_create(const ariws_cli_command *known)
@@ -1993,8 +2015,8 @@ static void login_compare(struct login *login, struct ast_config *config, const 
     }
 }
 
-/* Whether the request has the name and password of a user of ARI. A name that nobody has takes as long as one that somebody
-   has: it is compared with every plain password and with one encrypted, if there is any. */
+/* Whether the request has the name and password of a user of ARI. A name that nobody has takes as long as one that
+   somebody has: it is compared with every plain password and with one encrypted, if there is any. */
 static int is_user(struct ast_variable *headers)
 {
     struct ast_http_auth *auth = ast_http_get_auth(headers);
@@ -2095,8 +2117,10 @@ static int sections_are_native(void)
         found = !strcasecmp(S_OR(ast_variable_retrieve(config, section, "type"), ""), "outbound_websocket");
     }
     if (found) {
-        ast_log(LOG_ERROR, "Section [%s] of ari.conf is read by Asterisk's own outbound websockets too. Move the sections "
-                "with type = outbound_websocket to ari_outbound.conf, and run 'module reload res_ari.so'.\n", section);
+        ast_log(LOG_ERROR,
+                "Section [%s] of ari.conf is read by Asterisk's own outbound websockets too. Move the sections "
+                "with type = outbound_websocket to ari_outbound.conf, and run 'module reload res_ari.so'.\n",
+                section);
     }
     ast_mutex_unlock(&user_files_lock);
     return found;
@@ -2129,7 +2153,8 @@ static int instance_load(void)
     result = library.load(&host, &options, NULL, NULL, &instance, message, sizeof(message));
     if (result == ARIWS_ERROR_CONFIG) {
         /* on_log has told what, and where. */
-        ast_log(LOG_ERROR, "Not loaded for errors in the configuration. Correct them and run 'module load res_ariws.so'.\n");
+        ast_log(LOG_ERROR,
+                "Not loaded for errors in the configuration. Correct them and run 'module load res_ariws.so'.\n");
     } else if (result != ARIWS_OK) {
         ast_log(LOG_ERROR, "Not loaded: %s\n", message);
     }
@@ -2142,7 +2167,8 @@ static void instance_unload_at_exit(void)
     library.unload(instance, EXIT_GRACE_MS);
 }
 
-/* What there is of the module. Its code stays where it is when Asterisk unloads it, so that a later load finds it here. */
+/* What there is of the module. Its code stays where it is when Asterisk unloads it, so that a later load finds it
+   here. */
 static enum {
     ABSENT,
     RUNNING,
@@ -2150,9 +2176,9 @@ static enum {
     CLOSED,
 } module_state;
 
-/* Threads of Asterisk's may be in code of this file when the module is unloaded: behind the point where they have told that
-   they leave, at the end of a thread that had taken an application over, in a command that Asterisk has just looked up. There
-   is no telling when they are out. So the code is never unmapped, as the library's is not. */
+/* Threads of Asterisk's may be in code of this file when the module is unloaded: behind the point where they have told
+   that they leave, at the end of a thread that had taken an application over, in a command that Asterisk has just
+   looked up. There is no telling when they are out. So the code is never unmapped, as the library's is not. */
 static int module_stay(void)
 {
     Dl_info file;
@@ -2203,8 +2229,8 @@ static int tables_create(void)
     ast_cond_init(&registrations_gone, NULL);
     ast_cond_init(&places_changed, NULL);
     ast_cond_init(&gate_changed, NULL);
-    calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
-                                     call_hash_fn, call_sort_fn, call_cmp_fn);
+    calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127, call_hash_fn,
+                                     call_sort_fn, call_cmp_fn);
     applications = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
                                             application_hash_fn, application_sort_fn, application_cmp_fn);
     if (!calls || !applications) {
@@ -2226,7 +2252,8 @@ static void registered_remove(void)
 static int module_finish(void)
 {
     if (!handler_left()) {
-        ast_log(LOG_ERROR, "Every connection is closed, but Asterisk still gives events to this module: unload it again\n");
+        ast_log(LOG_ERROR,
+                "Every connection is closed, but Asterisk still gives events to this module: unload it again\n");
         return -1;
     }
     registered_remove();
@@ -2283,8 +2310,10 @@ static int headers_fit(void)
     int is_new = dlsym(RTLD_DEFAULT, "ast_http_parse_post_form") != NULL;
 
     if (is_new != built_for_new) {
-        ast_log(LOG_ERROR, "This module was built with the headers of %s Asterisk than this, %s. Build it again with this "
-                "one's headers.\n", is_new ? "an older" : "a newer", ast_get_version());
+        ast_log(LOG_ERROR,
+                "This module was built with the headers of %s Asterisk than this, %s. Build it again with this "
+                "one's headers.\n",
+                is_new ? "an older" : "a newer", ast_get_version());
     }
     return is_new == built_for_new;
 }
@@ -2301,10 +2330,10 @@ static int module_start(void)
         tables_free();
         return -1;
     }
-    /* Not as an application of this module: Asterisk hangs up the channels in those when it is told to unload a module by
-       force, before it asks the module. */
-    if (ast_register_application2("Stasis", stasis_exec, NULL, NULL, NULL) || commands_register()
-        || ast_http_uri_link(&metrics_uri) || ast_register_atexit(instance_unload_at_exit)) {
+    /* Not as an application of this module: Asterisk hangs up the channels in those when it is told to unload a module
+       by force, before it asks the module. */
+    if (ast_register_application2("Stasis", stasis_exec, NULL, NULL, NULL) || commands_register() ||
+        ast_http_uri_link(&metrics_uri) || ast_register_atexit(instance_unload_at_exit)) {
         ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
         library.unload(instance, 0);
         handler_left();
@@ -2320,7 +2349,8 @@ static enum ast_module_load_result load_module(void)
 {
     if (module_state == RUNNING) {
         /* Refused to be unloaded, and Asterisk was told not to mind. */
-        ast_log(LOG_NOTICE, "The module was never unloaded, and goes on as it is. 'module reload res_ariws.so' reads the "
+        ast_log(LOG_NOTICE,
+                "The module was never unloaded, and goes on as it is. 'module reload res_ariws.so' reads the "
                 "configuration again.\n");
         return AST_MODULE_LOAD_SUCCESS;
     }
@@ -2328,7 +2358,8 @@ static enum ast_module_load_result load_module(void)
         return AST_MODULE_LOAD_DECLINE;
     }
     if (pbx_findapp("Stasis")) {
-        ast_log(LOG_ERROR, "app_stasis.so is loaded, and this module has the application Stasis instead. Add "
+        ast_log(LOG_ERROR,
+                "app_stasis.so is loaded, and this module has the application Stasis instead. Add "
                 "'noload => app_stasis.so' to modules.conf and restart Asterisk, or unload app_stasis.so.\n");
         return AST_MODULE_LOAD_DECLINE;
     }
@@ -2338,13 +2369,15 @@ static enum ast_module_load_result load_module(void)
         return AST_MODULE_LOAD_DECLINE;
     }
     if (native) {
-        ast_log(LOG_NOTICE, "Asterisk has commands of its own that begin with '" WORD "': those of this module begin with '"
-                OWN_WORD "', such as '" OWN_WORD " show outbound-websockets'\n");
+        ast_log(LOG_NOTICE,
+                "Asterisk has commands of its own that begin with '" WORD
+                "': those of this module begin with '" OWN_WORD "', such as '" OWN_WORD " show outbound-websockets'\n");
     }
     ast_verb(1, "ARI outbound websockets by libariws %s\n", library.version());
     return AST_MODULE_LOAD_SUCCESS;
 }
 
+/* clang-format off */
 AST_MODULE_INFO(ASTERISK_GPL_KEY, AST_MODFLAG_LOAD_ORDER, "ARI outbound websockets",
     .support_level = AST_MODULE_SUPPORT_EXTENDED,
     .load = load_module,

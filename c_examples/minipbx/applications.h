@@ -50,8 +50,7 @@ bool application_unsubscribe(struct application *application, const char *channe
 /* The channel is gone. */
 void applications_forget_channel(struct pbx *pbx, const char *channel_id);
 
-void application_json(const struct pbx *pbx, const struct application *application, struct json *json,
-                      const char *key);
+void application_json(const struct pbx *pbx, const struct application *application, struct json *json, const char *key);
 void applications_free(struct applications *applications);
 
 #endif

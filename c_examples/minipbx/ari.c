@@ -130,8 +130,8 @@ static char *decode_segment(const char *segment, size_t length)
     char *decoded = memory_get(length + 1, 1);
     char *to = decoded;
     for (size_t i = 0; i < length; i++) {
-        bool escape = segment[i] == '%' && i + 2 < length && hex_digit(segment[i + 1]) >= 0 &&
-                      hex_digit(segment[i + 2]) >= 0;
+        bool escape =
+            segment[i] == '%' && i + 2 < length && hex_digit(segment[i + 1]) >= 0 && hex_digit(segment[i + 2]) >= 0;
         if (escape) {
             *to++ = (char)(hex_digit(segment[i + 1]) * 16 + hex_digit(segment[i + 2]));
             i += 2;
@@ -148,7 +148,7 @@ static bool split_path(struct ari_call *call)
     const char *path = call->request->path;
     size_t length = strlen(path);
     if (length > 0 && path[length - 1] == '/') {
-        struct text message = TEXT_INIT;
+        struct text message = {0};
         text_format(&message, "ARI URLs do not end with a slash. Try /ari/%.*s", (int)length - 1, path);
         ari_error(call, 404, NULL, text_string(&message));
         text_free(&message);
@@ -204,9 +204,8 @@ void ari_request(void *userdata, const ariws_request *request)
     serve(&call);
     if (!call.later) {
         const struct text *answer = &call.answer.text;
-        int32_t result =
-            call.pbx->library.request_complete(call.pbx->instance, request->id, call.status, call.reason,
-                                               answer->length > 0 ? answer->data : NULL, answer->length);
+        int32_t result = call.pbx->library.request_complete(call.pbx->instance, request->id, call.status, call.reason,
+                                                            answer->length > 0 ? answer->data : NULL, answer->length);
         if (result != ARIWS_OK) {
             log_line(ARIWS_LOG_WARNING, request->session_id, "the answer to %s %s was not taken: %s", request->method,
                      request->path, call.pbx->library.result_text(result));
@@ -230,7 +229,7 @@ static const char *member_as_string(struct json_value *member)
         return "";
     }
     if (member->text == NULL) {
-        struct text joined = TEXT_INIT;
+        struct text joined = {0};
         text_add(&joined, "");
         for (const struct json_value *at = member->first; at != NULL; at = at->next) {
             text_add(&joined, at == member->first ? "" : ",");

@@ -34,7 +34,7 @@ static int32_t on_app_register(void *userdata, const char *app, int32_t subscrib
     log_line(ARIWS_LOG_DEBUG, app, "registered anew");
     /* The owner before learns it from inside this callback, as with Asterisk. If that was the library, this calls
        ariws_event while ariws_load, ariws_reload or ariws_stasis_start waits for us: it is made for that. */
-    struct json json = JSON_INIT;
+    struct json json = {0};
     event_application_replaced_json(&json, app);
     replaced(pbx, app, text_string(&json.text), json.text.length);
     json_free(&json);

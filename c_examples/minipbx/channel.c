@@ -59,14 +59,15 @@ static void channel_free(struct channel *channel)
     variables_free(&channel->variables);
     pthread_cond_destroy(&channel->changed);
     const struct origination *from = &channel->origination;
-    char *strings[] = {channel->id,       channel->name,        channel->caller_name, channel->caller_number,
-                       channel->context,  channel->extension,   channel->app_name,    channel->app_data,
-                       channel->move_app, channel->application, channel->move_args,   channel->phone.digits,
-                       from->dialled,     from->other_id,       from->app,            from->args,
-                       from->context,     from->extension,      channel->failed_application};
+    char *strings[] = {
+        channel->id,        channel->name,         channel->caller_name, channel->caller_number, channel->context,
+        channel->extension, channel->app_name,     channel->app_data,    channel->move_app,      channel->application,
+        channel->move_args, channel->phone.digits, from->dialled,        from->other_id,         from->app,
+        from->args,         from->context,         from->extension};
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         free(strings[i]);
     }
+    free(channel->failed_application);
     free(channel);
 }
 
@@ -224,7 +225,7 @@ void channel_set_variable(struct channel *channel, const char *name, const char 
 
 char *channel_get_variable(const struct channel *channel, const char *name)
 {
-    struct text priority = TEXT_INIT;
+    struct text priority = {0};
     const char *value = variables_get(&channel->variables, name);
     if (value == NULL && strcmp(name, "PRIORITY") == 0) {
         text_format(&priority, "%d", channel->priority);

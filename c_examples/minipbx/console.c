@@ -20,8 +20,8 @@ static bool run_quit(struct pbx *pbx, char **words, size_t count);
 static bool run_complete(struct pbx *pbx, char **words, size_t count);
 
 static const struct console_command commands[] = {
-    {"calls", "<count> <at once> <extension@context> [digits [per second]]", "Place many calls and tell how they went", 3, 5,
-     console_load},
+    {"calls", "<count> <at once> <extension@context> [digits [per second]]", "Place many calls and tell how they went",
+     3, 5, console_load},
     {"complete", "<line>", "Show how the line could go on", 0, 1, run_complete},
     {"dial", "<extension@context> [digits]", "Place a call; its phone presses the digits", 1, 2, console_dial},
     {"dtmf", "<channel> <digits>", "Press digits on the phone of a call", 2, 2, console_dtmf},
@@ -40,8 +40,7 @@ static const struct console_command commands[] = {
     {"show dialplan", "[context]", "Show the dialplan", 0, 1, console_show_dialplan},
     {"wait calls", "[ms]", "Wait until no channel is left", 0, 1, console_wait_calls},
     {"wait registered", "<app> [ms]", "Wait until the application is registered", 1, 2, console_wait_registered},
-    {"wait session", "<id> up|down|gone [ms]", "Wait for a state of a websocket session", 2, 3,
-     console_wait_session},
+    {"wait session", "<id> up|down|gone [ms]", "Wait for a state of a websocket session", 2, 3, console_wait_session},
     {"wait stasis", "<count> [ms]", "Wait until so many channels are in Stasis", 1, 2, console_wait_stasis},
     {"wait time", "<ms>", "Let the time pass", 1, 1, console_wait_time},
     {"wait unregistered", "<app> [ms]", "Wait until the application is not registered", 1, 2,
@@ -73,7 +72,7 @@ static bool run_help(struct pbx *pbx, char **words, size_t count)
     (void)words;
     (void)count;
     for (size_t i = 0; i < COMMANDS; i++) {
-        struct text text = TEXT_INIT;
+        struct text text = {0};
         text_format(&text, "%s %s", commands[i].words, commands[i].arguments);
         printf("%-52s %s\n", text_string(&text), commands[i].summary);
         text_free(&text);
@@ -94,7 +93,7 @@ static bool run_quit(struct pbx *pbx, char **words, size_t count)
 /* The line itself is looked at in console_execute: here its words are cut already. */
 static bool run_complete(struct pbx *pbx, char **words, size_t count)
 {
-    struct text completions = TEXT_INIT;
+    struct text completions = {0};
     console_complete(pbx, count == 0 ? "" : words[0], &completions);
     printf("%s", text_string(&completions));
     text_free(&completions);

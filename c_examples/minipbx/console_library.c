@@ -87,8 +87,7 @@ bool console_library_has(struct pbx *pbx, const char *first_word)
 
 bool console_library_execute(struct pbx *pbx, char **words, size_t count)
 {
-    int32_t result =
-        pbx->library.cli_execute(pbx->instance, (const char *const *)words, count, write_to_stdout, NULL);
+    int32_t result = pbx->library.cli_execute(pbx->instance, (const char *const *)words, count, write_to_stdout, NULL);
     return result == ARIWS_OK || console_fail("%s", pbx->library.result_text(result));
 }
 
@@ -96,7 +95,7 @@ void console_library_help(struct pbx *pbx)
 {
     ariws_cli_command command;
     for (size_t i = 0; next_command(pbx, i, &command); i++) {
-        struct text text = TEXT_INIT;
+        struct text text = {0};
         text_format(&text, "%s %s", command.words, command.arguments);
         printf("%-52s %s\n", text_string(&text), command.summary);
         text_free(&text);

@@ -18,13 +18,13 @@ static void write_out(struct text *text)
 
 bool console_show_channels(struct pbx *pbx, char **words, size_t count)
 {
-    struct text text = TEXT_INIT;
+    struct text text = {0};
     (void)words;
     (void)count;
     pthread_mutex_lock(&pbx->lock);
     text_format(&text, "%-32s %-20s %-8s %-28s %s\n", "Channel", "Id", "State", "Place", "Application");
     for (const struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
-        struct text place = TEXT_INIT;
+        struct text place = {0};
         text_format(&place, "%s@%s:%d", channel->extension, channel->context, channel->priority);
         text_format(&text, "%-32s %-20s %-8s %-28s %s", channel->name, channel->id, channel_state_name(channel->state),
                     text_string(&place), channel->app_name);
@@ -40,7 +40,7 @@ bool console_show_channels(struct pbx *pbx, char **words, size_t count)
 
 bool console_show_dialplan(struct pbx *pbx, char **words, size_t count)
 {
-    struct text text = TEXT_INIT;
+    struct text text = {0};
     bool good = true;
     pthread_mutex_lock(&pbx->lock);
     if (count > 0) {
@@ -62,7 +62,7 @@ bool console_show_dialplan(struct pbx *pbx, char **words, size_t count)
 
 bool console_show_applications(struct pbx *pbx, char **words, size_t count)
 {
-    struct text text = TEXT_INIT;
+    struct text text = {0};
     (void)words;
     (void)count;
     pthread_mutex_lock(&pbx->lock);

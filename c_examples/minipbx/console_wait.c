@@ -146,7 +146,7 @@ bool console_wait_session(struct pbx *pbx, char **words, size_t count)
         return false;
     }
     for (;;) {
-        struct text output = TEXT_INIT;
+        struct text output = {0};
         int32_t result = console_library_output(pbx, command, 3, &output);
         state = find_state(text_string(&output), words[0]);
         text_free(&output);

@@ -114,8 +114,7 @@ bool dialplan_matches(const char *pattern, const char *extension)
             break;
         case '[':
             end = strchr(pattern, ']');
-            if (end == NULL || *extension == '\0' ||
-                !in_set(pattern + 1, (size_t)(end - pattern - 1), *extension)) {
+            if (end == NULL || *extension == '\0' || !in_set(pattern + 1, (size_t)(end - pattern - 1), *extension)) {
                 return false;
             }
             pattern = end;

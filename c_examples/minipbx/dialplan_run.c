@@ -106,7 +106,7 @@ static dialplan_application find_application(const char *name)
     static const struct {
         const char *name;
         dialplan_application run;
-    } applications[] = {{"Answer", run_answer}, {"Hangup", run_hangup},   {"NoOp", run_noop},
+    } applications[] = {{"Answer", run_answer}, {"Hangup", run_hangup},     {"NoOp", run_noop},
                         {"Set", run_set},       {"Playback", run_playback}, {"Stasis", run_stasis},
                         {"Wait", run_wait},     {"Verbose", run_verbose}};
     for (size_t i = 0; i < sizeof applications / sizeof applications[0]; i++) {
@@ -120,7 +120,7 @@ static dialplan_application find_application(const char *name)
 /* Replaces each ${name} by the variable's value. */
 static char *expand(const struct channel *channel, const char *data)
 {
-    struct text text = TEXT_INIT;
+    struct text text = {0};
     text_add(&text, "");
     while (*data != '\0') {
         const char *end = data[0] == '$' && data[1] == '{' ? strchr(data, '}') : NULL;

@@ -54,7 +54,7 @@ static void end_for_channel(struct json *json, const struct channel *channel, co
 
 void event_stasis_start(struct channel *channel, const char *application, const char *args)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     const struct application *target = application_find(channel->pbx, application);
     if (target == NULL) {
         return;
@@ -75,7 +75,7 @@ void event_stasis_start(struct channel *channel, const char *application, const 
 
 void event_stasis_end(struct channel *channel, const char *application)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     const struct application *target = application_find(channel->pbx, application);
     if (target == NULL) {
         return;
@@ -87,21 +87,21 @@ void event_stasis_end(struct channel *channel, const char *application)
 
 void event_channel_created(struct channel *channel)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "ChannelCreated");
     end_for_channel(&json, channel, "channel");
 }
 
 void event_channel_state(struct channel *channel)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "ChannelStateChange");
     end_for_channel(&json, channel, "channel");
 }
 
 void event_channel_dialplan(struct channel *channel)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "ChannelDialplan");
     json_string(&json, "dialplan_app", channel->app_name);
     json_string(&json, "dialplan_app_data", channel->app_data);
@@ -110,7 +110,7 @@ void event_channel_dialplan(struct channel *channel)
 
 void event_channel_varset(struct channel *channel, const char *name, const char *value)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     json_open(&json, NULL, '{');
     json_string(&json, "variable", name);
     json_string(&json, "value", value);
@@ -120,7 +120,7 @@ void event_channel_varset(struct channel *channel, const char *name, const char 
 
 void event_channel_hangup_request(struct channel *channel, int cause)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     json_open(&json, NULL, '{');
     json_integer(&json, "cause", cause);
     json_boolean(&json, "soft", true);
@@ -157,7 +157,7 @@ static const char *cause_text(int cause)
 
 void event_channel_destroyed(struct channel *channel)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "ChannelDestroyed");
     json_integer(&json, "cause", channel->cause);
     json_string(&json, "cause_txt", cause_text(channel->cause));
@@ -166,7 +166,7 @@ void event_channel_destroyed(struct channel *channel)
 
 void event_channel_dtmf(struct channel *channel, const char *digit)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "ChannelDtmfReceived");
     json_string(&json, "digit", digit);
     json_integer(&json, "duration_ms", 100);
@@ -175,7 +175,7 @@ void event_channel_dtmf(struct channel *channel, const char *digit)
 
 void event_dial(struct channel *peer, const char *dialled, const char *status)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, "Dial");
     json_string(&json, "dialstatus", status);
     json_string(&json, "forward", "");
@@ -186,7 +186,7 @@ void event_dial(struct channel *peer, const char *dialled, const char *status)
 void event_playback(struct channel *channel, const struct playback *playback, const char *type)
 {
     struct pbx *pbx = channel->pbx;
-    struct json json = JSON_INIT;
+    struct json json = {0};
     begin(&json, type);
     playback_json(channel, playback, &json, "playback");
     json_close(&json, '}');
@@ -202,7 +202,7 @@ void event_playback(struct channel *channel, const struct playback *playback, co
 bool event_user(struct pbx *pbx, const char *application, const char *name, const struct channel *channel,
                 const struct json_value *variables)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     const struct application *target = application_find(pbx, application);
     if (target == NULL) {
         return false;
@@ -231,7 +231,7 @@ void event_application_replaced_json(struct json *json, const char *application)
 
 void event_application_replaced(struct pbx *pbx, outbox_deliver deliver, const char *application)
 {
-    struct json json = JSON_INIT;
+    struct json json = {0};
     event_application_replaced_json(&json, application);
     outbox_event(pbx, deliver, application, text_string(&json.text), json.text.length);
     json_free(&json);

@@ -7,13 +7,11 @@
 
 #include "text.h"
 
-/* Writes JSON; commas and quotes take care of themselves. `key` is NULL inside an array and at the top. */
+/* Writes JSON, `{0}` is empty; commas and quotes take care of themselves. `key` is NULL in an array and at the top. */
 struct json {
     struct text text;
     bool comma;
 };
-
-#define JSON_INIT {TEXT_INIT, false}
 
 /* `bracket` is '{' or '['; json_close takes its partner. */
 void json_open(struct json *json, const char *key, char bracket);

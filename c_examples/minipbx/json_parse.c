@@ -171,7 +171,7 @@ static bool parse_members(struct parser *parser, struct json_value *value)
         return true;
     }
     do {
-        struct text key = TEXT_INIT;
+        struct text key = {0};
         skip_blanks(parser);
         if (object) {
             bool good = take(parser, '"') && parse_string(parser, &key);
@@ -225,7 +225,7 @@ static bool parse_word(struct parser *parser, struct json_value *value)
 static struct json_value *parse_value(struct parser *parser)
 {
     struct json_value *value = memory_get(1, sizeof *value);
-    struct text text = TEXT_INIT;
+    struct text text = {0};
     bool good;
     skip_blanks(parser);
     parser->depth++;

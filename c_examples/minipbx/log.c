@@ -1,8 +1,8 @@
 /*
  * The log and the lines about calls.
  *
- * Most lines are made under pbx->lock, and whoever reads them may stop: a terminal after Ctrl-S, a full pipe. So they are
- * queued, and one thread writes them, whole and in order. When too many wait, the newest are dropped and counted.
+ * Most lines are made under pbx->lock, and whoever reads them may stop: a terminal after Ctrl-S, a full pipe. So they
+ * are queued, and one thread writes them, whole and in order. When too many wait, the newest are dropped and counted.
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #include "log.h"
@@ -134,8 +134,9 @@ void log_line(int level, const char *subject, const char *format, ...)
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     double elapsed = (double)(clock_now_us() - started_us) / 1000.0;
-    struct text line = TEXT_INIT;
-    text_format(&line, "%10.3f %-7s %s%s%s", elapsed, level_name(level), subject, *subject == '\0' ? "" : ": ", message);
+    struct text line = {0};
+    text_format(&line, "%10.3f %-7s %s%s%s", elapsed, level_name(level), subject, *subject == '\0' ? "" : ": ",
+                message);
     put(stderr, line.data);
 }
 
@@ -165,7 +166,7 @@ void show_events(bool yes)
 void event_line(const char *application, const char *json, size_t length)
 {
     if (events_shown) {
-        struct text line = TEXT_INIT;
+        struct text line = {0};
         text_format(&line, "event %s %.*s", application, (int)length, json);
         put(stdout, line.data);
     }

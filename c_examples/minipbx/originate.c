@@ -17,7 +17,7 @@
 struct channel *call_in(struct pbx *pbx, const char *extension, const char *context, const char *digits,
                         struct call_record *record)
 {
-    struct text name = TEXT_INIT;
+    struct text name = {0};
     text_format(&name, "Mini/" CALLER "-%08lx", channel_name_serial(pbx));
     struct channel *channel = channel_new(pbx, text_string(&name), NULL);
     text_free(&name);
@@ -67,8 +67,8 @@ enum originate_result originate_new(struct pbx *pbx, const char *endpoint, const
                                     const struct origination *want, struct channel **channel)
 {
     bool local = false;
-    struct text name = TEXT_INIT;
-    struct text other_id = TEXT_INIT;
+    struct text name = {0};
+    struct text other_id = {0};
     enum originate_result result = check(pbx, endpoint, id, want->other_id, &local);
     if (result != ORIGINATE_OK) {
         return result;
@@ -114,7 +114,7 @@ static void subscribe(const struct channel *channel, const char *id)
 /* The ";2" of a Local pair: a call into the dialplan, as from a phone. */
 static bool dial_local(struct channel *channel)
 {
-    struct text name = TEXT_INIT;
+    struct text name = {0};
     text_append(&name, channel->name, strlen(channel->name) - 1);
     text_add(&name, "2");
     struct channel *other = channel_new(channel->pbx, text_string(&name), channel->origination.other_id);
@@ -161,7 +161,7 @@ bool originate_dial(struct channel *channel)
 static void run_stasis(struct channel *channel)
 {
     const struct origination *origination = &channel->origination;
-    struct text data = TEXT_INIT;
+    struct text data = {0};
     const char *args = origination->args == NULL ? "" : origination->args;
     text_format(&data, "%s%s%s", origination->app, *args == '\0' ? "" : ",", args);
     channel_set_app(channel, "Stasis", text_string(&data));

@@ -14,7 +14,7 @@
 struct playback *playback_add(struct channel *channel, const char *media, const char *id, const char *language)
 {
     struct channel *other;
-    struct text unique = TEXT_INIT;
+    struct text unique = {0};
     if (id != NULL && playback_find(channel->pbx, id, &other) != NULL) {
         return NULL;
     }
@@ -129,7 +129,7 @@ void playbacks_free(struct channel *channel)
 void playback_json(const struct channel *channel, const struct playback *playback, struct json *json, const char *key)
 {
     static const char *const states[] = {"queued", "playing", "done", "failed"};
-    struct text target = TEXT_INIT;
+    struct text target = {0};
     text_format(&target, "channel:%s", channel->id);
     json_open(json, key, '{');
     json_string(json, "id", playback->id);

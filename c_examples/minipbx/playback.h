@@ -43,7 +43,6 @@ int64_t playbacks_run(struct channel *channel);
 void playbacks_fail(struct channel *channel);
 void playbacks_free(struct channel *channel);
 
-void playback_json(const struct channel *channel, const struct playback *playback, struct json *json,
-                   const char *key);
+void playback_json(const struct channel *channel, const struct playback *playback, struct json *json, const char *key);
 
 #endif

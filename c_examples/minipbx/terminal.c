@@ -47,7 +47,7 @@ static int read_byte(void)
 
 static char *read_plain(void)
 {
-    struct text line = TEXT_INIT;
+    struct text line = {0};
     for (;;) {
         int byte = read_byte();
         if (byte == '\n' || (byte < 0 && line.length > 0)) {
@@ -109,7 +109,7 @@ static size_t common_length(const char *completions, bool *only)
 
 static void complete(struct pbx *pbx, const char *prompt, struct text *line)
 {
-    struct text completions = TEXT_INIT;
+    struct text completions = {0};
     bool only;
     console_complete(pbx, text_string(line), &completions);
     if (completions.length > 0) {
@@ -167,7 +167,7 @@ static char *read_edited(struct pbx *pbx, const char *prompt)
 {
     struct termios before;
     struct termios raw;
-    struct text line = TEXT_INIT;
+    struct text line = {0};
     if (tcgetattr(STDIN_FILENO, &before) != 0) {
         return read_plain();
     }

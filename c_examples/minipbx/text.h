@@ -18,8 +18,6 @@ struct text {
     size_t capacity;
 };
 
-#define TEXT_INIT {NULL, 0, 0}
-
 void text_append(struct text *text, const char *data, size_t length);
 void text_add(struct text *text, const char *string);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

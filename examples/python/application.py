@@ -405,8 +405,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, metavar="MS", help="end with status 1 after this time")
     parser.add_argument("--quiet", action="store_true", help="print the port, errors and the summary only")
     parser.add_argument("--report", action="store_true",
-                        help="at the end, print a line of JSON: calls, errors, attempts given up, and the median and 99th percentile "
-                             "of the time from the open websocket to StasisStart (per-call connections)")
+                        help="at the end, print a line of JSON: calls, errors, attempts given up, and the median and 99th "
+                             "percentile of the time from the open websocket to StasisStart (per-call connections)")
     options = parser.parse_args()
     for one, other in (("username", "password"), ("certificate", "key")):
         if (getattr(options, one) is None) != (getattr(options, other) is None):

@@ -1,6 +1,6 @@
 /*
- * A host that was compiled against an older and a newer header than the library's: each structure is given in a block of
- * exactly its size, so that AddressSanitizer and valgrind see any access beyond it.
+ * A host that was compiled against an older and a newer header than the library's: each structure is given in a block
+ * of exactly its size, so that AddressSanitizer and valgrind see any access beyond it.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
@@ -79,7 +79,8 @@ static void on_finalize(void *userdata)
     finalized++;
 }
 
-/* A block of `size` bytes that begins like `source` and says its size; bytes that the source does not have are garbage. */
+/* A block of `size` bytes that begins like `source` and says its size; bytes that the source does not have are
+   garbage. */
 static void *resized(const void *source, size_t source_size, size_t size)
 {
     unsigned char *block = malloc(size);
@@ -128,8 +129,7 @@ static bool loads(const struct library *library, const char *directory, size_t h
         goto cleanup;
     }
     finalized = 0;
-    int32_t result =
-        library->load(sized_host, sized_options, NULL, NULL, &instance, message, sizeof message);
+    int32_t result = library->load(sized_host, sized_options, NULL, NULL, &instance, message, sizeof message);
     if (result != expected) {
         fprintf(stderr, "load with sizes %zu and %zu: %d (%s), expected %d\n", host_size, options_size, (int)result,
                 message, (int)expected);
@@ -222,8 +222,7 @@ int main(int count, char **words)
                 /* One that forgot the initializer. */
                 loads(&library, words[2], oldest_host - 1, options, ARIWS_ERROR_ARGUMENT, 0) &&
                 loads(&library, words[2], host, sizeof(size_t), ARIWS_ERROR_ARGUMENT, 0) &&
-                fills(&library, sizeof(ariws_cli_command)) &&
-                fills(&library, offsetof(ariws_cli_command, arguments)) &&
+                fills(&library, sizeof(ariws_cli_command)) && fills(&library, offsetof(ariws_cli_command, arguments)) &&
                 fills(&library, sizeof(ariws_cli_command) + 64);
     /* Sizes that end within a pointer: `product`, of which there would be a part. */
     for (size_t part = 1; good && part < sizeof(char *); part++) {
