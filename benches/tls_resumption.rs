@@ -1,15 +1,12 @@
 //! How much of a call's start a resumed TLS session saves: `stasis_start` through the C ABI to a server that hands out
 //! tickets (RFC 8446 section 4.6.1) and takes them, beside the same to one that has forgotten them, call by call in turn.
 
-#[allow(dead_code, reason = "the tests use the rest of it")]
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ariws_testkit::{Configuration, Host, Library};
 use futures_util::StreamExt;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P384_SHA384,
@@ -21,10 +18,6 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-
-use support::configuration::Configuration;
-use support::host::Host;
-use support::library::Library;
 
 const CALLS: usize = 300;
 /// The goal: what a resumed start may take of a full one.

@@ -1,9 +1,6 @@
 //! Twenty reloads a second under traffic lose no event and leave nothing behind. A process of its own, because what it has is
 //! counted.
 
-#[allow(dead_code)] // Other tests use the rest.
-mod support;
-
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -13,13 +10,9 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::{Census, Counting, DEADLINE, Handle, Host, Library, alone};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, accept};
-
-use support::DEADLINE;
-use support::census::{Census, Counting};
-use support::host::Host;
-use support::library::{Handle, Library};
 
 /// The time from one reload to the next.
 const PACE: Duration = Duration::from_millis(50);
@@ -32,12 +25,6 @@ const TOLERANCE: usize = 48 << 10;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// One test at a time: they count what the whole process has.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The numbers of the events that arrived, each with the number of its connection.
 #[derive(Default)]

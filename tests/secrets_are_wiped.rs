@@ -1,9 +1,5 @@
 //! Memory in which a secret stood is wiped before it is freed, whoever gets it next.
 
-#[path = "support/mod.rs"]
-#[allow(dead_code)] // The other tests use the rest.
-mod support;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
@@ -14,12 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::{ARIWS_OK, ariws_request};
+use ariws_testkit::{Configuration, DEADLINE, Host, Library};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-
-use support::DEADLINE;
-use support::configuration::Configuration;
-use support::host::Host;
-use support::library::Library;
 
 /// A part of every secret here.
 const SECRET: &[u8] = b"hushhushhush";
@@ -127,8 +119,7 @@ fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     let host = Host::new();
     let mut table = host.table();
     table.ari_request = Some(on_request);
-    let library = Library::try_load_table(&host, &table, configuration.folder(), &mut Vec::new())
-        .expect("a library");
+    let library = Library::load_table(&host, &table, &configuration);
     ARMED.store(true, Ordering::Relaxed);
     library
         .stasis_start("app1", "1", "Test/1")

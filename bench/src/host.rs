@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use ariws_testkit::abi::ARIWS_LOG_ERROR;
+use ariws_testkit::callbacks::{Callbacks, RequestView};
+
 use crate::library::Library;
 
 /// A request for a path with this in it takes [`SLOWNESS`].
@@ -13,8 +16,6 @@ pub const SLOW: &str = "slow";
 pub const SLOWNESS: Duration = Duration::from_secs(2);
 /// What every request is answered.
 pub const BODY: &str = r#"{"timestamp":"2026-01-01T00:00:00.000+0000","ping":"pong","asterisk_id":"02:fc:00:00:00:01"}"#;
-/// `ARIWS_LOG_ERROR`: a fault of the configuration, say, without which there is nothing to measure.
-const LEVEL_ERROR: i32 = 1;
 
 /// The host.
 #[derive(Default)]
@@ -28,21 +29,20 @@ impl Host {
         // There is one library in a process.
         let _ = self.library.set(library);
     }
+}
 
-    pub fn log(&self, level: i32, subject: &str, message: &str) {
-        if level <= LEVEL_ERROR {
+impl Callbacks for Host {
+    fn log(&self, level: i32, subject: &str, message: &str) {
+        // A fault of the configuration, say, without which there is nothing to measure.
+        if level <= ARIWS_LOG_ERROR {
             eprintln!("{subject}: {message}");
         }
     }
 
-    pub fn request(&self, id: u64, path: &str) {
-        if path.contains(SLOW) {
+    fn ari_request(&self, request: RequestView<'_>) {
+        if request.path().contains(SLOW) {
             thread::sleep(SLOWNESS);
         }
-        self.library.wait().complete(id, 200, BODY);
-    }
-
-    pub fn is_registered(&self, _application: &str) -> bool {
-        false
+        self.library.wait().complete(request.id(), 200, BODY);
     }
 }

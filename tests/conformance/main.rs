@@ -3,9 +3,7 @@
 //! Each case is one test, named after its folder and file. `tests/reference` has the cases and says where they come from;
 //! another folder of cases is named by the environment variable `REFERENCE`. The last lines count what came of them.
 
-#[path = "../support/mod.rs"]
-#[allow(dead_code)] // The other tests use the rest.
-mod support;
+use ariws_testkit as support;
 
 mod abi;
 mod asterisk;

@@ -4,9 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
 use ariws::ffi::*;
-
-use crate::support::host::Host;
-use crate::support::library::Handle;
+use ariws_testkit::{Handle, Host};
 
 /// A function's name and what it returned.
 pub type Outcome = (&'static str, i32);

@@ -3,14 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, DEADLINE, Host, Library, Server};
 
 use super::everything;
 use crate::child;
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Server;
 
 /// Runs this in a process that fork() makes, which ends by exit() if it is right, and gives whether it was.
 fn forked(right: impl FnOnce() -> bool) -> bool {

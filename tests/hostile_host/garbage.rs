@@ -1,17 +1,11 @@
 //! Callbacks that return what no callback returns, or do not return for long.
 
 use std::ffi::{c_char, c_void};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ariws::ffi::*;
-
-use crate::alone;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::{Server, request};
+use ariws_testkit::{Call, Configuration, Host, Library, Server, alone, request};
 
 const GARBAGE: i32 = 0x5a5a_5a5a;
 
@@ -36,7 +30,7 @@ fn a_registration_that_returns_garbage_counts_as_failed() {
         app_register: Some(registers_garbage),
         ..host.table()
     };
-    let library = load(&host, &table, configuration.folder());
+    let library = Library::load_table(&host, &table, &configuration);
     host.wait_for_log("did not register application app1");
     assert_eq!(
         library.event("app1", r#"{"type":"Event"}"#),
@@ -53,7 +47,7 @@ fn a_context_that_returns_garbage_counts_as_failed_and_the_application_works() {
         context_create: Some(creates_garbage),
         ..host.table()
     };
-    let library = load(&host, &table, configuration.folder());
+    let library = Library::load_table(&host, &table, &configuration);
     assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
     host.wait_for_log("did not create the dialplan context stasis-app1");
     library.unload(Duration::ZERO);
@@ -70,7 +64,7 @@ fn a_question_that_is_answered_with_garbage_is_answered_with_no() {
         app_is_registered: Some(knows_garbage),
         ..host.table()
     };
-    let library = load(&host, &table, configuration.folder());
+    let library = Library::load_table(&host, &table, &configuration);
     let start = library.stasis_start_async("app1", "1", "SIP/1");
     let mut connection = server.accept();
     assert_eq!(connection.summary(), "ApplicationRegistered app1:SIP/1");
@@ -144,9 +138,4 @@ fn a_registration_that_does_not_return_holds_up_no_other_connection() {
 #[test]
 fn a_log_that_does_not_return_holds_up_no_connection() {
     another_connection_goes_on(|call| matches!(call, Call::Log(..)));
-}
-
-fn load<'a>(host: &'a Host, table: &ariws_host, folder: &Path) -> Library<'a> {
-    Library::try_load_table(host, table, folder, &mut Vec::new())
-        .unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"))
 }

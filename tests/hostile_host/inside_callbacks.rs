@@ -7,13 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, DEADLINE, Handle, Host, Library, Server, request};
 
 use super::everything;
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::{Server, request};
 
 /// The callbacks of the host's table.
 const CALLBACKS: [&str; 11] = [

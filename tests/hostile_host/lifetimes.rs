@@ -9,13 +9,8 @@ use std::time::Duration;
 use std::{env, ptr};
 
 use ariws::ffi::*;
+use ariws_testkit::{Census, Configuration, Host, Library, alone, rounds};
 use tokio_tungstenite::tungstenite::accept;
-
-use crate::support::census::Census;
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::{alone, rounds};
 
 /// What tables that keep the size of a busy moment may differ by. Loads that leave ten bytes behind each are more.
 const TOLERANCE: usize = 8 << 10;
@@ -64,7 +59,7 @@ fn loads_leave_nothing_behind() {
     };
     load(10);
     let before = Census::now();
-    load(10 * rounds());
+    load(10 * rounds(2));
     before.wait_for_return(TOLERANCE);
 }
 
@@ -81,7 +76,7 @@ fn a_load_that_fails_leaves_nothing_behind() {
     };
     fail(10);
     let before = Census::now();
-    fail(10 * rounds());
+    fail(10 * rounds(2));
     before.wait_for_return(TOLERANCE);
 }
 
@@ -165,7 +160,7 @@ fn the_shared_object_may_be_opened_and_closed_again_and_again() {
     };
     open(20);
     let (before, pages) = (Census::now(), resident_pages());
-    open(2 * rounds());
+    open(2 * rounds(2));
     before.wait_for_return(TOLERANCE);
     // Half a MiB: less than three KiB for each of two hundred.
     let more = resident_pages().saturating_sub(pages);

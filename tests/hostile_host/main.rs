@@ -3,10 +3,6 @@
 //!
 //! `ARIWS_HOSTILE_ROUNDS` is how often what is repeated is; `make test-hostile` sets it to 100.
 
-#[allow(dead_code)] // Other tests use the rest.
-#[path = "../support/mod.rs"]
-mod support;
-
 mod child;
 mod everything;
 mod forks;
@@ -20,24 +16,7 @@ mod refused;
 mod signals;
 mod starved;
 
-use std::env;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use support::census::Counting;
+use ariws_testkit::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// How often to repeat.
-fn rounds() -> usize {
-    match env::var("ARIWS_HOSTILE_ROUNDS") {
-        Ok(rounds) => rounds.parse().expect("ARIWS_HOSTILE_ROUNDS is a number"),
-        Err(_) => 2,
-    }
-}
-
-/// One test at a time: some count what the whole process has.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -3,14 +3,13 @@
 use std::fs;
 
 use ariws::ffi::*;
+use ariws_testkit::{
+    Configuration, Connection, Host, Library, Server, refusing_memory, refusing_memory_elsewhere,
+    request,
+};
 use serde_json::{Value, json};
 
 use crate::child;
-use crate::support::census::{refusing_memory, refusing_memory_elsewhere};
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server, request};
 
 const MEBIBYTE: usize = 1 << 20;
 

@@ -6,11 +6,7 @@ use std::time::{Duration, Instant};
 
 use ariws::engine::{Engine, Options};
 use ariws::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
-
-use crate::alone;
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::server::Server;
+use ariws_testkit::{Configuration, DEADLINE, Server, alone};
 
 /// Panics in one of its callbacks, every time.
 #[derive(Default)]

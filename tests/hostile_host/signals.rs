@@ -7,12 +7,9 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, Host, Library, Server, alone};
 
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Server;
-use crate::{alone, child};
+use crate::child;
 
 /// What a fault of a thread's own raises.
 const SYNCHRONOUS: [c_int; 7] = [

@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
+use ariws_testkit::{
+    Call, Census, Configuration, Connection, DEADLINE, Handle, Host, Library, Server, alone,
+    request,
+};
 
-use crate::support::DEADLINE;
-use crate::support::census::Census;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::{Connection, Server, request};
-use crate::{alone, child, refused};
+use crate::{child, refused};
 
 /// What a load with one thread for input and output cannot do without, in the order in which it asks for it.
 const NECESSARY: [&str; 4] = ["ariws-io", "ariws-request", "ariws-host", "ariws-log"];

@@ -5,15 +5,11 @@ use std::thread::{scope, yield_now};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::tls::UNVERIFIED;
+use ariws_testkit::{Configuration, DEADLINE, Handle, Host, Library, Server, alone, rounds};
 
+use super::metric;
 use super::peer::{Peer, Random, Read, text};
-use super::support::DEADLINE;
-use super::support::configuration::Configuration;
-use super::support::host::Host;
-use super::support::library::{Handle, Library};
-use super::support::server::Server;
-use super::support::tls::UNVERIFIED;
-use super::{alone, metric, rounds};
 
 const THREADS: usize = 8;
 const EVENTS_A_KILL: usize = 10_000;
@@ -96,7 +92,7 @@ fn every_event_is_accounted_for(tls: bool) {
     let library = Library::load(&host, &configuration);
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let kills = rounds();
+    let kills = rounds(5);
     let events = kills * EVENTS_A_KILL / THREADS;
     let progress = Progress::default();
     let peer = Peer {

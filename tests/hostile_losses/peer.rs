@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ariws_testkit::Server;
+use ariws_testkit::tls::{Stream, accept};
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
-
-use crate::support::server::Server;
-use crate::support::tls::{Stream, accept};
 
 /// Random numbers that a seed repeats.
 pub struct Random(u64);

@@ -1,13 +1,9 @@
 //! A peer that reads nothing while events are offered without end.
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::{Census, Configuration, Host, Library, Server, alone, rounds};
 
-use super::support::census::Census;
-use super::support::configuration::Configuration;
-use super::support::host::Host;
-use super::support::library::Library;
-use super::support::server::Server;
-use super::{alone, metric, rounds};
+use super::metric;
 
 const MIB: usize = 1 << 20;
 const BOUND: usize = 32 * MIB;
@@ -29,7 +25,7 @@ fn stays_within_bounds(lines: &str) {
     let event = format!(r#"{{"type":"Event","filling":"{}"}}"#, "x".repeat(LENGTH));
     Census::peak();
     let before = Census::now().bytes;
-    let events = rounds() * EVENTS_A_ROUND + 2 * BOUND / LENGTH;
+    let events = rounds(5) * EVENTS_A_ROUND + 2 * BOUND / LENGTH;
     for _ in 0..events {
         assert_eq!(library.event("app1", &event), ARIWS_OK);
     }

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ariws::ffi::{ARIWS_ERROR_CANCELLED, ARIWS_ERROR_CONNECT};
+use ariws_testkit::Started;
 use serde_json::json;
-
-use crate::support::library::Started;
 
 use super::bytes;
 use super::peer::{Fault, PATIENCE, Peer, accept, accept_within};
@@ -18,7 +17,10 @@ impl Player<'_> {
         self.channel = format!("{}-{}", self.name, self.took.len());
         let channel = format!("Test/{}", self.channel);
         self.application = format!("{}:{channel}", self.name);
-        self.started = Some(self.library.start(&self.name, &self.channel, &channel));
+        self.started = Some(
+            self.library
+                .stasis_start_async(&self.name, &self.channel, &channel),
+        );
     }
 
     /// Waits until the start has come to its end, unless somebody has.
@@ -123,7 +125,7 @@ impl Player<'_> {
     pub fn leave_application(&self) {
         self.tell("StasisEnd");
         self.tell("ChannelDestroyed");
-        self.library.end(&self.application, &self.channel);
+        self.library.stasis_end(&self.application, &self.channel);
     }
 
     /// Offers an event about the channel of the call; the application may be gone.

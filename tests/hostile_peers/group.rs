@@ -6,11 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::{ARIWS_OK, ARIWS_REPORT_REFUSED};
+use ariws_testkit::{Census, Configuration, Library};
 use socket2::SockRef;
-
-use crate::support::census::Census;
-use crate::support::configuration::Configuration;
-use crate::support::library::Library;
 
 use super::notes::{Notebook, host};
 use super::peer::{Fault, PATIENCE};

@@ -4,10 +4,6 @@
 //! instance of the library; then its descriptors, threads and memory are what they were half-way. `docs/reliability.md` is made
 //! of the same rows.
 
-#[path = "../support/mod.rs"]
-#[allow(dead_code)] // The other tests use the rest.
-mod support;
-
 mod bytes;
 mod calls;
 mod document;
@@ -19,15 +15,14 @@ mod row;
 mod rows;
 mod tls;
 
-use std::env;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
+use ariws_testkit::{Counting, rounds};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use peer::Fault;
 use row::Group;
-use support::census::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -36,10 +31,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The rows of a group run together; groups one after the other, as they are counted.
     arguments.test_threads = Some(1);
-    let rounds = match env::var("ARIWS_HOSTILE_ROUNDS") {
-        Ok(rounds) => rounds.parse().expect("ARIWS_HOSTILE_ROUNDS is a number"),
-        Err(_) => 2,
-    };
+    let rounds = rounds(2);
     let groups = rows::all();
     let mut all = vec![document::trial(&groups)];
     for group in groups {

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ariws::ffi::ARIWS_OK;
-
-use crate::support::host::{Call, Host};
-use crate::support::library::Handle;
+use ariws_testkit::{Call, Handle, Host};
 
 /// Of one connection.
 #[derive(Default)]

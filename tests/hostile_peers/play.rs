@@ -7,9 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::{Handle, Library, Started};
 use serde_json::json;
-
-use crate::support::library::{Handle, Library, Started};
 
 use super::bytes;
 use super::group::configuration;
@@ -53,7 +52,7 @@ impl<'a> Player<'a> {
             name: name.to_owned(),
             listener,
             notes: Notes::wanting(row.promise.log),
-            library: Handle(std::ptr::null_mut()),
+            library: Handle::dead(),
             next: None,
             offered: 0,
             arrived: 0,
@@ -203,7 +202,7 @@ impl<'a> Player<'a> {
                 self.has_started()?;
                 self.leave_application();
             }
-            Step::HangUp => drop(self.library.cancel(&self.channel)),
+            Step::HangUp => drop(self.library.stasis_cancel(&self.channel)),
             Step::Unload => {
                 let library = self.library;
                 self.unloading = Some(thread::spawn(move || {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use ariws_testkit::{Authority, Identity};
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring::{Ticketer, default_provider};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -11,8 +12,6 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
-
-use crate::support::certificates::{Authority, Identity};
 
 /// What a server shows.
 #[derive(Clone, Copy, PartialEq, Eq)]

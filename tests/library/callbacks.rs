@@ -4,12 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
-
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::{Server, request};
+use ariws_testkit::{Call, Configuration, DEADLINE, Handle, Host, Library, Server, request};
 
 /// A host that runs `reaction` in each callback, with the handle and its call, once the library is loaded.
 fn reacting(

@@ -1,11 +1,9 @@
 //! Channels that hang up before their start has begun, and what becomes of the cancel when none begins.
 
 use ariws::ffi::*;
+use ariws_testkit::{Host, Library, Server};
 
 use crate::per_call::{NAME, enter, leave, per_call};
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
 
 /// Whether the start of the channel ends as cancelled; if not, it finds nobody who serves the application.
 fn is_cancelled(library: &Library<'_>, channel: &str) -> bool {

@@ -3,13 +3,10 @@
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, DEADLINE, Handle, Host, Library, Server};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::per_call::{APPLICATION, NAME, enter, failed, per_call, stasis_event};
-use crate::support::DEADLINE;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::Server;
 
 /// The host has StasisEnd of the channel, and Stasis goes on: it was moved to another application, or runs a dialplan inside
 /// Stasis.
@@ -160,7 +157,7 @@ fn a_channel_that_joined_a_call_whose_own_channel_was_cancelled_is_failed() {
             let joined = handle.stasis_start(app, "2", "Local/second");
             assert_eq!(joined, Ok(APPLICATION.into()));
             let command = format!("ari shutdown websocket session connection1:{NAME}");
-            assert_eq!(handle.cancel("1"), ARIWS_OK);
+            assert_eq!(handle.stasis_cancel("1"), ARIWS_OK);
             // It takes effect while this callback runs.
             assert_eq!(handle.command(&command).0, ARIWS_OK);
         }

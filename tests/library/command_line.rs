@@ -4,11 +4,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use ariws::ffi::*;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
+use ariws_testkit::{Configuration, Host, Library, Server};
 
 #[test]
 fn the_table_lists_every_command() {

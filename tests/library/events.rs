@@ -3,12 +3,8 @@
 use std::sync::mpsc::{TryRecvError, channel};
 
 use ariws::ffi::*;
+use ariws_testkit::{Configuration, Connection, Host, Library, Server};
 use serde_json::json;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server};
 
 fn event(number: u32) -> String {
     json!({"type": "Event", "number": number}).to_string()

@@ -8,12 +8,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
-
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server};
+use ariws_testkit::{Configuration, Connection, DEADLINE, Host, Library, Server};
 
 /// Sends the frame again and again until it is dropped or the connection ends.
 struct Flood {

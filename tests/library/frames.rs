@@ -1,11 +1,7 @@
 //! What a peer may send, and what it may not (RFC 6455 section 5).
 
 use ariws::ffi::ARIWS_OK;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server, request};
+use ariws_testkit::{Configuration, Connection, Host, Library, Server, request};
 
 const FINAL: u8 = 0x80;
 const CONTINUATION: u8 = 0x0;

@@ -2,10 +2,7 @@
 
 use std::io::{Read, Write};
 
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
+use ariws_testkit::{Configuration, Host, Library, Server};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The head of an upgrade request, and the stream that it came over.

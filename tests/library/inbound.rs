@@ -1,11 +1,7 @@
 //! Websockets that applications opened to the host.
 
 use ariws::ffi::*;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Server;
+use ariws_testkit::{Call, Configuration, Host, Library, Server};
 
 #[test]
 fn they_are_listed_and_shut_down_through_the_host() {

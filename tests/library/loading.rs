@@ -3,11 +3,7 @@
 use std::{fs, ptr};
 
 use ariws::ffi::*;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Server;
+use ariws_testkit::{Call, Configuration, Host, Library, Server};
 
 #[test]
 fn a_missing_file_fails_the_load_with_its_name() {

@@ -5,13 +5,9 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Server};
 
 use crate::per_call::per_call;
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server};
 
 /// A message that is no JSON.
 const BAD: [u8; 3] = [0x81, 1, b'{'];

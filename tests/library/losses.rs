@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::tls::{Stream, UNVERIFIED, accept};
+use ariws_testkit::{Configuration, Host, Library, Server};
 use serde_json::Value;
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
-use crate::support::tls::{Stream, UNVERIFIED, accept};
 
 /// The number of the next event; those of the library itself have none.
 fn number(websocket: &mut WebSocket<Box<dyn Stream>>) -> u64 {

@@ -1,8 +1,5 @@
 //! The whole library through its C ABI, against a websocket server under the tests' control.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod callbacks;
 mod cancels;
 mod channels_that_left;

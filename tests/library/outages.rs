@@ -1,9 +1,6 @@
 //! What the log and the commands say of servers that refuse, drop, or vanish.
 
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
+use ariws_testkit::{Configuration, Host, Library, Server};
 
 /// Answers the next upgrade request.
 fn answer(server: &Server, answer: &str) {

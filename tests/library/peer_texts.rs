@@ -1,14 +1,11 @@
 //! What a peer writes and operators read: it can neither forge a line nor fill the log.
 
 use ariws::ffi::*;
+use ariws_testkit::{Configuration, Host, Library, Server};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::per_call::{NAME, per_call};
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
 
 /// Longer than what is shown of a text.
 const LONG: usize = 10_000;

@@ -6,13 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Handle, Host, Library, Server};
 use serde_json::json;
-
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::{Connection, Server};
 
 pub(crate) const NAME: &str = "PJSIP/alice-00000001";
 pub(crate) const APPLICATION: &str = "app1:PJSIP/alice-00000001";
@@ -390,8 +385,7 @@ fn a_start_after_one_that_failed_has_a_connection_of_its_own() {
     let configuration = per_call(&server);
     let mut table = host.table();
     table.app_register = Some(register);
-    let folder = configuration.folder();
-    let library = Library::try_load_table(&host, &table, folder, &mut Vec::new()).expect("loaded");
+    let library = Library::load_table(&host, &table, &configuration);
     let _silent = refused(&library, &server, "1");
     REGISTRATION.store(ARIWS_APP_REGISTERED, Ordering::SeqCst);
     enter(&library, &server, "1");
@@ -472,7 +466,7 @@ fn a_caller_who_hangs_up_while_the_application_is_registered_is_cancelled() {
     let cancelling = Arc::clone(&handle);
     let host = Host::reacting(move |_, call| {
         if let (Call::Register(..), Some(handle)) = (call, cancelling.get()) {
-            assert_eq!(handle.cancel("1"), ARIWS_OK);
+            assert_eq!(handle.stasis_cancel("1"), ARIWS_OK);
         }
     });
     let configuration = per_call(&server);

@@ -3,13 +3,9 @@
 use std::thread;
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::{Call, Configuration, Host, Library, Server};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Server;
 
 #[test]
 fn applications_are_registered_with_their_contexts_in_configured_order() {

@@ -1,12 +1,8 @@
 //! What waits to be sent over all connections together.
 
 use ariws::ffi::*;
+use ariws_testkit::{Configuration, Host, Library, Server, request};
 use serde_json::json;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Server, request};
 
 const MEBIBYTE: &str = "queue_max_total_bytes = 1048576";
 

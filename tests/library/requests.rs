@@ -5,12 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, Connection, Handle, Host, Library, Server, request};
 use serde_json::{Value, json};
-
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::{Handle, Library};
-use crate::support::server::{Connection, Server, request};
 
 /// A host that answers every request with 200 and the path, and a connection to send them over.
 fn with_connection(

@@ -2,13 +2,9 @@
 
 use std::fs;
 
+use ariws_testkit::{Configuration, Host, Library, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
 
 /// A part of every secret here.
 const MARK: &str = "hush";

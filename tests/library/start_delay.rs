@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use ariws_testkit::{Configuration, Connection, Host, Library, Server, request};
+
 use crate::per_call::{APPLICATION, NAME, leave, per_call, stasis_event};
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server, request};
 
 /// Long enough that a test notices whether it is waited for, on a slow machine too.
 const DELAY: Duration = Duration::from_secs(2);

@@ -4,14 +4,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use ariws::ffi::*;
+use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Server, request};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
-
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::{Connection, Server, request};
 
 fn configuration(server: &Server, lines: &str) -> Configuration {
     Configuration::with("persistent", server.address(), "app1").replacing(

@@ -4,11 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use ariws::ffi::*;
-
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::{Server, request};
+use ariws_testkit::{Call, Configuration, Host, Library, Server, request};
 
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -7,13 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use ariws_testkit::DEADLINE;
 use serde_json::Value;
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::{Message, accept_hdr};
 
 use crate::network::Network;
-use crate::support::DEADLINE;
 
 /// Where health checks ask.
 const HEALTH: &[u8] = b"GET /health ";

@@ -8,15 +8,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ariws_testkit::{Configuration, DEADLINE, Host, Library};
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
 use crate::daemon::Daemon;
 use crate::network::{FAR, Network, OTHERS, configuration};
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
 
 /// Where it listens.
 pub const LISTENS: SocketAddr = SocketAddr::new(FAR, 8088);

@@ -1,12 +1,12 @@
 //! Servers behind HAProxy that die, are drained and come back, and what becomes of their calls.
 
+use ariws_testkit::{Call, Host, Library};
+
 use crate::balancer::{
     Balancer, enter, kinds, leave, number, on_the_first, placed, tell, to_balancer,
     wait_for_registration, wait_until,
 };
 use crate::network::Network;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
 
 #[test]
 fn calls_spread_evenly() {

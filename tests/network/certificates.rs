@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use ariws_testkit::certificates::{Authority, Identity};
 use rcgen::KeyPair;
 
 use crate::network::{Network, run};
-pub use crate::support::certificates::{Authority, Identity};
 
 /// A private key in a file, as openssl(1) writes it.
 pub struct KeyFile {

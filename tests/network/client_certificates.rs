@@ -2,11 +2,10 @@
 
 use std::fs;
 
+use ariws_testkit::{Connection, Host, Library};
+
 use crate::certificates::{Authority, Identity, KeyFile};
 use crate::network::configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Connection;
 use crate::terminators::{BOTH, Secure, Terminator, Versions};
 
 const NAME: &str = "pbx.example.test";

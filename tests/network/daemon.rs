@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ariws_testkit::DEADLINE;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::network::Network;
-use crate::support::DEADLINE;
 
 /// A server, killed at the end.
 pub struct Daemon {

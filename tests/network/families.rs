@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use ariws_testkit::{Host, Library};
+
 use crate::backend::Backend;
 use crate::names::Names;
 use crate::network::{FAR, FAR_SIX, Network, configuration};
-use crate::support::host::Host;
-use crate::support::library::Library;
 
 const URI: &str = "ws://bots.example.test:8088/ari";
 

@@ -3,10 +3,6 @@
 //!
 //! `make network-test` runs these tests, as root: each of them makes a network of its own, see [`network`].
 
-#[path = "../support/mod.rs"]
-#[allow(dead_code)] // The other tests use the rest.
-mod support;
-
 mod backend;
 mod balancer;
 mod balancing;

@@ -6,15 +6,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CONNECT;
+use ariws_testkit::{Configuration, DEADLINE, Host, Library, Started};
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
 use crate::daemon::Daemon;
 use crate::network::{FAR, Network, OTHERS, configuration};
-use crate::support::DEADLINE;
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::{Library, Started};
 
 const NAME: &str = "bots.example.test";
 const URI: &str = "ws://bots.example.test:8088/ari";

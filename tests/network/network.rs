@@ -10,12 +10,10 @@ use std::thread;
 
 use std::os::fd::AsRawFd;
 
+use ariws_testkit::{Configuration, Server};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
-
-use crate::support::configuration::Configuration;
-use crate::support::server::Server;
 
 /// Where the servers are, unless a test says otherwise.
 pub const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));

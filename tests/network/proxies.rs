@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use ariws_testkit::{Configuration, Host, Library, Server};
+
 use crate::certificates::Authority;
 use crate::daemon::Daemon;
 use crate::names::Names;
 use crate::network::{FAR, Network, configuration, run};
-use crate::support::configuration::Configuration;
-use crate::support::host::Host;
-use crate::support::library::Library;
-use crate::support::server::Server;
 use crate::terminators::{Secure, Terminator};
 
 const PASSWORD: &str = "opensesame";

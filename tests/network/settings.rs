@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CONNECT;
+use ariws_testkit::{Call, Host, Library};
 
 use crate::backend::Backend;
 use crate::balancer::{
@@ -14,8 +15,6 @@ use crate::balancer::{
 };
 use crate::names::failed_attempts;
 use crate::network::Network;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
 
 const PER_CALL: &str = "per-call.cfg";
 

@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::{Host, Library};
 use serde_json::json;
 
 use crate::backend::Backend;
 use crate::names::Names;
 use crate::network::{FAR, Network, OTHERS, configuration};
-use crate::support::host::Host;
-use crate::support::library::Library;
 
 const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
+use ariws_testkit::Server;
+
 use crate::certificates::Identity;
 use crate::daemon::Daemon;
 use crate::network::{FAR, FAR_SIX, Network};
-use crate::support::server::Server;
 
 /// Both of them, for what must work with each.
 pub const BOTH: [Terminator; 2] = [Terminator::Nginx, Terminator::HaProxy];

@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use ariws::ffi::ARIWS_LOG_WARNING;
+use ariws_testkit::{Call, Configuration, Connection, Host, Library};
 use nix::mount::MsFlags;
 
 use crate::certificates::{Authority, Identity};
 use crate::network::{Network, configuration, mount_at, run};
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::server::Connection;
 use crate::terminators::{BOTH, Secure, Terminator, Versions};
 
 /// Where most of the servers are.

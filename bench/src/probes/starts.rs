@@ -93,8 +93,8 @@ pub(super) fn at_once(probe: &Probe, count: usize) -> Result<Figures> {
                 library.start_async(c"app0", channel, sender.clone())?;
             }
             for _ in 0..count {
-                if outcomes.recv()? != 0 {
-                    return Err("a start failed".into());
+                if let Err((code, message)) = outcomes.recv()? {
+                    return Err(format!("a start failed with {code}: {message}").into());
                 }
             }
             began.elapsed()

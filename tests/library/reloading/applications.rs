@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::Handle;
 
 use super::*;
-use crate::support::library::Handle;
 
 #[test]
 fn applications_come_and_go_on_the_same_connection() {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use crate::support::configuration::Configuration;
+use ariws_testkit::Configuration;
 
 /// A change of one parameter. `SERVER` stands for the address of the server.
 pub struct Change {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::mpsc::Receiver;
 
+use ariws_testkit::Started;
+
 use super::changes::USUAL;
 use super::*;
-use crate::support::library::Started;
 
 #[test]
 fn a_deleted_connection_is_closed_and_its_applications_are_unregistered() {

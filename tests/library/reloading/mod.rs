@@ -18,11 +18,7 @@ mod retrying;
 mod up;
 mod values;
 
-use crate::support::configuration::Configuration;
-use crate::support::host::{Call, Host};
-use crate::support::library::Library;
-use crate::support::mute::MuteServer;
-use crate::support::server::{Connection, Server};
+use ariws_testkit::{Call, Configuration, Connection, Host, Library, MuteServer, Server};
 
 const EVENT: &str = r#"{"type":"Event"}"#;
 

@@ -3,9 +3,9 @@
 use std::fs;
 
 use ariws::ffi::ARIWS_ERROR_CONFIG;
+use ariws_testkit::request;
 
 use super::*;
-use crate::support::server::request;
 
 #[test]
 fn without_a_change_nothing_happens() {

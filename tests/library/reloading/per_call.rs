@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use ariws::ffi::{ARIWS_ERROR_INVALID_CONNECTION, ARIWS_ERROR_NOT_FOUND};
+use ariws_testkit::{Attempt, Handle};
 
 use super::changes::{Change, USUAL};
 use super::{Call, EVENT, Host, Library, MuteServer, Server};
-use crate::support::attempt::Attempt;
-use crate::support::library::Handle;
 
 const APPLICATION: &str = "app1:Local/1";
 
@@ -202,9 +201,9 @@ fn tls_settings_count_though_a_call_came_during_the_reload() {
         if matches!(call, Call::DestroyContext(_))
             && let Some(library) = its.lock().expect("the lock").take()
         {
-            library.start("app1", "1", "Local/1");
+            library.stasis_start_async("app1", "1", "Local/1");
             assert!(offers_tls_1_2(&ours.attempt()));
-            library.cancel("1");
+            library.stasis_cancel("1");
         }
     });
     let mut configuration = USUAL.before("per_call_config", server.address());

@@ -3,9 +3,9 @@
 use std::fs;
 
 use ariws::ffi::*;
+use ariws_testkit::ReportLine;
 
 use super::*;
-use crate::support::library::ReportLine;
 
 /// The report in short: a sign for the kind, the object and the message.
 fn short(report: &[ReportLine]) -> Vec<String> {

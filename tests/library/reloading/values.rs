@@ -3,10 +3,10 @@
 use std::fs;
 
 use ariws::ffi::ARIWS_OK;
+use ariws_testkit::request;
 
 use super::changes::USUAL;
 use super::*;
-use crate::support::server::request;
 
 #[test]
 fn pretty_counts_from_the_next_message_on() {

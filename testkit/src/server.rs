@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, accept_hdr};
 
-use super::{DEADLINE, QUIET};
+use crate::{DEADLINE, QUIET};
 
 /// A listening server.
 pub struct Server {
@@ -52,7 +52,6 @@ impl Server {
     }
 
     /// What the kernel keeps of connections to come until it is read.
-    #[allow(dead_code)] // For tests of losses.
     pub fn set_receive_buffer(&self, bytes: usize) {
         SockRef::from(&self.listener)
             .set_recv_buffer_size(bytes)
@@ -219,7 +218,7 @@ impl Connection {
 }
 
 /// Upgrades a connection with the subprotocol that it asks for.
-pub(super) fn upgrade(stream: TcpStream) -> Connection {
+pub(crate) fn upgrade(stream: TcpStream) -> Connection {
     let mut path = String::new();
     #[allow(clippy::result_large_err)] // The type is tungstenite's.
     let answer = |request: &Request, response: Response| {
@@ -232,7 +231,7 @@ pub(super) fn upgrade(stream: TcpStream) -> Connection {
 
 /// Answers an upgrade request with the subprotocol that it asks for.
 #[allow(clippy::result_large_err)] // The type is tungstenite's.
-pub(super) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+pub(crate) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
         response
             .headers_mut()

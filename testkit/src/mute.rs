@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
 
 use socket2::{Domain, Socket, Type};
 
-use super::{DEADLINE, QUIET};
+use crate::QUIET;
+use crate::waiting::until;
 
 /// A server whose queue of connections is full, so that the kernel drops every further connection request.
 pub struct MuteServer {
@@ -40,15 +40,10 @@ impl MuteServer {
 
     /// Waits until the attempts that are under way satisfy the test, and gives them.
     pub fn wait_for_attempts(&self, wanted: impl Fn(&BTreeSet<u64>) -> bool) -> BTreeSet<u64> {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let attempts = self.attempts();
-            if wanted(&attempts) {
-                return attempts;
-            }
-            assert!(Instant::now() < deadline, "there are still {attempts:?}");
-            std::thread::yield_now();
-        }
+        until(
+            || Some(self.attempts()).filter(&wanted),
+            || format!("there are still {:?}", self.attempts()),
+        )
     }
 
     /// Whether the attempts go on for a while, and no other one begins.

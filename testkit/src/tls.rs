@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio_tungstenite::tungstenite::{WebSocket, accept_hdr};
 
-use super::server::agree;
+use crate::server::agree;
 
 /// Lines of a websocket client that accepts the certificate.
 pub const UNVERIFIED: &str = "verify_server_cert = no\nverify_server_hostname = no";

@@ -2,11 +2,11 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{env, fs};
 
-use super::DEADLINE;
+use crate::waiting::until;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
@@ -109,17 +109,29 @@ impl Census {
 
     /// Waits until the process has no more than this, but for some bytes.
     pub fn wait_for_return(&self, tolerated_bytes: usize) {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let now = Self::now();
-            if now.descriptors <= self.descriptors
-                && now.threads <= self.threads
-                && now.bytes <= self.bytes + tolerated_bytes
-            {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{now:?} remain of {self:?}");
-            std::thread::yield_now();
-        }
+        until(
+            || {
+                let now = Self::now();
+                let returned = now.descriptors <= self.descriptors
+                    && now.threads <= self.threads
+                    && now.bytes <= self.bytes + tolerated_bytes;
+                returned.then_some(())
+            },
+            || format!("{:?} remain of {self:?}", Self::now()),
+        );
+    }
+}
+
+/// One test at a time: some count what the whole process has.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often to do what may leave something behind: what `ARIWS_HOSTILE_ROUNDS` says, `make test-hostile` sets it to 100.
+pub fn rounds(otherwise: usize) -> usize {
+    match env::var("ARIWS_HOSTILE_ROUNDS") {
+        Ok(rounds) => rounds.parse().expect("ARIWS_HOSTILE_ROUNDS is a number"),
+        Err(_) => otherwise,
     }
 }

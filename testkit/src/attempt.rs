@@ -2,10 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
 
-use super::DEADLINE;
-use super::server::{Connection, Server, upgrade};
+use crate::server::{Connection, Server, upgrade};
+use crate::waiting::until;
 
 /// The first byte of a TLS record that is part of a handshake (RFC 8446 section 5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -54,16 +53,13 @@ impl Attempt {
 
 /// What comes first, which is left where it is.
 fn head(stream: &TcpStream) -> Vec<u8> {
-    let deadline = Instant::now() + DEADLINE;
     let mut bytes = [0; 4096];
-    loop {
+    let begun = || {
         let length = stream.peek(&mut bytes).expect("the beginning of a request");
-        let seen = &bytes[..length];
-        if seen.ends_with(b"\r\n\r\n") || seen.first() == Some(&TLS_HANDSHAKE) {
-            return seen.to_vec();
-        }
         assert!(length > 0, "the library gave up before it said anything");
-        assert!(Instant::now() < deadline, "only half a request came");
-        std::thread::yield_now();
-    }
+        let seen = &bytes[..length];
+        let is_whole = seen.ends_with(b"\r\n\r\n") || seen.first() == Some(&TLS_HANDSHAKE);
+        is_whole.then(|| seen.to_vec())
+    };
+    until(begun, || "only half a request came".into())
 }
