@@ -15,9 +15,10 @@
  *    host compiled with an older or a newer header works with the library: fields that one side does not know count as
  *    absent, and so does one of which there is only a part.
  *  - A thread must not be cancelled (pthread_cancel) while it is inside the library.
- *  - The library installs no signal handler, writes to no standard stream and changes no environment variable; its
- *    threads are named `ariws-...` and block all signals but those that a fault of their own raises (SIGSEGV, SIGBUS,
- *    SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a crash handler of the host runs.
+ *  - The library installs no signal handler and changes no environment variable. It writes to no standard stream, but
+ *    for the reason of a fault that ends the process. Its threads are named `ariws-...` and block all signals but
+ *    those that a fault of their own raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS), so that a
+ *    crash handler of the host runs.
  *  - Where the system refuses the memory for what a peer or the host makes large, an event is ARIWS_ERROR_SYSTEM,
  *    dropped and counted; so is an answer, and its request still waits for one; a request is answered 503; what waits
  *    to be sent and cannot be is dropped, counted and logged, and an answer replaced by a short one with the status

@@ -1,7 +1,7 @@
 //! Tests that do something to their whole process run in one of their own.
 
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
@@ -12,8 +12,21 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Runs the body of a test in a process of its own. `test` is the name of the test that calls this, with its module.
 pub fn run(test: &str, body: impl FnOnce()) {
+    let Some((status, output, errors)) = end_of(test, body) else {
+        return;
+    };
+    assert!(status.success(), "{test}: {status}: {output}\n{errors}");
+    assert!(
+        output.contains("1 passed"),
+        "there is no {test}: {output}\n{errors}"
+    );
+}
+
+/// The same for a body that ends its process: gives how it ended, and what it said. None in that process itself.
+pub fn end_of(test: &str, body: impl FnOnce()) -> Option<(ExitStatus, String, String)> {
     if env::var(VARIABLE).is_ok_and(|name| name == test) {
-        return body();
+        body();
+        return None;
     }
     let program = env::current_exe().expect("this test");
     let mut child = Command::new(program)
@@ -30,10 +43,8 @@ pub fn run(test: &str, body: impl FnOnce()) {
     ];
     let ended = wait(&mut child);
     let [output, errors] = output.map(|reader| reader.join().expect("what it says"));
-    let said = format!("{output}\n{errors}");
-    let status = ended.unwrap_or_else(|| panic!("{test} hangs: {said}"));
-    assert!(status.success(), "{test}: {status}: {said}");
-    assert!(output.contains("1 passed"), "there is no {test}: {said}");
+    let status = ended.unwrap_or_else(|| panic!("{test} hangs: {output}\n{errors}"));
+    Some((status, output, errors))
 }
 
 /// Reads to the end, so that nothing that is said fills the pipe.
@@ -47,7 +58,7 @@ fn read(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 }
 
 /// Waits for its end; one that does not come to it is killed.
-fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
+fn wait(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(status) = child.try_wait().expect("its state") {

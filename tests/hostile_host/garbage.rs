@@ -1,11 +1,14 @@
 //! Callbacks that return what no callback returns, or do not return for long.
 
 use std::ffi::{c_char, c_void};
+use std::os::unix::process::ExitStatusExt;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ariws::ffi::*;
 use ariws_testkit::{Call, Configuration, Host, Library, Server, alone, request};
+
+use crate::child;
 
 const GARBAGE: i32 = 0x5a5a_5a5a;
 
@@ -138,4 +141,27 @@ fn a_registration_that_does_not_return_holds_up_no_other_connection() {
 #[test]
 fn a_log_that_does_not_return_holds_up_no_connection() {
     another_connection_goes_on(|call| matches!(call, Call::Log(..)));
+}
+
+unsafe extern "C" fn panics(_: *mut c_void, _: *const c_char, _: i32) -> i32 {
+    panic!("a fault of the host's");
+}
+
+#[test]
+fn a_panic_that_ends_the_process_is_told_of_first() {
+    let name = "garbage::a_panic_that_ends_the_process_is_told_of_first";
+    let ended = child::end_of(name, || {
+        let (server, host) = (Server::start(), Host::new());
+        let configuration = Configuration::with("persistent", server.address(), "app1");
+        let table = ariws_host {
+            app_register: Some(panics),
+            ..host.table()
+        };
+        Library::load_table(&host, &table, &configuration);
+    });
+    let Some((status, _, errors)) = ended else {
+        return;
+    };
+    assert_eq!(status.signal(), Some(libc::SIGABRT), "{errors}");
+    assert!(errors.contains("a fault of the host's"), "{errors}");
 }
