@@ -1,3 +1,5 @@
+//! What a reload does, as a table: what was, what is to be, and the steps in words.
+
 use super::*;
 use crate::cli::fixture::{client, connection};
 use crate::config::ConnectionType::PerCallConfig;

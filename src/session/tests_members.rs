@@ -1,3 +1,5 @@
+//! The channels of a per-call session, by themselves.
+
 use super::*;
 
 fn now() -> Instant {

@@ -1,3 +1,5 @@
+//! The requests of websockets, by themselves.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
