@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Client, Config, Connection, ConnectionType, QueueLimits, TlsVersion, Uri};
+use crate::config::{Client, Config, Connection, Uri};
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
@@ -18,30 +18,12 @@ pub(crate) fn connection(name: &str, apps: &str) -> Connection {
         uri: uri("ws://127.0.0.1:9100/ari"),
         protocols: "ari".to_owned(),
         username: "myuser".to_owned(),
-        password: None,
-        connection_type: ConnectionType::Persistent,
         connection_timeout: Duration::from_millis(1000),
         reconnect_interval: Duration::from_millis(500),
-        max_reconnect_interval: None,
         reconnect_attempts: 10,
-        tls_enabled: false,
-        ca_list_file: None,
-        ca_list_path: None,
-        cert_file: None,
-        priv_key_file: None,
         verify_server_cert: true,
         verify_server_hostname: true,
-        tls_min_version: TlsVersion::default(),
-        proxy: None,
-        tcp_keepalive: None,
-        pingpong: None,
-        write_timeout: None,
-        headers: Vec::new(),
-        queue: QueueLimits::default(),
-        start_delay: Duration::from_millis(20),
-        request_concurrency: 1,
-        request_timeout: Duration::from_secs(60),
-        max_message_size: 1 << 20,
+        ..Client::default()
     };
     Connection {
         name: name.to_owned(),

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::keep::Keeper;
-use super::keys;
+use super::lines::Flaw;
 use super::object::{Object, sort};
 use super::problem::{Origin, Problems, quoted};
+use super::table::{CONNECTION, GENERAL, USER, object};
 use super::template::Section;
-use super::values::{apps, nearest_name};
-use super::{Client, Config, Connection, General, PasswordFormat, Secret, User};
+use super::values::nearest_name;
+use super::{Client, Config, Connection, General, User};
 
-const USER: &str = "user";
-const OUTBOUND_WEBSOCKET: &str = "outbound_websocket";
+const TYPES: [&str; 2] = ["user", "outbound_websocket"];
 
 /// What `ari.conf` says.
 #[derive(Default)]
@@ -60,21 +60,21 @@ pub(super) fn read(
     let mut users = Keeper::new(previous.map(|config| &config.users));
     let mut connections = Keeper::new(previous.map(|config| &config.connections));
     let loaded_before = |kind: &str, name: &str| match kind {
-        USER => users.had(name),
+        "user" => users.had(name),
         _ => connections.had(name),
     };
-    let sorted = sort(others, &[USER, OUTBOUND_WEBSOCKET], loaded_before, problems);
+    let sorted = sort(others, &TYPES, loaded_before, problems);
     for (kind, section) in sorted.typed {
         let name = section.name.as_str();
         match kind {
-            USER => {
+            "user" => {
                 if !users.read(name, problems, |problems| read_user(section, problems)) {
                     ari.faulty_users.insert(name.to_owned());
                 }
             }
             _ => {
                 connections.read(name, problems, |problems| {
-                    let object = Object::new(section, keys::CONNECTION, problems);
+                    let object = object(section, CONNECTION, problems);
                     let places = Places {
                         apps: object.origin("apps").clone(),
                         local_ari_user: object.origin("local_ari_user").clone(),
@@ -105,15 +105,8 @@ fn read_general(
     let general = match sections {
         [] => Some(General::default()),
         [section] => {
-            let mut object = Object::new(section, keys::GENERAL, problems);
-            let general = General {
-                enabled: object.boolean("enabled", true),
-                pretty: object.boolean("pretty", false),
-                websocket_write_timeout: object.milliseconds("websocket_write_timeout", 1),
-                queue_max_total_bytes: object
-                    .has("queue_max_total_bytes")
-                    .then(|| object.number("queue_max_total_bytes", 1 << 20..=1 << 40, 0)),
-            };
+            let mut object = object(section, GENERAL, problems);
+            let general = general(&mut object);
             object.finish(general)
         }
         [first, others @ ..] => {
@@ -137,71 +130,56 @@ fn read_general(
     })
 }
 
-fn read_user(section: &Section, problems: &mut Problems) -> Option<User> {
-    let mut object = Object::new(section, keys::USER, problems);
-    let formats = [
-        ("plain", PasswordFormat::Plain),
-        ("crypt", PasswordFormat::Crypt),
-    ];
-    let user = User {
-        name: section.name.clone(),
-        password: Secret::new(object.required("password")),
-        read_only: object.boolean("read_only", false),
-        password_format: object
-            .choice("password_format", &formats)
-            .unwrap_or_default(),
+fn general(object: &mut Object<'_>) -> General {
+    let mut general = General {
+        enabled: false,
+        pretty: false,
+        websocket_write_timeout: None,
+        queue_max_total_bytes: None,
     };
-    object.wire_text("password");
+    object.read(GENERAL, &mut general);
+    general
+}
+
+/// As without a line.
+impl Default for General {
+    fn default() -> Self {
+        let section = Section {
+            name: String::new(),
+            origin: Origin::whole("".as_ref()),
+            template: false,
+            settings: Vec::new(),
+            flaw: Flaw::None,
+        };
+        general(&mut Object::new(&section, &mut Problems::default()))
+    }
+}
+
+fn read_user(section: &Section, problems: &mut Problems) -> Option<User> {
+    let mut object = object(section, USER, problems);
+    let mut user = User {
+        name: section.name.clone(),
+        ..User::default()
+    };
+    object.read(USER, &mut user);
     object.finish(user)
 }
 
 fn read_connection(mut object: Object<'_>, clients: Option<Clients<'_>>) -> Option<Connection> {
-    let websocket_client_id = object.required("websocket_client_id");
-    let client = clients.and_then(|clients| clients.loaded.get(websocket_client_id));
+    let id = object.text("websocket_client_id");
+    let client = clients.and_then(|clients| clients.loaded.get(id));
     if let Some(clients) = clients
         && client.is_none()
-        && !websocket_client_id.is_empty()
+        && !id.is_empty()
     {
-        let message = missing_client(websocket_client_id, clients);
-        object.error("websocket_client_id", message);
+        object.error("websocket_client_id", missing_client(id, clients));
     }
-    let apps_as_written = object.required("apps");
-    let apps = match apps(apps_as_written) {
-        Ok(apps) => {
-            if apps.repeated {
-                object.warning("apps", "an application stands here twice; once is enough");
-            }
-            if object.is_appended("apps") {
-                let message = "+= adds a blank and no comma; \
-                               begin the value with a comma to add an application";
-                object.warning("apps", message);
-            }
-            if apps.names.iter().any(|name| name.contains(['“', '”', '„'])) {
-                let message = "typographic quotes belong to the name; remove them";
-                object.warning("apps", message);
-            }
-            apps.names
-        }
-        Err(message) => {
-            if !apps_as_written.is_empty() {
-                object.error("apps", message);
-            }
-            Vec::new()
-        }
-    };
-    let subscribe_all = object.boolean("subscribe_all", false);
-    let local_ari_user = object.required("local_ari_user").to_owned();
-    let connection = Connection {
+    let mut connection = Connection {
         name: object.section.name.clone(),
-        websocket_client_id: websocket_client_id.to_owned(),
-        apps,
-        apps_as_written: apps_as_written.to_owned(),
-        subscribe_all,
-        local_ari_user,
-        client: Arc::clone(client?),
-        apps_fault: None,
-        user_fault: None,
+        ..Connection::default()
     };
+    object.read(CONNECTION, &mut connection);
+    connection.client = Arc::clone(client?);
     object.finish(connection)
 }
 

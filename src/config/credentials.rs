@@ -6,11 +6,15 @@ use std::path::Path;
 
 use http::{HeaderName, HeaderValue};
 
-use super::Secret;
 use super::files::read_file;
 use super::lines::{Flaw, trim};
 use super::object::Object;
+use super::parameter::About;
 use super::problem::quoted;
+use super::{Secret, User};
+
+/// Where the password may come from.
+pub(super) const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
 
 /// No password is longer; a larger file is something else.
 const PASSWORD_FILE: u64 = 64 << 10;
@@ -27,11 +31,16 @@ const OURS: [&str; 7] = [
     "expect",
 ];
 
+/// Reads the password of a user.
+pub(super) fn user_password(user: &mut User, object: &mut Object<'_>, about: &About) {
+    user.password = Secret::new(object.required(about.name));
+    object.wire_text(about.name);
+}
+
 /// `password`, or the first line of `password_file`, or what the variable that `password_env`
 /// names has. A relative `password_file` is in `directory`, beside the configuration.
 pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secret> {
-    let sources = ["password", "password_file", "password_env"];
-    let given = sources.map(|key| !object.text(key).is_empty());
+    let given = PASSWORDS.map(|key| !object.text(key).is_empty());
     if given.iter().filter(|given| **given).count() > 1 {
         let message = "give only one of password, password_file and password_env";
         object.error("password", message);

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Client, Config, Connection, General, Keepalive, Proxy, User};
+use super::object::Parameter;
+use super::table::{CLIENT, CONNECTION, GENERAL, USER};
+use super::{Config, Connection, Effect, General, User};
 
 /// The connections that differ between two configurations, each list sorted by name.
 ///
@@ -53,24 +55,6 @@ pub struct AppChanges {
     pub kept: Vec<String>,
 }
 
-/// What a change asks of a running session, the weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// The connection became valid or invalid, or for another reason. With an invalid one nothing
-    /// else is to be done, whatever the parameters: its sessions go on as they are.
-    Validity,
-    /// The new values are used when they are next needed; the session goes on.
-    NextConnect,
-    /// The applications differ, if only in their order or spelling; the session goes on.
-    Applications,
-    /// Every old application is unregistered and every new one registered; the session goes on.
-    SubscribeAll,
-    /// The session is closed and made anew with the new values.
-    Reconnect,
-    /// `connection_type` changed: the old kind is ended and the new one begun.
-    Replace,
-}
-
 /// Compares two configurations.
 pub fn diff(old: &Config, new: &Config) -> Diff {
     let mut diff = Diff::default();
@@ -98,8 +82,8 @@ pub fn change(old: &Arc<Connection>, new: &Arc<Connection>) -> Option<Connection
         return None;
     }
     let mut found = Found::default();
-    found.connection(old, new);
-    found.client(&old.client, &new.client);
+    found.compare::<Connection>(CONNECTION, old, new);
+    found.compare(CLIENT, &*old.client, &*new.client);
     let effect = match new.is_valid() {
         true => found.effect.unwrap_or(Effect::Validity),
         false => Effect::Validity,
@@ -135,14 +119,7 @@ pub fn user_changes(
             None => changes.removed.push(Arc::clone(user)),
             Some(successor) if successor == user => {}
             Some(successor) => {
-                let parameters = differing(&[
-                    ("password", user.password != successor.password),
-                    ("read_only", user.read_only != successor.read_only),
-                    (
-                        "password_format",
-                        user.password_format != successor.password_format,
-                    ),
-                ]);
+                let parameters = differing::<User>(USER, user, successor);
                 changes.changed.push((name.clone(), parameters));
             }
         }
@@ -157,23 +134,13 @@ pub fn user_changes(
 
 /// The parameters of `[general]` that differ.
 pub fn general_changes(old: &General, new: &General) -> Vec<&'static str> {
-    differing(&[
-        ("enabled", old.enabled != new.enabled),
-        ("pretty", old.pretty != new.pretty),
-        (
-            "websocket_write_timeout",
-            old.websocket_write_timeout != new.websocket_write_timeout,
-        ),
-        (
-            "queue_max_total_bytes",
-            old.queue_max_total_bytes != new.queue_max_total_bytes,
-        ),
-    ])
+    differing(GENERAL, old, new)
 }
 
-fn differing(parameters: &[(&'static str, bool)]) -> Vec<&'static str> {
-    let differing = parameters.iter().filter(|(_, differs)| *differs);
-    differing.map(|(name, _)| *name).collect()
+fn differing<T>(table: &[Parameter<T>], old: &T, new: &T) -> Vec<&'static str> {
+    let mut found = Found::default();
+    found.compare(table, old, new);
+    found.parameters
 }
 
 fn app_changes(old: &Connection, new: &Connection) -> AppChanges {
@@ -206,144 +173,12 @@ struct Found {
 }
 
 impl Found {
-    fn compare<T: PartialEq>(&mut self, name: &'static str, effect: Effect, old: T, new: T) {
-        if old != new {
-            self.parameters.push(name);
-            self.effect = self.effect.max(Some(effect));
-        }
-    }
-
-    fn connection(&mut self, old: &Connection, new: &Connection) {
-        use Effect::{Applications, NextConnect, Reconnect, SubscribeAll};
-        // Another client with the same values needs no new connection.
-        self.compare(
-            "websocket_client_id",
-            NextConnect,
-            &old.websocket_client_id,
-            &new.websocket_client_id,
-        );
-        self.compare(
-            "apps",
-            Applications,
-            (&old.apps, &old.apps_as_written),
-            (&new.apps, &new.apps_as_written),
-        );
-        self.compare(
-            "subscribe_all",
-            SubscribeAll,
-            old.subscribe_all,
-            new.subscribe_all,
-        );
-        self.compare(
-            "local_ari_user",
-            Reconnect,
-            &old.local_ari_user,
-            &new.local_ari_user,
-        );
-    }
-
-    fn client(&mut self, old: &Client, new: &Client) {
-        use Effect::{NextConnect, Reconnect, Replace};
-        // The name of a client is no value that a session could notice.
-        macro_rules! compare {
-            ($old:expr, $new:expr; $($name:literal $field:ident $effect:ident;)*) => {
-                $(self.compare($name, $effect, &$old.$field, &$new.$field);)*
-            };
-        }
-        compare! { old, new;
-            "uri" uri Reconnect;
-            "protocols" protocols Reconnect;
-            "username" username Reconnect;
-            "password" password Reconnect;
-            "header" headers Reconnect;
-            "connection_type" connection_type Replace;
-            "connection_timeout" connection_timeout NextConnect;
-            "reconnect_interval" reconnect_interval NextConnect;
-            "max_reconnect_interval" max_reconnect_interval NextConnect;
-            "reconnect_attempts" reconnect_attempts NextConnect;
-            "tls_enabled" tls_enabled Reconnect;
-            "ca_list_file" ca_list_file Reconnect;
-            "ca_list_path" ca_list_path Reconnect;
-            "cert_file" cert_file Reconnect;
-            "priv_key_file" priv_key_file Reconnect;
-            "verify_server_cert" verify_server_cert Reconnect;
-            "verify_server_hostname" verify_server_hostname Reconnect;
-            "tls_min_version" tls_min_version Reconnect;
-        }
-        self.proxy(old.proxy.as_ref(), new.proxy.as_ref());
-        self.keepalive(TCP_KEEPALIVE, old.tcp_keepalive, new.tcp_keepalive);
-        self.keepalive(PINGPONG, old.pingpong, new.pingpong);
-        compare! { old, new;
-            "write_timeout" write_timeout Reconnect;
-            "max_message_size" max_message_size Reconnect;
-            "start_delay" start_delay NextConnect;
-            "request_concurrency" request_concurrency NextConnect;
-            "request_timeout" request_timeout NextConnect;
-        }
-        compare! { old.queue, new.queue;
-            "queue_max_bytes" max_bytes NextConnect;
-            "queue_max_messages" max_messages NextConnect;
-            "queue_overflow" overflow NextConnect;
-        }
-    }
-
-    fn proxy(&mut self, old: Option<&Proxy>, new: Option<&Proxy>) {
-        let address = |proxy: Option<&Proxy>| proxy.map(|proxy| (proxy.host.clone(), proxy.port));
-        let name = |proxy: Option<&Proxy>| Some(proxy?.credentials.clone()?.0);
-        let password = |proxy: Option<&Proxy>| Some(proxy?.credentials.clone()?.1);
-        self.compare("proxy_host", Effect::Reconnect, address(old), address(new));
-        self.compare("proxy_username", Effect::Reconnect, name(old), name(new));
-        self.compare(
-            "proxy_password",
-            Effect::Reconnect,
-            password(old),
-            password(new),
-        );
-    }
-
-    /// `names`: of the switch, the time, the interval and the probes. When the switch is turned,
-    /// the others have no counterpart and differ as well.
-    fn keepalive(
-        &mut self,
-        names: [&'static str; 4],
-        old: Option<Keepalive>,
-        new: Option<Keepalive>,
-    ) {
-        let values = |keepalive: Option<Keepalive>| {
-            let Some(keepalive) = keepalive else {
-                return [0; 4];
-            };
-            let Keepalive {
-                time,
-                interval,
-                probes,
-            } = keepalive;
-            [
-                1,
-                time.as_millis(),
-                interval.as_millis(),
-                u128::from(probes),
-            ]
-        };
-        for ((name, old), new) in names.into_iter().zip(values(old)).zip(values(new)) {
-            if !self.parameters.contains(&name) {
-                self.compare(name, Effect::Reconnect, old, new);
+    fn compare<T>(&mut self, table: &[Parameter<T>], old: &T, new: &T) {
+        for Parameter { about, place } in table {
+            if (place.differs)(old, new) {
+                self.parameters.push(about.name);
+                self.effect = self.effect.max(Some(about.effect));
             }
         }
     }
 }
-
-const TCP_KEEPALIVE: [&str; 4] = [
-    "enable_tcp_keepalives",
-    "tcp_keepalive_time",
-    "tcp_keepalive_interval",
-    "tcp_keepalive_probes",
-];
-
-/// The interval of pings is their time, too.
-const PINGPONG: [&str; 4] = [
-    "enable_pingpongs",
-    "pingpong_interval",
-    "pingpong_interval",
-    "pingpong_probes",
-];

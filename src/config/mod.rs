@@ -7,6 +7,7 @@
 //! objects), `keep` (those that stay as they were), `validate` (what takes the whole configuration
 //! to see).
 
+mod applications;
 mod ari;
 mod client;
 mod credentials;
@@ -15,11 +16,12 @@ mod diff;
 mod files;
 mod include;
 mod keep;
-mod keys;
 mod lines;
 mod model;
 mod object;
+mod parameter;
 mod problem;
+mod table;
 mod template;
 mod uri;
 mod validate;
@@ -30,12 +32,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use diff::{
-    AppChanges, ConnectionChange, Diff, Effect, UserChanges, change, diff, general_changes,
-    user_changes,
+    AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, user_changes,
 };
 pub(crate) use files::read_file;
 pub use model::*;
+pub use parameter::{About, Effect, Form};
 pub use problem::{Problem, Severity};
+pub use table::parameters;
 
 use ari::Clients;
 use dialect::sections;

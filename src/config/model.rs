@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::parameter::Word;
+
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -42,19 +44,8 @@ pub struct General {
     pub queue_max_total_bytes: Option<usize>,
 }
 
-impl Default for General {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            pretty: false,
-            websocket_write_timeout: None,
-            queue_max_total_bytes: None,
-        }
-    }
-}
-
 /// An object with `type = user`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// The section's name.
     pub name: String,
@@ -76,8 +67,13 @@ pub enum PasswordFormat {
     Crypt,
 }
 
+impl Word for PasswordFormat {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("plain", Self::Plain), ("crypt", Self::Crypt)];
+}
+
 /// An object with `type = outbound_websocket`, together with its websocket client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connection {
     /// The section's name: the connection id.
     pub name: String,
@@ -121,9 +117,16 @@ pub enum ConnectionType {
     PerCallConfig,
 }
 
+impl Word for ConnectionType {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        (Self::Persistent.as_str(), Self::Persistent),
+        (Self::PerCallConfig.as_str(), Self::PerCallConfig),
+    ];
+}
+
 impl ConnectionType {
     /// The word that stands for it in the configuration and on the command line.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Persistent => "persistent",
             Self::PerCallConfig => "per_call_config",
@@ -132,7 +135,7 @@ impl ConnectionType {
 }
 
 /// An object with `type = websocket_client`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
     /// The section's name.
     pub name: String,
@@ -230,7 +233,7 @@ impl Client {
 }
 
 /// A `ws://` or `wss://` URI (RFC 6455 section 3) that can be connected to.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Uri {
     /// As it was written, user information masked with stars: for display, logs and commands.
     pub display: String,
@@ -262,6 +265,10 @@ pub enum TlsVersion {
     Tls13,
 }
 
+impl Word for TlsVersion {
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::Tls12), ("1.3", Self::Tls13)];
+}
+
 /// An HTTP proxy to CONNECT through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
@@ -274,7 +281,7 @@ pub struct Proxy {
 }
 
 /// How a silent peer is noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Keepalive {
     /// Silence before the first probe (`tcp_keepalive_time`; for pings, the interval).
     pub time: Duration,
@@ -292,7 +299,7 @@ impl Keepalive {
 }
 
 /// Bounds of the queue of events for one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueLimits {
     /// `queue_max_bytes`.
     pub max_bytes: usize,
@@ -300,16 +307,6 @@ pub struct QueueLimits {
     pub max_messages: usize,
     /// `queue_overflow`.
     pub overflow: Overflow,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 64 << 20,
-            max_messages: 100_000,
-            overflow: Overflow::default(),
-        }
-    }
 }
 
 /// Which event goes when the queue is full.
@@ -322,8 +319,15 @@ pub enum Overflow {
     DropNewest,
 }
 
+impl Word for Overflow {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("drop_oldest", Self::DropOldest),
+        ("drop_newest", Self::DropNewest),
+    ];
+}
+
 /// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {

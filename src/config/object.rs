@@ -2,18 +2,35 @@
 //! line. All of them are looked at, so that one reading tells everything that is wrong.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use super::dialect::Setting;
-use super::keys;
 use super::lines::Flaw;
-use super::problem::{Origin, Problems, Severity, is_word};
+use super::parameter::{About, Value};
+use super::problem::{Origin, Problems, Severity};
 use super::template::Section;
-use super::values::{boolean, integer, nearest};
+use super::values::nearest;
 
-/// A day; longer times are slips of the pen.
-pub(super) const DAY_IN_MILLISECONDS: i64 = 86_400_000;
+/// A row in a table of parameters. `T` is what the section becomes.
+pub(super) struct Parameter<T> {
+    pub(super) about: About,
+    pub(super) place: Place<T>,
+}
+
+/// Where the value of a parameter goes.
+pub(super) struct Place<T> {
+    /// Reads it out of a section.
+    pub(super) read: fn(&mut T, &mut Object<'_>, &About),
+    /// Whether two states of an object differ in it.
+    pub(super) differs: fn(&T, &T) -> bool,
+}
+
+impl<T> Place<T> {
+    /// Nothing is made of it.
+    pub(super) const NONE: Self = Self {
+        read: |_, _, _| {},
+        differs: |_, _| false,
+    };
+}
 
 /// A section while its parameters are read.
 pub(super) struct Object<'a> {
@@ -25,52 +42,28 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Begins with a section, in which `known` keys may stand and those that begin with `@`.
-    pub(super) fn new(
-        section: &'a Section,
-        known: &[&'static str],
-        problems: &'a mut Problems,
-    ) -> Self {
-        let settings = section
-            .settings
-            .iter()
-            .map(|setting| (setting.key.as_str(), setting))
-            .collect();
-        let mut object = Self {
+    pub(super) fn new(section: &'a Section, problems: &'a mut Problems) -> Self {
+        let settings = section.settings.iter();
+        Self {
             section,
-            settings,
+            settings: settings
+                .map(|setting| (setting.key.as_str(), setting))
+                .collect(),
             problems,
             failed: false,
-        };
-        for setting in &section.settings {
-            if setting.flaw == Flaw::NotUtf8 {
-                let message = "this line has bytes that are not UTF-8; save the file as UTF-8";
-                object.error_at(&setting.origin, "", message);
-            } else if !known.contains(&setting.key.as_str()) && !setting.key.starts_with('@') {
-                object.unknown(setting, known);
-            }
         }
-        object
     }
 
-    fn unknown(&mut self, setting: &Setting, known: &[&'static str]) {
-        let key = match is_word(&setting.key) {
-            true => setting.key.as_str(),
-            false => "",
-        };
-        // A file full of them need not be compared to the end.
-        let nearest = match self.problems.is_full() {
-            true => None,
-            false => nearest(&setting.key, known),
-        };
-        let message = match (keys::place(&setting.key), nearest) {
-            (Some(place), _) => format!("it belongs in {place}; move it there or remove it"),
-            (None, Some(nearest)) => {
-                format!("there is no such parameter; perhaps {nearest} is meant")
-            }
-            (None, None) => "there is no such parameter; remove it".to_owned(),
-        };
-        self.error_at(&setting.origin, key, message);
+    /// Whether further errors are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.is_full()
+    }
+
+    /// Reads every parameter of a table, in its order.
+    pub(super) fn read<T>(&mut self, table: &[Parameter<T>], into: &mut T) {
+        for Parameter { about, place } in table {
+            (place.read)(into, self, about);
+        }
     }
 
     /// What was read, unless something was wrong.
@@ -84,7 +77,7 @@ impl<'a> Object<'a> {
         setting.map_or(&self.section.origin, |setting| &setting.origin)
     }
 
-    fn error_at(&mut self, origin: &Origin, key: &str, message: impl Into<String>) {
+    pub(super) fn error_at(&mut self, origin: &Origin, key: &str, message: impl Into<String>) {
         let problem = origin.error(message).of(&self.section.name, key);
         self.problems.add(problem);
         self.failed = true;
@@ -156,74 +149,15 @@ impl<'a> Object<'a> {
         self.error_at(&setting.origin, &setting.key, message);
     }
 
-    pub(super) fn boolean(&mut self, key: &str, default: bool) -> bool {
-        let text = match self.has(key) {
-            true => self.text(key),
-            false => return default,
-        };
-        boolean(text).unwrap_or_else(|| {
-            self.error(key, "it is neither yes nor no; write one of them");
-            default
-        })
-    }
-
-    /// A number of something, which the message names.
-    fn integer_of(&mut self, key: &str, range: RangeInclusive<i64>, unit: &str) -> Option<i64> {
-        let text = match self.has(key) {
-            true => self.text(key),
-            false => return None,
-        };
-        let number = integer(text).filter(|number| range.contains(number));
-        if number.is_none() {
-            let message = format!(
-                "it is no whole number{unit} from {} to {}; write one, and nothing behind it",
-                range.start(),
-                range.end(),
-            );
-            self.error(key, message);
+    /// The value of a parameter; that of its default if it is missing or wrong.
+    pub(super) fn value<V: Value>(&mut self, about: &About) -> V {
+        if self.has(about.name) {
+            match V::read(self.text(about.name), &about.form) {
+                Some(value) => return value,
+                None => self.error(about.name, about.form.fault()),
+            }
         }
-        number
-    }
-
-    /// A whole number, in a type that can hold the whole range.
-    pub(super) fn number<T: TryFrom<i64>>(
-        &mut self,
-        key: &str,
-        range: RangeInclusive<i64>,
-        default: T,
-    ) -> T {
-        let number = self.integer_of(key, range, "");
-        number
-            .and_then(|number| T::try_from(number).ok())
-            .unwrap_or(default)
-    }
-
-    pub(super) fn milliseconds(&mut self, key: &str, least: i64) -> Option<Duration> {
-        let number = self.integer_of(key, least..=DAY_IN_MILLISECONDS, " of milliseconds")?;
-        u64::try_from(number).ok().map(Duration::from_millis)
-    }
-
-    pub(super) fn seconds(&mut self, key: &str, most: i64, default: u64) -> Duration {
-        let number = self.integer_of(key, 1..=most, " of seconds");
-        let number = number.and_then(|number| u64::try_from(number).ok());
-        Duration::from_secs(number.unwrap_or(default))
-    }
-
-    /// One of several words, in any case; an absent parameter is `None`.
-    pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&'static str, T)]) -> Option<T> {
-        let text = match self.has(key) {
-            true => self.text(key),
-            false => return None,
-        };
-        let found = words
-            .iter()
-            .find(|(word, _)| word.eq_ignore_ascii_case(text));
-        if found.is_none() {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!("there is no such value; write {}", words.join(" or "));
-            self.error(key, message);
-        }
-        found.map(|(_, value)| *value)
+        V::read(about.default, &about.form).unwrap_or_default()
     }
 }
 
@@ -313,7 +247,7 @@ fn wrong_type(kind: &str, types: &[&'static str]) -> String {
     if let Some((_, file)) = FILES.iter().find(|(other, _)| *other == kind) {
         return format!("such a section has no place in this file; move it to {file}");
     }
-    match nearest(kind, types) {
+    match nearest(kind, types.iter().copied()) {
         Some(nearest) => format!("there is no such type; write type = {nearest}"),
         None => format!(
             "there is no such type here; it must be {}",

@@ -2,14 +2,37 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Secret, Uri};
+use super::object::Object;
+use super::parameter::About;
+use super::{Client, Secret, Uri};
 
 /// What stands for a password where a URI is shown.
 const STARS: &str = "********";
 
+/// Reads `uri` into a client; without one, or with a wrong one, its host stays empty.
+pub(super) fn read_uri(client: &mut Client, object: &mut Object<'_>, about: &About) {
+    let key = about.name;
+    let text = object.required(key);
+    if text.is_empty() {
+        return;
+    }
+    if object.is_cut(key) {
+        return object.error(key, "a URI has no NUL bytes; remove them");
+    }
+    if !text.contains("://") {
+        // As with Asterisk; but what is left out may have been meant to be wss://.
+        let message = "there is no ws:// or wss:// in front, so it is ws://; write one of them";
+        object.warning(key, message);
+    }
+    match parse(text) {
+        Ok(uri) => client.uri = uri,
+        Err(message) => object.error(key, message),
+    }
+}
+
 /// Takes a URI apart, and refuses one that could never be connected to. The message has nothing
 /// of the URI that might be secret.
-pub(super) fn parse(text: &str) -> Result<Uri, String> {
+fn parse(text: &str) -> Result<Uri, String> {
     if text.starts_with(['"', '\'']) {
         return Err("remove the quotes around the URI".to_owned());
     }

@@ -20,8 +20,9 @@ fn account(events: usize) -> Arc<Account> {
 
 fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
     let limits = QueueLimits {
+        max_bytes: usize::MAX,
+        max_messages: usize::MAX,
         overflow,
-        ..QueueLimits::default()
     };
     Outbox::new(
         limits,
@@ -122,8 +123,9 @@ fn where_the_newest_is_dropped_the_others_stay() {
 fn the_bound_of_the_session_itself_is_told_from_that_of_all() {
     let account = account(10);
     let limits = QueueLimits {
+        max_bytes: usize::MAX,
         max_messages: 1,
-        ..QueueLimits::default()
+        overflow: Overflow::DropOldest,
     };
     let one = Outbox::new(
         limits,

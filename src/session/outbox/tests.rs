@@ -8,8 +8,9 @@ use super::*;
 
 fn outbox(max_messages: usize) -> Outbox {
     let limits = QueueLimits {
+        max_bytes: usize::MAX,
         max_messages,
-        ..QueueLimits::default()
+        overflow: Overflow::DropOldest,
     };
     Outbox::new(
         limits,
@@ -156,9 +157,9 @@ fn a_channel_that_comes_while_the_session_closes_opens_it_again() {
 fn a_channel_counts_as_inside_though_its_event_has_no_room() {
     let full = outbox(0);
     full.set_limits(QueueLimits {
+        max_bytes: usize::MAX,
         max_messages: 0,
         overflow: Overflow::DropNewest,
-        ..QueueLimits::default()
     });
     assert_eq!(offer_start(&full, "1"), Offer::DroppedNewest);
     assert_eq!(full.with_members(Members::end), ["1"]);
