@@ -1,0 +1,95 @@
+/*
+ * The callbacks of the library: each takes the lock for a moment and does something short.
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+#include "channel.h"
+#include "log.h"
+#include "minipbx.h"
+#include "stasis.h"
+
+void pbx_log(void *userdata, int32_t level, const char *subject, const char *message)
+{
+    (void)userdata;
+    log_line((int)level, subject, "%s", message);
+}
+
+int32_t pbx_app_register(void *userdata, const char *app, int32_t subscribe_all)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    bool replaced = application_register(pbx, app, subscribe_all != 0, NULL);
+    pthread_mutex_unlock(&pbx->lock);
+    log_line(ARIWS_LOG_DEBUG, app, replaced ? "registered anew" : "registered");
+    return replaced ? ARIWS_APP_REPLACED : ARIWS_APP_REGISTERED;
+}
+
+void pbx_app_unregister(void *userdata, const char *app)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    bool done = application_unregister(pbx, app, NULL);
+    pthread_mutex_unlock(&pbx->lock);
+    log_line(ARIWS_LOG_DEBUG, app, done ? "unregistered" : "not the library's to unregister");
+}
+
+int32_t pbx_app_is_registered(void *userdata, const char *app)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    int32_t registered = application_find(pbx, app) != NULL ? 1 : 0;
+    pthread_mutex_unlock(&pbx->lock);
+    return registered;
+}
+
+int32_t pbx_context_create(void *userdata, const char *name, const char *app)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    struct context *context = dialplan_add_context(&pbx->dialplan, name, true);
+    if (context != NULL) {
+        dialplan_add_step(context, "_.", 1, "Stasis", app);
+        /* Without it `_.` would fit h too, and every call would enter Stasis once more after its end. */
+        dialplan_add_step(context, "h", 1, "NoOp", "");
+    }
+    pthread_mutex_unlock(&pbx->lock);
+    log_line(ARIWS_LOG_DEBUG, name, context != NULL ? "context created" : "context exists");
+    return context != NULL ? ARIWS_CONTEXT_CREATED : ARIWS_CONTEXT_EXISTS;
+}
+
+void pbx_context_destroy(void *userdata, const char *name)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    const struct context *context = dialplan_context(&pbx->dialplan, name);
+    bool ours = context != NULL && context->from_library && dialplan_remove_context(&pbx->dialplan, name);
+    pthread_mutex_unlock(&pbx->lock);
+    log_line(ARIWS_LOG_DEBUG, name, ours ? "context destroyed" : "no such context of the library");
+}
+
+void pbx_stasis_failed(void *userdata, const char *channel_id, const char *application)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    struct channel *channel = channel_find(pbx, channel_id);
+    if (channel != NULL) {
+        stasis_failed(channel, application);
+    }
+    pthread_mutex_unlock(&pbx->lock);
+}
+
+void pbx_inbound_shutdown(void *userdata, const char *session_id)
+{
+    struct pbx *pbx = userdata;
+    if (inbound_close(pbx, session_id)) {
+        log_line(ARIWS_LOG_NOTICE, session_id, "inbound session shut down");
+    }
+}
+
+void pbx_finalize(void *userdata)
+{
+    struct pbx *pbx = userdata;
+    /* Here a host frees its userdata, unless it lives longer anyway, as ours does. */
+    pthread_mutex_lock(&pbx->lock);
+    pbx->finalized = true;
+    pthread_mutex_unlock(&pbx->lock);
+}
