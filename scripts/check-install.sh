@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Installs into a folder of its own and builds the host of the README against it, with the shared and with the static
-# library, by pkg-config alone.
+# Installs into a folder of its own and builds c_examples/tiny against it, with the shared and with the static library,
+# by pkg-config alone.
 
 set -euo pipefail
 
@@ -21,19 +21,15 @@ export PKG_CONFIG_PATH=$folder/installed/lib/pkgconfig
 mkdir "$folder/configuration"
 echo '[general]' >"$folder/configuration/ari.conf"
 : >"$folder/configuration/websocket_client.conf"
-# The first block of C in the README.
-awk '/^```/ { inside = $0 == "```c"; next } inside' "$top/README.md" |
-    sed -e "s:/etc/mypbx:$folder/configuration:" >"$folder/host.c"
 
-# usage: host NAME PKG-CONFIG-OPTION...
+# usage: host NAME [PKG-CONFIG-OPTION]
 host() {
-    local name=$1 flags output
-    shift
-    read -r -a flags <<<"$(pkg-config "$@" --cflags --libs ariws)"
-    "${CC:-cc}" -std=c99 -Wall -Werror -o "$folder/$name" "$folder/host.c" "${flags[@]}"
-    output=$(LD_LIBRARY_PATH=$folder/installed/lib "$folder/$name" 2>&1) || fail "$name: $output"
+    local name=$1 output
+    make --silent -C "$top/c_examples/tiny" BUILD="$folder/$name" STATIC="${2-}"
+    output=$(LD_LIBRARY_PATH=$folder/installed/lib "$folder/$name/tiny" "$folder/configuration" 2>&1) ||
+        fail "$name: $output"
     [[ $output == *"nobody serves the application voicebot"* ]] || fail "$name said: $output"
-    echo "the host of the README works with the $name library"
+    echo "the smallest host works with the $name library"
 }
 
 output=$("$folder/installed/bin/ariws-check" "$folder/configuration") || fail "ariws-check: $output"

@@ -1,40 +1,103 @@
-//! Hosts in C, compiled and run against the shared object.
+//! Hosts in C, compiled and run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
-#[test]
-fn structures_of_older_and_newer_headers_work() {
+fn top(path: &str) -> PathBuf {
+    Path::new(TOP).join(path)
+}
+
+/// Where cargo has built the library: beside the tests.
+fn built() -> PathBuf {
+    let test = env::current_exe().expect("this test");
+    test.parent().expect("its folder").to_owned()
+}
+
+/// A configuration without connections.
+fn configuration() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("ari.conf"), "[general]\n").expect("ari.conf");
     fs::write(folder.path().join("websocket_client.conf"), "").expect("websocket_client.conf");
-    let program = folder.path().join("sizes");
-    let compiled = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()))
-        .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-g"])
+    folder
+}
+
+fn compiler() -> Command {
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    compiler
+        .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-g", "-pthread"])
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic"])
-        .arg("-fsanitize=address,undefined")
         .arg("-I")
-        .arg(Path::new(TOP).join("include"))
-        .arg(Path::new(TOP).join("tests/c/sizes.c"))
+        .arg(top("include"));
+    compiler
+}
+
+/// Runs a command; gives what it says on standard error.
+fn run(command: &mut Command) -> String {
+    let run = command.output().expect("the program");
+    let output = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(run.status.success(), "{output}");
+    output
+}
+
+#[test]
+fn structures_of_older_and_newer_headers_work() {
+    let folder = configuration();
+    let program = folder.path().join("sizes");
+    run(compiler()
+        .arg("-fsanitize=address,undefined")
+        .arg(top("tests/c/sizes.c"))
         .arg("-o")
         .arg(&program)
-        .arg("-ldl")
-        .status()
-        .expect("a C compiler");
-    assert!(compiled.success());
+        .arg("-ldl"));
+    run(Command::new(&program)
+        .arg(built().join("libariws.so"))
+        .arg(folder.path()));
+}
 
-    // Cargo builds the library beside the tests.
-    let library = env::current_exe()
-        .expect("this test")
-        .with_file_name("libariws.so");
-    let run = Command::new(&program)
-        .arg(library)
-        .arg(folder.path())
-        .output()
-        .expect("the program");
-    let output = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{output}");
+#[test]
+fn the_smallest_host_works_with_the_library_of_the_source_tree() {
+    let folder = configuration();
+    let target = format!("TARGET={}", built().display());
+    let build = format!("BUILD={}", folder.path().display());
+    run(Command::new("make")
+        .args(["--silent", "-C", "c_examples/tiny", &target, &build])
+        .current_dir(TOP));
+    let said = run(Command::new(folder.path().join("tiny")).arg(folder.path()));
+    assert!(
+        said.contains("nobody serves the application voicebot"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_readme_shows_the_main_of_the_smallest_host() {
+    let readme = fs::read_to_string(top("README.md")).expect("README.md");
+    let host = fs::read_to_string(top("c_examples/tiny/tiny.c")).expect("tiny.c");
+    let (_, shown) = readme.split_once("```c\n").expect("a block of C");
+    let (shown, _) = shown.split_once("```").expect("its end");
+    assert!(shown.starts_with("int main("), "{shown}");
+    assert!(host.ends_with(shown), "{shown}");
+}
+
+#[test]
+fn the_host_of_minipbx_needs_nothing_of_a_pbx_but_what_its_header_says() {
+    let folder = configuration();
+    let program = folder.path().join("embedder");
+    let sources = fs::read_dir(top("c_examples/minipbx/host")).expect("the folder");
+    let sources = sources.map(|entry| entry.expect("an entry").path());
+    run(compiler()
+        .arg("-fsanitize=address,undefined")
+        .arg("-I")
+        .arg(top("c_examples/minipbx/host"))
+        .args(sources.filter(|path| path.extension().is_some_and(|kind| kind == "c")))
+        .arg(top("tests/c/embedder.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg("-ldl"));
+    run(Command::new(&program)
+        .arg(built().join("libariws.so"))
+        .arg(folder.path()));
 }

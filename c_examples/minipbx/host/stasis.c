@@ -48,7 +48,8 @@ static void start_done(void *data, int32_t result, const char *application, cons
     pbx_channel_unlock(channel);
 }
 
-static void wait_for(struct host *host, struct start *start)
+/* Waits for the completion, and serves the channel meanwhile. */
+static int32_t wait_for(struct host *host, struct start *start)
 {
     struct channel *channel = start->channel;
     pbx_channel_lock(channel);
@@ -65,6 +66,7 @@ static void wait_for(struct host *host, struct start *start)
         }
     }
     pbx_channel_unlock(channel);
+    return start->result;
 }
 
 static int32_t run(struct host *host, struct channel *channel, const char *app, char **application, bool blocking)
@@ -74,25 +76,29 @@ static int32_t run(struct host *host, struct channel *channel, const char *app, 
     const char *name = pbx_channel_name(channel);
     size_t size = strlen(app) + strlen(name) + 2;
     struct start start = {.channel = channel, .application = malloc(size)};
+    int32_t result;
     if (start.application == NULL) {
         return ARIWS_ERROR_SYSTEM;
     }
     if (blocking) {
-        start.result = library->stasis_start(host->instance, app, id, name, start.application, size, start.message,
-                                             sizeof start.message);
+        result = library->stasis_start(host->instance, app, id, name, start.application, size, start.message,
+                                       sizeof start.message);
     } else {
-        start.result = library->stasis_start_async(host->instance, app, id, name, start_done, &start, start.message,
-                                                   sizeof start.message);
-        if (start.result == ARIWS_OK) {
-            wait_for(host, &start);
+        /* From here on `start` is the completion's, until that has come. */
+        char message[sizeof start.message] = "";
+        result =
+            library->stasis_start_async(host->instance, app, id, name, start_done, &start, message, sizeof message);
+        if (result == ARIWS_OK) {
+            result = wait_for(host, &start);
+        } else {
+            memcpy(start.message, message, sizeof message);
         }
     }
-    if (start.result != ARIWS_OK) {
+    if (result != ARIWS_OK) {
         /* The library has told the operator already. */
-        host_log(host, ARIWS_LOG_DEBUG, id, "Stasis(%s): %s (%s)", app, library->result_text(start.result),
-                 start.message);
+        host_log(host, ARIWS_LOG_DEBUG, id, "Stasis(%s): %s (%s)", app, library->result_text(result), start.message);
         free(start.application);
-        return start.result;
+        return result;
     }
     *application = start.application;
     return ARIWS_OK;
