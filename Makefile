@@ -66,6 +66,11 @@ reliability: ## writes docs/reliability.md anew from the hostile peers
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_RELIABILITY=1 $(CARGO) test --test hostile_peers $(CARGO_FLAGS) -- --exact 'docs/reliability.md is what the rows say'
 
+.PHONY: parameters
+parameters: ## writes docs/parameters.md anew from the table of parameters
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
+
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
 conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones

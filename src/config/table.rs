@@ -116,7 +116,7 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     asterisk("ca_list_file", Path, "", Reconnect, field!(ca_list_file),
         "certificate authorities to trust instead of the system's"),
     asterisk("ca_list_path", Path, "", Reconnect, field!(ca_list_path),
-        "a folder with such files"),
+        "a folder with such files, whatever their names"),
     asterisk("cert_file", Path, "", Reconnect, field!(cert_file),
         "the PBX's own certificate"),
     asterisk("priv_key_file", Path, "", Reconnect, field!(priv_key_file),
@@ -328,7 +328,7 @@ mod tests {
 
     /// Every default can be written, and means the same then.
     fn check_defaults<T: Default>(table: &[Parameter<T>]) {
-        for Parameter { about, place } in table.iter().filter(|row| row.about.default != "") {
+        for Parameter { about, place } in table.iter().filter(|row| !row.about.default.is_empty()) {
             let line = format!("{} = {}", about.name, about.default);
             let [written, missing] = [line.as_str(), ""].map(|line| {
                 let (sections, _) = read(&format!("[s]\n{line}"));
@@ -336,7 +336,7 @@ mod tests {
                 let mut object = object(&sections[0], table, &mut problems);
                 let mut into = T::default();
                 (place.read)(&mut into, &mut object, about);
-                object.finish(into).expect(&line)
+                object.finish(into).expect(line)
             });
             assert!(!(place.differs)(&written, &missing), "{line}");
         }

@@ -7,6 +7,7 @@ mod case;
 #[path = "../conformance/load.rs"]
 mod load;
 mod outputs;
+mod parameters;
 mod recorded;
 
 use std::fs;

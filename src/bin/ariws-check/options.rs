@@ -7,11 +7,13 @@ use lexopt::prelude::*;
 /// For `--help`, and after a mistake.
 pub(crate) const USAGE: &str = "\
 usage: ariws-check [--connect] [--format text|json] FOLDER
+       ariws-check --parameters
 
 Reads ari.conf, ari_outbound.conf and websocket_client.conf in FOLDER as the library does.
 
   --connect        makes every connection once, and tells each stage with its time
   --format FORMAT  text (default) or json
+  --parameters     lists every parameter, in Markdown
 
 Exit status: 0 all is well; 1 something is refused or invalid; 2 the files, or these arguments, cannot be read;
 3 a connection cannot be made.
@@ -34,9 +36,16 @@ pub(crate) struct Options {
     pub(crate) connect: bool,
 }
 
-impl Options {
-    /// None if help is asked for.
-    pub(crate) fn from_arguments() -> Result<Option<Self>, lexopt::Error> {
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Check(Options),
+    Parameters,
+    Help,
+}
+
+impl Asked {
+    pub(crate) fn from_arguments() -> Result<Self, lexopt::Error> {
         let mut parser = lexopt::Parser::from_env();
         let (mut folder, mut format, mut connect) = (None, Format::Text, false);
         while let Some(argument) = parser.next()? {
@@ -49,13 +58,14 @@ impl Options {
                         _ => return Err("--format is text or json".into()),
                     }
                 }
-                Short('h') | Long("help") => return Ok(None),
+                Short('h') | Long("help") => return Ok(Self::Help),
+                Long("parameters") => return Ok(Self::Parameters),
                 Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
                 argument => return Err(argument.unexpected()),
             }
         }
         let folder = folder.ok_or("which folder?")?;
-        Ok(Some(Self {
+        Ok(Self::Check(Options {
             folder,
             format,
             connect,
