@@ -74,7 +74,7 @@ parameters: ## writes docs/parameters.md anew from the table of parameters
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
 conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones
-	@scripts/require.sh cargo cc
+	@scripts/require.sh cargo cc python
 	$(if $(REFERENCE),REFERENCE='$(abspath $(REFERENCE))') $(CARGO) test --test conformance $(CARGO_FLAGS) -- --quiet
 
 .PHONY: lint

@@ -1,11 +1,6 @@
 //! The command ariws-check, as operators and their scripts use it.
 
 mod broken;
-#[path = "../conformance/case.rs"]
-#[allow(dead_code)] // Of the cases, only the files are needed.
-mod case;
-#[path = "../conformance/load.rs"]
-mod load;
 mod outputs;
 mod parameters;
 mod recorded;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::case::{Amendment, Files};
-use crate::load::cases;
 use crate::outputs::{compare, output};
+
+/// Configuration files by name; `None` for one that does not exist.
+type Files = BTreeMap<String, Option<String>>;
 
 #[test]
 fn the_sample_of_the_documentation() {
@@ -17,24 +19,16 @@ fn the_sample_of_the_documentation() {
 #[test]
 fn every_recorded_configuration() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
-    let amendments = fs::read_to_string(folder.join("amendments.json")).expect("the file");
-    let amendments: Vec<Amendment> = serde_json::from_str(&amendments).expect("amendments");
+    let mut python = Command::new("python3");
+    let printed = python.args([&folder.join("story"), &folder]).arg("config");
+    let printed = printed.output().expect("python3, which reads the cases");
+    assert!(printed.status.success() && printed.stderr.is_empty());
+    let text = String::from_utf8(printed.stdout).expect("UTF-8");
     // The cases that have the same output stand together.
     let mut outputs: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for case in cases(&folder, &amendments).expect("cases") {
-        let case =
-            case.unwrap_or_else(|unreadable| panic!("{}: {}", unreadable.id, unreadable.reason));
-        if case.area != "config" {
-            continue;
-        }
-        let mut files = case.files.clone();
-        let mut name = case.name.clone();
+    for line in text.lines() {
+        let (name, files): (String, Files) = serde_json::from_str(line).expect("files");
         outputs.entry(of(&files)).or_default().push(name);
-        for change in &case.changes {
-            files.extend(change.files.clone());
-            name = format!("{} after \"{}\"", case.name, change.label);
-            outputs.entry(of(&files)).or_default().push(name);
-        }
     }
     let mut pages: Vec<(Vec<String>, String)> = outputs
         .into_iter()

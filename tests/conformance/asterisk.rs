@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CANCELLED;
-use serde_json::{Value, json};
 
 use super::abi;
 use super::network::Network;
-use super::requests::{self, Variables};
-use super::story::{Channel, Request, Status};
+use super::story::{Answer, Channel, Inbound, Request};
 use super::support::DEADLINE;
 use super::support::host::{self, Call, Host};
 use super::support::library::{Handle, Started};
+use super::variables::Variables;
 
 /// The host.
 pub struct Asterisk {
@@ -32,8 +31,8 @@ struct State {
     inactive: BTreeSet<String>,
     /// The application that a context is for.
     contexts: BTreeMap<String, String>,
-    /// What applications asked for.
-    asked: Vec<Asked>,
+    /// What applications asked for, and whether it was answered.
+    asked: Vec<(Request, bool)>,
     variables: Variables,
     stays: Vec<Stay>,
     inbound: Vec<Inbound>,
@@ -42,39 +41,14 @@ struct State {
     problems: Vec<String>,
 }
 
-struct Asked {
-    request: Request,
-    done: bool,
-}
-
-impl Asked {
-    /// Whether Asterisk did what the library refuses.
-    fn is_refused_change(&self) -> bool {
-        let answer = self.request.answer.as_deref();
-        self.request.ours
-            && self.request.method != "GET"
-            && answer.is_some_and(requests::is_the_librarys)
-    }
-}
-
 /// A channel's time in an application.
 struct Stay {
     channel: Channel,
-    start: Start,
+    start: Receiver<Started>,
+    outcome: Option<Started>,
     failed: bool,
     /// The channel has left.
     over: bool,
-}
-
-enum Start {
-    UnderWay(Receiver<Started>),
-    Over(Started),
-}
-
-struct Inbound {
-    name: String,
-    id: String,
-    apps: Vec<String>,
 }
 
 impl Asterisk {
@@ -92,22 +66,13 @@ impl Asterisk {
         Host::reacting(move |host, call| asterisk.called(host, call))
     }
 
-    /// The library is loaded.
-    pub fn loaded(&self, handle: Handle) {
-        self.set_handle(Some(handle));
-    }
-
-    /// It is not any more.
-    pub fn unloaded(&self) {
-        self.set_handle(None);
-    }
-
-    fn set_handle(&self, handle: Option<Handle>) {
+    /// The library is loaded, or not any more.
+    pub fn set_handle(&self, handle: Option<Handle>) {
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = handle;
         self.network.touch();
     }
 
-    fn handle(&self) -> Option<Handle> {
+    pub fn handle(&self) -> Option<Handle> {
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,15 +90,11 @@ impl Asterisk {
             Call::Request(request) => self.run(request),
             Call::Register(app, _) => self.register(app),
             Call::Unregister(app) => {
-                let theirs = self
-                    .lock()
-                    .inbound
-                    .iter()
-                    .any(|inbound| inbound.apps.contains(app));
-                if theirs {
+                let mut state = self.lock();
+                if state.inbound.iter().any(|its| its.apps.contains(app)) {
                     host.set_registered(app, true);
                 } else {
-                    self.lock().unregister(app);
+                    state.unregister(app);
                 }
             }
             Call::CreateContext(context, app) => {
@@ -151,10 +112,8 @@ impl Asterisk {
 
     fn register(&self, app: &str) {
         let mut state = self.lock();
-        let mine = !state
-            .inbound
-            .iter()
-            .any(|inbound| inbound.apps.iter().any(|theirs| theirs == app));
+        let theirs = |inbound: &Inbound| inbound.apps.iter().any(|its| its == app);
+        let mine = !state.inbound.iter().any(theirs);
         for inbound in &mut state.inbound {
             inbound.apps.retain(|theirs| theirs != app);
         }
@@ -169,16 +128,11 @@ impl Asterisk {
     /// Whoever has registered an application hears that somebody else does so now.
     fn tell_replaced(&self, app: &str) {
         if let Some(handle) = self.handle() {
-            let event = json!({
-                "type": "ApplicationReplaced",
-                "timestamp": "2026-11-23T00:00:00.000+0000",
-                "application": app,
-                "asterisk_id": super::replay::ASTERISK_ID,
-            });
-            handle.event(
-                app,
-                &requests::in_order(&event, &["type", "timestamp", "application", "asterisk_id"]),
+            let (time, id) = ("2026-11-23T00:00:00.000+0000", "02:fc:00:00:00:01");
+            let event = format!(
+                r#"{{"type":"ApplicationReplaced","timestamp":"{time}","application":"{app}","asterisk_id":"{id}"}}"#
             );
+            handle.event(app, &event);
         }
     }
 
@@ -188,56 +142,40 @@ impl Asterisk {
         self.network.wait(DEADLINE, |_| self.handle().is_some());
         let Some(handle) = self.handle() else { return };
         let mut state = self.lock();
+        let what = format!("the host was asked for {} {}", request.method, request.path);
         let recorded = state.recorded(request);
-        let answer = match recorded.as_ref().map(|recorded| &recorded.answer) {
-            Some(Some(answer)) => {
-                if requests::is_the_librarys(answer) {
-                    state.problems.push(format!(
-                        "the host was asked for {} {}, which the websocket layer answers by itself",
-                        request.method, request.path
-                    ));
-                }
-                requests::answer(answer)
-            }
-            // Asterisk was silent.
-            Some(None) => requests::usual(request),
-            None => {
-                state.problems.push(format!(
-                    "the host was asked for {} {}, which nobody asked for",
-                    request.method, request.path
-                ));
-                requests::usual(request)
-            }
+        let told = match &recorded {
+            None => Some("nobody asked for"),
+            Some(recorded) if recorded.librarys => Some("the websocket layer answers by itself"),
+            Some(_) => None,
         };
-        let refused = state.asked.iter().any(Asked::is_refused_change);
-        let differs = |recorded: Request| recorded.ours && recorded.method != "GET";
-        let differs = refused || recorded.is_some_and(differs);
-        if let Some(problem) = state.variables.follow(request, &answer, differs) {
-            state.problems.push(problem);
-        }
+        let told = told.map(|why| format!("{what}, which {why}"));
+        state.problems.extend(told);
+        let refused = |(asked, _): &(Request, bool)| asked.ours && asked.librarys && changes(asked);
+        let differs = state.asked.iter().any(refused)
+            || recorded
+                .as_ref()
+                .is_some_and(|its| its.ours && changes(its));
+        // Where Asterisk was silent, the answer is the usual one.
+        let answer = recorded.and_then(|recorded| recorded.answer);
+        let answer = answer.unwrap_or_else(|| usual(request));
+        let problem = state.variables.follow(request, &answer, differs);
+        state.problems.extend(problem);
         drop(state);
-        abi::complete(
-            handle,
-            request.id,
-            answer.status,
-            &answer.reason,
-            answer.body.as_deref(),
-        );
+        abi::complete(handle, request.id, &answer);
     }
 
     /// An application is about to ask for something.
     pub fn expect(&self, request: &Request) {
-        self.lock().asked.push(Asked {
-            request: request.clone(),
-            done: false,
-        });
+        self.lock().asked.push((request.clone(), false));
     }
 
     /// A channel enters an application.
     pub fn entered(&self, channel: &Channel, start: Receiver<Started>) {
         self.lock().stays.push(Stay {
             channel: channel.clone(),
-            start: Start::UnderWay(start),
+            start,
+            outcome: None,
             failed: false,
             over: false,
         });
@@ -254,23 +192,17 @@ impl Asterisk {
     /// Waits until the starts of some channels are over.
     fn finish(&self, wanted: impl Fn(&Stay) -> bool) {
         let deadline = Instant::now() + DEADLINE;
-        loop {
-            let mut state = self.lock();
-            let under_way = |stay: &mut Stay| wanted(stay) && !stay.is_over();
-            if !state.stays.iter_mut().any(under_way) {
-                return;
-            }
+        let under_way = |stay: &mut Stay| wanted(stay) && !stay.is_started();
+        // Without the lock meanwhile, as a start may need the host to register an application first.
+        while self.lock().stays.iter_mut().any(under_way) {
             if Instant::now() > deadline {
-                let waiting = state
-                    .stays
-                    .iter_mut()
-                    .filter_map(|stay| under_way(stay).then_some(stay));
-                waiting.for_each(Stay::give_up);
+                for stay in self.lock().stays.iter_mut().filter(|stay| wanted(stay)) {
+                    let late = || Err((0, "no outcome in time".to_owned()));
+                    stay.outcome.get_or_insert_with(late);
+                }
                 return;
             }
-            drop(state);
-            // Without the lock, as a start may need the host to register an application first.
-            self.network.wait(Duration::from_millis(5), |_| false);
+            self.network.pause(Duration::from_millis(5));
         }
     }
 
@@ -278,16 +210,17 @@ impl Asterisk {
     pub fn is_started(&self, id: &str) -> bool {
         let mut state = self.lock();
         let mut theirs = state.stays.iter_mut().filter(|stay| stay.channel.id == id);
-        theirs.all(Stay::is_over)
+        theirs.all(Stay::is_started)
     }
 
     /// Whether the start of a channel that has hung up ends as cancelled.
     pub fn is_cancelled(&self, id: &str) -> bool {
         self.finish(|stay| stay.channel.id == id);
-        self.lock().stays.iter().any(|stay| {
-            stay.channel.id == id
-                && matches!(stay.start, Start::Over(Err((ARIWS_ERROR_CANCELLED, _))))
-        })
+        let cancelled = |stay: &Stay| {
+            let outcome = &stay.outcome;
+            stay.channel.id == id && matches!(outcome, Some(Err((ARIWS_ERROR_CANCELLED, _))))
+        };
+        self.lock().stays.iter().any(cancelled)
     }
 
     /// A channel hangs up: one that is about to enter an application does not.
@@ -296,31 +229,32 @@ impl Asterisk {
         let other = state.halves.get(id).cloned();
         let apps = state.apps.clone();
         drop(state);
-        let ids = [Some(id.to_owned()), other];
-        let theirs = |stay: &Stay| ids.iter().flatten().any(|id| stay.channel.id == *id);
+        let theirs = |stay: &Stay| {
+            let its = stay.channel.id.as_str();
+            its == id || other.as_deref() == Some(its)
+        };
         // There is no connection to wait for where the application is registered.
         self.finish(|stay| theirs(stay) && apps.contains(&stay.channel.app));
         let mut state = self.lock();
         let waiting = state.stays.iter_mut().filter_map(|stay| {
-            let waits = theirs(stay) && !stay.is_over();
+            let waits = theirs(stay) && !stay.is_started();
             waits.then(|| stay.channel.id.clone())
         });
         waiting.collect()
     }
 
     /// Two halves of a local channel.
-    pub fn pair(&self, one: &str, other: &str) {
+    pub fn pair(&self, [one, other]: &[String; 2]) {
         let mut state = self.lock();
-        state.halves.insert(one.to_owned(), other.to_owned());
-        state.halves.insert(other.to_owned(), one.to_owned());
+        state.halves.insert(one.clone(), other.clone());
+        state.halves.insert(other.clone(), one.clone());
     }
 
     fn fail(&self, channel: &str, application: &str) {
         let mut state = self.lock();
         for stay in &mut state.stays {
             if stay.channel.id == channel {
-                stay.failed = true;
-                stay.over = true;
+                (stay.failed, stay.over) = (true, true);
             }
         }
         state.forget(application);
@@ -331,36 +265,33 @@ impl Asterisk {
     }
 
     /// What STASISSTATUS is for a channel's n-th time.
-    pub fn status(&self, status: &Status) -> String {
-        let theirs = |stay: &&Stay| stay.channel.name == status.channel;
-        self.finish(|stay| theirs(&stay));
+    pub fn status(&self, channel: &str, time: usize) -> &'static str {
+        self.finish(|stay| stay.channel.name == channel);
         let state = self.lock();
-        match state.stays.iter().filter(theirs).nth(status.time) {
+        let mut theirs = state.stays.iter();
+        match theirs
+            .by_ref()
+            .filter(|stay| stay.channel.name == channel)
+            .nth(time)
+        {
             None => "none",
-            Some(stay) if stay.failed || matches!(stay.start, Start::Over(Err(_))) => "FAILED",
+            Some(stay) if stay.failed || matches!(stay.outcome, Some(Err(_))) => "FAILED",
             Some(_) => "SUCCESS",
         }
-        .to_owned()
     }
 
     /// An application connects to Asterisk and takes its applications from whoever had them.
-    pub fn inbound(&self, host: &Host, name: &str, id: &str, address: &str, apps: &[String]) {
-        let Some(handle) = self.handle() else {
-            return;
-        };
-        for app in apps {
+    pub fn inbound(&self, host: &Host, inbound: &Inbound) {
+        let Some(handle) = self.handle() else { return };
+        for app in &inbound.apps {
             let taken = !self.lock().apps.insert(app.clone());
             host.set_registered(app, true);
             if taken {
                 self.tell_replaced(app);
             }
         }
-        self.lock().inbound.push(Inbound {
-            name: name.to_owned(),
-            id: id.to_owned(),
-            apps: apps.to_vec(),
-        });
-        abi::inbound_opened(handle, id, address, &apps.join(","));
+        self.lock().inbound.push(inbound.clone());
+        abi::inbound_opened(handle, inbound);
     }
 
     /// It leaves.
@@ -428,66 +359,47 @@ impl State {
 
     /// The recorded request that this one is: the first that is not answered, unless the library was to answer it itself.
     fn recorded(&mut self, request: &host::Request) -> Option<Request> {
-        let mut alike: Vec<&mut Asked> = self
-            .asked
-            .iter_mut()
-            .filter(|asked| {
-                !asked.done
-                    && asked.request.method == request.method
-                    && asked.request.path == request.path
-            })
-            .collect();
-        let hosts = |asked: &&mut Asked| {
-            !asked
-                .request
-                .answer
-                .as_deref()
-                .is_some_and(requests::is_the_librarys)
+        let alike = |(_, (asked, done)): &(usize, &(Request, bool))| {
+            !done && asked.method == request.method && asked.path == request.path
         };
-        let index = alike.iter().position(hosts).unwrap_or_default();
-        let asked = alike.get_mut(index)?;
-        asked.done = true;
-        Some(asked.request.clone())
+        let mut all = self.asked.iter().enumerate().filter(alike);
+        let first = all.clone().next();
+        let hosts = all.find(|(_, (asked, _))| !asked.librarys);
+        let (place, _) = hosts.or(first)?;
+        let (asked, done) = &mut self.asked[place];
+        *done = true;
+        Some(asked.clone())
     }
 }
 
 impl Stay {
     /// Whether the channel is in the application.
     fn is_inside(&mut self, app: &str) -> bool {
-        self.is_over()
-            && !self.over
-            && matches!(&self.start, Start::Over(Ok(application)) if application == app)
+        let started = self.is_started() && !self.over;
+        started && matches!(&self.outcome, Some(Ok(application)) if application == app)
     }
 
-    fn is_over(&mut self) -> bool {
-        if let Start::UnderWay(receiver) = &self.start
-            && let Ok(outcome) = receiver.try_recv()
-        {
-            self.start = Start::Over(outcome);
+    fn is_started(&mut self) -> bool {
+        if self.outcome.is_none() {
+            self.outcome = self.start.try_recv().ok();
         }
-        matches!(self.start, Start::Over(_))
-    }
-
-    /// The start has taken too long.
-    fn give_up(&mut self) {
-        self.start = Start::Over(Err((0, "no outcome in time".to_owned())));
+        self.outcome.is_some()
     }
 }
 
-/// What a host answers.
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    pub status: i32,
-    pub reason: String,
-    pub body: Option<String>,
+fn changes(request: &Request) -> bool {
+    request.method != "GET"
 }
 
-impl Answer {
-    /// The body as JSON.
-    pub fn value(&self) -> Value {
-        self.body
-            .as_deref()
-            .and_then(|body| serde_json::from_str(body).ok())
-            .unwrap_or_default()
+/// The answer to a request that Asterisk left without one.
+fn usual(request: &host::Request) -> Answer {
+    let (status, reason, body) = match request.method.as_str() {
+        "GET" => (200, "OK", Some("{}".to_owned())),
+        _ => (204, "No Content", None),
+    };
+    Answer {
+        status,
+        reason: reason.to_owned(),
+        body,
     }
 }

@@ -1,20 +1,16 @@
-//! Comparing what the library did with what Asterisk did.
+//! Comparing what the library did with what it is to do.
 
 use std::collections::BTreeSet;
 
 use super::network::{Peer, State};
 use super::normal::{Ports, keyless, timeless};
-use super::pressure::is_made;
 use super::story::{Item, Link, Load, Story};
 
-/// Whether a connection has everything that Asterisk's had before a moment.
+/// Whether a connection has everything that it is to have before a moment.
 pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
     let before = |answers: bool| {
-        let items = link
-            .items
-            .iter()
-            .filter(|(when, item)| *when < at && item.is_answer() == answers);
-        items.count()
+        let of_kind = |(when, item): &&(f64, Item)| *when < at && item.is_answer() == answers;
+        link.items.iter().filter(of_kind).count()
     };
     let (answers, others) = (before(true), before(false));
     let made = link.made.is_some_and(|made| made < at);
@@ -33,85 +29,25 @@ pub fn connections(
     absent: &BTreeSet<usize>,
     story: &Story,
 ) -> Vec<String> {
-    let links = &story.links;
+    let mut problems = Vec::new();
+    for (place, link) in story.links.iter().enumerate() {
+        match (state.peer(place), story.load) {
+            _ if absent.contains(&place) => {}
+            (None, _) => problems.push(format!("connection {} was not made", link.number)),
+            (Some(peer), None) => problems.extend(connection(link, peer, ports)),
+            (Some(peer), Some(_)) => problems.extend(ending(link, peer)),
+        }
+    }
     if let Some(load) = story.load {
-        return under_load(story, load, state);
+        problems.extend(under_load(load, state));
+        return problems;
     }
-    let mut problems = Vec::new();
-    let links_made = links
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| !absent.contains(index));
-    for (index, link) in links_made {
-        match state.peer(index) {
-            Some(peer) => problems.extend(connection(link, peer, ports)),
-            None => problems.push(format!("connection {} was not made", link.number)),
-        }
-    }
-    for peer in state
-        .peers
-        .iter()
-        .filter(|peer| peer.link.is_none() && !story.begun && !is_retry(peer, links))
-    {
-        let items: Vec<String> = peer.items.iter().map(shown).collect();
-        problems.push(format!(
-            "a connection that Asterisk did not make, to {}: {items:#?}",
-            peer.port
-        ));
+    let others = state.peers.iter().filter(|peer| peer.link.is_none());
+    for peer in others.filter(|peer| !story.begun && !is_retry(peer, &story.links)) {
+        let (port, items) = (peer.port, &peer.items);
+        problems.push(format!("an unexpected connection, to {port}: {items:#?}"));
     }
     problems
-}
-
-/// What is different in the connections of a case that was recorded under load: each recorded one is made, begins with what is
-/// registered, and ends as it ended.
-fn under_load(story: &Story, load: Load, state: &State) -> Vec<String> {
-    let mut problems = Vec::new();
-    for (index, link) in story.links.iter().enumerate() {
-        let Some(peer) = state.peer(index) else {
-            problems.push(format!("connection {} was not made", link.number));
-            continue;
-        };
-        let closes = |item: &&Item| matches!(item, Item::Close(_));
-        let expected: Vec<String> = link.items.iter().map(|(_, item)| item.summary()).collect();
-        let actual: Vec<String> = peer
-            .items
-            .iter()
-            .filter(closes)
-            .map(Item::summary)
-            .collect();
-        if expected != actual {
-            problems.push(format!(
-                "connection {} ends with {actual:?}, for Asterisk {expected:?}",
-                link.number
-            ));
-        }
-    }
-    if state
-        .peers
-        .iter()
-        .any(|peer| peer.items.first().is_some_and(is_made))
-    {
-        problems.push("a connection begins with an event".to_owned());
-    }
-    let apart = load.apart.unwrap_or_default();
-    let early = |(peer, before): &(&Peer, u32)| peer.accepted < apart * *before;
-    if let Some((peer, before)) = state.peers.iter().zip(0..).find(early) {
-        problems.push(format!(
-            "{} connections were made in {:?}",
-            before + 1,
-            peer.accepted
-        ));
-    }
-    problems
-}
-
-/// What the log must have and has not.
-pub fn logs(story: &Story, log: &[String]) -> Vec<String> {
-    let texts = story.logs.iter();
-    let missing = texts.filter(|text| !log.iter().any(|line| line.contains(text.as_str())));
-    missing
-        .map(|text| format!("the log does not have \"{text}\""))
-        .collect()
 }
 
 /// Whether a connection is one more attempt where the recording ends with attempts that fail.
@@ -122,85 +58,75 @@ fn is_retry(peer: &Peer, links: &[Link]) -> bool {
 }
 
 fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {
-    let mut problems = Vec::new();
+    let (mut problems, number) = (Vec::new(), link.number);
     if let Some(request) = link.request.as_ref().filter(|request| !request.is_empty()) {
-        let (expected, actual) = (keyless(request), keyless(&ports.recorded(&peer.head)));
-        if expected != actual {
-            problems.push(different(
-                &format!("the upgrade request of connection {}", link.number),
-                &expected,
-                &actual,
-            ));
-        }
+        let what = format!("the upgrade request of connection {number}");
+        let asked = keyless(&ports.recorded(&peer.head));
+        problems.extend(different(&what, &keyless(request), &asked));
     }
-    for answers in [true, false] {
+    let like = |(_, item): &(f64, Item)| matches!(item, Item::Like(_));
+    let in_short = link.items.iter().any(like);
+    for (answers, what) in [(true, "answers"), (false, "messages")] {
+        let shown = |item: &Item| match item {
+            item if in_short && !answers => item.summary(),
+            item => timeless(&item.to_string()),
+        };
         let of_kind = |item: &&Item| item.is_answer() == answers;
-        let in_short = link
-            .items
-            .iter()
-            .any(|(_, item)| matches!(item, Item::Like(_)) && !answers);
-        let shown = if in_short { Item::summary } else { shown };
-        let expected: Vec<String> = link
-            .items
-            .iter()
-            .map(|(_, item)| item)
-            .filter(of_kind)
-            .map(shown)
-            .collect();
+        let expected = link.items.iter().map(|(_, item)| item).filter(of_kind);
+        let expected: Vec<String> = expected.map(shown).collect();
         let actual: Vec<String> = peer.items.iter().filter(of_kind).map(shown).collect();
-        if expected != actual {
-            let what = if answers { "answers" } else { "messages" };
-            let what = format!("the {what} of connection {}", link.number);
-            problems.push(different(&what, &expected.join("\n"), &actual.join("\n")));
-        }
+        let what = format!("the {what} of connection {number}");
+        problems.extend(different(&what, &expected.join("\n"), &actual.join("\n")));
     }
     if link.closed.is_some() && !peer.closed {
-        problems.push(format!("connection {} is still open", link.number));
+        problems.push(format!("connection {number} is still open"));
     }
     problems
 }
 
-/// An item in words, without what varies.
-fn shown(item: &Item) -> String {
-    match item {
-        Item::Event(text) | Item::Answer(text) => timeless(text),
-        Item::Close(Some(code)) => format!("Close {code}"),
-        Item::Close(None) => "Close without a code".to_owned(),
-        Item::Hello => "the beginning of a TLS handshake".to_owned(),
-        Item::Pong(payload) => format!("Pong {payload}"),
-        Item::Like(summary) => summary.clone(),
-        Item::Fault(fault) => format!("a fault: {fault}"),
+/// What is different in the end of a connection under load.
+fn ending(link: &Link, peer: &Peer) -> Option<String> {
+    let expected: Vec<&Item> = link.items.iter().map(|(_, item)| item).collect();
+    let actual: Vec<&Item> = peer.items.iter().filter(|item| item.is_close()).collect();
+    let number = link.number;
+    let problem = format!("connection {number} ends with {actual:?}, for Asterisk {expected:?}");
+    (expected != actual).then_some(problem)
+}
+
+/// What is wrong with the connections of a case that was recorded under load: each begins with what is registered, and they are
+/// far enough apart.
+fn under_load(load: Load, state: &State) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut first = state.peers.iter().filter_map(|peer| peer.items.first());
+    if first.any(|item| item.number('N').is_some()) {
+        problems.push("a connection begins with an event".to_owned());
     }
+    let apart = u128::from(load.apart.unwrap_or_default());
+    for (peer, before) in state.peers.iter().zip(0u128..) {
+        if peer.accepted.as_millis() < apart * before {
+            let (count, time) = (before + 1, peer.accepted);
+            problems.push(format!("{count} connections were made in {time:?}"));
+            break;
+        }
+    }
+    problems
 }
 
-/// What is different in a command's output.
-pub fn outputs(line: &str, expected: &str, actual: &str) -> String {
-    different(&format!("the output of '{line}'"), expected, actual)
-}
-
-/// Two texts, line by line.
-fn different(what: &str, expected: &str, actual: &str) -> String {
-    let (one, other): (Vec<&str>, Vec<&str>) =
-        (expected.lines().collect(), actual.lines().collect());
+/// Two texts, line by line; nothing if they are equal.
+pub fn different(what: &str, expected: &str, actual: &str) -> Option<String> {
+    if expected == actual {
+        return None;
+    }
+    let (one, other): (Vec<_>, Vec<_>) = (expected.lines().collect(), actual.lines().collect());
+    let alike = |(one, other): &(&&str, &&str)| one == other;
+    let same = one.iter().zip(&other).take_while(alike).count();
+    let rest = one[same..].iter().rev().zip(other[same..].iter().rev());
+    let tail = rest.take_while(alike).count();
     let mut output = format!("different: {what}\n");
-    let same = one
-        .iter()
-        .zip(&other)
-        .take_while(|(one, other)| one == other)
-        .count();
-    let tail = one[same..]
-        .iter()
-        .rev()
-        .zip(other[same..].iter().rev())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let lines = |mark: &str, lines: &[&str]| -> String {
-        lines[same..lines.len() - tail]
-            .iter()
-            .map(|line| format!("    {mark} {line}\n"))
-            .collect()
-    };
-    output.push_str(&lines("Asterisk:", &one));
-    output.push_str(&lines("ours:    ", &other));
-    output
+    for (mark, lines) in [("Asterisk:", one), ("ours:    ", other)] {
+        for line in &lines[same..lines.len() - tail] {
+            output.push_str(&format!("    {mark} {line}\n"));
+        }
+    }
+    Some(output)
 }

@@ -1,15 +1,14 @@
-//! Cases that were recorded under load: how many events there were is told in words only, so that here a thread makes events
-//! all the while, and what counts is that none comes twice, none comes out of order, and none is missing that the library has
-//! not counted as possibly lost. None is missing at all where every connection ends with a Close or a FIN.
+//! Many events, numbered: what counts is that they come in order, none twice, and none is missing that the library has not
+//! counted as possibly lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::frames::{CLOSE, FINAL};
+use super::connection::slowly;
 use super::network::{Network, State};
-use super::story::{Act, Item, Saying, Story, What, member};
+use super::story::{Act, Story, What};
 use super::support::library::{Handle, Library};
 
 /// The time between two events.
@@ -22,32 +21,35 @@ const BEFORE_AN_END: usize = 20;
 const AT_ONCE: f64 = 10.0;
 /// Events while no server listens, and at the end.
 const MEANWHILE: usize = 300;
+/// The length of a long event, about that of the recorder's.
+const LONG: usize = 8000;
+/// How long long ones may take, with the time after which a peer that takes nothing is left.
+const LATEST_LONG: Duration = Duration::from_secs(60);
 
 /// Makes events until it is told to stop.
 pub struct Pressure {
     stop: Arc<AtomicBool>,
     made: Arc<AtomicUsize>,
-    thread: JoinHandle<usize>,
+    thread: JoinHandle<()>,
+}
+
+fn event(mark: char, number: usize, length: usize) -> String {
+    let filler = "x".repeat(length);
+    format!(r#"{{"type":"ChannelUserevent","eventname":"{mark}{number}","filler":"{filler}"}}"#)
 }
 
 impl Pressure {
     /// Begins to make events for an application.
     pub fn begin(handle: Handle, app: String) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let made = Arc::new(AtomicUsize::new(0));
+        let (stop, made) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let (stopping, counting) = (Arc::clone(&stop), Arc::clone(&made));
         let thread = thread::spawn(move || {
-            let mut count = 0;
             while !stopping.load(Ordering::Relaxed) {
-                handle.event(
-                    &app,
-                    &format!("{{\"type\":\"ChannelUserevent\",\"eventname\":\"N{count}\"}}"),
-                );
-                count += 1;
-                counting.store(count, Ordering::Relaxed);
+                let number = counting.load(Ordering::Relaxed);
+                handle.event(&app, &event('N', number, 0));
+                counting.store(number + 1, Ordering::Relaxed);
                 thread::sleep(PACE);
             }
-            count
         });
         Self { stop, made, thread }
     }
@@ -55,25 +57,21 @@ impl Pressure {
     /// Waits until enough events have been made before something is done.
     pub fn lead_up_to(&self, act: &Act, story: &Story, network: &Network) {
         match &act.what {
-            What::Say(link, saying) if ends(saying) => {
-                let made = story.links[*link].made.unwrap_or_default();
-                let wanted = if act.at - made < AT_ONCE {
-                    0
-                } else {
-                    BEFORE_AN_END
-                };
+            What::Say(said) if said.ends() => {
+                let made = story.links[said.link].made.unwrap_or_default();
+                let at_once = act.at - made < AT_ONCE;
+                let wanted = if at_once { 0 } else { BEFORE_AN_END };
                 network.wait(LATEST, |state| {
-                    let peer = state.peer(*link);
-                    let events = |item: &&Item| is_made(item);
-                    peer.is_some_and(|peer| {
-                        peer.closed || peer.items.iter().filter(events).count() >= wanted
+                    state.peer(said.link).is_some_and(|peer| {
+                        let events = peer.items.iter().filter(|item| item.number('N').is_some());
+                        peer.closed || events.count() >= wanted
                     })
                 });
             }
-            What::Listen(_) | What::End => {
+            What::Listen { .. } | What::End => {
                 let enough = self.made.load(Ordering::Relaxed) + MEANWHILE;
                 while self.made.load(Ordering::Relaxed) < enough && !self.thread.is_finished() {
-                    network.wait(PACE, |_| false);
+                    network.pause(PACE);
                 }
             }
             _ => {}
@@ -83,71 +81,76 @@ impl Pressure {
     /// Stops, waits for the last event, and tells what is wrong with all of them. `clean`: none may be missing.
     pub fn end(self, network: &Network, library: &Library<'_>, clean: bool) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
-        let Ok(made) = self.thread.join() else {
+        if self.thread.join().is_err() {
             return vec!["the thread that makes events panicked".to_owned()];
-        };
-        let begun = Instant::now();
-        let arrived = |state: &State| {
-            let last = state
-                .peers
-                .iter()
-                .rev()
-                .find_map(|peer| peer.items.iter().rev().find_map(number));
-            last.map_or(0, |last| last + 1) == made
-        };
+        }
+        let made = self.made.load(Ordering::Relaxed);
+        let last = |state: &State| state.numbers('N').last().map_or(0, |last| last + 1);
         let mut problems = Vec::new();
-        if !network.wait(LATEST, arrived) {
-            problems.push(format!(
-                "the last of {made} events has not come after {:?}",
-                begun.elapsed()
-            ));
+        if !network.wait(LATEST, |state| last(state) == made) {
+            problems.push(format!("the last of {made} events has not come"));
         }
-        let numbers = numbers(&network.lock());
-        if let Some(pair) = numbers.windows(2).find(|pair| pair[0] >= pair[1]) {
-            problems.push(format!("event {} came after event {}", pair[1], pair[0]));
-        }
-        let missing = made - numbers.len().min(made);
         let counted = if clean { 0 } else { unconfirmed(library) };
-        if missing > counted {
-            problems.push(format!(
-                "{missing} of {made} events are missing, at most {counted} may be"
-            ));
-        }
+        problems.extend(wrong(&network.lock().numbers('N'), made, counted));
         problems
     }
 }
 
-/// Whether an application ends its connection by this.
-fn ends(saying: &Saying) -> bool {
-    match saying {
-        Saying::Last(_) | Saying::Finish | Saying::Reset => true,
-        Saying::Bytes(bytes) => bytes.first() == Some(&(FINAL | CLOSE)),
-        Saying::Pieces(..) | Saying::Half(_) | Saying::Rest(..) | Saying::Request(..) => false,
+/// Has so many long events for an application, and waits for the last of them or for as many as are awaited. Tells what is
+/// wrong with those that arrived.
+pub fn flood(
+    network: &Network,
+    library: &Library<'_>,
+    app: &str,
+    count: usize,
+    awaited: Option<usize>,
+) -> Vec<String> {
+    let begun = Instant::now();
+    for number in 0..count {
+        library.event(app, &event('F', number, LONG));
     }
+    let came = |state: &State| -> Vec<usize> {
+        let peers = state.peers.iter();
+        peers.flat_map(|peer| peer.flood.iter().copied()).collect()
+    };
+    let mut problems = Vec::new();
+    let arrived = network.wait(LATEST_LONG, |state| match awaited {
+        Some(awaited) => came(state).len() >= awaited,
+        None => came(state).contains(&(count - 1)),
+    });
+    let numbers = came(&network.lock());
+    if awaited.is_some_and(|awaited| begun.elapsed() < slowly(awaited * LONG)) {
+        problems.push("the server did not read slowly".to_owned());
+    }
+    if !arrived {
+        problems.push(format!("of {count} events {} arrived", numbers.len()));
+    }
+    let last = numbers.last().map_or(0, |last| last + 1);
+    problems.extend(wrong(&numbers, last, unconfirmed(library)));
+    problems
 }
 
-/// The numbers of the events that arrived, connection by connection.
-fn numbers(state: &State) -> Vec<usize> {
-    let items = state.peers.iter().flat_map(|peer| &peer.items);
-    items.filter_map(number).collect()
-}
-
-fn number(item: &Item) -> Option<usize> {
-    let Item::Event(text) = item else { return None };
-    member(text, "eventname")?.strip_prefix('N')?.parse().ok()
-}
-
-/// Whether an item is one of the events that were made here.
-pub fn is_made(item: &Item) -> bool {
-    number(item).is_some()
+/// What is wrong with the events that came, of which at most so many may be missing.
+fn wrong(numbers: &[usize], made: usize, counted: usize) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Some(pair) = numbers.windows(2).find(|pair| pair[0] >= pair[1]) {
+        problems.push(format!("event {} came after event {}", pair[1], pair[0]));
+    }
+    let missing = made.saturating_sub(numbers.len());
+    if missing > counted {
+        problems.push(format!(
+            "{missing} of {made} events are missing, at most {counted} may be"
+        ));
+    }
+    problems
 }
 
 /// How many messages the library has counted as possibly lost.
-pub fn unconfirmed(library: &Library<'_>) -> usize {
+fn unconfirmed(library: &Library<'_>) -> usize {
     let metrics = library.metrics();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("ariws_messages_unconfirmed_total "));
-    line.and_then(|count| count.parse().ok())
+    let mut lines = metrics.lines();
+    let count = lines.find_map(|line| line.strip_prefix("ariws_messages_unconfirmed_total "));
+    count
+        .and_then(|count| count.parse().ok())
         .unwrap_or_default()
 }

@@ -4,125 +4,90 @@ use std::collections::BTreeMap;
 
 use ariws::ffi::ARIWS_REPORT_REFUSED;
 
-use super::case::Files;
-use super::configured;
+use super::story::{Command, Story};
 use super::support::library::ReportLine;
-use super::terminal;
 
-/// Connections that were refused, and the rule that each of them was refused by.
+/// Connections that were refused: the rule that each of them was refused by, and its applications.
 #[derive(Debug, Clone, Default)]
-pub struct Refusals(BTreeMap<String, Refused>);
-
-#[derive(Debug, Clone)]
-struct Refused {
-    rule: String,
-    apps: Vec<String>,
-}
+pub struct Refusals(BTreeMap<String, (String, Vec<String>)>);
 
 impl Refusals {
     /// What a report refuses with a message that is one of the rules' messages.
-    pub fn new(report: &[ReportLine], rules: &[(String, String)], files: &Files) -> Self {
-        let refused: Vec<&ReportLine> = report
-            .iter()
-            .filter(|line| line.kind == ARIWS_REPORT_REFUSED)
-            .collect();
+    pub fn new(report: &[ReportLine], rules: &[(String, String)], story: &Story) -> Self {
         let rule = |object: &str, file: &str| {
-            let lines = refused
-                .iter()
-                .filter(|line| line.object == object && line.file.ends_with(file));
-            let by = |line: &&ReportLine| {
-                rules
-                    .iter()
-                    .find(|(message, _)| line.message.contains(message.as_str()))
+            let theirs = |line: &&ReportLine| {
+                let refused = line.kind == ARIWS_REPORT_REFUSED;
+                refused && line.object == object && line.file.ends_with(file)
             };
-            lines.filter_map(by).map(|(_, rule)| rule.clone()).next()
+            report.iter().filter(theirs).find_map(|line| {
+                let said = |(message, _): &&(String, String)| line.message.contains(message);
+                rules.iter().find(said).map(|(_, rule)| rule.clone())
+            })
         };
-        let mut refusals = BTreeMap::new();
-        for (name, parameters) in configured::sections(files, "ari.conf") {
-            let client = parameters
-                .get("websocket_client_id")
-                .and_then(|client| rule(client, "websocket_client.conf"));
-            if let Some(rule) = rule(&name, "ari.conf").or(client) {
-                let apps = parameters.get("apps").map_or("", String::as_str).split(',');
-                let apps = apps.map(|app| app.trim().to_owned()).collect();
-                refusals.insert(name, Refused { rule, apps });
-            }
-        }
-        Self(refusals)
+        let refused = story.objects.iter().filter_map(|object| {
+            let client = object.client.as_ref();
+            let client = client.and_then(|client| rule(client, "websocket_client.conf"));
+            let rule = rule(&object.name, "ari.conf").or(client)?;
+            Some((object.name.clone(), (rule, object.apps.clone())))
+        });
+        Self(refused.collect())
     }
 
-    /// The rule by which an application is refused.
-    pub fn rule_of(&self, app: &str) -> Option<&str> {
-        let refused = self
-            .0
-            .values()
-            .find(|refused| refused.apps.iter().any(|its| its == app));
-        refused.map(|refused| refused.rule.as_str())
-    }
-
-    /// The rule by which every connection of these files is refused, if they all are.
-    pub fn rule_of_all(&self, files: &Files) -> Option<&str> {
-        let connections = configured::connections(files);
-        let all = connections.iter().all(|its| self.0.contains_key(&its.name));
-        let refused = self.0.values().next()?;
-        all.then_some(refused.rule.as_str())
+    /// The rule by which a connection of this application is refused, or of none if all of them are.
+    pub fn rule_of(&self, app: Option<&str>, connections: &[String]) -> Option<&str> {
+        let theirs = |(_, apps): &&(String, Vec<String>)| match app {
+            Some(app) => apps.iter().any(|its| its == app),
+            None => connections.iter().all(|its| self.0.contains_key(its)),
+        };
+        self.0.values().find(theirs).map(|(rule, _)| rule.as_str())
     }
 
     /// What Asterisk would print without the refused connections, and the rules that make it so.
-    pub fn applied(&self, line: &str, output: &str) -> (String, Vec<String>) {
-        let words = terminal::words(line);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let mut rules = Vec::new();
-        let mut without = output.to_owned();
+    pub fn applied(&self, command: &Command) -> (String, Vec<String>) {
+        let (line, output) = (&command.line, &command.output);
+        let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
+        let refused = |id: &str| self.0.get(id).map(|(rule, _)| rule.clone());
         match words.as_slice() {
-            ["ari", "show", "outbound-websocket", id]
-            | ["ari", "start", "outbound-websocket", id] => {
-                if let Some(refused) = self.0.get(*id)
-                    && !output.starts_with("Error ")
-                {
-                    rules.push(refused.rule.clone());
-                    without =
-                        format!("Error getting ARI configuration\nCommand '{line}' failed.\n");
+            ["ari", "show" | "start", "outbound-websocket", id] => {
+                if let Some(rule) = refused(id).filter(|_| !output.starts_with("Error ")) {
+                    let none = "Error getting ARI configuration";
+                    return (format!("{none}\nCommand '{line}' failed.\n"), vec![rule]);
                 }
             }
             ["ari", "shutdown", "websocket", "session", id] => {
-                if let Some(refused) = self.0.get(*id)
-                    && output.starts_with("Shutting ")
-                {
-                    rules.push(refused.rule.clone());
-                    without =
-                        format!("Websocket session '{id}' not found\nCommand '{line}' failed.\n");
+                if let Some(rule) = refused(id).filter(|_| output.starts_with("Shutting ")) {
+                    let none = format!("Websocket session '{id}' not found");
+                    return (format!("{none}\nCommand '{line}' failed.\n"), vec![rule]);
                 }
             }
             ["ari", "show", "apps"] => {
-                without = self.filtered(output, &mut rules, |refused, _, line| {
-                    refused.apps.iter().any(|app| app == line)
-                });
+                return self.filtered(output, |row, _, apps| apps.iter().any(|app| app == row));
             }
             ["ari", "show", ..] => {
-                without = self.filtered(output, &mut rules, |_, id, line| {
-                    line.split_whitespace().next() == Some(id)
+                return self.filtered(output, |row, id, _| {
+                    row.split_whitespace().next() == Some(id)
                 });
             }
             _ => {}
         }
-        (without, rules)
+        (output.clone(), Vec::new())
     }
 
     fn filtered(
         &self,
         output: &str,
-        rules: &mut Vec<String>,
-        is_theirs: impl Fn(&Refused, &str, &str) -> bool,
-    ) -> String {
-        let lines = output.split_inclusive('\n').filter(|line| {
-            let theirs = self
-                .0
-                .iter()
-                .find(|(id, refused)| is_theirs(refused, id, line.trim_end_matches('\n')));
-            rules.extend(theirs.map(|(_, refused)| refused.rule.clone()));
-            theirs.is_none()
-        });
-        lines.collect()
+        is_theirs: impl Fn(&str, &str, &[String]) -> bool,
+    ) -> (String, Vec<String>) {
+        let (mut left, mut rules) = (String::new(), Vec::new());
+        for row in output.split_inclusive('\n') {
+            let theirs = |(id, (_, apps)): &(&String, &(String, Vec<String>))| {
+                is_theirs(row.trim_end_matches('\n'), id, apps)
+            };
+            match self.0.iter().find(theirs) {
+                Some((_, (rule, _))) => rules.push(rule.clone()),
+                None => left.push_str(row),
+            }
+        }
+        (left, rules)
     }
 }

@@ -1,219 +1,179 @@
-//! Doing what the story says, each thing after all that Asterisk did before it in the recording.
-
-mod calls;
-mod commands;
-mod sayings;
+//! Doing what the story says, each thing after all that is to have happened before it.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CONFIG;
 use tempfile::TempDir;
 
 use super::asterisk::Asterisk;
-use super::case::Files;
-use super::compare;
-use super::configured;
-use super::differences::Table;
 use super::network::{Network, State};
 use super::normal::Ports;
-use super::pressure::Pressure;
+use super::pressure::{Pressure, flood};
 use super::refusals::Refusals;
-use super::story::{Act, Story, What};
+use super::report::Table;
+use super::story::{Act, Channel, Event, Files, Story, What};
 use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
-use super::{certificates, flood, patience, sockets};
-
-/// The id of the Asterisk that was recorded, and of the host.
-pub const ASTERISK_ID: &str = "02:fc:00:00:00:01";
+use super::{abi, certificates, compare, sockets, terminal};
 
 /// How long what Asterisk did may take here. Long enough for every timer of the library.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The same after something has not come: then the case has failed, and is only carried on to show more.
 const IMPATIENCE: Duration = Duration::from_secs(2);
 /// After this long something may have changed of which nobody tells.
-const SOON: Duration = Duration::from_millis(20);
+pub const SOON: Duration = Duration::from_millis(20);
 
-/// Replays a story; gives the rules that it met, or what is different.
+/// Replays a story; gives the differences that it met, or what is wrong.
 pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
-    let tls = story.tls.as_ref().map(certificates::server).transpose();
-    let tls = tls.map_err(|error| vec![error])?;
+    let said = |error: &dyn ToString| vec![error.to_string()];
+    let tls = certificates::server(&story.server).map_err(|error| said(&error))?;
     let network = Network::new(story.links.clone(), story.begun, tls);
     let asterisk = Asterisk::new(&network);
     let host = asterisk.host();
     let mut replay = Replay {
         story,
-        network: Arc::clone(&network),
+        network,
         asterisk,
         host: &host,
         library: None,
         refused: None,
-        folder: tempfile::tempdir().map_err(|error| vec![error.to_string()])?,
+        folder: tempfile::tempdir().map_err(|error| said(&error))?,
         ports: Ports::default(),
         problems: story.unknown.clone(),
-        met: BTreeSet::new(),
+        met: story.met.clone(),
         table,
         refusals: Refusals::default(),
         pressure: None,
         absent: BTreeSet::new(),
-        late: AtomicBool::new(false),
+        late: false,
     };
     replay.run();
-    let problems = replay.end();
-    if problems.is_empty() {
-        Ok(replay.met)
-    } else {
-        Err(with_log(problems, &host))
+    replay.end();
+    if replay.problems.is_empty() {
+        return Ok(replay.met);
     }
+    let log = format!("the log:\n    {}", host.log().join("\n    "));
+    replay.problems.push(log);
+    Err(replay.problems)
 }
 
-fn with_log(mut problems: Vec<String>, host: &Host) -> Vec<String> {
-    problems.push(format!("the log:\n    {}", host.log().join("\n    ")));
-    problems
-}
-
-struct Replay<'a> {
+pub struct Replay<'a> {
     story: &'a Story,
-    network: Arc<Network>,
-    asterisk: Arc<Asterisk>,
+    pub network: Arc<Network>,
+    pub asterisk: Arc<Asterisk>,
     host: &'a Host,
     library: Option<Library<'a>>,
     /// Why it was not loaded.
-    refused: Option<String>,
+    pub refused: Option<String>,
     folder: TempDir,
-    ports: Ports,
-    problems: Vec<String>,
-    /// Rules that show only when the story is replayed.
-    met: BTreeSet<String>,
+    pub ports: Ports,
+    pub problems: Vec<String>,
+    pub met: BTreeSet<String>,
     table: &'a Table,
-    refusals: Refusals,
+    pub refusals: Refusals,
     pressure: Option<Pressure>,
     /// Connections that are not made, because they were refused.
     absent: BTreeSet<usize>,
-    late: AtomicBool,
+    /// Something has not come in time.
+    late: bool,
 }
 
 impl Replay<'_> {
     fn run(&mut self) {
-        for port in &self.story.ports {
-            match self.network.hold(*port) {
-                Ok(held) => {
-                    self.ports.0.insert(*port, held);
-                }
-                Err(error) => self.problems.push(format!("port {port}: {error}")),
+        let story = self.story;
+        for port in &story.ports {
+            let held = self.network.hold(*port);
+            self.ports
+                .0
+                .extend(held.as_ref().ok().map(|held| (*port, *held)));
+            self.try_to(&format!("hold port {port}"), held);
+        }
+        self.write(&story.files);
+        if story.begun {
+            for port in &story.ports {
+                self.try_to("listen", self.network.listen(*port));
             }
         }
-        self.write(&self.story.files);
-        if self.story.begun {
-            for port in &self.story.ports {
-                self.listen(*port);
-            }
-        }
-        for act in &self.story.acts {
+        for act in &story.acts {
             self.settle(act.at);
+            if let Some(pressure) = &self.pressure {
+                pressure.lead_up_to(act, story, &self.network);
+            }
             self.perform(act);
         }
     }
 
+    fn try_to<T>(&mut self, what: &str, result: std::io::Result<T>) {
+        let problem = result.err().map(|error| format!("{what}: {error}"));
+        self.problems.extend(problem);
+    }
+
     /// Compares what is there at the end.
-    fn end(&mut self) -> Vec<String> {
-        let mut problems = std::mem::take(&mut self.problems);
-        problems.extend(self.asterisk.problems());
+    fn end(&mut self) {
+        let host = self.host;
+        let logs = self.story.logs.iter();
+        let missing = |text: &&String| !host.log().iter().any(|line| line.contains(*text));
         let deadline = Instant::now() + self.patience();
-        while !compare::logs(self.story, &self.host.log()).is_empty() && Instant::now() < deadline {
-            self.network.wait(SOON, |_| false);
+        while logs.clone().any(|text| missing(&text)) && Instant::now() < deadline {
+            self.network.pause(SOON);
         }
-        problems.extend(compare::logs(self.story, &self.host.log()));
-        for status in &self.story.statuses {
-            let actual = self.asterisk.status(status);
-            if actual != status.status {
-                problems.push(format!(
-                    "STASISSTATUS of {} is {actual}, for Asterisk {}",
-                    status.channel, status.status
-                ));
-            }
+        let without = logs
+            .filter(missing)
+            .map(|text| format!("the log does not have \"{text}\""));
+        let mut problems: Vec<String> = without.collect();
+        problems.extend(self.asterisk.problems());
+        for (channel, time, status) in &self.story.statuses {
+            let actual = self.asterisk.status(channel, *time);
+            let problem = format!("STASISSTATUS of {channel} is {actual}, for Asterisk {status}");
+            problems.extend((actual != status).then_some(problem));
         }
+        let state = self.network.lock();
         problems.extend(compare::connections(
-            &self.network.lock(),
+            &state,
             &self.ports,
             &self.absent,
             self.story,
         ));
+        drop(state);
         problems.extend(self.leaked());
-        self.network.read_quickly();
+        self.problems.extend(problems);
+        for peer in &mut self.network.lock().peers {
+            peer.slow = false;
+        }
         drop(self.library.take());
         self.network.end();
-        problems
     }
 
     /// Sockets of the library's that belong to no connection of its own: there may be one more for each attempt to connect.
     fn leaked(&self) -> Option<String> {
         let ports = self.ports.0.values().copied().collect();
-        let attempts = configured::connections(&self.story.files).len();
-        let most = |state: &State| state.open() + attempts;
-        let is_fine = |state: &State| sockets::connected_to(&ports) <= most(state);
+        let most = || self.network.lock().open() + self.story.connections.len();
         let deadline = Instant::now() + self.patience();
-        while !is_fine(&self.network.lock()) {
+        while sockets::connected_to(&ports) > most() {
             if Instant::now() > deadline {
-                let (sockets, most) = (sockets::connected_to(&ports), most(&self.network.lock()));
+                let (sockets, most) = (sockets::connected_to(&ports), most());
                 return Some(format!("{sockets} sockets are open, at most {most} may be"));
             }
-            self.network.wait(SOON, |_| false);
+            self.network.pause(SOON);
         }
         None
     }
 
     fn perform(&mut self, act: &Act) {
-        if let Some(pressure) = &self.pressure {
-            pressure.lead_up_to(act, self.story, &self.network);
-        }
         match &act.what {
             What::Load => self.load(),
             What::Unload => {
                 if let Some(library) = self.library.take() {
                     library.unload(PATIENCE);
-                    self.asterisk.unloaded();
+                    self.asterisk.set_handle(None);
                 }
             }
-            What::Expect(request) => self.asterisk.expect(request),
-            What::Slow(link) => self.network.set_slow(*link),
-            What::Deaf(link, deaf) => self.network.set_deaf(*link, *deaf),
-            What::Flood(count, awaited) => {
-                let Some(library) = &self.library else { return };
-                let files = &self.story.files;
-                let problems = flood::run(&self.network, library, files, *count, *awaited);
-                self.problems.extend(problems);
-            }
-            What::End => {
-                if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
-                    let clean = self.story.load.is_some_and(|load| load.clean);
-                    self.problems
-                        .extend(pressure.end(&self.network, library, clean));
-                }
-                // Nothing else may come.
-                let count = |state: &State| {
-                    state
-                        .peers
-                        .iter()
-                        .map(|peer| peer.items.len() + 1)
-                        .sum::<usize>()
-                };
-                let before = count(&self.network.lock());
-                self.network.wait(QUIET, |state| count(state) != before);
-            }
-            What::Listen(port) => self.listen(*port),
-            What::Silence(port) => {
-                if let Err(error) = self.network.fall_silent(*port) {
-                    self.problems.push(format!("port {port}: {error}"));
-                }
-            }
-            What::StopListening(port) => self.network.stop_listening(*port),
-            What::Write(files) => self.write(files),
+            What::End => self.over(),
             What::Reload => {
                 if self.refused.take().is_some() {
                     self.load();
@@ -222,50 +182,72 @@ impl Replay<'_> {
                     library.try_reload(&mut Vec::new());
                 }
             }
-            What::Command(command) => self.command(command),
-            What::Http(http) => self.http(http),
-            What::Say(link, saying) => self.say(*link, saying),
-            What::Event(event) => self.event(event),
-            What::Enter(channel) => {
-                if let Some(library) = &self.library {
-                    let start =
-                        library.stasis_start_async(&channel.app, &channel.id, &channel.name);
-                    self.asterisk.entered(channel, start);
-                    self.begin_call(channel);
-                }
+            What::Write { files } => self.write(files),
+            What::Listen { port } => self.try_to("listen", self.network.listen(*port)),
+            What::StopListening { port } => self.network.stop_listening(*port),
+            What::Silent { port } => {
+                self.try_to("fall silent", self.network.fall_silent(*port));
             }
-            What::Inbound {
+            What::Say(said) if self.absent.contains(&said.link) => {}
+            What::Say(said) => {
+                if let Some(request) = &said.request {
+                    self.asterisk.expect(request);
+                }
+                said.send(&self.network, self.patience());
+            }
+            What::Expect { request } => self.asterisk.expect(request),
+            What::Deaf { link, deaf } => {
+                self.network.change(*link, |peer| peer.deaf = *deaf);
+            }
+            What::Slow { link } => {
+                self.network.change(*link, |peer| peer.slow = true);
+            }
+            What::Flood { count, awaited } => {
+                let Some(library) = &self.library else { return };
+                let app = &self.story.application;
+                let wrong = flood(&self.network, library, app, *count, *awaited);
+                self.problems.extend(wrong);
+            }
+            What::Command(command) => self.command(command),
+            What::Event(event) => self.event(event),
+            What::Enter { channel } => self.enter(channel),
+            What::HangUp { channel } => self.hang_up(channel),
+            What::Pair { ids } => self.asterisk.pair(ids),
+            What::UserEvent {
                 name,
-                id,
-                address,
-                apps,
-            } => self.asterisk.inbound(self.host, name, id, address, apps),
-            What::InboundGone(name) => self.asterisk.inbound_left(self.host, name),
+                application,
+                status,
+            } => {
+                let has = self.asterisk.has(application);
+                let actual = if has { 204 } else { 404 };
+                let what = format!("the user event {name} for {application}");
+                let problem = format!("{what} is {actual}, for Asterisk {status}");
+                self.problems.extend((actual != *status).then_some(problem));
+            }
+            What::Inbound(inbound) => self.asterisk.inbound(self.host, inbound),
+            What::InboundGone { name } => self.asterisk.inbound_left(self.host, name),
         }
     }
 
     fn load(&mut self) {
-        let mut report = Vec::new();
+        let (mut report, story) = (Vec::new(), self.story);
         match Library::try_load(self.host, self.folder.path(), &mut report) {
             Ok(library) => {
-                self.refusals = Refusals::new(&report, &self.table.refusals, &self.story.files);
-                for (index, link) in self.story.links.iter().enumerate() {
-                    let rule = match link.application() {
-                        Some(app) => self.refusals.rule_of(&app),
-                        None => self.refusals.rule_of_all(&self.story.files),
-                    };
-                    if let Some(rule) = rule.map(str::to_owned) {
-                        self.absent.insert(index);
-                        self.met.insert(rule);
+                self.refusals = Refusals::new(&report, &self.table.refusals, story);
+                for (place, link) in story.links.iter().enumerate() {
+                    let app = link.application.as_deref();
+                    if let Some(rule) = self.refusals.rule_of(app, &story.connections) {
+                        self.absent.insert(place);
+                        self.met.insert(rule.to_owned());
                     }
                 }
-                self.asterisk.loaded(library.handle());
-                if self.story.load.is_some() {
-                    let app = configured::connections(&self.story.files)
-                        .into_iter()
-                        .flat_map(|its| its.apps)
-                        .next();
-                    self.pressure = app.map(|app| Pressure::begin(library.handle(), app));
+                let handle = library.handle();
+                self.asterisk.set_handle(Some(handle));
+                if story.load.is_some() {
+                    self.pressure = Some(Pressure::begin(handle, story.application.clone()));
+                }
+                if story.begun {
+                    self.recognize(&library);
                 }
                 self.library = Some(library);
             }
@@ -276,37 +258,22 @@ impl Replay<'_> {
             }
             Err((_, message)) => self.problems.push(format!("not loaded: {message}")),
         }
-        if self.story.begun {
-            self.recognize();
-        }
     }
 
     /// The connections that exist when the case begins: finds out which of them the recorded ones are.
-    fn recognize(&self) {
-        let Some(library) = &self.library else { return };
-        let up = library.wait_for_output("ari show websocket sessions", |output| {
-            !output.contains(" Down ")
-        });
+    fn recognize(&self, library: &Library<'_>) {
+        let up = |output: &str| !output.contains(" Down ");
+        let sessions = library.wait_for_output(terminal::SESSIONS, up);
         // Each of its applications is announced.
-        let announced = up
-            .lines()
-            .filter(|line| line.contains(" Up "))
-            .map(|line| line.split(',').count())
-            .sum();
-        let items = |state: &State| {
-            state
-                .peers
-                .iter()
-                .map(|peer| peer.items.len())
-                .sum::<usize>()
-        };
+        let rows = sessions.lines().filter(|line| line.contains(" Up "));
+        let announced = rows.map(|line| line.split(',').count()).sum();
         self.network
             .wait(DEADLINE, |state| items(state) >= announced);
         let mut state = self.network.lock();
         for link in 0..self.story.links.len() {
-            if state.peer(link).is_none()
-                && let Some(peer) = state.peers.iter_mut().find(|peer| peer.link.is_none())
-            {
+            let bound = state.peer(link).is_some();
+            let mut unbound = state.peers.iter_mut().filter(|peer| peer.link.is_none());
+            if let Some(peer) = unbound.next().filter(|_| !bound) {
                 peer.link = Some(link);
             }
         }
@@ -315,63 +282,91 @@ impl Replay<'_> {
         }
     }
 
-    fn listen(&mut self, port: u16) {
-        if let Err(error) = self.network.listen(port) {
-            self.problems.push(format!("port {port}: {error}"));
+    /// The case is over: nothing else may come.
+    fn over(&mut self) {
+        if let Some((pressure, library)) = self.pressure.take().zip(self.library.as_ref()) {
+            let clean = self.story.load.is_some_and(|load| load.clean);
+            let wrong = pressure.end(&self.network, library, clean);
+            self.problems.extend(wrong);
         }
+        let count = |state: &State| items(state) + state.peers.len();
+        let before = count(&self.network.lock());
+        self.network.wait(QUIET, |state| count(state) != before);
     }
 
     fn write(&mut self, files: &Files) {
         for (name, text) in files {
-            // Files of the system are none of the library's.
-            let Some(path) = Path::new(name)
-                .file_name()
-                .filter(|_| !name.starts_with('/'))
-            else {
-                continue;
-            };
-            let path = self.folder.path().join(path);
+            let name = Path::new(name).file_name().unwrap_or_default();
+            let path = self.folder.path().join(name);
             let written = match text {
-                Some(text) => {
-                    let mut text = self.ports.in_use(text);
-                    if !self.story.about_time {
-                        text = patience::lengthened(&text);
-                    }
-                    fs::write(&path, text)
-                }
+                Some(text) => fs::write(&path, certificates::in_use(&self.ports.in_use(text))),
                 None if path.exists() => fs::remove_file(&path),
                 None => Ok(()),
             };
-            if let Err(error) = written {
-                self.problems.push(format!("{}: {error}", path.display()));
+            self.try_to(&format!("{}", path.display()), written);
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        let Some(library) = &self.library else { return };
+        let application = &event.application;
+        if event.enters {
+            self.asterisk.wait_for_start(application);
+        }
+        library.event(application, &event.text);
+        if let Some(channel) = &event.leaves {
+            abi::stasis_end(library.handle(), application, channel);
+            self.asterisk.left(application, channel);
+        }
+    }
+
+    /// A channel enters an application. What follows finds its connection being made, or its start over.
+    fn enter(&self, channel: &Channel) {
+        let Some(library) = &self.library else { return };
+        let start = library.stasis_start_async(&channel.app, &channel.id, &channel.name);
+        self.asterisk.entered(channel, start);
+        let begun = || {
+            self.asterisk.is_started(&channel.id)
+                || terminal::list(&self.asterisk, terminal::SESSIONS).contains(&channel.name)
+        };
+        let deadline = Instant::now() + self.patience();
+        while !begun() && Instant::now() < deadline {
+            self.network.pause(Duration::from_millis(5));
+        }
+    }
+
+    fn hang_up(&mut self, channel: &str) {
+        let Some(library) = &self.library else { return };
+        for id in self.asterisk.hung_up(channel) {
+            library.stasis_cancel(&id);
+            self.met.insert("early hang-ups".to_owned());
+            if !self.asterisk.is_cancelled(&id) {
+                let problem = format!("the start of {id} was not cancelled");
+                self.problems.push(problem);
             }
         }
     }
 
-    /// A configuration file as it is now.
-    fn current(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    pub fn patience(&self) -> Duration {
+        if self.late { IMPATIENCE } else { PATIENCE }
     }
 
-    fn patience(&self) -> Duration {
-        if self.late.load(Ordering::Relaxed) {
-            IMPATIENCE
-        } else {
-            PATIENCE
-        }
-    }
-
-    /// Waits for all that Asterisk did before this moment.
+    /// Waits for all that is to happen before this moment.
     fn settle(&mut self, at: f64) {
         let links = &self.story.links;
         let settled = self.network.wait(self.patience(), |state| {
-            links.iter().enumerate().all(|(index, link)| {
-                self.absent.contains(&index) || compare::is_settled(link, state.peer(index), at)
+            let mut all = links.iter().enumerate();
+            all.all(|(place, link)| {
+                self.absent.contains(&place) || compare::is_settled(link, state.peer(place), at)
             })
         });
-        if !settled && !self.late.swap(true, Ordering::Relaxed) {
-            self.problems
-                .push(format!("not all that was to happen before {at:.1} ms did"));
+        if !settled && !std::mem::replace(&mut self.late, true) {
+            let problem = format!("not all that was to happen before {at:.1} ms did");
+            self.problems.push(problem);
         }
     }
+}
+
+fn items(state: &State) -> usize {
+    state.peers.iter().map(|peer| peer.items.len()).sum()
 }

@@ -1,235 +1,321 @@
-//! What a replay does and what it expects: a recorded case in terms of the library.
+//! What a replay does and what it expects, as `tests/reference/story` tells it.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::process::Command as Process;
 
+use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
-use super::case::{Files, Tls};
-use super::dialplan::channel_of;
-use super::{terminal, timeline};
+use super::frames;
+
+/// Configuration files by name; `None` for one that does not exist.
+pub type Files = BTreeMap<String, Option<String>>;
+
+/// A case: what is to be replayed, or why it cannot be.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Case {
+    /// Its area and its name.
+    pub id: String,
+    /// It cannot be read.
+    pub failed: Option<String>,
+    pub not_applicable: Option<String>,
+    #[serde(flatten)]
+    pub story: Option<Story>,
+}
 
 /// A case in terms of the library.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Story {
     /// The files at the beginning.
     pub files: Files,
-    /// User events that another application got, as it is connected to Asterisk itself.
-    pub elsewhere: BTreeSet<String>,
-    /// What the recorder did, in words.
-    pub steps: Vec<(f64, String)>,
     /// What is done, in order.
     pub acts: Vec<Act>,
-    /// The connections that Asterisk made, in the order in which they were accepted.
+    /// The connections that the library is to make, in the order in which they are accepted.
     pub links: Vec<Link>,
-    /// The case begins with connections that exist already; their beginnings were not recorded.
+    /// It begins with connections that exist already; their beginnings were not recorded.
     pub begun: bool,
     /// Ports of the application's servers, as they were recorded.
     pub ports: BTreeSet<u16>,
     /// How it was recorded under load, if it was.
     pub load: Option<Load>,
-    /// What STASISSTATUS was.
-    pub statuses: Vec<Status>,
-    /// What its servers show and want, if they speak TLS.
-    pub tls: Option<Tls>,
-    /// It is about the library's timeouts: they are as long as they were.
-    pub about_time: bool,
+    /// What STASISSTATUS is: the channel's name, which of its times it is from 0 up, and the status.
+    pub statuses: Vec<(String, usize, String)>,
+    pub server: Server,
     /// Texts of which the library's log must have each.
     pub logs: Vec<String>,
-    /// What the runner cannot replay.
+    /// What nobody knows how to replay.
     pub unknown: Vec<String>,
+    /// The differences that are part of it already.
+    pub met: BTreeSet<String>,
+    /// The connections that are configured at the beginning.
+    pub connections: Vec<String>,
+    /// The first application of them.
+    pub application: String,
+    pub objects: Vec<Object>,
 }
 
 /// What is asked of connections under load.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Load {
-    /// Attempts to connect are at least this far apart.
-    pub apart: Option<Duration>,
+    /// How many milliseconds attempts to connect are apart at least.
+    pub apart: Option<u32>,
     /// Each connection ends in a way that loses nothing.
     pub clean: bool,
 }
 
-/// One thing that is done.
-#[derive(Debug, Clone)]
+/// What the servers show and want, if they speak TLS.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Server {
+    pub certificate: Option<String>,
+    /// What the certificate is for.
+    pub names: Vec<String>,
+    #[serde(default)]
+    pub demands_certificate: bool,
+}
+
+/// A section of `ari.conf`, its websocket client and its applications.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Object {
+    pub name: String,
+    pub client: Option<String>,
+    pub apps: Vec<String>,
+}
+
+/// One thing that is done, after all that is to have happened before its time.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Act {
-    /// When it was done. All that Asterisk did before is waited for before it is done again.
     pub at: f64,
+    #[serde(flatten)]
     pub what: What,
 }
 
-/// What is done.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
 pub enum What {
     Load,
     /// Asterisk ends by itself, or what there is of websockets in it.
     Unload,
-    /// Asterisk is stopped.
+    /// The case is over.
     End,
-    Listen(u16),
-    StopListening(u16),
-    /// Whoever connects to this port gets no answer.
-    Silence(u16),
-    Write(Files),
     Reload,
-    Command(Command),
-    Http(Http),
-    /// The application sends something on a connection.
-    Say(usize, Saying),
+    Write {
+        files: Files,
+    },
+    Listen {
+        port: u16,
+    },
+    StopListening {
+        port: u16,
+    },
+    /// Whoever connects to this port gets no answer.
+    Silent {
+        port: u16,
+    },
+    Say(Said),
     /// The application is about to send a request by itself.
-    Expect(Request),
+    Expect {
+        request: Request,
+    },
     /// The application stops reading on a connection, or reads again.
-    Deaf(usize, bool),
+    Deaf {
+        link: usize,
+        deaf: bool,
+    },
     /// The application reads slowly from now on.
-    Slow(usize),
-    /// Asterisk has many long events; they are waited for, or only so many of them.
-    Flood(usize, Option<usize>),
-    /// Asterisk has an event for an application.
+    Slow {
+        link: usize,
+    },
+    /// The host has many long events; they are waited for, or only so many of them.
+    Flood {
+        count: usize,
+        awaited: Option<usize>,
+    },
+    Command(Command),
     Event(Event),
     /// A channel enters `Stasis(app)`.
-    Enter(Channel),
-    /// An application connects to Asterisk.
-    Inbound {
-        name: String,
-        id: String,
-        address: String,
-        apps: Vec<String>,
+    Enter {
+        channel: Channel,
     },
+    HangUp {
+        channel: String,
+    },
+    /// Two halves of a local channel.
+    Pair {
+        ids: [String; 2],
+    },
+    /// Somebody asks for a user event; the status tells whether the application is registered.
+    UserEvent {
+        name: String,
+        application: String,
+        status: u16,
+    },
+    /// An application connects to the host.
+    Inbound(Inbound),
     /// It leaves.
-    InboundGone(String),
+    InboundGone {
+        name: String,
+    },
 }
 
-/// A command line and what Asterisk printed.
-#[derive(Debug, Clone)]
+/// A command line and what it is to print.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Command {
     pub line: String,
+    pub words: Vec<String>,
+    pub run: Run,
+    /// It changes nothing.
+    pub shows: bool,
+    /// The beginning of the word that is to be completed, and what the host completes it to besides.
+    #[serde(default)]
+    pub prefix: String,
+    #[serde(default)]
+    pub hosts: Vec<String>,
     pub output: String,
     pub compare: Compare,
 }
 
+/// Whose command it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Run {
+    Library,
+    /// The host's list of applications.
+    Apps,
+    /// The host's page of a context.
+    Context,
+    /// Completion.
+    Complete,
+}
+
 /// How a command's output is compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Compare {
     Whole,
-    /// Only the first line.
     FirstLine,
     /// More lines may follow.
     Beginning,
     /// These texts are in it.
     Contains(Vec<String>),
     /// It is what another command prints.
-    As(String),
+    As(Vec<String>),
     /// One more line may say that nothing was started, and why.
     Started,
 }
 
-/// A request over HTTP and its answer.
-#[derive(Debug, Clone)]
-pub struct Http {
-    pub method: String,
-    /// Without the leading `/ari/`.
-    pub path: String,
-    pub query: String,
-    pub status: u16,
+/// What an application sends.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Said {
+    pub link: usize,
+    #[serde(deserialize_with = "hexadecimal")]
+    pub bytes: Vec<u8>,
+    /// The size of the pieces that they are written in, and the milliseconds between.
+    pub pieces: Option<(usize, f64)>,
+    /// They end in the middle of a frame.
+    pub unfinished: Option<bool>,
+    pub request: Option<Request>,
+    /// How the connection ends with them, if it does.
+    pub then: Option<Ending>,
 }
 
-/// What an application sends.
-#[derive(Debug, Clone)]
-pub enum Saying {
-    /// Frames, written as they are.
-    Bytes(Vec<u8>),
-    /// The same in pieces of this size, with a pause between them.
-    Pieces(Vec<u8>, usize, Duration, Option<Request>),
-    /// The beginning of a frame.
-    Half(Vec<u8>),
-    /// Its end.
-    Rest(Vec<u8>, Option<Request>),
-    /// A request: its frame, and what it is about.
-    Request(Vec<u8>, Request),
-    /// Frames, and the end of the connection in the same segment.
-    Last(Vec<u8>),
-    /// The end of the connection without a Close.
-    Finish,
-    Reset,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ending {
+    Fin,
+    Rst,
+}
+
+impl Said {
+    /// Whether the application ends its connection by this.
+    pub fn ends(&self) -> bool {
+        self.then.is_some() || self.bytes.first() == Some(&(frames::FINAL | frames::CLOSE))
+    }
 }
 
 /// A request, and how Asterisk answered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Request {
     pub method: String,
     pub path: String,
-    pub transaction_id: String,
-    pub request_id: String,
-    /// The whole message.
-    pub text: String,
-    pub answer: Option<String>,
+    pub answer: Option<Answer>,
+    /// The answer is the library's, not the host's.
+    pub librarys: bool,
     /// The answer is not Asterisk's, which did something else.
     pub ours: bool,
 }
 
-/// An event.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answer {
+    pub status: i32,
+    pub reason: String,
+    pub body: Option<String>,
+}
+
+/// An event that the host has for an application.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Event {
-    /// The connection that it was sent on.
-    pub link: usize,
     pub application: String,
-    pub kind: String,
-    /// The channel that it is about.
-    pub channel: Option<Channel>,
-    /// As the library sends it.
     pub text: String,
+    /// It tells that a channel is in the application now.
+    pub enters: bool,
+    /// The channel that has left by it.
+    pub leaves: Option<String>,
 }
 
 /// A channel, and the application that it enters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Channel {
     pub id: String,
     pub name: String,
     pub app: String,
 }
 
-/// What STASISSTATUS was when a channel had been in an application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The channel's name.
-    pub channel: String,
-    /// Which of its times it was, from 0 up.
-    pub time: usize,
-    pub status: String,
+/// An application that connects to the host.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Inbound {
+    pub name: String,
+    pub id: String,
+    pub address: String,
+    pub apps: Vec<String>,
 }
 
-/// A connection that Asterisk made.
-#[derive(Debug, Clone, Default)]
+/// A connection that the library is to make.
+#[derive(Debug, Clone, Deserialize)]
 pub struct Link {
     /// Its number in the recording.
     pub number: u32,
     pub port: u16,
-    /// When it was made; `None` if it exists already when the case begins.
+    /// When it is made; `None` if it exists already when the case begins.
     pub made: Option<f64>,
-    /// The upgrade request.
+    /// The upgrade request; `None` if it never asks.
     pub request: Option<String>,
-    /// What the application's server answered, and how long after the request.
-    pub answers: Vec<(Duration, String)>,
-    /// What Asterisk sent, with the times.
+    /// What the server answers, and how many milliseconds after the request.
+    pub answers: Vec<(f64, String)>,
+    /// What the library sends, with the times.
     pub items: Vec<(f64, Item)>,
     /// Frames that leave the server in one write with the answer.
+    #[serde(deserialize_with = "hexadecimal")]
     pub beside: Vec<u8>,
     /// Whether the server answers a Close.
     pub answers_close: bool,
-    /// When Asterisk closed it.
+    /// When the library ends it.
     pub closed: Option<f64>,
+    /// The application of the first message, by which connections that are made at the same time are told apart.
+    pub application: Option<String>,
 }
 
 /// Something that the library sends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "lowercase")]
 pub enum Item {
-    /// An event.
     Event(String),
     /// An answer to a request.
     Answer(String),
     /// A Close with its code.
     Close(Option<u16>),
     /// The beginning of a TLS handshake with a server that does not speak TLS.
-    Hello,
+    Hello(()),
     /// A pong with its payload in hexadecimal.
     Pong(String),
     /// Anything with this summary; only expected, never sent.
@@ -238,33 +324,9 @@ pub enum Item {
     Fault(String),
 }
 
-impl Saying {
-    /// The request that it is.
-    pub fn request(&mut self) -> Option<&mut Request> {
-        match self {
-            Self::Request(_, request) => Some(request),
-            Self::Pieces(_, _, _, request) | Self::Rest(_, request) => request.as_mut(),
-            Self::Bytes(_) | Self::Half(_) | Self::Last(_) | Self::Finish | Self::Reset => None,
-        }
-    }
-}
-
-impl Request {
-    /// Whether an answer of Asterisk's may be meant for it.
-    pub fn is_answered_by(&self, answer: &str) -> bool {
-        let says = |name: &str, text: &str| member(answer, name).is_some_and(|value| value == text);
-        // What Asterisk cannot read it answers without ids and uri.
-        says("uri", "")
-            || says("uri", &self.path)
-                && says("transaction_id", &self.transaction_id)
-                && says("request_id", &self.request_id)
-    }
-}
-
 impl Item {
-    /// Text of the library by what it is.
     pub fn text(text: String) -> Self {
-        if type_of(&text) == "RESTResponse" {
+        if member(&text, "type").is_some_and(|kind| kind == "RESTResponse") {
             Self::Answer(text)
         } else {
             Self::Event(text)
@@ -273,126 +335,73 @@ impl Item {
 
     /// It in a few words: the type, the application, and what an event is about.
     pub fn summary(&self) -> String {
-        match self {
-            Self::Event(text) | Self::Answer(text) => {
-                let about = channel_of(text).map(|channel| channel.id);
-                let parts = [
-                    member(text, "type"),
-                    member(text, "application"),
-                    member(text, "eventname").or(about),
-                ];
-                parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
-            }
-            Self::Close(Some(code)) => format!("Close {code}"),
-            Self::Close(None) => "Close".to_owned(),
-            Self::Hello => "Hello".to_owned(),
-            Self::Pong(payload) => format!("Pong {payload}"),
-            Self::Like(summary) => summary.clone(),
-            Self::Fault(fault) => format!("a fault: {fault}"),
-        }
+        let (Self::Event(text) | Self::Answer(text)) = self else {
+            return self.to_string();
+        };
+        let channel = member_of(text, "channel").and_then(|channel| member(channel.get(), "id"));
+        let about = member(text, "eventname").or(channel);
+        let parts = [member(text, "type"), member(text, "application"), about];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Whether it is an answer. No order between answers and the rest is promised.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::Answer(_))
     }
+
+    pub fn is_close(&self) -> bool {
+        matches!(self, Self::Close(_))
+    }
+
+    /// The number of an event whose name is a mark and a number.
+    pub fn number(&self, mark: char) -> Option<usize> {
+        let Self::Event(text) = self else { return None };
+        member(text, "eventname")?.strip_prefix(mark)?.parse().ok()
+    }
 }
 
-impl Story {
-    /// Whether anything is in it that a library can do like Asterisk or not.
-    pub fn shows_anything(&self) -> bool {
-        let shows = |act: &Act| match &act.what {
-            What::Command(command) => terminal::is_compared(&command.line),
-            What::Http(http) => http.path.starts_with("events/user/") || self.hangs_up(http),
-            _ => false,
-        };
-        !self.links.is_empty()
-            || !self.statuses.is_empty()
-            || !self.logs.is_empty()
-            || self.acts.iter().any(shows)
-    }
-
-    /// Whether a channel is hung up that enters an application.
-    fn hangs_up(&self, http: &Http) -> bool {
-        let hung_up = timeline::hung_up(http);
-        self.acts
-            .iter()
-            .any(|act| matches!(&act.what, What::Enter(channel) if hung_up == Some(&channel.id)))
-    }
-
-    /// Of a case that was recorded under load only the ends of connections are compared as they were.
-    pub fn put_under_load(&mut self, apart: Option<Duration>) {
-        let is_reset = |act: &Act| matches!(act.what, What::Say(_, Saying::Reset));
-        self.load = Some(Load {
-            apart,
-            clean: !self.acts.iter().any(is_reset),
-        });
-        // Asterisk crashed when it had made the last connection, or the recording is cut there: the server would have answered
-        // as before, and the library lives.
-        let answered = self.links.iter().rfind(|link| !link.answers.is_empty());
-        let answers = answered.map(|link| link.answers.clone());
-        for link in &mut self.links {
-            link.items
-                .retain(|(_, item)| matches!(item, Item::Close(_)));
-            if let Some(answers) = &answers
-                && link.request.is_none()
-            {
-                link.answers.clone_from(answers);
-                link.closed = None;
-            }
-        }
-        self.acts
-            .retain(|act| !matches!(act.what, What::Event(_) | What::Http(_)));
-    }
-
-    /// What STASISSTATUS is after the first time of a channel in an application.
-    pub fn end_stasis(&mut self, channel: &str, status: &str) {
-        self.statuses
-            .retain(|known| known.channel != channel || known.time != 0);
-        self.statuses.push(Status {
-            channel: channel.to_owned(),
-            time: 0,
-            status: status.to_owned(),
-        });
-    }
-
-    /// A connection is not made.
-    pub fn remove_link(&mut self, index: usize) {
-        self.links.remove(index);
-        self.acts.retain(|act| match &act.what {
-            What::Say(its, _) => *its != index,
-            What::Event(event) => event.link != index,
-            _ => true,
-        });
-        for act in &mut self.acts {
-            match &mut act.what {
-                What::Say(its, _) if *its > index => *its -= 1,
-                What::Event(event) if event.link > index => event.link -= 1,
-                _ => {}
-            }
+impl std::fmt::Display for Item {
+    fn fmt(&self, output: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Event(text) | Self::Answer(text) | Self::Like(text) => output.write_str(text),
+            Self::Close(Some(code)) => write!(output, "Close {code}"),
+            Self::Close(None) => output.write_str("Close"),
+            Self::Hello(()) => output.write_str("Hello"),
+            Self::Pong(payload) => write!(output, "Pong {payload}"),
+            Self::Fault(fault) => write!(output, "a fault: {fault}"),
         }
     }
 }
 
-impl Link {
-    /// The application of the first text, by which connections that are made at the same time are told apart.
-    pub fn application(&self) -> Option<String> {
-        self.items.iter().find_map(|(_, item)| match item {
-            Item::Event(text) | Item::Answer(text) => member(text, "application"),
-            Item::Like(summary) => summary.split(' ').nth(1).map(str::to_owned),
-            _ => None,
-        })
+/// Reads the cases of a folder.
+pub fn cases(root: &Path, folder: &Path) -> Result<Vec<Case>, String> {
+    let mut python = Process::new("python3");
+    python.arg(root.join("tests/reference/story")).arg(folder);
+    let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output();
+    let output = output.map_err(|error| format!("python3, which reads the cases: {error}"))?;
+    if !output.status.success() || !output.stderr.is_empty() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-}
-
-/// The `type` of a message.
-pub fn type_of(text: &str) -> String {
-    member(text, "type").unwrap_or_default()
+    let text = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
+    text.lines()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line:.200}")))
+        .collect()
 }
 
 /// A member of a message that is a string.
 pub fn member(text: &str, name: &str) -> Option<String> {
-    // Raw values may be nested as deeply as a recording likes.
-    let members: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
-    serde_json::from_str(members.get(name)?.get()).ok()
+    serde_json::from_str(member_of(text, name)?.get()).ok()
+}
+
+/// A member of a message; raw values may be nested as deeply as a recording likes.
+fn member_of(text: &str, name: &str) -> Option<Box<RawValue>> {
+    let mut members: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    members.remove(name)
+}
+
+fn hexadecimal<'de, D: Deserializer<'de>>(digits: D) -> Result<Vec<u8>, D::Error> {
+    let digits = String::deserialize(digits)?;
+    let pair = |at: usize| u8::from_str_radix(digits.get(at..at + 2).unwrap_or_default(), 16);
+    let bytes: Result<_, _> = (0..digits.len()).step_by(2).map(pair).collect();
+    bytes.map_err(de::Error::custom)
 }

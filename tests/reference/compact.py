@@ -6,8 +6,9 @@ usage: compact.py RECORDINGS OUTPUT
 
 The first line of a file has the texts that occur often, each under a name; everywhere else `⟦name⟧` stands for the text.
 A line with a "case" begins a case; the lines up to the next one are what was observed, in order, and lines with a "log" are
-the lines of Asterisk's log that tell how a channel went through the dialplan. Left out is what the replay does not use:
-Asterisk's other files, how long a command took to exit, what followed the end of a case.
+the lines of Asterisk's log that tell how a channel went through the dialplan. What the recorder said in words are fields of
+them. Left out is what the replay does not use: Asterisk's other files, how long a command took to exit, what followed the end
+of a case.
 """
 
 import base64
@@ -18,10 +19,12 @@ import pathlib
 import re
 import sys
 
+import prose
+
 DIRECTIONS = {"asterisk->server": ">", "server->asterisk": "<"}
 LEFT_OUT = ("t_ms", "dir", "rc", "alive", "reason", "raw_truncated")
 FILES = ("ari.conf", "ari_outbound.conf", "websocket_client.conf")
-CASE = ("what", "server_certificate", "values", "observed_note")
+CASE = ("what", "observed_note")
 KEY = re.compile(r"(?<=Sec-WebSocket-Key: )[A-Za-z0-9+/]{22}==")
 DIALPLAN = re.compile(r"Executing \[|Spawn extension|STASISSTATUS=")
 NAMED = {
@@ -57,21 +60,16 @@ def lines(case):
     anonymize(case["observed"])
     head = {"case": case["file"]}
     head |= {key: case[key] for key in CASE if case.get(key)}
-    if case.get("crash"):
-        head["crash"] = True
+    if server := prose.server(case):
+        head["server"] = server
     config = {name: text for name, text in case.get("config", {}).items() if kept(name)}
     if config:
         head["config"] = config
-    changes = [
-        {name: text for name, text in change.items() if name == "label" or kept(name)}
-        for change in case.get("config_changes", [])
-    ]
-    if changes:
-        head["config_changes"] = changes
-    if case.get("steps"):
-        head["steps"] = [[step["t_ms"], step["do"]] for step in case["steps"]]
+    if done := steps(case):
+        head["steps"] = done
     yield head
-    for entry in case["observed"]:
+    said = [entry for step in case.get("steps", []) for entry in prose.sent_by(step["do"], step["t_ms"])]
+    for entry in case["observed"] + said:
         if entry.get("t_ms", 0) <= end:
             yield observed(entry)
     for entry in case.get("log", []):
@@ -79,11 +77,27 @@ def lines(case):
             yield {"t": entry["t_ms"], "log": entry["raw"]}
 
 
+def steps(case):
+    """What the recorder did, each with its time: a name and what belongs to it, such as the files that it wrote."""
+    changes = list(case.get("config_changes", []))
+    done = []
+    for step in case.get("steps", []):
+        fields = prose.step(step["do"])
+        change = next((change for change in changes if change["label"] == step["do"]), None)
+        if not fields and change:
+            del changes[: changes.index(change) + 1]
+            fields = ["write", {name: text for name, text in change.items() if kept(name)}]
+        done.append([step["t_ms"], *(fields or ["remark", step["do"]])])
+    return done
+
+
 def kept(name):
     return name in FILES or name.startswith("/etc/hosts") or name.endswith((".inc", ".d"))
 
 
 def observed(entry):
+    if entry.get("dir") == prose.SENT:
+        entry = prose.sent(entry)
     line = {}
     if "t_ms" in entry:
         line["t"] = entry["t_ms"]

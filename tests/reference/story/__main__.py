@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Prints the stories of a folder of cases, one a line: what the runner does and what it expects.
+
+usage: story FOLDER [AREA]
+
+A line has `failed` instead if the case cannot be read, or `not_applicable` with the reason if it cannot be replayed. With an
+AREA only the configuration files are printed that its cases began with and wrote, as a name and the files by theirs.
+"""
+
+import json
+import pathlib
+import sys
+import threading
+
+import completed
+import differences
+import many_calls
+import recorded
+from exported import exported
+from story import Story
+
+
+def story(case, tables):
+    if "unreadable" in case:
+        return {"id": case["id"], "failed": case["unreadable"]}
+    if reason := reason_against(case, tables):
+        return {"id": case["id"], "not_applicable": reason}
+    completed.complete(case)
+    story = Story(case)
+    story.logs = [text for entry in differences.entries(tables, "logs", story.id) for text in entry["texts"]]
+    if not shows_anything(story):
+        reason = "nothing but Asterisk's log or its HTTP server shows what it did"
+        return {"id": case["id"], "not_applicable": reason}
+    for calls in differences.entries(tables, "many_calls", story.id):
+        many_calls.retell(story, calls["one_by_one"], calls["at_once"])
+    for load in differences.entries(tables, "under_load", story.id):
+        differences.put_under_load(story, load.get("apart"))
+        story.met |= {load["rule"]} if "rule" in load else set()
+        break
+    else:
+        differences.apply(story, tables)
+    return exported(story)
+
+
+def reason_against(case, tables):
+    for entry in differences.entries(tables, "not_applicable", case["id"]):
+        return entry["reason"]
+    if case["observed"] and not any("t" in entry for entry in case["observed"]):
+        return "the results of repeated runs are told in words"
+    if completed.needs_names(case):
+        return "the names would have to be in the hosts file of the machine"
+    return None
+
+
+def shows_anything(story):
+    """Whether anything is in it that a library can do like Asterisk or not."""
+    entering = {f"channels/{act['channel']['id']}" for act in story.of("enter")}
+    outputs = ("ari show apps", "dialplan show ", "_command matchesarray ")
+    lines = [act["line"] for act in story.commands()]
+    return bool(
+        story.links
+        or story.statuses
+        or story.logs
+        or any(differences.commands.is_the_librarys(line) or line.startswith(outputs) for line in lines)
+        or any(act["path"].startswith("events/user/") for act in story.of("http"))
+        or any(act["method"] == "DELETE" and act["path"] in entering for act in story.of("http"))
+    )
+
+
+def configurations(case):
+    """The names and files of a case's configurations."""
+    files, name = dict(case["files"]), case["id"].partition("/")[2]
+    yield name, files
+    for at, do, *rest in case["steps"]:
+        if do == "write":
+            files = files | rest[0]
+            yield f"{name} after {at:.0f} ms", files
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        for case in recorded.cases(folder):
+            for configuration in configurations(case) if case["id"].startswith(sys.argv[2] + "/") else ():
+                print(json.dumps(configuration, ensure_ascii=False))
+        return
+    tables = list(recorded.tables(folder, "differences.json"))
+    for case in recorded.cases(folder):
+        if case is not None:
+            print(json.dumps(story(case, tables), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    # Nested texts need a deep stack.
+    sys.set_int_max_str_digits(0)
+    threading.stack_size(512 << 20)
+    thread = threading.Thread(target=main)
+    thread.start()
+    thread.join()

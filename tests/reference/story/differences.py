@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Where the library is different on purpose: each rule turns what Asterisk did into what the library is to do instead, wherever
+a recording has a reason for it. What a rule says stands in the documentation; `differences.json` names the heading."""
+
+import fnmatch
+
+import rules_applications as applications
+import rules_commands as commands
+import rules_connections as connections
+import rules_requests as requests
+from completed import ACCEPTED
+from messages import Item, made_up
+from story import Link, parameter
+
+# The rules by their names in the table, in the order in which they are applied.
+RULES = {
+    "faulty general": commands.faulty_general,
+    "control characters": commands.control_characters,
+    "repeated applications": commands.repeated_applications,
+    "later parameters": commands.later_parameters,
+    "numeric ids": requests.numeric_ids,
+    "big numbers": requests.big_numbers,
+    "content types": requests.content_types,
+    "controls in requests": requests.controls_in_requests,
+    "password changes": requests.password_changes,
+    "certificates": connections.certificates,
+    "answers to the upgrade": connections.answers,
+    "silent servers": connections.silent_servers,
+    "first frames": connections.first_frames,
+    "broken frames": connections.broken_frames,
+    "closes": connections.closes,
+    "frames in pieces": connections.frames_in_pieces,
+    "stopped reading": connections.stopped_reading,
+    "unloading": connections.unloading,
+    "long messages": requests.long_messages,
+    "contexts": applications.contexts,
+    "registered first": applications.registered_first,
+    "applications taken over": applications.taken_over,
+    "answers always": requests.answers_always,
+    "usage": commands.usage,
+    "ari show sessions": commands.sessions,
+    "connection type missing": commands.connection_type,
+    "calls shut down": applications.calls_shut_down,
+    "channels back": applications.channels_that_come_back,
+    "trailing events": applications.trailing_events,
+    "completion": commands.completion,
+    "starting in vain": commands.starting,
+    "nothing lost": applications.lost_events,
+    "kept as before": applications.kept_as_before,
+}
+
+
+def apply(story, tables):
+    """Applies every rule and what the tables say of the case."""
+    for rule, change in RULES.items():
+        if change(story):
+            story.met.add(rule)
+    for single in entries(tables, "cases", story.id):
+        apply_single(story, single)
+        story.met.add(single["rule"])
+    # What a single case says may make a connection for events that were lost.
+    applications.lost_events(story)
+    story.sort()
+
+
+def entries(tables, name, case):
+    """What the tables of that name say of a case."""
+    for table in tables:
+        for entry in table.get(name, []):
+            if any(fnmatch.fnmatchcase(case, pattern) for pattern in entry["cases"]):
+                yield entry
+
+
+def apply_single(story, single):
+    for connection in single.get("connections", []):
+        apply_connection(story, connection)
+    for channel, status in single.get("statuses", []):
+        story.end_stasis(channel, status)
+    for app, since, until in single.get("unregistered", []):
+        for act in story.of("http"):
+            if since < act["at"] < until and act["status"] == 204 and parameter(act["query"], "application") == app:
+                act["status"] = 404
+    for registered in single.get("registered", []):
+        link = next((link for link in story.links if link.number == registered["conn"]), None)
+        applications.gain(story, link, registered["app"], registered["at"])
+    times = {}
+    for act in story.commands():
+        time = times[act["line"]] = times.get(act["line"], -1) + 1
+        for output in single.get("outputs", []):
+            if output["line"] == act["line"] and output.get("nth", time) == time:
+                for old, new in output.get("replace", []):
+                    act["output"] = act["output"].replace(old, new)
+                act["output"] = output.get("text", act["output"])
+                if "contains" in output:
+                    act["compare"] = {"contains": output["contains"]}
+
+
+def apply_connection(story, changed):
+    if "made" in changed:
+        at, port = changed["made"]
+        story.links.append(Link(changed["conn"], port=port, made=at, request="", answers=[(0.0, ACCEPTED)]))
+        story.ports.add(port)
+    place = next((place for place, link in enumerate(story.links) if link.number == changed["conn"]), None)
+    if place is None:
+        return
+    if changed.get("absent"):
+        story.remove_link(place)
+        return
+    link = story.links[place]
+    for old, new in changed.get("request", []):
+        link.request = link.request and link.request.replace(old, new)
+    if changed.get("unasked"):
+        link.request = None
+        link.drop(lambda item: item.kind == "answer")
+        story.acts = [act for act in story.acts if not (act["do"] == "say" and act["link"] == place)]
+    link.drop(lambda item: item.summary() in changed.get("drop", []))
+    for at, message in changed.get("insert", []):
+        kind, _, app = message.partition(" ")
+        link.items.append(Item(at, "close", int(app)) if kind == "Close" else Item(at, "event", made_up(kind, app)))
+    if "messages" in changed:
+        times = [item.at for item in link.items if item.kind != "answer"]
+        last = times[-1] if times else link.made
+        link.drop(lambda item: item.kind != "answer")
+        for index, message in enumerate(changed["messages"]):
+            link.items.append(Item(times[index] if index < len(times) else last, "like", message))
+    if changed.get("closed") is True and link.closed is None:
+        link.closed = link.items[-1].at if link.items else link.made
+    elif changed.get("closed") is False:
+        link.closed = None
+
+
+def put_under_load(story, apart):
+    """Of a case that was recorded under load only the ends of connections are compared as they were."""
+    clean = not any(act["then"] == "rst" for act in story.of("say"))
+    story.load = {"apart": apart, "clean": clean}
+    # Asterisk crashed when it had made the last connection, or the recording is cut there: the server would have answered as
+    # before, and the library lives.
+    answers = [link.answers for link in story.links if link.answers][-1:]
+    for link in story.links:
+        link.drop(lambda item: item.kind != "close")
+        if answers and link.request is None:
+            link.answers, link.closed = list(answers[0]), None
+    story.acts = [act for act in story.acts if act["do"] not in ("event", "http")]
