@@ -44,7 +44,7 @@ const COUNTERS: [Counter; 12] = [
     ),
     (
         "messages_unconfirmed",
-        "Messages on a connection when it was lost, without proof that they arrived",
+        "Messages on a connection when it was lost, or closed without an answer, and no proof that they arrived",
         |totals| totals.messages_unconfirmed,
     ),
     (

@@ -116,8 +116,18 @@ impl Session {
     pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
         let log = &self.context().log;
         let (cause, text) = match how {
-            End::Closed => {
+            End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
+                return;
+            }
+            End::Closed => {
+                self.unconfirmed(unconfirmed);
+                log.notice(
+                    self.id(),
+                    format_args!(
+                        "closed with 1000, which was not answered; {unconfirmed} messages had been sent without proof of arrival"
+                    ),
+                );
                 return;
             }
             End::ClosedByPeer(_, code) => (

@@ -249,12 +249,15 @@ impl Session {
 
     /// The connection was lost, or left by its peer.
     pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
-        let counters = self.counters();
-        count(&counters.connections_lost);
-        counters
-            .messages_unconfirmed
-            .fetch_add(unconfirmed, Ordering::Relaxed);
+        count(&self.counters().connections_lost);
+        self.unconfirmed(unconfirmed);
         self.outbox().note(|status| status.lost(error));
+    }
+
+    /// So many messages have been sent, and nothing proves that they have arrived.
+    pub(super) fn unconfirmed(&self, messages: u64) {
+        let unconfirmed = &self.counters().messages_unconfirmed;
+        unconfirmed.fetch_add(messages, Ordering::Relaxed);
     }
 
     /// How long the first events of a new per-call connection wait.

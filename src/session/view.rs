@@ -100,7 +100,8 @@ counters! {
     events_sent,
     /// Events that the queue's bounds, or the end of their application, dropped.
     events_dropped,
-    /// Messages that had been handed to the kernel when a connection was lost, without proof that they arrived.
+    /// Messages that had been handed to the kernel when a connection was lost, or closed and its Close not answered, without
+    /// proof that they arrived.
     messages_unconfirmed,
     /// Requests that applications sent.
     requests_received,

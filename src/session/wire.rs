@@ -93,6 +93,7 @@ pub(super) async fn run<S: Link>(
         outbox,
         timeouts,
     };
+    let mut is_answered = false;
     let (how, code) = {
         let reading = read(&mut stream, &shared, handler);
         let writing = write(&mut sink, &shared, handler);
@@ -106,7 +107,8 @@ pub(super) async fn run<S: Link>(
                     // The Close is sent; what remains is its answer.
                     Ok(()) => {
                         // Whatever comes instead of an answer, the connection was closed by this side.
-                        let _ = timeout(CLOSE_TIME, &mut reading).await;
+                        let answer = timeout(CLOSE_TIME, &mut reading).await;
+                        is_answered = matches!(answer, Ok((End::ClosedByPeer(..), _)));
                         break (End::Closed, None);
                     }
                     // Nothing can be sent past the answer to its Close, which reading is about to end with.
@@ -145,7 +147,8 @@ pub(super) async fn run<S: Link>(
         .end();
     Ended {
         how,
-        unconfirmed,
+        // Whoever answers a Close has read what came before it.
+        unconfirmed: if is_answered { 0 } else { unconfirmed },
         unsent,
     }
 }

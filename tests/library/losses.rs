@@ -49,12 +49,41 @@ fn nothing_comes_twice(tls: bool) {
         tcp.set_linger(Some(Duration::ZERO)).expect("a linger time");
         drop(websocket);
     }
-    let unconfirmed = |metrics: &str| {
-        let name = "ariws_messages_unconfirmed_total ";
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|number| number.parse::<u64>().ok())
-    };
-    library.wait_for_metrics(|metrics| unconfirmed(metrics).is_some_and(|count| count >= lost));
+    library.wait_for_metrics(|metrics| unconfirmed(metrics) >= lost);
+}
+
+fn unconfirmed(metrics: &str) -> u64 {
+    let name = "ariws_messages_unconfirmed_total ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|number| number.parse().ok())
+        .expect("a number")
+}
+
+/// An event is sent and the connection shut down. Whether the server `reads`; gives what has no proof of arrival.
+fn unconfirmed_after_a_close(reads: bool) -> u64 {
+    let (server, host) = (Server::start(), Host::new());
+    let configuration = Configuration::with("persistent", server.address(), "app1");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    assert_eq!(library.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
+    let (code, _) = library.command("ari shutdown websocket session connection1");
+    assert_eq!(code, ARIWS_OK);
+    if reads {
+        connection.wait_for_close();
+    }
+    host.wait_for_log("closed with 1000");
+    unconfirmed(&library.wait_for_metrics(|_| true))
+}
+
+#[test]
+fn what_a_peer_may_not_have_read_that_does_not_answer_a_close_is_counted() {
+    assert!(unconfirmed_after_a_close(false) >= 1);
+}
+
+#[test]
+fn what_a_peer_has_read_that_answers_a_close_is_proven() {
+    assert_eq!(unconfirmed_after_a_close(true), 0);
 }
 
 #[test]
