@@ -116,8 +116,12 @@ impl Applications {
         }
     }
 
-    /// Has the application registered with other settings.
+    /// Has an application registered with other settings.
     pub(super) async fn register_anew(&self, session: &Arc<Session>, app: &str) {
+        if self.find(app).is_none() {
+            // The host did not register it before.
+            return self.register_configured(session, app).await;
+        }
         if self.ask_to_register(session, app).await == Ok(Registration::New) {
             // It had been lost, so the application has not heard of it from the host.
             session.announce(app);

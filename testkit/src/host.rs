@@ -32,7 +32,7 @@ pub struct Host {
     calls: Watched<Vec<Call>>,
     registered: Mutex<BTreeSet<String>>,
     reaction: Reaction,
-    refused: BTreeSet<String>,
+    refused: Mutex<BTreeSet<String>>,
 }
 
 impl Host {
@@ -51,15 +51,20 @@ impl Host {
             calls: Watched::default(),
             registered: Mutex::default(),
             reaction: Box::new(reaction),
-            refused: BTreeSet::new(),
+            refused: Mutex::default(),
         })
     }
 
     /// One that does not register these applications.
     pub fn refusing(apps: &[&str]) -> Box<Self> {
         let mut host = Self::new();
-        host.refused = apps.iter().map(|app| (*app).to_owned()).collect();
+        host.refused = Mutex::new(apps.iter().map(|app| (*app).to_owned()).collect());
         host
+    }
+
+    /// It registers all of them from now on.
+    pub fn refuse_none(&self) {
+        self.refused.lock().expect("the lock").clear();
     }
 
     /// Waits until a call satisfies the test, and gives it.
@@ -182,7 +187,7 @@ impl Callbacks for Host {
 
     fn app_register(&self, app: &str, subscribe_all: bool) -> i32 {
         self.record(Call::Register(app.into(), subscribe_all));
-        if self.refused.contains(app) {
+        if self.refused.lock().expect("the lock").contains(app) {
             ARIWS_HOST_FAILED
         } else if self.registered().insert(app.into()) {
             ARIWS_APP_REGISTERED

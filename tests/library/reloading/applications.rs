@@ -128,6 +128,26 @@ fn another_order_registers_everything_anew_and_counts_at_the_next_connection() {
 }
 
 #[test]
+fn an_application_that_was_refused_is_served_once_a_reload_has_registered_it() {
+    let (server, host) = (Server::start(), Host::refusing(&["app1"]));
+    let mut configuration = Configuration::with("persistent", server.address(), "app1,app2");
+    let library = Library::load(&host, &configuration);
+    let mut connection = server.accept();
+    assert_eq!(connection.summary(), "ApplicationRegistered app2");
+    host.refuse_none();
+    configuration.set("connection1", "apps = app1");
+    library.reload();
+    assert_eq!(
+        connection.summaries(2),
+        ["ApplicationUnregistered app2", "ApplicationRegistered app1"]
+    );
+    assert_eq!(library.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
+    assert_eq!(connection.summary(), "Event app1");
+    drop(library);
+    assert!(!host.has("app1"));
+}
+
+#[test]
 fn nothing_but_a_change_of_apps_registers_what_stays() {
     let (server, host) = (Server::start(), Host::new());
     let kind = "persistent";
