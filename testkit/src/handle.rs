@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::abi::*;
 use crate::callbacks::text;
 use crate::functions::Functions;
+use crate::waiting::until;
 
 /// An instance, live or not, for any thread.
 #[derive(Clone, Copy)]
@@ -86,12 +87,32 @@ impl Handle {
         unsafe { (self.1.reload)(self.0, Some(collect_report), data, ptr::null_mut(), 0) }
     }
 
-    /// The same for hosts that want no report.
-    pub fn reload(self) -> i32 {
-        // SAFETY: nothing is passed that would have to live.
-        unsafe { (self.1.reload)(self.0, None, ptr::null_mut(), ptr::null_mut(), 0) }
+    /// Reloads, and gives what it reports.
+    pub fn reload(self) -> Vec<ReportLine> {
+        let mut report = Vec::new();
+        let code = self.try_reload(&mut report);
+        assert_eq!(code, ARIWS_OK, "{report:#?}");
+        report
     }
 
+    /// Waits until a command's output satisfies the test.
+    pub fn wait_for_output(self, line: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let output = || self.command(line).1;
+        until(
+            || Some(output()).filter(|output| wanted(output)),
+            || format!("{line} still says\n{}", output()),
+        )
+    }
+
+    /// Waits for metrics as they are wanted.
+    pub fn wait_for_metrics(self, wanted: impl Fn(&str) -> bool) -> String {
+        until(
+            || Some(self.metrics()).filter(|metrics| wanted(metrics)),
+            || self.metrics(),
+        )
+    }
+
+    /// Unloads; a handle that is not live is told so.
     pub fn unload(self, grace: Duration) -> i32 {
         let grace = u32::try_from(grace.as_millis()).expect("a short time");
         // SAFETY: a handle, live or not.

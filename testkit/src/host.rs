@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::abi::*;
 pub use crate::callbacks::Request;
 use crate::callbacks::{Callbacks, RequestView, table};
+use crate::handle::Handle;
 use crate::waiting::Watched;
 
 /// A call of the host.
@@ -33,6 +34,7 @@ pub struct Host {
     registered: Mutex<BTreeSet<String>>,
     reaction: Reaction,
     refused: Mutex<BTreeSet<String>>,
+    library: Mutex<Option<Handle>>,
 }
 
 impl Host {
@@ -52,24 +54,49 @@ impl Host {
             registered: Mutex::default(),
             reaction: Box::new(reaction),
             refused: Mutex::default(),
+            library: Mutex::default(),
+        })
+    }
+
+    /// One that calls the library from its callbacks, as soon as that is loaded.
+    pub fn calling_back(reaction: impl Fn(Handle, &Call) + Send + Sync + 'static) -> Box<Self> {
+        Self::reacting(move |host, call| {
+            if let Some(library) = host.library() {
+                reaction(library, call);
+            }
+        })
+    }
+
+    /// One that answers every request at once.
+    pub fn answering(status: i32) -> Box<Self> {
+        Self::calling_back(move |library, call| {
+            if let Call::Request(request) = call {
+                assert_eq!(library.complete(request.id, status, None), ARIWS_OK);
+            }
         })
     }
 
     /// One that does not register these applications.
     pub fn refusing(apps: &[&str]) -> Box<Self> {
-        let mut host = Self::new();
-        host.refused = Mutex::new(apps.iter().map(|app| (*app).to_owned()).collect());
+        let host = Self::new();
+        host.refuse(apps);
         host
     }
 
-    /// It registers all of them from now on.
-    pub fn refuse_none(&self) {
-        self.refused.lock().expect("the lock").clear();
+    /// Registers all applications but these from now on.
+    pub fn refuse(&self, apps: &[&str]) {
+        let apps = apps.iter().map(|app| (*app).to_owned());
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = apps.collect();
     }
 
     /// Waits until a call satisfies the test, and gives it.
     pub fn wait_for(&self, mut wanted: impl FnMut(&Call) -> bool) -> Call {
         self.wait_for_some(|call| wanted(call).then(|| call.clone()))
+    }
+
+    /// Waits for this call.
+    pub fn wait_for_call(&self, wanted: &Call) {
+        self.wait_for(|call| call == wanted);
     }
 
     /// Waits until the test makes something of a call, and gives that.
@@ -153,6 +180,16 @@ impl Host {
         self.registered().contains(app)
     }
 
+    /// What was loaded with it last.
+    pub fn library(&self) -> Option<Handle> {
+        *self.library.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "linked")]
+    pub(crate) fn attach(&self, library: Handle) {
+        *self.library.lock().unwrap_or_else(PoisonError::into_inner) = Some(library);
+    }
+
     /// The table to load with.
     pub fn table(&self) -> ariws_host {
         table(self)
@@ -187,7 +224,8 @@ impl Callbacks for Host {
 
     fn app_register(&self, app: &str, subscribe_all: bool) -> i32 {
         self.record(Call::Register(app.into(), subscribe_all));
-        if self.refused.lock().expect("the lock").contains(app) {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.contains(app) {
             ARIWS_HOST_FAILED
         } else if self.registered().insert(app.into()) {
             ARIWS_APP_REGISTERED

@@ -12,6 +12,8 @@ pub mod host;
 #[cfg(feature = "linked")]
 pub mod library;
 pub mod mute;
+#[cfg(feature = "linked")]
+pub mod pbx;
 pub mod server;
 pub mod tls;
 pub mod waiting;
@@ -25,6 +27,8 @@ pub use host::{Call, Host, Request};
 #[cfg(feature = "linked")]
 pub use library::Library;
 pub use mute::MuteServer;
+#[cfg(feature = "linked")]
+pub use pbx::{Pbx, Setup};
 pub use server::{Connection, Server, request};
 pub use waiting::{Watched, until};
 

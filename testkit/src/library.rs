@@ -1,8 +1,9 @@
 //! The library that the program is linked with, loaded for the time of a test.
 
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::QUIET;
 use crate::abi::*;
@@ -10,14 +11,36 @@ use crate::configuration::Configuration;
 use crate::functions::Functions;
 use crate::handle;
 use crate::host::Host;
-use crate::waiting::until;
 
 pub use handle::{Handle, ReportLine, Started};
 
 /// A loaded instance, unloaded at the end.
 pub struct Library<'a> {
     handle: Handle,
-    _host: &'a Host,
+    _host: PhantomData<&'a Host>,
+    /// The host, if nobody else keeps it.
+    _kept: Option<Arc<Host>>,
+}
+
+impl Library<'static> {
+    /// Loads it with a table that was made of the host's, and keeps the host.
+    pub fn keep(
+        host: &Arc<Host>,
+        table: &ariws_host,
+        folder: &Path,
+        report: &mut Vec<ReportLine>,
+        change: impl FnOnce(&mut ariws_options),
+    ) -> Self {
+        let loaded = Handle::load(Functions::linked(), table, folder, report, change);
+        let handle =
+            loaded.unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"));
+        host.attach(handle);
+        Self {
+            handle,
+            _host: PhantomData,
+            _kept: Some(Arc::clone(host)),
+        }
+    }
 }
 
 impl<'a> Library<'a> {
@@ -61,46 +84,16 @@ impl<'a> Library<'a> {
         change: impl FnOnce(&mut ariws_options),
     ) -> Result<Self, (i32, String)> {
         let handle = Handle::load(Functions::linked(), table, folder, report, change)?;
+        host.attach(handle);
         Ok(Self {
             handle,
-            _host: host,
+            _host: PhantomData,
+            _kept: None,
         })
     }
 
     pub fn handle(&self) -> Handle {
         self.handle
-    }
-
-    /// Reloads it, and gives what it reports.
-    pub fn reload(&self) -> Vec<ReportLine> {
-        let mut report = Vec::new();
-        let code = self.try_reload(&mut report);
-        assert_eq!(code, ARIWS_OK, "{report:#?}");
-        report
-    }
-
-    /// Waits until a command's output satisfies the test.
-    pub fn wait_for_output(&self, line: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let output = || self.command(line).1;
-        until(
-            || Some(output()).filter(|output| wanted(output)),
-            || format!("{line} still says\n{}", output()),
-        )
-    }
-
-    /// Waits for metrics as they are wanted.
-    pub fn wait_for_metrics(&self, wanted: impl Fn(&str) -> bool) -> String {
-        until(
-            || Some(self.metrics()).filter(|metrics| wanted(metrics)),
-            || self.metrics(),
-        )
-    }
-
-    /// Unloads it now.
-    pub fn unload(self, grace: Duration) -> i32 {
-        let handle = self.handle;
-        std::mem::forget(self);
-        handle.unload(grace)
     }
 }
 
@@ -114,6 +107,7 @@ impl Deref for Library<'_> {
 
 impl Drop for Library<'_> {
     fn drop(&mut self) {
+        // An error if the test has done it.
         self.handle.unload(QUIET);
     }
 }

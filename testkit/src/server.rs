@@ -14,7 +14,7 @@ use crate::{DEADLINE, QUIET};
 
 /// A listening server.
 pub struct Server {
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     address: SocketAddr,
 }
 
@@ -37,7 +37,24 @@ impl Server {
             .set_read_timeout(Some(DEADLINE))
             .expect("a time-out");
         let address = listener.local_addr().expect("an address");
-        Self { listener, address }
+        Self {
+            listener: Some(listener),
+            address,
+        }
+    }
+
+    /// Listens no more: whoever connects is refused.
+    pub fn stop(&mut self) {
+        self.listener = None;
+    }
+
+    /// Listens again where it did.
+    pub fn listen(&mut self) {
+        *self = Self::at(self.address);
+    }
+
+    fn listener(&self) -> &TcpListener {
+        self.listener.as_ref().expect("a server that listens")
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -46,21 +63,21 @@ impl Server {
 
     /// The most that one segment of TCP has on connections to come: with small ones the kernels take little at a time.
     pub fn set_segment_size(&self, bytes: u32) {
-        SockRef::from(&self.listener)
+        SockRef::from(self.listener())
             .set_tcp_mss(bytes)
             .expect("a segment size");
     }
 
     /// What the kernel keeps of connections to come until it is read.
     pub fn set_receive_buffer(&self, bytes: usize) {
-        SockRef::from(&self.listener)
+        SockRef::from(self.listener())
             .set_recv_buffer_size(bytes)
             .expect("a buffer");
     }
 
     /// The next TCP connection, without an answer to its upgrade request.
     pub fn accept_tcp(&self) -> TcpStream {
-        let (stream, _) = self.listener.accept().expect("a connection in time");
+        let (stream, _) = self.listener().accept().expect("a connection in time");
         stream.set_read_timeout(Some(DEADLINE)).expect("a time-out");
         stream.set_nodelay(true).expect("no delay");
         stream
@@ -73,11 +90,11 @@ impl Server {
 
     /// Whether nobody connects for a while.
     pub fn is_quiet(&self) -> bool {
-        SockRef::from(&self.listener)
+        SockRef::from(self.listener())
             .set_read_timeout(Some(QUIET))
             .expect("a time-out");
-        let quiet = self.listener.accept().is_err();
-        SockRef::from(&self.listener)
+        let quiet = self.listener().accept().is_err();
+        SockRef::from(self.listener())
             .set_read_timeout(Some(DEADLINE))
             .expect("a time-out");
         quiet
@@ -114,6 +131,14 @@ impl Connection {
     /// The next messages' types and applications.
     pub fn summaries(&mut self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.summary()).collect()
+    }
+
+    /// Checks the types and applications of the next messages.
+    #[track_caller]
+    pub fn says<Text: AsRef<str>>(&mut self, expected: impl IntoIterator<Item = Text>) {
+        for expected in expected {
+            assert_eq!(self.summary(), expected.as_ref());
+        }
     }
 
     pub fn send(&mut self, message: &Value) {

@@ -10,9 +10,10 @@ const VARIABLE: &str = "ARIWS_TEST_IN_CHILD";
 /// Far longer than any of them takes: one that hangs is to fail.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Runs the body of a test in a process of its own. `test` is the name of the test that calls this, with its module.
-pub fn run(test: &str, body: impl FnOnce()) {
-    let Some((status, output, errors)) = end_of(test, body) else {
+/// Runs the body of a test in a process of its own.
+pub fn run<Body: FnOnce()>(body: Body) {
+    let test = name_of::<Body>();
+    let Some((status, output, errors)) = end_of(body) else {
         return;
     };
     assert!(status.success(), "{test}: {status}: {output}\n{errors}");
@@ -23,7 +24,8 @@ pub fn run(test: &str, body: impl FnOnce()) {
 }
 
 /// The same for a body that ends its process: gives how it ended, and what it said. None in that process itself.
-pub fn end_of(test: &str, body: impl FnOnce()) -> Option<(ExitStatus, String, String)> {
+pub fn end_of<Body: FnOnce()>(body: Body) -> Option<(ExitStatus, String, String)> {
+    let test = name_of::<Body>();
     if env::var(VARIABLE).is_ok_and(|name| name == test) {
         body();
         return None;
@@ -45,6 +47,16 @@ pub fn end_of(test: &str, body: impl FnOnce()) -> Option<(ExitStatus, String, St
     let [output, errors] = output.map(|reader| reader.join().expect("what it says"));
     let status = ended.unwrap_or_else(|| panic!("{test} hangs: {output}\n{errors}"));
     Some((status, output, errors))
+}
+
+/// The name of the test that a closure is written in, with its module.
+fn name_of<Body>() -> &'static str {
+    let closure = std::any::type_name::<Body>();
+    let path = closure.strip_suffix("::{{closure}}");
+    let (_, test) = path
+        .and_then(|path| path.split_once("::"))
+        .expect("a closure");
+    test
 }
 
 /// Reads to the end, so that nothing that is said fills the pipe.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, DEADLINE, Host, Library, Server};
+use ariws_testkit::{Call, Configuration, DEADLINE, Host, Library, Pbx};
 
 use super::everything;
 use crate::child;
@@ -29,55 +29,50 @@ fn forked(right: impl FnOnce() -> bool) -> bool {
 
 #[test]
 fn in_a_child_every_function_returns_an_error_and_the_parent_goes_on() {
-    child::run(
-        "forks::in_a_child_every_function_returns_an_error_and_the_parent_goes_on",
-        || {
-            let (host, server) = (Host::new(), Server::start());
-            let configuration = Configuration::with("persistent", server.address(), "app1")
-                .connection("calls", "per_call_config", server.address(), "app2", "");
-            let library = Library::load(&host, &configuration);
-            let mut connection = server.accept();
-            assert_eq!(connection.summary(), "ApplicationRegistered app1");
-            let handle = library.handle();
-            let returns_errors = forked(|| {
-                let began = Instant::now();
-                let mut outcomes = everything::call(handle, c"unique");
-                outcomes.extend(everything::call_forbidden(handle));
-                let started = handle.stasis_start("app2", "1", "SIP/1");
-                outcomes.push(("start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)));
-                eprintln!("{outcomes:?}");
-                let mut codes = outcomes.iter().map(|(_, code)| *code);
-                codes.all(|code| code == ARIWS_ERROR_FORKED) && began.elapsed() < DEADLINE
-            });
-            assert!(returns_errors);
-            assert_eq!(library.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
-            assert_eq!(connection.summary(), "Event app1");
-            assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
-            assert_eq!(host.calls().last(), Some(&Call::Finalize));
-        },
-    );
+    child::run(|| {
+        let pbx = Pbx::persistent("app1")
+            .connection("calls", "per_call_config", "app2", "")
+            .load();
+        let mut connection = pbx.accept();
+        connection.says(["ApplicationRegistered app1"]);
+        let handle = pbx.handle();
+        let returns_errors = forked(|| {
+            let began = Instant::now();
+            let mut outcomes = everything::call(handle, c"unique");
+            outcomes.extend(everything::call_forbidden(handle));
+            let started = handle.stasis_start("app2", "1", "SIP/1");
+            outcomes.push(("start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)));
+            eprintln!("{outcomes:?}");
+            let mut codes = outcomes.iter().map(|(_, code)| *code);
+            codes.all(|code| code == ARIWS_ERROR_FORKED) && began.elapsed() < DEADLINE
+        });
+        assert!(returns_errors);
+        assert_eq!(pbx.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
+        connection.says(["Event app1"]);
+        assert_eq!(pbx.unload(Duration::from_millis(100)), ARIWS_OK);
+        assert_eq!(pbx.host.calls().last(), Some(&Call::Finalize));
+    });
 }
 
 #[test]
 fn a_child_of_a_process_without_an_instance_loads_one() {
-    child::run(
-        "forks::a_child_of_a_process_without_an_instance_loads_one",
-        || {
-            let (host, configuration) = (Host::new(), Configuration::empty());
-            let loads = || {
-                forked(|| {
-                    let library = Library::load(&host, &configuration);
-                    library.unload(Duration::ZERO) == ARIWS_OK
-                })
-            };
-            assert!(loads(), "before the first load");
-            let library = Library::load(&host, &configuration);
-            assert!(forked(|| library.handle().reload() == ARIWS_ERROR_FORKED));
-            library.unload(Duration::ZERO);
-            let missing = tempfile::tempdir().expect("a folder");
-            let failed = Library::try_load(&host, missing.path(), &mut Vec::new());
-            assert!(failed.is_err());
-            assert!(loads(), "after the last unload");
-        },
-    );
+    child::run(|| {
+        let (host, configuration) = (Host::new(), Configuration::empty());
+        let loads = || {
+            forked(|| {
+                let library = Library::load(&host, &configuration);
+                library.unload(Duration::ZERO) == ARIWS_OK
+            })
+        };
+        assert!(loads(), "before the first load");
+        let library = Library::load(&host, &configuration);
+        assert!(forked(
+            || library.try_reload(&mut Vec::new()) == ARIWS_ERROR_FORKED
+        ));
+        library.unload(Duration::ZERO);
+        let missing = tempfile::tempdir().expect("a folder");
+        let failed = Library::try_load(&host, missing.path(), &mut Vec::new());
+        assert!(failed.is_err());
+        assert!(loads(), "after the last unload");
+    });
 }

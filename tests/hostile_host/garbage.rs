@@ -2,11 +2,11 @@
 
 use std::ffi::{c_char, c_void};
 use std::os::unix::process::ExitStatusExt;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Host, Library, Server, alone, request};
+use ariws_testkit::{Call, Host, Pbx, Server, Watched, alone, request};
 
 use crate::child;
 
@@ -27,16 +27,13 @@ unsafe extern "C" fn knows_garbage(_: *mut c_void, _: *const c_char) -> i32 {
 #[test]
 fn a_registration_that_returns_garbage_counts_as_failed() {
     let _alone = alone();
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let table = ariws_host {
-        app_register: Some(registers_garbage),
-        ..host.table()
-    };
-    let library = Library::load_table(&host, &table, &configuration);
-    host.wait_for_log("did not register application app1");
+    let setup = Pbx::persistent("app1");
+    let pbx = setup
+        .table(|table| table.app_register = Some(registers_garbage))
+        .load();
+    pbx.wait_for_log("did not register application app1");
     assert_eq!(
-        library.event("app1", r#"{"type":"Event"}"#),
+        pbx.event("app1", r#"{"type":"Event"}"#),
         ARIWS_ERROR_NOT_FOUND
     );
 }
@@ -44,84 +41,56 @@ fn a_registration_that_returns_garbage_counts_as_failed() {
 #[test]
 fn a_context_that_returns_garbage_counts_as_failed_and_the_application_works() {
     let _alone = alone();
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let table = ariws_host {
-        context_create: Some(creates_garbage),
-        ..host.table()
-    };
-    let library = Library::load_table(&host, &table, &configuration);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    host.wait_for_log("did not create the dialplan context stasis-app1");
-    library.unload(Duration::ZERO);
+    let setup = Pbx::persistent("app1");
+    let pbx = setup
+        .table(|table| table.context_create = Some(creates_garbage))
+        .load();
+    pbx.accept().says(["ApplicationRegistered app1"]);
+    pbx.wait_for_log("did not create the dialplan context stasis-app1");
+    pbx.unload(Duration::ZERO);
     let destroyed = Call::DestroyContext("stasis-app1".into());
-    assert!(!host.calls().contains(&destroyed));
+    assert!(!pbx.host.calls().contains(&destroyed));
 }
 
 #[test]
 fn a_question_that_is_answered_with_garbage_is_answered_with_no() {
     let _alone = alone();
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("per_call_config", server.address(), "app1");
-    let table = ariws_host {
-        app_is_registered: Some(knows_garbage),
-        ..host.table()
-    };
-    let library = Library::load_table(&host, &table, &configuration);
-    let start = library.stasis_start_async("app1", "1", "SIP/1");
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1:SIP/1");
+    let setup = Pbx::per_call("app1");
+    let pbx = setup
+        .table(|table| table.app_is_registered = Some(knows_garbage))
+        .load();
+    let start = pbx.stasis_start_async("app1", "1", "SIP/1");
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1:SIP/1"]);
     assert_eq!(start.recv(), Ok(Ok("app1:SIP/1".into())));
-}
-
-/// Keeps callbacks in the host until it is opened.
-#[derive(Default)]
-struct Gate {
-    open: Mutex<bool>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn wait(&self) {
-        let mut open = self.open.lock().expect("the lock");
-        while !*open {
-            open = self.opened.wait(open).expect("the lock");
-        }
-    }
-
-    fn open(&self) {
-        *self.open.lock().expect("the lock") = true;
-        self.opened.notify_all();
-    }
 }
 
 /// Loads two connections of a host that keeps some of the calls until the gate opens; the other connection goes on.
 fn another_connection_goes_on(kept: impl Fn(&Call) -> bool + Send + Sync + 'static) {
     let _alone = alone();
-    let (server, other) = (Server::start(), Server::start());
-    let gate = Arc::new(Gate::default());
+    let (gate, other) = (Arc::new(Watched::new(false)), Server::start());
     let its = Arc::clone(&gate);
     let host = Host::reacting(move |_, call| {
         if kept(call) {
-            its.wait();
+            its.wait_for(|open| open.then_some(()), |_| "kept too long".into());
         }
     });
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .connection("calls", "per_call_config", server.address(), "app2", "")
-        .connection("other", "persistent", other.address(), "app3", "");
-    let library = Library::load(&host, &configuration);
-    let (mut connection, mut beside) = (server.accept(), other.accept());
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .connection("calls", "per_call_config", "app2", "")
+        .connection_to(other.address(), "other", "persistent", "app3", "")
+        .host(host)
+        .up();
+    let mut beside = other.accept();
     beside.summary();
     connection.send(&request("1", "GET", "kept"));
-    let start = library.stasis_start_async("app2", "2", "SIP/2");
-    let call = server.accept();
+    let start = pbx.stasis_start_async("app2", "2", "SIP/2");
+    let call = pbx.accept();
     for number in 0..100 {
         let event = format!(r#"{{"type":"Event{number}"}}"#);
-        assert_eq!(library.event("app3", &event), ARIWS_OK);
-        assert_eq!(beside.summary(), format!("Event{number} app3"));
+        assert_eq!(pbx.event("app3", &event), ARIWS_OK);
+        beside.says([format!("Event{number} app3")]);
     }
-    gate.open();
+    gate.change(|open| *open = true);
     assert_eq!(start.recv(), Ok(Ok("app2:SIP/2".into())));
     drop(call);
 }
@@ -149,15 +118,11 @@ unsafe extern "C" fn panics(_: *mut c_void, _: *const c_char, _: i32) -> i32 {
 
 #[test]
 fn a_panic_that_ends_the_process_is_told_of_first() {
-    let name = "garbage::a_panic_that_ends_the_process_is_told_of_first";
-    let ended = child::end_of(name, || {
-        let (server, host) = (Server::start(), Host::new());
-        let configuration = Configuration::with("persistent", server.address(), "app1");
-        let table = ariws_host {
-            app_register: Some(panics),
-            ..host.table()
-        };
-        Library::load_table(&host, &table, &configuration);
+    let ended = child::end_of(|| {
+        let setup = Pbx::persistent("app1");
+        setup
+            .table(|table| table.app_register = Some(panics))
+            .load();
     });
     let Some((status, _, errors)) = ended else {
         return;

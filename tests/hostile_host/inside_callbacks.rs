@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, DEADLINE, Handle, Host, Library, Server, request};
+use ariws_testkit::{Call, DEADLINE, Handle, Host, Pbx, Watched, request};
 
 use super::everything;
 
@@ -45,50 +44,38 @@ fn callback(call: &Call) -> &'static str {
 /// What came of the functions that were called inside each callback, the first time that it was called.
 #[derive(Default)]
 struct Inside {
-    handle: OnceLock<Handle>,
     begun: Mutex<Vec<&'static str>>,
-    outcomes: Mutex<BTreeMap<&'static str, Vec<everything::Outcome>>>,
-    ended: Condvar,
-    number: AtomicUsize,
+    outcomes: Watched<BTreeMap<&'static str, Vec<everything::Outcome>>>,
 }
 
 impl Inside {
-    fn react(&self, call: &Call) {
-        let (Some(handle), callback) = (self.handle.get(), callback(call)) else {
-            return;
-        };
-        {
+    fn react(&self, handle: Handle, call: &Call) {
+        let callback = callback(call);
+        let number = {
             // What is called here calls the host as well.
             let mut begun = self.begun.lock().expect("the lock");
             if begun.contains(&callback) {
                 return;
             }
             begun.push(callback);
-        }
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
+            begun.len()
+        };
         let unique = CString::new(format!("inside-{number}")).expect("no NUL");
-        let mut outcomes = everything::call(*handle, &unique);
-        outcomes.extend(everything::call_forbidden(*handle));
-        self.outcomes
-            .lock()
-            .expect("the lock")
-            .insert(callback, outcomes);
-        self.ended.notify_all();
+        let mut outcomes = everything::call(handle, &unique);
+        outcomes.extend(everything::call_forbidden(handle));
+        self.outcomes.change(|all| all.insert(callback, outcomes));
     }
 
     /// Waits until everything was called inside these callbacks.
     fn wait_for(&self, callbacks: &[&'static str]) {
-        let deadline = Instant::now() + DEADLINE;
-        let mut outcomes = self.outcomes.lock().expect("the lock");
-        while !callbacks
-            .iter()
-            .all(|callback| outcomes.contains_key(callback))
-        {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "only inside {:?}", outcomes.keys());
-            let waited = self.ended.wait_timeout(outcomes, left);
-            outcomes = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        self.outcomes.wait_for(
+            |outcomes| {
+                let mut wanted = callbacks.iter();
+                let all = wanted.all(|callback| outcomes.contains_key(callback));
+                all.then_some(())
+            },
+            |outcomes| format!("only inside {:?}", outcomes.keys()),
+        );
     }
 }
 
@@ -106,35 +93,29 @@ fn allowed(function: &str) -> &'static [i32] {
 
 #[test]
 fn every_function_returns_inside_every_callback() {
-    let server = Server::start();
     let inside = Arc::new(Inside::default());
     let reaction = Arc::clone(&inside);
-    let host = Host::reacting(move |_, call| reaction.react(call));
-    let mut configuration = Configuration::with("persistent", server.address(), "app1, app2");
-    let library = Library::load(&host, &configuration);
-    assert!(inside.handle.set(library.handle()).is_ok());
+    let host = Host::calling_back(move |library, call| reaction.react(library, call));
+    let mut pbx = Pbx::persistent("app1, app2").host(host).load();
 
-    let mut connection = server.accept();
+    let mut connection = pbx.accept();
     connection.send(&request("1", "GET", "x"));
-    configuration.replace("apps = app1, app2", "apps = app1, app3");
-    library.reload();
-    assert_eq!(library.inbound_opened("inbound", "", ""), ARIWS_OK);
-    library.command("ari shutdown websocket session inbound");
-    let configuration =
-        configuration.connection("calls", "per_call_config", server.address(), "app4", "");
-    library.reload();
-    let start = library.stasis_start_async("app4", "4", "SIP/4");
-    let call = server.accept();
+    pbx.change("connection1", "apps = app1, app3");
+    assert_eq!(pbx.inbound_opened("inbound", "", ""), ARIWS_OK);
+    pbx.command("ari shutdown websocket session inbound");
+    pbx.connect("calls", "per_call_config", pbx.server.address(), "app4");
+    pbx.reload();
+    let start = pbx.stasis_start_async("app4", "4", "SIP/4");
+    let call = pbx.accept();
     assert_eq!(start.recv_timeout(DEADLINE), Ok(Ok("app4:SIP/4".into())));
-    drop(server);
+    pbx.server.stop();
     // The host has not answered its request.
     connection.reset();
     call.reset();
     inside.wait_for(&CALLBACKS[..10]);
-    drop(configuration);
-    assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
+    assert_eq!(pbx.unload(Duration::from_millis(100)), ARIWS_OK);
 
-    let outcomes = inside.outcomes.lock().expect("the lock");
+    let outcomes = inside.outcomes.lock();
     for callback in CALLBACKS {
         for (function, code) in &outcomes[callback] {
             let right = match (callback, *function) {
@@ -152,10 +133,9 @@ fn every_function_returns_inside_every_callback() {
 
 #[test]
 fn a_handle_that_was_unloaded_is_dead_for_every_function() {
-    let (host, configuration) = (Host::new(), Configuration::empty());
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle();
-    library.unload(Duration::ZERO);
+    let pbx = Pbx::without_connections().load();
+    let handle = pbx.handle();
+    pbx.unload(Duration::ZERO);
     for (function, code) in everything::call(handle, c"late") {
         assert_eq!(code, ARIWS_ERROR_UNLOADED, "{function}");
     }

@@ -1,15 +1,15 @@
 //! Loading and unloading for ever.
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::env;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
 use std::thread::spawn;
 use std::time::Duration;
-use std::{env, ptr};
 
 use ariws::ffi::*;
-use ariws_testkit::{Census, Configuration, Host, Library, alone, rounds};
+use ariws_testkit::functions::Functions;
+use ariws_testkit::{Census, Configuration, Handle, Host, Library, alone, rounds};
 use tokio_tungstenite::tungstenite::accept;
 
 /// What tables that keep the size of a busy moment may differ by. Loads that leave ten bytes behind each are more.
@@ -80,64 +80,21 @@ fn a_load_that_fails_leaves_nothing_behind() {
     before.wait_for_return(TOLERANCE);
 }
 
-type Load = unsafe extern "C" fn(
-    *const ariws_host,
-    *const ariws_options,
-    ariws_report_callback,
-    *mut c_void,
-    *mut *mut ariws_instance,
-    *mut c_char,
-    usize,
-) -> i32;
-type Unload = unsafe extern "C" fn(*mut ariws_instance, u32) -> i32;
-
 /// The shared object, opened as a host's module does it, used, and closed.
 fn open_use_and_close(host: &Host, configuration: &Configuration) {
     // Cargo builds the library beside the tests.
-    let path = env::current_exe()
-        .expect("this test")
-        .with_file_name("libariws.so");
-    let path = CString::new(path.as_os_str().as_bytes()).expect("no NUL");
-    let folder = CString::new(configuration.folder().as_os_str().as_bytes()).expect("no NUL");
-    let options = ariws_options {
-        struct_size: size_of::<ariws_options>(),
-        config_directory: folder.as_ptr(),
-        asterisk_id: c"id".as_ptr(),
-        product: ptr::null(),
-        io_threads: 1,
-        request_threads: 1,
-        queue_max_total_bytes: 0,
-        log_level: 0,
-        max_sockets: 0,
-    };
-    let table = host.table();
-    let mut instance = ptr::null_mut();
-    // SAFETY: the symbols have these types, as the library's own declarations say; everything lives until the calls return.
-    unsafe {
-        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-        assert!(!library.is_null(), "the library can be opened");
-        let load = std::mem::transmute::<*mut c_void, Load>(symbol(library, c"ariws_load"));
-        let unload = std::mem::transmute::<*mut c_void, Unload>(symbol(library, c"ariws_unload"));
-        let loaded = load(
-            &raw const table,
-            &raw const options,
-            None,
-            ptr::null_mut(),
-            &raw mut instance,
-            ptr::null_mut(),
-            0,
-        );
-        assert_eq!(loaded, ARIWS_OK);
-        assert_eq!(unload(instance, 0), ARIWS_OK);
-        assert_eq!(libc::dlclose(library), 0 as c_int);
-    }
-}
-
-unsafe fn symbol(library: *mut c_void, name: &std::ffi::CStr) -> *mut c_void {
-    // SAFETY: an open library and a NUL-terminated name.
-    let symbol = unsafe { libc::dlsym(library, name.as_ptr()) };
-    assert!(!symbol.is_null(), "{name:?} is exported");
-    symbol
+    let test = env::current_exe().expect("this test");
+    let opened = Functions::open(&test.with_file_name("libariws.so"));
+    let (object, functions) = opened.expect("the library can be opened");
+    // It stays mapped, and is found again where it was.
+    static FIRST: OnceLock<Functions> = OnceLock::new();
+    let first = FIRST.get_or_init(|| functions);
+    assert!(std::ptr::fn_addr_eq(first.load, functions.load));
+    let (table, folder) = (host.table(), configuration.folder());
+    let loaded = Handle::load(first, &table, folder, &mut Vec::new(), |_| {});
+    let handle = loaded.expect("a load");
+    assert_eq!(handle.unload(Duration::ZERO), ARIWS_OK);
+    object.close().expect("the library can be closed");
 }
 
 /// Pages in memory; the shared object's own allocations are not counted by this program's allocator.

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ariws::engine::{Engine, Options};
 use ariws::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
-use ariws_testkit::{Configuration, DEADLINE, Server, alone};
+use ariws_testkit::{Configuration, Server, Watched, alone};
 
 /// Panics in one of its callbacks, every time.
 #[derive(Default)]
 struct Panicking {
     callback: &'static str,
-    panicked: Mutex<usize>,
+    panicked: Watched<usize>,
     registered: Mutex<BTreeSet<String>>,
     engine: OnceLock<Arc<Engine>>,
 }
@@ -20,7 +20,7 @@ struct Panicking {
 impl Panicking {
     fn perhaps(&self, callback: &str) {
         if self.callback == callback {
-            *self.panicked.lock().expect("the lock") += 1;
+            self.panicked.change(|panicked| *panicked += 1);
             panic!("on purpose");
         }
     }
@@ -119,15 +119,10 @@ impl Instance {
 
     /// Waits until the callback has panicked so often.
     fn wait_for_panics(&self, count: usize) {
-        let deadline = Instant::now() + DEADLINE;
-        while *self.host.panicked.lock().expect("the lock") < count {
-            assert!(
-                Instant::now() < deadline,
-                "{} never panicked",
-                self.host.callback
-            );
-            std::thread::yield_now();
-        }
+        self.host.panicked.wait_for(
+            |panicked| (*panicked >= count).then_some(()),
+            |panicked| format!("{} panicked {panicked} times", self.host.callback),
+        );
     }
 }
 
@@ -183,7 +178,7 @@ fn other_callbacks_that_panic_leave_the_instance_working() {
     ] {
         let instance = Instance::with_panics_in(callback);
         let mut connection = instance.server.accept();
-        assert_eq!(connection.summary(), "ApplicationRegistered app1");
+        connection.says(["ApplicationRegistered app1"]);
         let engine = &instance.engine;
         let start = {
             let engine = Arc::clone(engine);
@@ -196,7 +191,7 @@ fn other_callbacks_that_panic_leave_the_instance_working() {
         engine
             .event("app1", b"{\"type\":\"Event\"}")
             .expect("a connection");
-        assert_eq!(connection.summary(), "Event app1");
+        connection.says(["Event app1"]);
         drop((call, connection));
         instance.engine.unload(Duration::from_millis(100));
     }

@@ -105,7 +105,7 @@ fn thirty_two_threads_may_use_what_is_reloaded_and_unloaded() {
             }
             ready.wait();
             for _ in 0..20 {
-                assert_eq!(handle.reload(), ARIWS_OK);
+                assert_eq!(handle.try_reload(&mut Vec::new()), ARIWS_OK);
             }
             assert_eq!(library.unload(Duration::from_millis(20)), ARIWS_OK);
         });

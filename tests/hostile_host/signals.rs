@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Host, Library, Server, alone};
+use ariws_testkit::{Call, Configuration, Host, Library, Pbx, Server, alone};
 
 use crate::child;
 
@@ -25,10 +25,8 @@ const SYNCHRONOUS: [c_int; 7] = [
 #[test]
 fn threads_of_the_library_take_those_signals_only_that_they_cause() {
     let _alone = alone();
-    let (host, server) = (Host::new(), Server::start());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    server.accept().summary();
+    let pbx = Pbx::persistent("app1").load();
+    pbx.server.accept().summary();
     let mut names = Vec::new();
     for task in fs::read_dir("/proc/self/task").expect("proc(5)") {
         let file = task.expect("a thread").path().join("status");
@@ -75,39 +73,36 @@ extern "C" fn heal(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
 
 #[test]
 fn the_crash_handler_of_the_host_runs_for_a_fault_in_a_callback() {
-    child::run(
-        "signals::the_crash_handler_of_the_host_runs_for_a_fault_in_a_callback",
-        || {
-            // SAFETY: a new mapping; a handler that calls what a handler may.
-            unsafe {
-                let page = libc::mmap(
-                    ptr::null_mut(),
-                    PAGE_SIZE,
-                    libc::PROT_NONE,
-                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                    -1,
-                    0,
-                );
-                assert_ne!(page, libc::MAP_FAILED);
-                PAGE.store(page.cast(), SeqCst);
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = heal as *const () as usize;
-                action.sa_flags = libc::SA_SIGINFO;
-                let set = libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut());
-                assert_eq!(set, 0);
+    child::run(|| {
+        // SAFETY: a new mapping; a handler that calls what a handler may.
+        unsafe {
+            let page = libc::mmap(
+                ptr::null_mut(),
+                PAGE_SIZE,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            assert_ne!(page, libc::MAP_FAILED);
+            PAGE.store(page.cast(), SeqCst);
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = heal as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            let set = libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut());
+            assert_eq!(set, 0);
+        }
+        let host = Host::reacting(|_, call| {
+            if matches!(call, Call::Register(..)) {
+                // SAFETY: the handler makes the page valid before this goes on.
+                unsafe { PAGE.load(SeqCst).write_volatile(1) };
             }
-            let host = Host::reacting(|_, call| {
-                if matches!(call, Call::Register(..)) {
-                    // SAFETY: the handler makes the page valid before this goes on.
-                    unsafe { PAGE.load(SeqCst).write_volatile(1) };
-                }
-            });
-            let server = Server::start();
-            let configuration = Configuration::with("persistent", server.address(), "app1");
-            let library = Library::load(&host, &configuration);
-            assert_eq!(HANDLED.load(SeqCst), 1);
-            assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-            assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
-        },
-    );
+        });
+        let server = Server::start();
+        let configuration = Configuration::with("persistent", server.address(), "app1");
+        let library = Library::load(&host, &configuration);
+        assert_eq!(HANDLED.load(SeqCst), 1);
+        server.accept().says(["ApplicationRegistered app1"]);
+        assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
+    });
 }

@@ -21,7 +21,7 @@ fn stays_within_bounds(lines: &str) {
         options.queue_max_total_bytes = BOUND;
     });
     let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection.says(["ApplicationRegistered app1"]);
     let event = format!(r#"{{"type":"Event","filling":"{}"}}"#, "x".repeat(LENGTH));
     Census::peak();
     let before = Census::now().bytes;

@@ -1,22 +1,22 @@
 //! A per-call connection ends: Stasis ends with FAILED for the channels that are inside, and for no other.
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, DEADLINE, Handle, Host, Library, Server};
+use ariws_testkit::{Call, DEADLINE, Host, Pbx};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::per_call::{APPLICATION, NAME, enter, failed, per_call, stasis_event};
+use crate::per_call::{APPLICATION, NAME, enter, failed, fails_with, stasis_event};
 
 /// The host has StasisEnd of the channel, and Stasis goes on: it was moved to another application, or runs a dialplan inside
 /// Stasis.
-fn moves_away(library: &Library<'_>, channel: &str) {
-    library.event(APPLICATION, &stasis_event("StasisEnd", channel));
+fn moves_away(pbx: &Pbx, channel: &str) {
+    pbx.event(APPLICATION, &stasis_event("StasisEnd", channel));
 }
 
 /// Waits for the end of the session; gives the channels for which Stasis ended with it.
 fn failed_at_the_end(host: &Host) -> Vec<Call> {
-    host.wait_for(|call| *call == Call::Unregister(APPLICATION.into()));
+    host.wait_for_call(&Call::Unregister(APPLICATION.into()));
     host.calls().into_iter().filter(is_failure).collect()
 }
 
@@ -26,131 +26,111 @@ fn is_failure(call: &Call) -> bool {
 
 #[test]
 fn a_channel_that_was_moved_away_is_not_failed_when_the_server_leaves() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    moves_away(&library, "1");
+    let mut pbx = Pbx::per_call("app1").load();
+    let mut connection = enter(&pbx, "1");
+    moves_away(&pbx, "1");
     connection.summary();
-    drop(server);
+    pbx.server.stop();
     connection.reset();
-    let failed = failed_at_the_end(&host);
-    library.unload(DEADLINE);
+    let failed = failed_at_the_end(&pbx.host);
+    pbx.unload(DEADLINE);
     assert_eq!(failed, []);
-    assert_eq!(failed_at_the_end(&host), []);
+    assert_eq!(failed_at_the_end(&pbx.host), []);
 }
 
 #[test]
 fn a_channel_whose_stasis_end_waits_for_a_connection_is_not_failed() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let connection = enter(&library, &server, "1");
-    drop(server);
+    let mut pbx = Pbx::per_call("app1").load();
+    let connection = enter(&pbx, "1");
+    pbx.server.stop();
     connection.reset();
-    moves_away(&library, "1");
-    host.wait_for_log("giving up");
-    library.unload(DEADLINE);
-    assert_eq!(failed_at_the_end(&host), []);
+    moves_away(&pbx, "1");
+    pbx.wait_for_log("giving up");
+    pbx.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&pbx.host), []);
 }
 
 #[test]
 fn a_channel_that_was_moved_away_is_not_failed_by_a_command() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    moves_away(&library, "1");
+    let pbx = Pbx::per_call("app1").load();
+    let mut connection = enter(&pbx, "1");
+    moves_away(&pbx, "1");
     connection.summary();
-    let (code, output) = library.command(&format!(
+    let (code, output) = pbx.command(&format!(
         "ari shutdown websocket session connection1:{NAME}"
     ));
     assert_eq!(code, ARIWS_OK, "{output}");
-    library.unload(DEADLINE);
-    assert_eq!(failed_at_the_end(&host), []);
+    pbx.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&pbx.host), []);
 }
 
 #[test]
 fn a_channel_that_came_back_is_failed_once() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    moves_away(&library, "1");
-    library.event(APPLICATION, &stasis_event("StasisStart", "1"));
+    let mut pbx = Pbx::per_call("app1").load();
+    let mut connection = enter(&pbx, "1");
+    moves_away(&pbx, "1");
+    pbx.event(APPLICATION, &stasis_event("StasisStart", "1"));
     connection.summaries(2);
-    drop(server);
+    pbx.server.stop();
     connection.reset();
-    host.wait_for(|call| *call == failed("1"));
-    library.unload(DEADLINE);
-    assert_eq!(failed_at_the_end(&host), [failed("1")]);
+    pbx.wait_for_call(&failed("1"));
+    pbx.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&pbx.host), [failed("1")]);
 }
 
 #[test]
 fn of_a_transfer_the_new_channel_is_failed_and_the_old_one_is_not() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "old");
-    library.event(
+    let mut pbx = Pbx::per_call("app1").load();
+    let mut connection = enter(&pbx, "old");
+    pbx.event(
         APPLICATION,
         r#"{"type":"StasisStart","channel":{"id":"new"},"replace_channel":{"id":"old"}}"#,
     );
     connection.summary();
-    drop(server);
+    pbx.server.stop();
     connection.reset();
-    host.wait_for(|call| *call == failed("new"));
-    library.unload(DEADLINE);
-    assert_eq!(failed_at_the_end(&host), [failed("new")]);
+    pbx.wait_for_call(&failed("new"));
+    pbx.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&pbx.host), [failed("new")]);
 }
 
 #[test]
 fn a_channel_whose_stasis_end_found_no_room_in_the_queue_is_not_failed() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = per_call(&server);
-    configuration.set(
-        "connection1",
-        "queue_max_messages = 1\nqueue_overflow = drop_newest",
-    );
-    let library = Library::load(&host, &configuration);
-    let connection = enter(&library, &server, "1");
-    drop(server);
+    let mut pbx = Pbx::per_call("app1")
+        .set(
+            "connection1",
+            "queue_max_messages = 1\nqueue_overflow = drop_newest",
+        )
+        .load();
+    let connection = enter(&pbx, "1");
+    pbx.server.stop();
     connection.reset();
-    host.wait_for_log("connection lost");
-    library.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    let ended = library.event(APPLICATION, &stasis_event("StasisEnd", "1"));
+    pbx.wait_for_log("connection lost");
+    pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
+    let ended = pbx.event(APPLICATION, &stasis_event("StasisEnd", "1"));
     assert_eq!(ended, ARIWS_ERROR_FULL);
-    library.unload(DEADLINE);
-    assert_eq!(failed_at_the_end(&host), []);
+    pbx.unload(DEADLINE);
+    assert_eq!(failed_at_the_end(&pbx.host), []);
 }
 
 #[test]
 fn a_channel_whose_connection_is_still_being_made_only_has_its_start_fail() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let starting = library.stasis_start_async("app1", "1", NAME);
-    let _silent = server.accept_tcp();
-    let (code, output) = library.command(&format!(
+    let pbx = Pbx::per_call("app1").load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let _silent = pbx.server.accept_tcp();
+    let (code, output) = pbx.command(&format!(
         "ari shutdown websocket session connection1:{NAME}"
     ));
     assert_eq!(code, ARIWS_OK, "{output}");
-    let outcome = starting.recv_timeout(DEADLINE).expect("an outcome");
-    assert_eq!(
-        outcome.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_CANCELLED)
-    );
-    library.unload(DEADLINE);
-    assert_eq!(host.calls().into_iter().find(is_failure), None);
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    pbx.unload(DEADLINE);
+    assert_eq!(pbx.host.calls().into_iter().find(is_failure), None);
 }
 
 #[test]
 fn a_channel_that_joined_a_call_whose_own_channel_was_cancelled_is_failed() {
-    let server = Server::start();
-    let handle = Arc::new(OnceLock::<Handle>::new());
-    let its = Arc::clone(&handle);
-    let host = Host::reacting(move |host, call| {
-        if let (Call::Register(app, _), Some(handle)) = (call, its.get())
+    let host = Host::reacting(|host, call| {
+        if let (Call::Register(app, _), Some(handle)) = (call, host.library())
             && !host.has(app)
         {
             host.set_registered(app, true);
@@ -162,48 +142,38 @@ fn a_channel_that_joined_a_call_whose_own_channel_was_cancelled_is_failed() {
             assert_eq!(handle.command(&command).0, ARIWS_OK);
         }
     });
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    handle
-        .set(library.handle())
-        .unwrap_or_else(|_| panic!("set once"));
-    let starting = library.stasis_start_async("app1", "1", NAME);
-    let _connection = server.accept();
-    let outcome = starting.recv_timeout(DEADLINE).expect("an outcome");
-    assert_eq!(
-        outcome.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_CANCELLED)
-    );
-    host.wait_for(|call| *call == failed("2"));
-    library.unload(DEADLINE);
-    let failures: Vec<_> = host.calls().into_iter().filter(is_failure).collect();
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let _connection = pbx.accept();
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    pbx.wait_for_call(&failed("2"));
+    pbx.unload(DEADLINE);
+    let failures: Vec<_> = pbx.host.calls().into_iter().filter(is_failure).collect();
     assert_eq!(failures, [failed("2")]);
 }
 
 /// The host moves a channel to the application in the moment in which its connection is closed.
 #[test]
 fn a_channel_that_comes_while_the_connection_closes_is_told_of_or_failed() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    moves_away(&library, "1");
-    library.stasis_end(APPLICATION, "1");
-    library.event(APPLICATION, &stasis_event("ChannelDestroyed", "1"));
+    let pbx = Pbx::per_call("app1").load();
+    let mut connection = enter(&pbx, "1");
+    moves_away(&pbx, "1");
+    pbx.stasis_end(APPLICATION, "1");
+    pbx.event(APPLICATION, &stasis_event("ChannelDestroyed", "1"));
     connection.summaries(2);
     while !matches!(connection.websocket.read(), Ok(Message::Close(_))) {}
     // The server has not answered the Close.
-    let taken = library.event(APPLICATION, &stasis_event("StasisStart", "2"));
+    let taken = pbx.event(APPLICATION, &stasis_event("StasisStart", "2"));
     assert_eq!(connection.wait_for_end(), None);
     if taken == ARIWS_OK {
-        let messages = server.accept().summaries(2);
+        let messages = pbx.accept().summaries(2);
         let expected = ["ApplicationRegistered", "StasisStart"];
         assert_eq!(
             messages,
             expected.map(|kind| format!("{kind} {APPLICATION}"))
         );
     } else {
-        host.wait_for(|call| *call == failed("2"));
+        pbx.wait_for_call(&failed("2"));
     }
 }
 
@@ -212,12 +182,10 @@ fn a_channel_that_comes_while_the_connection_closes_is_told_of_or_failed() {
 #[test]
 fn a_normal_end_is_never_a_failure() {
     const CALLS: usize = 400;
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let serving = std::thread::spawn(move || {
+    let pbx = Pbx::per_call("app1").load();
+    let serve = || {
         for number in 0..CALLS {
-            let mut connection = server.accept();
+            let mut connection = pbx.accept();
             while !connection.summary().starts_with("StasisEnd") {}
             if number % 2 == 0 {
                 connection.close(1000);
@@ -225,44 +193,44 @@ fn a_normal_end_is_never_a_failure() {
                 connection.reset();
             }
         }
-        server
-    });
+    };
     let events = |application: &str, channel: &str, kinds: &[&str]| {
         for kind in kinds {
-            library.event(application, &stasis_event(kind, channel));
+            pbx.event(application, &stasis_event(kind, channel));
         }
     };
-    for number in 0..CALLS {
-        let channel = number.to_string();
-        let name = format!("Local/{number}");
-        let application = library
-            .stasis_start("app1", &channel, &name)
-            .expect("a connection");
-        match number % 3 {
-            0 => {
-                events(&application, &channel, &["StasisStart", "StasisEnd"]);
-                library.stasis_end(&application, &channel);
-            }
-            1 => {
-                events(&application, &channel, &["StasisStart"]);
-                library.stasis_end(&application, &channel);
-                events(&application, &channel, &["StasisEnd"]);
-            }
-            _ => {
-                library.stasis_end(&application, &channel);
-                events(&application, &channel, &["StasisStart", "StasisEnd"]);
+    std::thread::scope(|scope| {
+        scope.spawn(serve);
+        for number in 0..CALLS {
+            let channel = number.to_string();
+            let name = format!("Local/{number}");
+            let application = pbx
+                .stasis_start("app1", &channel, &name)
+                .expect("a connection");
+            match number % 3 {
+                0 => {
+                    events(&application, &channel, &["StasisStart", "StasisEnd"]);
+                    pbx.stasis_end(&application, &channel);
+                }
+                1 => {
+                    events(&application, &channel, &["StasisStart"]);
+                    pbx.stasis_end(&application, &channel);
+                    events(&application, &channel, &["StasisEnd"]);
+                }
+                _ => {
+                    pbx.stasis_end(&application, &channel);
+                    events(&application, &channel, &["StasisStart", "StasisEnd"]);
+                }
             }
         }
-    }
-    let server = serving.join().expect("the server");
-    assert!(server.is_quiet());
-    library.unload(DEADLINE);
-    assert_eq!(host.calls().into_iter().find(is_failure), None);
+    });
+    assert!(pbx.server.is_quiet());
+    pbx.unload(DEADLINE);
+    assert_eq!(pbx.host.calls().into_iter().find(is_failure), None);
 }
 
 #[test]
 fn a_caller_who_hangs_up_while_the_old_connection_is_given_up_is_done_at_once() {
-    let server = Server::start();
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let its = Arc::clone(&gate);
     let host = Host::reacting(move |_, call| {
@@ -271,20 +239,15 @@ fn a_caller_who_hangs_up_while_the_old_connection_is_given_up_is_done_at_once() 
             drop(its.1.wait_while(open, |open| !*open));
         }
     });
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = enter(&library, &server, "1");
-    moves_away(&library, "1");
-    library.stasis_end(APPLICATION, "1");
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let mut connection = enter(&pbx, "1");
+    moves_away(&pbx, "1");
+    pbx.stasis_end(APPLICATION, "1");
     connection.summary();
-    let starting = library.stasis_start_async("app1", "1", NAME);
-    host.wait_for(|call| *call == Call::Unregister(APPLICATION.into()));
-    assert_eq!(library.stasis_cancel("1"), ARIWS_OK);
-    let outcome = starting.recv_timeout(DEADLINE).expect("an outcome");
-    assert_eq!(
-        outcome.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_CANCELLED)
-    );
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
+    assert_eq!(pbx.stasis_cancel("1"), ARIWS_OK);
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
     *gate.0.lock().expect("the lock") = true;
     gate.1.notify_all();
 }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Configuration, Host, Library, Server};
+use ariws_testkit::Pbx;
 
 #[test]
 fn the_table_lists_every_command() {
@@ -45,12 +45,10 @@ fn the_table_lists_every_command() {
 
 #[test]
 fn a_session_that_is_up_is_shown_as_asterisk_shows_it() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "zeta, alpha");
-    let library = Library::load(&host, &configuration);
-    let _connection = server.accept();
-    let address = server.address().to_string();
-    let output = library.wait_for_output("ari show sessions", |output| output.contains(" Up "));
+    let pbx = Pbx::persistent("zeta, alpha").load();
+    let _connection = pbx.accept();
+    let address = pbx.server.address().to_string();
+    let output = pbx.wait_for_output("ari show sessions", |output| output.contains(" Up "));
     assert_eq!(
         output,
         format!(
@@ -63,14 +61,9 @@ fn a_session_that_is_up_is_shown_as_asterisk_shows_it() {
 
 #[test]
 fn words_that_are_no_command_are_a_usage_error() {
-    let host = Host::new();
-    let configuration = Configuration::empty();
-    let library = Library::load(&host, &configuration);
-    assert_eq!(
-        library.command("ari sing"),
-        (ARIWS_ERROR_USAGE, String::new())
-    );
-    let (code, output) = library.command("ari show outbound-websocket");
+    let pbx = Pbx::without_connections().load();
+    assert_eq!(pbx.command("ari sing"), (ARIWS_ERROR_USAGE, String::new()));
+    let (code, output) = pbx.command("ari show outbound-websocket");
     assert_eq!(code, ARIWS_ERROR_USAGE);
     assert!(
         output.starts_with("Usage: ari show outbound-websocket <connection id>"),
@@ -80,44 +73,34 @@ fn words_that_are_no_command_are_a_usage_error() {
 
 #[test]
 fn starting_a_running_connection_says_so() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let (code, output) = library.command("ari start outbound-websocket connection1");
+    let pbx = Pbx::persistent("app1").load();
+    let (code, output) = pbx.command("ari start outbound-websocket connection1");
     assert_eq!(code, ARIWS_OK);
     assert!(output.contains("running"), "{output}");
 }
 
 #[test]
 fn ids_are_completed() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
+    let pbx = Pbx::persistent("app1").load();
     let words = ["ari", "show", "outbound-websocket"];
-    assert_eq!(library.completions(&words, "CONN"), ["connection1"]);
+    assert_eq!(pbx.completions(&words, "CONN"), ["connection1"]);
 }
 
 #[test]
 fn every_session_is_offered_once_for_a_shutdown() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
-        "calls",
-        "per_call_config",
-        server.address(),
-        "app2",
-        "",
-    );
-    let library = Library::load(&host, &configuration);
-    library.inbound_opened("uuid-1", "127.0.0.1:4000", "app3");
-    let mut connections = vec![server.accept()];
+    let pbx = Pbx::persistent("app1")
+        .connection("calls", "per_call_config", "app2", "")
+        .load();
+    pbx.inbound_opened("uuid-1", "127.0.0.1:4000", "app3");
+    let mut connections = vec![pbx.accept()];
     for channel in ["1", "2"] {
-        let started = library.stasis_start_async("app2", channel, &format!("Test/{channel}"));
-        connections.push(server.accept());
+        let started = pbx.stasis_start_async("app2", channel, &format!("Test/{channel}"));
+        connections.push(pbx.accept());
         assert!(started.recv().expect("an outcome").is_ok());
     }
     let words = ["ari", "shutdown", "websocket", "session"];
     assert_eq!(
-        library.completions(&words, ""),
+        pbx.completions(&words, ""),
         [
             "calls",
             "calls:Test/1",
@@ -127,44 +110,32 @@ fn every_session_is_offered_once_for_a_shutdown() {
         ]
     );
     assert_eq!(
-        library.completions(&words, "CALLS:"),
+        pbx.completions(&words, "CALLS:"),
         ["calls:Test/1", "calls:Test/2"]
     );
 }
 
 #[test]
 fn shutting_everything_down_leaves_no_session() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
-        "connection2",
-        "per_call_config",
-        server.address(),
-        "app2",
-        "",
-    );
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
-    let (code, output) = library.command("ari shutdown websocket sessions");
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .connection("connection2", "per_call_config", "app2", "")
+        .up();
+    let (code, output) = pbx.command("ari shutdown websocket sessions");
     assert_eq!(
         (code, output.as_str()),
         (ARIWS_OK, "Shutting down all websocket sessions\n")
     );
     assert_eq!(connection.wait_for_close(), 1000);
-    assert_eq!(library.command("ari show sessions").1.lines().count(), 2);
+    assert_eq!(pbx.command("ari show sessions").1.lines().count(), 2);
 }
 
 #[test]
 fn a_connection_is_tested_aside_from_the_one_that_is_up() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     std::thread::scope(|scope| {
-        let handle = library.handle();
+        let handle = pbx.handle();
         let tested = scope.spawn(move || handle.command("ari test outbound-websocket connection1"));
-        assert_eq!(server.accept().wait_for_close(), 1000);
+        assert_eq!(pbx.accept().wait_for_close(), 1000);
         let (code, output) = tested.join().expect("no panic");
         assert_eq!(code, ARIWS_OK, "{output}");
         assert!(output.starts_with("connection1 works\n  name "), "{output}");
@@ -178,11 +149,8 @@ fn a_connection_is_tested_aside_from_the_one_that_is_up() {
 
 #[test]
 fn a_test_says_at_which_stage_a_connection_fails() {
-    let host = Host::new();
-    let nobody = Server::start().address();
-    let configuration = Configuration::with("persistent", nobody, "app1");
-    let library = Library::load(&host, &configuration);
-    let (code, output) = library.command("ari test outbound-websocket connection1");
+    let pbx = Pbx::persistent("app1").nobody_listens().load();
+    let (code, output) = pbx.command("ari test outbound-websocket connection1");
     assert_eq!(code, ARIWS_ERROR_COMMAND, "{output}");
     assert!(
         output.starts_with("connection1 does not work\n"),
@@ -193,15 +161,14 @@ fn a_test_says_at_which_stage_a_connection_fails() {
 
 #[test]
 fn unloading_ends_a_test() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("per_call_config", server.address(), "app1")
-        .replacing("connection_timeout = 5000", "connection_timeout = 60000");
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle();
+    let pbx = Pbx::per_call("app1")
+        .set("connection1", "connection_timeout = 60000")
+        .load();
+    let handle = pbx.handle();
     std::thread::scope(|scope| {
         let tested = scope.spawn(move || handle.command("ari test outbound-websocket connection1"));
-        let _silent = server.accept_tcp();
-        assert_eq!(library.unload(Duration::from_secs(5)), ARIWS_OK);
+        let _silent = pbx.server.accept_tcp();
+        assert_eq!(pbx.unload(Duration::from_secs(5)), ARIWS_OK);
         assert_eq!(tested.join().expect("no panic").0, ARIWS_ERROR_UNLOADED);
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{TryRecvError, channel};
 
 use ariws::ffi::*;
-use ariws_testkit::{Configuration, Connection, Host, Library, Server};
+use ariws_testkit::{Connection, Pbx};
 use serde_json::json;
 
 fn event(number: u32) -> String {
@@ -12,12 +12,8 @@ fn event(number: u32) -> String {
 
 #[test]
 fn missing_members_are_added_behind_the_others() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
-    library.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
     assert_eq!(
         connection.text(),
         r#"{"type":"Event","timestamp":"t","asterisk_id":"02:fc:00:00:00:01","application":"app1"}"#
@@ -26,13 +22,9 @@ fn missing_members_are_added_behind_the_others() {
 
 #[test]
 fn order_is_kept() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     for number in 0..1000 {
-        library.event("app1", &event(number));
+        pbx.event("app1", &event(number));
     }
     for number in 0..1000 {
         assert_eq!(connection.json()["number"], number);
@@ -41,106 +33,80 @@ fn order_is_kept() {
 
 #[test]
 fn an_unknown_application_is_not_found() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    assert_eq!(library.event("other", &event(0)), ARIWS_ERROR_NOT_FOUND);
+    let pbx = Pbx::persistent("app1").load();
+    assert_eq!(pbx.event("other", &event(0)), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]
 fn what_is_no_json_object_is_refused() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
+    let pbx = Pbx::persistent("app1").load();
     for text in ["", "[]", "{", "{} {}", r#"{"type":}"#, "null"] {
-        assert_eq!(library.event("app1", text), ARIWS_ERROR_JSON, "{text}");
+        assert_eq!(pbx.event("app1", text), ARIWS_ERROR_JSON, "{text}");
     }
 }
 
 #[test]
 fn a_full_queue_drops_the_oldest_and_says_so_once() {
-    let host = Host::new();
-    let address = Server::start().address();
-    let configuration = Configuration::empty().connection(
-        "connection1",
-        "persistent",
-        address,
-        "app1",
-        "queue_max_messages = 3",
-    );
-    let library = Library::load(&host, &configuration);
+    let mut pbx = Pbx::persistent("app1")
+        .set("connection1", "queue_max_messages = 3")
+        .nobody_listens()
+        .load();
     for number in 0..10 {
-        assert_eq!(library.event("app1", &event(number)), ARIWS_OK);
+        assert_eq!(pbx.event("app1", &event(number)), ARIWS_OK);
     }
-    let mut connection = Server::at(address).accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    pbx.server.listen();
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1"]);
     for number in 7..10 {
         assert_eq!(connection.json()["number"], number);
     }
-    host.wait_for_log("7 events were dropped meanwhile");
-    let full: Vec<_> = host
-        .log()
-        .into_iter()
-        .filter(|line| line.contains("queue of events is full"))
-        .collect();
-    assert_eq!(full.len(), 1, "{full:?}");
-    assert!(library.metrics().contains("ariws_events_dropped_total 7"));
+    pbx.wait_for_log("7 events were dropped meanwhile");
+    let log = pbx.host.log();
+    let full = log
+        .iter()
+        .filter(|line| line.contains("queue of events is full"));
+    assert_eq!(full.count(), 1, "{log:#?}");
+    assert!(pbx.metrics().contains("ariws_events_dropped_total 7"));
 }
 
 #[test]
 fn a_full_queue_drops_the_newest_if_it_is_told_to() {
-    let host = Host::new();
-    let address = Server::start().address();
-    let configuration = Configuration::empty().connection(
-        "connection1",
-        "persistent",
-        address,
-        "app1",
-        "queue_max_messages = 1\nqueue_overflow = drop_newest",
-    );
-    let library = Library::load(&host, &configuration);
-    assert_eq!(library.event("app1", &event(0)), ARIWS_OK);
-    assert_eq!(library.event("app1", &event(1)), ARIWS_ERROR_FULL);
+    let lines = "queue_max_messages = 1\nqueue_overflow = drop_newest";
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", lines)
+        .nobody_listens()
+        .load();
+    assert_eq!(pbx.event("app1", &event(0)), ARIWS_OK);
+    assert_eq!(pbx.event("app1", &event(1)), ARIWS_ERROR_FULL);
+}
+
+fn is_told_as_larger_than_the_queue_may_be(overflow: &str) {
+    let lines = format!("queue_max_bytes = 65536\nqueue_overflow = {overflow}");
+    let (pbx, mut connection) = Pbx::persistent("app1").set("connection1", &lines).up();
+    let large = format!(r#"{{"type":"Large","text":"{}"}}"#, "x".repeat(100_000));
+    assert_eq!(pbx.event("app1", &large), ARIWS_ERROR_TOO_LARGE);
+    let text = "is larger than the queue of its connection may be (queue_max_bytes)";
+    let line = pbx.wait_for_log(text);
+    assert!(line.starts_with("an event of 1001"), "{line}");
+    assert!(pbx.metrics().contains("ariws_events_dropped_total 1"));
+    let log = pbx.host.log();
+    assert!(!log.iter().any(|line| line.contains("is full")), "{log:#?}");
+    assert_eq!(pbx.event("app1", &event(1)), ARIWS_OK);
+    connection.says(["Event app1"]);
 }
 
 #[test]
 fn an_event_that_is_larger_than_the_queue_may_be_is_told_as_that() {
-    let (server, host) = (Server::start(), Host::new());
-    for (number, overflow) in ["drop_oldest", "drop_newest"].into_iter().enumerate() {
-        let configuration = Configuration::empty().connection(
-            "connection1",
-            "persistent",
-            server.address(),
-            "app1",
-            &format!("queue_max_bytes = 65536\nqueue_overflow = {overflow}"),
-        );
-        let library = Library::load(&host, &configuration);
-        let mut connection = server.accept();
-        connection.summary();
-        let large = format!(r#"{{"type":"Large","text":"{}"}}"#, "x".repeat(100_000));
-        assert_eq!(library.event("app1", &large), ARIWS_ERROR_TOO_LARGE);
-        let line = host
-            .wait_for_log("is larger than the queue of its connection may be (queue_max_bytes)");
-        assert!(line.starts_with("an event of 1001"), "{line}");
-        assert!(library.metrics().contains("ariws_events_dropped_total 1"));
-        let full = host.log().into_iter().find(|line| line.contains("is full"));
-        assert_eq!(full, None, "round {number}");
-        assert_eq!(library.event("app1", &event(1)), ARIWS_OK);
-        assert_eq!(connection.summary(), "Event app1");
-        library.unload(std::time::Duration::ZERO);
-        host.forget();
-    }
+    is_told_as_larger_than_the_queue_may_be("drop_oldest");
+    is_told_as_larger_than_the_queue_may_be("drop_newest");
 }
 
 #[test]
 fn pretty_indents_what_goes_out() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("enabled = yes", "enabled = yes\npretty = yes");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
-    library.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .replacing("enabled = yes", "enabled = yes\npretty = yes")
+        .up();
+    pbx.event("app1", r#"{"type":"Event","timestamp":"t"}"#);
     assert_eq!(
         connection.text(),
         "{\n  \"type\": \"Event\",\n  \"timestamp\": \"t\",\n  \"asterisk_id\": \"02:fc:00:00:00:01\",\n  \"application\": \"app1\"\n}"
@@ -152,12 +118,10 @@ fn pretty_indents_what_goes_out() {
 #[test]
 fn a_killed_application_costs_only_what_is_reported() {
     const EVENTS: u32 = 30_000;
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut first = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let mut first = pbx.accept();
     first.summary();
-    let handle = library.handle();
+    let handle = pbx.handle();
     let (killed, is_killed) = channel();
     let offering = std::thread::spawn(move || {
         for number in 0..EVENTS {
@@ -172,8 +136,8 @@ fn a_killed_application_costs_only_what_is_reported() {
         .collect();
     first.reset();
     killed.send(()).expect("the other thread");
-    let mut second = server.accept();
-    assert_eq!(second.summary(), "ApplicationRegistered app1");
+    let mut second = pbx.accept();
+    second.says(["ApplicationRegistered app1"]);
     while received.last() != Some(&u64::from(EVENTS - 1)) {
         received.push(second.json()["number"].as_u64().expect("a number"));
     }
@@ -184,9 +148,9 @@ fn a_killed_application_costs_only_what_is_reported() {
         "in order, none twice"
     );
     let lost = u64::from(EVENTS) - received.len() as u64;
-    let reported = host.wait_for_loss();
+    let reported = pbx.host.wait_for_loss();
     assert!(lost <= reported, "{lost} lost, {reported} reported");
-    let metrics = library.metrics();
+    let metrics = pbx.metrics();
     assert!(
         metrics.contains(&format!("ariws_messages_unconfirmed_total {reported}")),
         "{metrics}"
@@ -195,20 +159,16 @@ fn a_killed_application_costs_only_what_is_reported() {
 
 #[test]
 fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
-    library.event("app1", &event(0));
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.event("app1", &event(0));
     connection.json();
-    // The server answers the library's ping while it waits for a message.
+    // The pbx.server answers the library's ping while it waits for a message.
     let detail = "ari show outbound-websocket connection1 detail";
     let reading = std::thread::spawn(move || {
         let quiet = connection.is_quiet();
         (connection, quiet)
     });
-    library.wait_for_output(detail, |output| {
+    pbx.wait_for_output(detail, |output| {
         output
             .lines()
             .any(|line| line.starts_with("round_trip") && line.contains("ms"))
@@ -216,16 +176,15 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
     let (connection, quiet) = reading.join().expect("the other thread");
     assert!(quiet);
     connection.reset();
-    host.wait_for_log("0 messages had been sent without proof of arrival");
+    pbx.wait_for_log("0 messages had been sent without proof of arrival");
 }
 
 /// Connections end again and again while another thread offers events as fast as it can.
 fn race(end: impl Fn(Connection)) {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("reconnect_interval = 20", "reconnect_interval = 0");
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle();
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "reconnect_interval = 0")
+        .load();
+    let handle = pbx.handle();
     let (stop, stopped) = channel::<()>();
     let offering = std::thread::spawn(move || {
         let mut number = 0;
@@ -236,8 +195,8 @@ fn race(end: impl Fn(Connection)) {
     });
     let mut last = None;
     for _ in 0..30 {
-        let mut connection = server.accept();
-        assert_eq!(connection.summary(), "ApplicationRegistered app1");
+        let mut connection = pbx.accept();
+        connection.says(["ApplicationRegistered app1"]);
         for _ in 0..5 {
             let number = connection.json()["number"].as_u64();
             assert!(last < number, "{last:?} before {number:?}");

@@ -8,7 +8,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Configuration, Connection, DEADLINE, Host, Library, Server};
+use ariws_testkit::{Connection, DEADLINE, Pbx};
 
 /// Sends the frame again and again until it is dropped or the connection ends.
 struct Flood {
@@ -74,29 +74,19 @@ fn read_of(stream: &mut TcpStream, frame: &[u8], most: usize) -> usize {
 #[test]
 fn pings_of_a_peer_that_takes_no_pong_are_not_read_for_ever() {
     const MOST: usize = 256 << 20;
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     // Both kernels' buffers, and what the library reads while they fill.
     let sent = read_of(connection.websocket.get_mut(), &ping(), MOST);
     assert!(sent < MOST / 4, "{sent} bytes of pings were read");
     drop(connection);
-    assert_eq!(library.event("app1", r#"{"type":"Next"}"#), ARIWS_OK);
-    assert_eq!(
-        server.accept().summaries(2),
-        ["ApplicationRegistered app1", "Next app1"]
-    );
+    assert_eq!(pbx.event("app1", r#"{"type":"Next"}"#), ARIWS_OK);
+    pbx.accept()
+        .says(["ApplicationRegistered app1", "Next app1"]);
 }
 
 #[test]
 fn a_peer_that_takes_its_pongs_late_goes_on() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     let mut stream = connection
         .websocket
         .get_ref()
@@ -110,24 +100,20 @@ fn a_peer_that_takes_its_pongs_late_goes_on() {
         stream.write_all(&rest).expect("room");
         stream
     });
-    assert_eq!(library.event("app1", r#"{"type":"Next"}"#), ARIWS_OK);
-    assert_eq!(connection.summary(), "Next app1");
+    assert_eq!(pbx.event("app1", r#"{"type":"Next"}"#), ARIWS_OK);
+    connection.says(["Next app1"]);
     drop(reading.join());
 }
 
 /// Events arrive and an unloading ends, whatever the peer sends meanwhile.
 fn is_no_matter(frame: &[u8]) {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     let flood = Flood::begin(&connection, frame);
     let began = Instant::now();
     for number in 0..100 {
         let event = format!(r#"{{"type":"Event{number}"}}"#);
-        assert_eq!(library.event("app1", &event), ARIWS_OK);
-        assert_eq!(connection.summary(), format!("Event{number} app1"));
+        assert_eq!(pbx.event("app1", &event), ARIWS_OK);
+        connection.says([format!("Event{number} app1")]);
     }
     // A few milliseconds are usual.
     let events = began.elapsed();
@@ -139,7 +125,7 @@ fn is_no_matter(frame: &[u8]) {
         .expect("a stream");
     let reading = spawn(move || while stream.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
     let began = Instant::now();
-    assert_eq!(library.unload(Duration::from_millis(500)), ARIWS_OK);
+    assert_eq!(pbx.unload(Duration::from_millis(500)), ARIWS_OK);
     // Half a second of grace and two for Closes are promised; a busy machine may take its time.
     assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
     drop(flood);

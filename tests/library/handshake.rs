@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use ariws_testkit::{Configuration, Host, Library, Server};
+use ariws_testkit::{Pbx, Server};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The head of an upgrade request, and the stream that it came over.
@@ -27,21 +27,17 @@ fn accept_of(head: &str) -> String {
 
 /// What the library makes of an answer, as its log says; `{accept}` stands for the right key.
 fn verdict(answer: &str) -> String {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let (head, mut stream) = head(&server);
+    let pbx = Pbx::persistent("app1").load();
+    let (head, mut stream) = head(&pbx.server);
     let answer = answer.replace("{accept}", &accept_of(&head));
     stream.write_all(answer.as_bytes()).expect("room");
-    host.wait_for_log("connect")
+    pbx.wait_for_log("connect")
 }
 
 #[test]
 fn the_request_has_the_fields_of_asterisk_in_their_order_and_a_user_agent() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let (head, _stream) = head(&server);
+    let pbx = Pbx::persistent("app1").load();
+    let (head, _stream) = head(&pbx.server);
     let (before, after) = head.split_once("Sec-WebSocket-Key: ").expect("a key");
     assert_eq!(
         before,
@@ -49,7 +45,7 @@ fn the_request_has_the_fields_of_asterisk_in_their_order_and_a_user_agent() {
             "GET /ari HTTP/1.1\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Host: {}\r\nAuthorization: Basic bXl1c2VyOm15cGFzcw==\r\nSec-WebSocket-Protocol: ari\r\n\
              User-Agent: TestHost/1.0 ariws/{}\r\n",
-            server.address(),
+            pbx.server.address(),
             env!("CARGO_PKG_VERSION")
         )
     );
@@ -122,10 +118,8 @@ fn redirects_are_not_followed() {
 
 #[test]
 fn what_comes_in_the_same_segment_as_the_answer_is_seen() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let (head, mut stream) = head(&server);
+    let pbx = Pbx::persistent("app1").load();
+    let (head, mut stream) = head(&pbx.server);
     let request = br#"{"type":"RESTRequest","method":"GET","uri":"early"}"#;
     let mut answer = format!(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
@@ -135,15 +129,13 @@ fn what_comes_in_the_same_segment_as_the_answer_is_seen() {
     answer.extend([0x81, u8::try_from(request.len()).expect("short")]);
     answer.extend(request);
     stream.write_all(&answer).expect("room");
-    host.wait_for_request("early");
+    pbx.wait_for_request("early");
 }
 
 #[test]
 fn a_close_in_the_same_segment_as_the_answer_is_seen() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let (head, mut stream) = head(&server);
+    let pbx = Pbx::persistent("app1").load();
+    let (head, mut stream) = head(&pbx.server);
     let mut answer = format!(
         "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
         accept_of(&head)
@@ -151,6 +143,6 @@ fn a_close_in_the_same_segment_as_the_answer_is_seen() {
     .into_bytes();
     answer.extend([0x88, 2, 0x03, 0xe8]);
     stream.write_all(&answer).expect("room");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    host.wait_for_log("the application closed the connection (1000)");
+    pbx.accept().says(["ApplicationRegistered app1"]);
+    pbx.wait_for_log("the application closed the connection (1000)");
 }

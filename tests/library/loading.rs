@@ -3,7 +3,8 @@
 use std::{fs, ptr};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Host, Library, Server};
+use ariws_testkit::functions::Functions;
+use ariws_testkit::{Call, Configuration, Handle, Host, Library, Pbx, ReportLine, Server};
 
 #[test]
 fn a_missing_file_fails_the_load_with_its_name() {
@@ -12,7 +13,7 @@ fn a_missing_file_fails_the_load_with_its_name() {
     let (code, message) = failure.err().expect("a failure");
     assert_eq!(code, ARIWS_ERROR_CONFIG);
     assert!(message.contains("ari.conf"), "{message}");
-    host.wait_for(|call| *call == Call::Finalize);
+    host.wait_for_call(&Call::Finalize);
 }
 
 #[test]
@@ -27,47 +28,26 @@ fn without_websocket_client_conf_the_library_waits_for_a_reload() {
     assert!(server.is_quiet());
     fs::write(&path, clients).expect("a file");
     library.reload();
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    server.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn a_faulty_object_is_reported_and_harms_no_other() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
-        "faulty",
-        "persistent",
-        server.address(),
-        "app2",
-        "colour = blue",
-    );
-    let mut report = Vec::new();
-    let _library = Library::try_load(&host, configuration.folder(), &mut report)
-        .unwrap_or_else(|failure| panic!("{failure:?}"));
-    let refused: Vec<_> = report
-        .iter()
-        .filter(|line| line.kind == ARIWS_REPORT_REFUSED)
-        .collect();
-    assert!(
-        refused
-            .iter()
-            .any(|line| line.message.starts_with("colour: ") && line.line == 22),
-        "{refused:#?}"
-    );
-    assert!(
-        refused.iter().all(|line| line.object == "faulty"),
-        "{refused:#?}"
-    );
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    let faulty =
+        Pbx::persistent("app1").connection("faulty", "persistent", "app2", "colour = blue");
+    let mut pbx = faulty.load();
+    pbx.report.retain(|line| line.kind == ARIWS_REPORT_REFUSED);
+    let colour = |line: &ReportLine| line.message.starts_with("colour: ") && line.line == 22;
+    assert!(pbx.report.iter().any(colour), "{:#?}", pbx.report);
+    assert!(pbx.report.iter().all(|line| line.object == "faulty"));
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn what_was_loaded_is_reported() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let mut report = Vec::new();
-    let _library = Library::try_load(&host, configuration.folder(), &mut report);
-    let objects: Vec<_> = report
-        .iter()
+    let pbx = Pbx::persistent("app1").load();
+    let objects = pbx.report.iter();
+    let objects: Vec<_> = objects
         .map(|line| (line.kind, line.object.as_str()))
         .collect();
     assert_eq!(
@@ -78,53 +58,25 @@ fn what_was_loaded_is_reported() {
 
 #[test]
 fn several_instances_live_side_by_side() {
-    let server = Server::start();
-    let (one, two) = (Host::new(), Host::new());
-    let first = Configuration::with("persistent", server.address(), "app1");
-    let second = Configuration::with("persistent", server.address(), "app2");
-    let _one = Library::load(&one, &first);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    let two = Library::load(&two, &second);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app2");
+    let one = Pbx::persistent("app1").load();
+    let two = Pbx::persistent("app2").load();
+    one.accept().says(["ApplicationRegistered app1"]);
+    two.accept().says(["ApplicationRegistered app2"]);
     assert_eq!(two.event("app1", r#"{"type":"x"}"#), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]
 fn a_missing_callback_is_named() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let mut table = host.table();
-    table.stasis_failed = None;
-    let folder = std::ffi::CString::new(configuration.folder().to_str().expect("a path"));
-    let folder = folder.expect("no NUL");
-    let options = ariws_options {
-        struct_size: size_of::<ariws_options>(),
-        config_directory: folder.as_ptr(),
-        asterisk_id: c"id".as_ptr(),
-        product: ptr::null(),
-        io_threads: 0,
-        request_threads: 0,
-        queue_max_total_bytes: 0,
-        log_level: 0,
-        max_sockets: 0,
+    let (host, configuration) = (Host::new(), Configuration::empty());
+    let table = ariws_host {
+        stasis_failed: None,
+        ..host.table()
     };
-    let mut instance = ptr::null_mut();
-    let mut message = [0; 128];
-    // SAFETY: everything lives until the call returns.
-    let (code, text) = unsafe {
-        let code = ariws_load(
-            &raw const table,
-            &raw const options,
-            None,
-            ptr::null_mut(),
-            &raw mut instance,
-            message.as_mut_ptr(),
-            message.len(),
-        );
-        (code, std::ffi::CStr::from_ptr(message.as_ptr()))
-    };
+    let folder = configuration.folder();
+    let loaded = Handle::load(Functions::linked(), &table, folder, &mut Vec::new(), |_| {});
+    let (code, message) = loaded.err().expect("a failure");
     assert_eq!(code, ARIWS_ERROR_ARGUMENT);
-    assert_eq!(text, c"the callback stasis_failed is missing");
+    assert_eq!(message, "the callback stasis_failed is missing");
 }
 
 /// Calls every function that takes a handle, with NULL for everything else.
@@ -187,9 +139,8 @@ fn a_dead_handle_is_told_before_all_else() {
 
 #[test]
 fn what_has_no_id_is_refused() {
-    let (host, configuration) = (Host::new(), Configuration::empty());
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle().0;
+    let pbx = Pbx::without_connections().load();
+    let handle = pbx.handle().0;
     let mut name = [0; 64];
     for (app, id, channel) in [
         (c"", c"1", c"SIP/1"),
@@ -211,10 +162,10 @@ fn what_has_no_id_is_refused() {
         };
         assert_eq!(start, ARIWS_ERROR_ARGUMENT);
     }
-    assert_eq!(library.stasis_cancel(""), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(pbx.stasis_cancel(""), ARIWS_ERROR_ARGUMENT);
     // SAFETY: the strings are static.
     let end = unsafe { ariws_stasis_end(handle, c"a".as_ptr(), c"".as_ptr()) };
     assert_eq!(end, ARIWS_ERROR_ARGUMENT);
-    assert_eq!(library.inbound_opened("", "", ""), ARIWS_ERROR_ARGUMENT);
-    assert_eq!(library.inbound_closed(""), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(pbx.inbound_opened("", "", ""), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(pbx.inbound_closed(""), ARIWS_ERROR_ARGUMENT);
 }

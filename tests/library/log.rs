@@ -5,9 +5,7 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Server};
-
-use crate::per_call::per_call;
+use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Pbx};
 
 /// A message that is no JSON.
 const BAD: [u8; 3] = [0x81, 1, b'{'];
@@ -37,16 +35,12 @@ fn told(line: &str) -> u64 {
 #[test]
 fn a_flood_of_bad_messages_has_few_lines_that_tell_of_all() {
     const MESSAGES: usize = 5_000;
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, connection) = Pbx::persistent("app1").up();
     let began = Instant::now();
     drop(send_bad(connection, MESSAGES));
-    host.wait_for_log("connection lost");
+    pbx.wait_for_log("connection lost");
     let seconds = usize::try_from(began.elapsed().as_secs()).expect("few");
-    let lines: Vec<_> = host.log();
+    let lines: Vec<_> = pbx.host.log();
     let lines: Vec<_> = lines.iter().filter(|line| told(line) > 0).collect();
     // A burst of ten, then one each five seconds, and one for the rest.
     assert!(lines.len() <= 12 + seconds / 5, "{} lines", lines.len());
@@ -56,33 +50,27 @@ fn a_flood_of_bad_messages_has_few_lines_that_tell_of_all() {
 
 #[test]
 fn the_end_of_a_flood_is_told_while_the_connection_is_open() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, connection) = Pbx::persistent("app1").up();
     let _open = send_bad(connection, 30);
-    let line = host.wait_for_log("… and 20 more bad requests");
+    let line = pbx.wait_for_log("… and 20 more bad requests");
     assert_eq!(told(&line), 20);
 }
 
 #[test]
 fn the_calls_of_a_connection_have_lines_together() {
     const CALLS: usize = 3;
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = per_call(&server);
-    let library = Library::load(&host, &configuration);
+    let pbx = Pbx::per_call("app1").load();
     let mut open = Vec::new();
     for call in 0..CALLS {
         let (id, name) = (call.to_string(), format!("Local/{call}"));
-        let starting = library.stasis_start_async("app1", &id, &name);
-        let mut connection = server.accept();
+        let starting = pbx.stasis_start_async("app1", &id, &name);
+        let mut connection = pbx.accept();
         connection.summary();
         assert!(starting.recv().expect("an outcome").is_ok());
         open.push(send_bad(connection, 8));
     }
-    host.wait_for_log("… and 14 more bad requests");
-    let log = host.log();
+    pbx.wait_for_log("… and 14 more bad requests");
+    let log = pbx.host.log();
     let lines = log.iter().filter(|line| line.contains("bad request ("));
     assert_eq!(lines.count(), 10, "{log:#?}");
 }

@@ -3,17 +3,15 @@
 use std::thread;
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Call, Configuration, Host, Library, Server};
+use ariws_testkit::{Call, Host, Pbx};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 #[test]
 fn applications_are_registered_with_their_contexts_in_configured_order() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "zeta, alpha");
-    let _library = Library::load(&host, &configuration);
+    let pbx = Pbx::persistent("zeta, alpha").load();
     assert_eq!(
-        host.calls(),
+        pbx.host.calls(),
         [
             Call::Register("zeta".into(), false),
             Call::CreateContext("stasis-zeta".into(), "zeta".into()),
@@ -25,27 +23,20 @@ fn applications_are_registered_with_their_contexts_in_configured_order() {
 
 #[test]
 fn application_registered_comes_first_for_each_application_in_configured_order() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "zeta, alpha, mid");
-    let library = Library::load(&host, &configuration);
-    assert_eq!(library.event("mid", r#"{"type":"Early"}"#), ARIWS_OK);
-    assert_eq!(
-        server.accept().summaries(4),
-        [
-            "ApplicationRegistered zeta",
-            "ApplicationRegistered alpha",
-            "ApplicationRegistered mid",
-            "Early mid"
-        ]
-    );
+    let pbx = Pbx::persistent("zeta, alpha, mid").load();
+    assert_eq!(pbx.event("mid", r#"{"type":"Early"}"#), ARIWS_OK);
+    pbx.accept().says([
+        "ApplicationRegistered zeta",
+        "ApplicationRegistered alpha",
+        "ApplicationRegistered mid",
+        "Early mid",
+    ]);
 }
 
 #[test]
 fn application_registered_has_the_members_of_asterisk_in_their_order() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let mut connection = pbx.accept();
     let text = connection.text();
     let (before, rest) = text.split_once("\"timestamp\":\"").expect("a timestamp");
     let (_, after) = rest.split_once('"').expect("its end");
@@ -58,162 +49,129 @@ fn application_registered_has_the_members_of_asterisk_in_their_order() {
 
 #[test]
 fn subscribe_all_reaches_the_host() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("local_ari_user", "subscribe_all = yes\nlocal_ari_user");
-    let _library = Library::load(&host, &configuration);
-    host.wait_for(|call| *call == Call::Register("app1".into(), true));
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "subscribe_all = yes")
+        .load();
+    pbx.wait_for_call(&Call::Register("app1".into(), true));
 }
 
 #[test]
 fn a_server_that_comes_up_later_is_reached() {
-    let host = Host::new();
-    let address = Server::start().address();
-    let configuration = Configuration::with("persistent", address, "app1");
-    let library = Library::load(&host, &configuration);
-    assert_eq!(library.event("app1", r#"{"type":"Waiting"}"#), ARIWS_OK);
-    host.wait_for_log("Connection refused");
-    let server = Server::at(address);
-    assert_eq!(
-        server.accept().summaries(2),
-        ["ApplicationRegistered app1", "Waiting app1"]
-    );
+    let mut pbx = Pbx::persistent("app1").nobody_listens().load();
+    assert_eq!(pbx.event("app1", r#"{"type":"Waiting"}"#), ARIWS_OK);
+    pbx.wait_for_log("Connection refused");
+    pbx.server.listen();
+    pbx.accept()
+        .says(["ApplicationRegistered app1", "Waiting app1"]);
 }
 
 #[test]
 fn a_lost_connection_is_made_again_and_announced_ahead_of_what_waited() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    let (pbx, connection) = Pbx::persistent("app1").up();
     connection.reset();
-    host.wait_for_log("connection lost");
-    assert_eq!(library.event("app1", r#"{"type":"Meanwhile"}"#), ARIWS_OK);
-    assert_eq!(
-        server.accept().summaries(2),
-        ["ApplicationRegistered app1", "Meanwhile app1"]
-    );
+    pbx.wait_for_log("connection lost");
+    assert_eq!(pbx.event("app1", r#"{"type":"Meanwhile"}"#), ARIWS_OK);
+    pbx.accept()
+        .says(["ApplicationRegistered app1", "Meanwhile app1"]);
 }
 
 #[test]
 fn a_close_by_the_application_is_answered_and_followed_by_a_new_connection() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let _library = Library::load(&host, &configuration);
-    server.accept().close(1000);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    host.wait_for_log("closed the connection (1000)");
+    let pbx = Pbx::persistent("app1").load();
+    pbx.accept().close(1000);
+    pbx.accept().says(["ApplicationRegistered app1"]);
+    pbx.wait_for_log("closed the connection (1000)");
 }
 
 #[test]
 fn a_peer_that_accepts_and_drops_is_no_storm() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("reconnect_interval = 20", "reconnect_interval = 60000");
-    let _library = Library::load(&host, &configuration);
-    server.accept().reset();
-    assert!(server.is_quiet());
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "reconnect_interval = 60000")
+        .load();
+    pbx.accept().reset();
+    assert!(pbx.server.is_quiet());
 }
 
 #[test]
 fn shutting_down_by_command_unregisters_closes_with_1000_and_stays_down() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "zeta,alpha");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summaries(2);
-    let (code, output) = library.command("ari shutdown websocket session connection1");
+    let (pbx, mut connection) = Pbx::persistent("zeta,alpha").up();
+    let (code, output) = pbx.command("ari shutdown websocket session connection1");
     assert_eq!(code, ARIWS_OK);
     assert_eq!(output, "Shutting down websocket session 'connection1'\n");
-    assert_eq!(
-        connection.summaries(2),
-        [
-            "ApplicationUnregistered alpha",
-            "ApplicationUnregistered zeta"
-        ]
-    );
+    connection.says([
+        "ApplicationUnregistered alpha",
+        "ApplicationUnregistered zeta",
+    ]);
     assert_eq!(connection.wait_for_close(), 1000);
-    assert!(!host.has("alpha"));
-    library.reload();
-    assert!(server.is_quiet());
+    assert!(!pbx.host.has("alpha"));
+    pbx.reload();
+    assert!(pbx.server.is_quiet());
 }
 
 #[test]
 fn starting_by_command_is_like_a_first_connection() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut first = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let mut first = pbx.accept();
     first.summary();
-    library.command("ari shutdown websocket session connection1");
+    pbx.command("ari shutdown websocket session connection1");
     first.wait_for_close();
-    host.forget();
-    let (code, _) = library.command("ari start outbound-websocket connection1");
+    pbx.host.forget();
+    let (code, _) = pbx.command("ari start outbound-websocket connection1");
     assert_eq!(code, ARIWS_OK);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    host.wait_for(|call| *call == Call::Register("app1".into(), false));
+    pbx.accept().says(["ApplicationRegistered app1"]);
+    pbx.wait_for_call(&Call::Register("app1".into(), false));
 }
 
 #[test]
 fn a_refused_registration_leaves_the_other_applications_working() {
-    let (server, host) = (Server::start(), Host::refusing(&["app1"]));
-    let configuration = Configuration::with("persistent", server.address(), "app1,app2");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app2");
-    assert_ne!(library.event("app1", r#"{"type":"Lost"}"#), ARIWS_OK);
-    host.wait_for_log("did not register application app1");
+    let pbx = Pbx::persistent("app1,app2")
+        .host(Host::refusing(&["app1"]))
+        .load();
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app2"]);
+    assert_ne!(pbx.event("app1", r#"{"type":"Lost"}"#), ARIWS_OK);
+    pbx.wait_for_log("did not register application app1");
 }
 
 #[test]
 fn a_silent_server_is_given_up_at_the_deadline() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("connection_timeout = 5000", "connection_timeout = 1000");
-    let _library = Library::load(&host, &configuration);
-    let _silent = server.accept_tcp();
-    host.wait_for_log("no complete answer to the upgrade request within 1000 ms");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "connection_timeout = 1000")
+        .load();
+    let _silent = pbx.server.accept_tcp();
+    pbx.wait_for_log("no complete answer to the upgrade request within 1000 ms");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn a_close_that_is_not_answered_ends_by_itself() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut deaf = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let mut deaf = pbx.accept();
     deaf.summary();
-    library.command("ari shutdown websocket session connection1");
-    library.command("ari start outbound-websocket connection1");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    pbx.command("ari shutdown websocket session connection1");
+    pbx.command("ari start outbound-websocket connection1");
+    pbx.accept().says(["ApplicationRegistered app1"]);
     // Ends because the library gave up, not because an answer came.
     assert!(!deaf.read_raw().is_empty());
 }
 
 #[test]
 fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::empty().connection(
-        "connection1",
-        "persistent",
-        server.address(),
-        "app1",
-        "write_timeout = 100",
-    );
-    let library = Library::load(&host, &configuration);
-    let mut stalled = server.accept();
-    assert_eq!(stalled.summary(), "ApplicationRegistered app1");
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "write_timeout = 100")
+        .load();
+    let mut stalled = pbx.accept();
+    stalled.says(["ApplicationRegistered app1"]);
     let filling = "x".repeat(100_000);
     // More than the buffers of both kernels take.
     for number in 0..200 {
         let event = json!({"type": "Event", "number": number, "filling": filling});
-        assert_eq!(library.event("app1", &event.to_string()), ARIWS_OK);
+        assert_eq!(pbx.event("app1", &event.to_string()), ARIWS_OK);
     }
     // The kernel may be the first to give up.
-    host.wait_for_log("(write_timeout");
-    let mut next = server.accept();
-    assert_eq!(next.summary(), "ApplicationRegistered app1");
+    pbx.wait_for_log("(write_timeout");
+    let mut next = pbx.accept();
+    next.says(["ApplicationRegistered app1"]);
     // At once, or this one stops reading too.
     let reading = thread::spawn(move || {
         let mut numbers = Vec::new();
@@ -231,48 +189,44 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
     let numbers = reading.join().expect("every event to the last");
     let again = numbers.first().copied().expect("an event");
     let lost = again.checked_sub(received).expect("nothing is sent twice");
-    assert!(lost <= host.wait_for_loss(), "{lost} lost");
+    assert!(lost <= pbx.host.wait_for_loss(), "{lost} lost");
     assert_eq!(numbers, Vec::from_iter(again..200));
 }
 
 #[test]
 fn a_peer_that_answers_no_ping_is_dropped() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::empty().connection(
-        "connection1",
-        "persistent",
-        server.address(),
-        "app1",
-        "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 1",
-    );
-    let _library = Library::load(&host, &configuration);
+    let pbx = Pbx::persistent("app1")
+        .set(
+            "connection1",
+            "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 1",
+        )
+        .load();
     // Nobody reads here, so nobody answers.
-    let _silent = server.accept();
-    host.wait_for_log("answered none of 1 pings (pingpong_probes)");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    let _silent = pbx.accept();
+    pbx.wait_for_log("answered none of 1 pings (pingpong_probes)");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn an_error_in_general_harms_no_connection() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("enabled = yes", "enabled = perhaps\ncolour = blue");
-    let _library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .set("general", "enabled = perhaps\ncolour = blue")
+        .up();
     assert!(connection.is_quiet());
-    assert!(server.is_quiet());
+    assert!(pbx.server.is_quiet());
 }
 
 #[test]
 fn an_interval_of_zero_is_no_storm() {
-    let host = Host::new();
-    let configuration = Configuration::with("persistent", Server::start().address(), "app1")
-        .replacing("reconnect_interval = 20", "reconnect_interval = 0")
-        .replacing("reconnect_attempts = 3", "reconnect_attempts = 1");
+    let setup = Pbx::persistent("app1")
+        .set(
+            "connection1",
+            "reconnect_interval = 0\nreconnect_attempts = 1",
+        )
+        .nobody_listens();
     let began = std::time::Instant::now();
-    let _library = Library::load(&host, &configuration);
-    host.wait_for_log("at attempt 10 ");
+    let pbx = setup.load();
+    pbx.wait_for_log("at attempt 10 ");
     // Nine pauses of 10 ms.
     assert!(began.elapsed() >= std::time::Duration::from_millis(90));
 }

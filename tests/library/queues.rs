@@ -1,7 +1,7 @@
 //! What waits to be sent over all connections together.
 
 use ariws::ffi::*;
-use ariws_testkit::{Configuration, Host, Library, Server, request};
+use ariws_testkit::{Pbx, Setup, request};
 use serde_json::json;
 
 const MEBIBYTE: &str = "queue_max_total_bytes = 1048576";
@@ -12,21 +12,15 @@ fn event() -> String {
 }
 
 /// `connection1` to the server, and `connection2` to nowhere.
-fn configuration(server: &Server) -> Configuration {
+fn setup() -> Setup {
     let nowhere = ([127, 0, 0, 1], 1).into();
-    let mut configuration = Configuration::with("persistent", server.address(), "app1").connection(
-        "connection2",
-        "persistent",
-        nowhere,
-        "app2",
-        "",
-    );
-    configuration.set("general", MEBIBYTE);
-    configuration
+    Pbx::persistent("app1")
+        .connection_to(nowhere, "connection2", "persistent", "app2", "")
+        .set("general", MEBIBYTE)
 }
 
-fn metric(library: &Library<'_>, name: &str) -> u64 {
-    let metrics = library.metrics();
+fn metric(pbx: &Pbx, name: &str) -> u64 {
+    let metrics = pbx.metrics();
     let line = metrics
         .lines()
         .find_map(|line| line.strip_prefix(&format!("ariws_{name} ")));
@@ -36,76 +30,63 @@ fn metric(library: &Library<'_>, name: &str) -> u64 {
 
 #[test]
 fn all_queues_together_are_bounded() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = configuration(&server);
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (mut pbx, mut connection) = setup().up();
     for _ in 0..15 {
-        assert_eq!(library.event("app2", &event()), ARIWS_OK);
+        assert_eq!(pbx.event("app2", &event()), ARIWS_OK);
     }
-    host.wait_for_log("the queues of all connections together are full (queue_max_total_bytes)");
-    assert_eq!(metric(&library, "queued_limit_bytes"), 1 << 20);
-    let queued = metric(&library, "queued_bytes");
+    pbx.wait_for_log("the queues of all connections together are full (queue_max_total_bytes)");
+    assert_eq!(metric(&pbx, "queued_limit_bytes"), 1 << 20);
+    let queued = metric(&pbx, "queued_bytes");
     assert!((1_000_000..=1 << 20).contains(&queued), "{queued}");
-    assert_eq!(metric(&library, "events_dropped_for_all_total"), 5);
-    assert_eq!(metric(&library, "events_dropped_total"), 5);
+    assert_eq!(metric(&pbx, "events_dropped_for_all_total"), 5);
+    assert_eq!(metric(&pbx, "events_dropped_total"), 5);
     // Nothing of another connection goes for it.
-    assert_eq!(library.event("app1", &event()), ARIWS_ERROR_FULL);
-    assert_eq!(metric(&library, "events_dropped_for_all_total"), 6);
-    configuration.replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
-    library.reload();
-    assert_eq!(library.event("app1", &event()), ARIWS_OK);
-    assert_eq!(connection.summary(), "Large app1");
-    configuration.remove("connection2");
-    library.reload();
-    library.wait_for_output("ari show sessions", |_| {
-        metric(&library, "queued_bytes") == 0
-    });
+    assert_eq!(pbx.event("app1", &event()), ARIWS_ERROR_FULL);
+    assert_eq!(metric(&pbx, "events_dropped_for_all_total"), 6);
+    pbx.configuration
+        .replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
+    pbx.reload();
+    assert_eq!(pbx.event("app1", &event()), ARIWS_OK);
+    connection.says(["Large app1"]);
+    pbx.configuration.remove("connection2");
+    pbx.reload();
+    pbx.wait_for_output("ari show sessions", |_| metric(&pbx, "queued_bytes") == 0);
 }
 
 #[test]
 fn an_answer_that_finds_no_room_is_replaced_by_a_short_one() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server));
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = setup().up();
     for _ in 0..10 {
-        assert_eq!(library.event("app2", &event()), ARIWS_OK);
+        assert_eq!(pbx.event("app2", &event()), ARIWS_OK);
     }
     connection.send(&request("r1", "GET", "recordings/stored"));
-    let id = host.wait_for_request("recordings/stored").id;
-    assert_eq!(library.complete(id, 200, Some(&event())), ARIWS_OK);
+    let id = pbx.wait_for_request("recordings/stored").id;
+    assert_eq!(pbx.complete(id, 200, Some(&event())), ARIWS_OK);
     let answer = connection.json();
     assert_eq!(answer["status_code"], 507, "{answer}");
     assert_eq!(answer["request_id"], "r1");
     let message = answer["message_body"].as_str().expect("a body");
     assert!(message.contains("queue_max_total_bytes"), "{message}");
-    assert_eq!(metric(&library, "answers_dropped_for_all_total"), 1);
+    assert_eq!(metric(&pbx, "answers_dropped_for_all_total"), 1);
     connection.send(&request("r2", "GET", "channels"));
-    let id = host.wait_for_request("channels").id;
-    assert_eq!(library.complete(id, 200, Some("[]")), ARIWS_OK);
+    let id = pbx.wait_for_request("channels").id;
+    assert_eq!(pbx.complete(id, 200, Some("[]")), ARIWS_OK);
     assert_eq!(connection.json()["status_code"], 200);
 }
 
 #[test]
 fn what_a_peer_does_not_read_counts() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server));
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = setup().up();
     // More than the kernel takes for a peer that reads nothing.
     let mut offered = 0;
-    while metric(&library, "events_dropped_for_all_total") == 0 {
-        assert!(offered < 1000, "{}", library.metrics());
-        library.event("app1", &event());
+    while metric(&pbx, "events_dropped_for_all_total") == 0 {
+        assert!(offered < 1000, "{}", pbx.metrics());
+        pbx.event("app1", &event());
         offered += 1;
     }
-    assert!(metric(&library, "queued_bytes") <= 1 << 20);
+    assert!(metric(&pbx, "queued_bytes") <= 1 << 20);
     for _ in 0..offered - 1 {
-        assert_eq!(connection.summary(), "Large app1");
+        connection.says(["Large app1"]);
     }
-    library.wait_for_output("ari show sessions", |_| {
-        metric(&library, "queued_bytes") == 0
-    });
+    pbx.wait_for_output("ari show sessions", |_| metric(&pbx, "queued_bytes") == 0);
 }

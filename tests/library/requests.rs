@@ -5,260 +5,207 @@ use std::thread;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Connection, Handle, Host, Library, Server, request};
+use ariws_testkit::{Call, Configuration, Connection, Host, Library, Pbx, Server, request};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
-/// A host that answers every request with 200 and the path, and a connection to send them over.
-fn with_connection(
-    change: impl Fn(Configuration) -> Configuration,
-    test: impl FnOnce(&Host, &Library<'_>, Connection, &Server),
-) {
-    let server = Server::start();
-    let host = Host::new();
-    let configuration = change(Configuration::with(
-        "persistent",
-        server.address(),
-        "app1,app2",
-    ));
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summaries(2);
-    test(&host, &library, connection, &server);
-}
-
-fn same(configuration: Configuration) -> Configuration {
-    configuration
+/// A persistent connection that is up, with `app1` and `app2`.
+fn up() -> (Pbx, Connection) {
+    Pbx::persistent("app1,app2").up()
 }
 
 #[test]
 fn a_request_reaches_the_host_with_everything_and_its_answer_the_application() {
-    with_connection(same, |host, library, mut connection, _| {
-        connection.send(&json!({
-            "type": "RESTRequest", "transaction_id": "t1", "request_id": "r1", "method": "POST",
-            "uri": "channels?a=1%20x", "query_strings": [{"name": "a", "value": "2%20y"}],
-            "content_type": "application/json", "message_body": "{\"b\":3}",
-        }));
-        let request = host.wait_for_request("channels");
-        assert_eq!(
-            (
-                request.application.as_str(),
-                request.session_id.as_str(),
-                request.method.as_str()
-            ),
-            ("app1", "connection1", "POST")
-        );
-        assert_eq!(
-            request.parameters,
-            [("a".into(), "1 x".into()), ("a".into(), "2%20y".into())]
-        );
-        assert_eq!(request.body.as_deref(), Some("{\"b\":3}"));
-        assert_eq!(
-            (
-                request.user.as_str(),
-                request.password.as_str(),
-                request.read_only
-            ),
-            ("user1", "userpass", false)
-        );
-        assert_eq!(
-            library.complete(request.id, 200, Some("{\"id\": \"x\"}")),
-            ARIWS_OK
-        );
-        let answer = connection.json();
-        assert_eq!(answer["type"], "RESTResponse");
-        assert_eq!(answer["transaction_id"], "t1");
-        assert_eq!(answer["request_id"], "r1");
-        assert_eq!(answer["status_code"], 200);
-        assert_eq!(answer["reason_phrase"], "OK");
-        assert_eq!(answer["uri"], "channels");
-        assert_eq!(answer["message_body"], "{\"id\":\"x\"}");
-        assert_eq!(answer["application"], "app1");
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&json!({
+        "type": "RESTRequest", "transaction_id": "t1", "request_id": "r1", "method": "POST",
+        "uri": "channels?a=1%20x", "query_strings": [{"name": "a", "value": "2%20y"}],
+        "content_type": "application/json", "message_body": "{\"b\":3}",
+    }));
+    let request = pbx.wait_for_request("channels");
+    assert_eq!(
+        (
+            request.application.as_str(),
+            request.session_id.as_str(),
+            request.method.as_str()
+        ),
+        ("app1", "connection1", "POST")
+    );
+    assert_eq!(
+        request.parameters,
+        [("a".into(), "1 x".into()), ("a".into(), "2%20y".into())]
+    );
+    assert_eq!(request.body.as_deref(), Some("{\"b\":3}"));
+    assert_eq!(
+        (
+            request.user.as_str(),
+            request.password.as_str(),
+            request.read_only
+        ),
+        ("user1", "userpass", false)
+    );
+    assert_eq!(
+        pbx.complete(request.id, 200, Some("{\"id\": \"x\"}")),
+        ARIWS_OK
+    );
+    let answer = connection.json();
+    assert_eq!(answer["type"], "RESTResponse");
+    assert_eq!(answer["transaction_id"], "t1");
+    assert_eq!(answer["request_id"], "r1");
+    assert_eq!(answer["status_code"], 200);
+    assert_eq!(answer["reason_phrase"], "OK");
+    assert_eq!(answer["uri"], "channels");
+    assert_eq!(answer["message_body"], "{\"id\":\"x\"}");
+    assert_eq!(answer["application"], "app1");
 }
 
 #[test]
 fn an_answer_counts_once() {
-    with_connection(same, |host, library, mut connection, _| {
-        connection.send(&request("r", "GET", "one"));
-        let id = host.wait_for_request("one").id;
-        assert_eq!(library.complete(id, 204, None), ARIWS_OK);
-        assert_eq!(library.complete(id, 204, None), ARIWS_ERROR_NOT_FOUND);
-        assert_eq!(library.complete(4711, 204, None), ARIWS_ERROR_NOT_FOUND);
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&request("r", "GET", "one"));
+    let id = pbx.wait_for_request("one").id;
+    assert_eq!(pbx.complete(id, 204, None), ARIWS_OK);
+    assert_eq!(pbx.complete(id, 204, None), ARIWS_ERROR_NOT_FOUND);
+    assert_eq!(pbx.complete(4711, 204, None), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]
 fn an_answer_that_cannot_be_sent_leaves_the_request_open() {
-    with_connection(same, |host, library, mut connection, _| {
-        connection.send(&request("r", "GET", "one"));
-        let id = host.wait_for_request("one").id;
-        assert_eq!(library.complete(id, 99, None), ARIWS_ERROR_ARGUMENT);
-        assert_eq!(library.complete(id, 200, Some("{broken")), ARIWS_ERROR_JSON);
-        assert_eq!(library.complete(id, 204, None), ARIWS_OK);
-        assert_eq!(connection.json()["status_code"], 204);
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&request("r", "GET", "one"));
+    let id = pbx.wait_for_request("one").id;
+    assert_eq!(pbx.complete(id, 99, None), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(pbx.complete(id, 200, Some("{broken")), ARIWS_ERROR_JSON);
+    assert_eq!(pbx.complete(id, 204, None), ARIWS_OK);
+    assert_eq!(connection.json()["status_code"], 204);
 }
 
 #[test]
 fn requests_of_one_connection_run_one_after_the_other() {
-    with_connection(same, |host, library, mut connection, _| {
-        connection.send(&request("1", "GET", "one"));
-        connection.send(&request("2", "GET", "two"));
-        let one = host.wait_for_request("one");
-        assert!(connection.is_quiet());
-        let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "two");
-        assert!(!host.calls().iter().any(asked));
-        library.complete(one.id, 204, None);
-        let two = host.wait_for_request("two");
-        library.complete(two.id, 204, None);
-        assert_eq!(connection.json()["request_id"], "1");
-        assert_eq!(connection.json()["request_id"], "2");
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&request("1", "GET", "one"));
+    connection.send(&request("2", "GET", "two"));
+    let one = pbx.wait_for_request("one");
+    assert!(connection.is_quiet());
+    let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "two");
+    assert!(!pbx.host.calls().iter().any(asked));
+    pbx.complete(one.id, 204, None);
+    let two = pbx.wait_for_request("two");
+    pbx.complete(two.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "1");
+    assert_eq!(connection.json()["request_id"], "2");
 }
 
 #[test]
 fn request_concurrency_lets_several_run() {
-    let concurrent = |configuration: Configuration| {
-        configuration.replacing(
-            "reconnect_attempts",
-            "request_concurrency = 2\nreconnect_attempts",
-        )
-    };
-    with_connection(concurrent, |host, library, mut connection, _| {
-        connection.send(&request("1", "GET", "one"));
-        connection.send(&request("2", "GET", "two"));
-        let (one, two) = (host.wait_for_request("one"), host.wait_for_request("two"));
-        library.complete(two.id, 204, None);
-        assert_eq!(connection.json()["request_id"], "2");
-        library.complete(one.id, 204, None);
-        assert_eq!(connection.json()["request_id"], "1");
-    });
+    let (pbx, mut connection) = Pbx::persistent("app1,app2")
+        .set("connection1", "request_concurrency = 2")
+        .up();
+    connection.send(&request("1", "GET", "one"));
+    connection.send(&request("2", "GET", "two"));
+    let (one, two) = (pbx.wait_for_request("one"), pbx.wait_for_request("two"));
+    pbx.complete(two.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "2");
+    pbx.complete(one.id, 204, None);
+    assert_eq!(connection.json()["request_id"], "1");
 }
 
 #[test]
 fn pings_are_answered_while_a_request_runs() {
-    with_connection(same, |host, _, mut connection, _| {
-        connection.send(&request("1", "GET", "slow"));
-        host.wait_for_request("slow");
-        connection
-            .websocket
-            .send(tokio_tungstenite::tungstenite::Message::Ping(
-                "hello".into(),
-            ))
-            .expect("room");
-        loop {
-            let message = connection.websocket.read().expect("a message");
-            if let tokio_tungstenite::tungstenite::Message::Pong(payload) = message {
-                assert_eq!(&payload[..], b"hello");
-                break;
-            }
+    let (pbx, mut connection) = up();
+    connection.send(&request("1", "GET", "slow"));
+    pbx.wait_for_request("slow");
+    connection
+        .websocket
+        .send(Message::Ping("hello".into()))
+        .expect("room");
+    loop {
+        let message = connection.websocket.read().expect("a message");
+        if let Message::Pong(payload) = message {
+            assert_eq!(&payload[..], b"hello");
+            break;
         }
-    });
+    }
 }
 
 #[test]
 fn a_read_only_user_may_only_look() {
-    let reader = |configuration: Configuration| configuration.replacing("= user1", "= reader");
-    with_connection(reader, |host, library, mut connection, _| {
-        let answer = connection.ask("DELETE", "channels/1");
-        assert_eq!(answer["status_code"], 403);
-        assert_eq!(
-            answer["message_body"],
-            r#"{"message":"Write access denied"}"#
-        );
-        connection.send(&request("2", "GET", "channels"));
-        let request = host.wait_for_request("channels");
-        assert!(request.read_only);
-        library.complete(request.id, 200, Some("[]"));
-        assert_eq!(connection.json()["status_code"], 200);
-    });
+    let (pbx, mut connection) = Pbx::persistent("app1,app2")
+        .set("connection1", "local_ari_user = reader")
+        .up();
+    let answer = connection.ask("DELETE", "channels/1");
+    assert_eq!(answer["status_code"], 403);
+    assert_eq!(
+        answer["message_body"],
+        r#"{"message":"Write access denied"}"#
+    );
+    connection.send(&request("2", "GET", "channels"));
+    let request = pbx.wait_for_request("channels");
+    assert!(request.read_only);
+    pbx.complete(request.id, 200, Some("[]"));
+    assert_eq!(connection.json()["status_code"], 200);
 }
 
 #[test]
 fn bad_requests_are_answered_without_the_host() {
-    with_connection(same, |host, _, mut connection, _| {
-        connection.send(&json!({"type": "RESTRequest", "uri": "x"}));
-        let answer = connection.json();
-        assert_eq!(answer["status_code"], 400);
-        assert_eq!(
-            answer["message_body"],
-            r#"{"message":"Unknown or missing 'method' property."}"#
-        );
-        assert!(
-            !host
-                .calls()
-                .iter()
-                .any(|call| matches!(call, Call::Request(_)))
-        );
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&json!({"type": "RESTRequest", "uri": "x"}));
+    let answer = connection.json();
+    assert_eq!(answer["status_code"], 400);
+    assert_eq!(
+        answer["message_body"],
+        r#"{"message":"Unknown or missing 'method' property."}"#
+    );
+    assert!(
+        !pbx.host
+            .calls()
+            .iter()
+            .any(|call| matches!(call, Call::Request(_)))
+    );
 }
 
 #[test]
 fn a_request_is_run_though_the_application_left_behind_it() {
-    with_connection(same, |host, _, mut connection, _| {
-        connection.send(&request("1", "DELETE", "channels/1"));
-        connection.close(1000);
-        host.wait_for_request("channels/1");
-    });
+    let (pbx, mut connection) = up();
+    connection.send(&request("1", "DELETE", "channels/1"));
+    connection.close(1000);
+    pbx.wait_for_request("channels/1");
 }
 
 #[test]
 fn an_answer_does_not_reach_the_next_connection() {
-    with_connection(same, |host, library, mut connection, server| {
-        connection.send(&request("1", "GET", "one"));
-        let one = host.wait_for_request("one");
-        connection.reset();
-        let mut next = server.accept();
-        next.summaries(2);
-        assert_eq!(library.complete(one.id, 204, None), ARIWS_OK);
-        assert!(next.is_quiet());
-        library.wait_for_output("ari show websocket sessions", |_| {
-            library
-                .metrics()
-                .contains("ariws_responses_undelivered_total 1")
-        });
+    let (pbx, mut connection) = up();
+    connection.send(&request("1", "GET", "one"));
+    let one = pbx.wait_for_request("one");
+    connection.reset();
+    let mut next = pbx.accept();
+    next.summaries(2);
+    assert_eq!(pbx.complete(one.id, 204, None), ARIWS_OK);
+    assert!(next.is_quiet());
+    pbx.wait_for_output("ari show websocket sessions", |_| {
+        pbx.metrics()
+            .contains("ariws_responses_undelivered_total 1")
     });
 }
 
 #[test]
 fn a_slow_request_on_one_connection_delays_no_other() {
-    let server = Server::start();
-    let host = Host::new();
-    let configuration = Configuration::with("persistent", server.address(), "app1").connection(
-        "connection2",
-        "persistent",
-        server.address(),
-        "app2",
-        "",
-    );
-    let library = Library::load(&host, &configuration);
-    let (mut one, mut two) = (server.accept(), server.accept());
+    let pbx = Pbx::persistent("app1")
+        .connection("connection2", "persistent", "app2", "")
+        .load();
+    let (mut one, mut two) = (pbx.accept(), pbx.accept());
     one.send(&request("1", "GET", "slow"));
-    host.wait_for_request("slow");
+    pbx.wait_for_request("slow");
     two.send(&request("2", "GET", "fast"));
-    let fast = host.wait_for_request("fast");
-    library.complete(fast.id, 204, None);
+    let fast = pbx.wait_for_request("fast");
+    pbx.complete(fast.id, 204, None);
     two.summary();
     assert_eq!(two.json()["request_id"], "2");
 }
 
 #[test]
 fn more_requests_than_are_taken_in_at_once_are_all_answered() {
-    let server = Server::start();
-    let handle = std::sync::Arc::new(std::sync::OnceLock::<Handle>::new());
-    let answering = std::sync::Arc::clone(&handle);
-    let host = Host::reacting(move |_, call| {
-        if let (Call::Request(request), Some(handle)) = (call, answering.get()) {
-            assert_eq!(handle.complete(request.id, 204, None), ARIWS_OK);
-        }
-    });
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    handle
-        .set(library.handle())
-        .unwrap_or_else(|_| panic!("set once"));
-    let mut connection = server.accept();
-    connection.summary();
+    let (_pbx, mut connection) = Pbx::persistent("app1").host(Host::answering(204)).up();
     for number in 0..500 {
         connection.send(&request(&number.to_string(), "GET", "x"));
     }
@@ -330,21 +277,17 @@ fn shown_by_the_header() -> (Value, Value) {
 
 #[test]
 fn the_messages_of_the_header_are_those_that_are_sent() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
     let (asked, mut expected) = shown_by_the_header();
     connection.send(&asked);
-    let request = host.wait_for_request("channels/1732.4/play");
+    let request = pbx.wait_for_request("channels/1732.4/play");
     let parameters = [("media", "sound:beep"), ("lang", "en")];
     assert_eq!(
         request.parameters,
         parameters.map(|(name, value)| (name.to_owned(), value.to_owned()))
     );
     assert_eq!(request.body.as_deref(), asked["message_body"].as_str());
-    library.complete(request.id, 201, Some(r#"{"id": "p1"}"#));
+    pbx.complete(request.id, 201, Some(r#"{"id": "p1"}"#));
     let answer = connection.json();
     expected["timestamp"] = answer["timestamp"].clone();
     assert_eq!(answer, expected);

@@ -4,34 +4,26 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Server, request};
+use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx, request};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-fn configuration(server: &Server, lines: &str) -> Configuration {
-    Configuration::with("persistent", server.address(), "app1").replacing(
-        "reconnect_attempts",
-        &format!("{lines}\nreconnect_attempts"),
-    )
+/// `connection1`, up, with more lines.
+fn up(lines: &str) -> (Pbx, Connection) {
+    Pbx::persistent("app1").set("connection1", lines).up()
 }
 
-fn accept(server: &Server) -> Connection {
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    connection
+fn wait_for_cancel(pbx: &Pbx, id: u64) {
+    pbx.wait_for_call(&Call::RequestCancelled(id));
 }
 
-fn wait_for_cancel(host: &Host, id: u64) {
-    host.wait_for(|call| *call == Call::RequestCancelled(id));
-}
-
-fn wait_for_detail(library: &Library<'_>, line: &str) {
+fn wait_for_detail(pbx: &Pbx, line: &str) {
     let (name, value) = line.split_once(' ').expect("a name and a value");
     let shown = |output: &str| {
         let mut lines = output.lines().map(|line| line.split_whitespace().collect());
         lines.any(|words: Vec<_>| words == [name, "=", value])
     };
-    library.wait_for_output("ari show outbound-websocket connection1 detail", shown);
+    pbx.wait_for_output("ari show outbound-websocket connection1 detail", shown);
 }
 
 /// A host that stays inside the callback for the path `stuck` until it is told to go on.
@@ -54,53 +46,48 @@ fn body(answer: &Value) -> String {
 
 #[test]
 fn a_request_that_is_never_answered_does_not_hold_up_those_of_the_next_websocket() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, ""));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up("");
     connection.send(&request("1", "GET", "never"));
-    let never = host.wait_for_request("never");
+    let never = pbx.wait_for_request("never");
     connection.send(&request("2", "GET", "behind"));
-    wait_for_detail(&library, "requests_waiting 1");
+    wait_for_detail(&pbx, "requests_waiting 1");
     connection.reset();
-    let mut connection = accept(&server);
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1"]);
     connection.send(&request("3", "GET", "next"));
-    let next = host.wait_for_request("next");
-    assert_eq!(library.complete(next.id, 204, None), ARIWS_OK);
+    let next = pbx.wait_for_request("next");
+    assert_eq!(pbx.complete(next.id, 204, None), ARIWS_OK);
     assert_eq!(connection.json()["request_id"], "3");
     // Those of the websocket that has ended still have their order.
     let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "behind");
-    assert!(!host.calls().iter().any(asked));
-    assert_eq!(library.complete(never.id, 204, None), ARIWS_OK);
-    let behind = host.wait_for_request("behind");
-    assert_eq!(library.complete(behind.id, 204, None), ARIWS_OK);
+    assert!(!pbx.host.calls().iter().any(asked));
+    assert_eq!(pbx.complete(never.id, 204, None), ARIWS_OK);
+    let behind = pbx.wait_for_request("behind");
+    assert_eq!(pbx.complete(behind.id, 204, None), ARIWS_OK);
     assert!(connection.is_quiet());
 }
 
 #[test]
 fn the_host_hears_that_the_websocket_of_a_request_has_ended() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, ""));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up("");
     connection.send(&request("1", "GET", "one"));
-    let one = host.wait_for_request("one");
+    let one = pbx.wait_for_request("one");
     connection.reset();
-    wait_for_cancel(&host, one.id);
-    let _connection = accept(&server);
-    wait_for_detail(&library, "requests_under_way 1");
-    assert_eq!(library.complete(one.id, 204, None), ARIWS_OK);
-    wait_for_detail(&library, "requests_under_way 0");
+    wait_for_cancel(&pbx, one.id);
+    let _connection = pbx.accept();
+    wait_for_detail(&pbx, "requests_under_way 1");
+    assert_eq!(pbx.complete(one.id, 204, None), ARIWS_OK);
+    wait_for_detail(&pbx, "requests_under_way 0");
     let cancelled = |call: &&Call| matches!(call, Call::RequestCancelled(_));
-    assert_eq!(host.calls().iter().filter(cancelled).count(), 1);
+    assert_eq!(pbx.host.calls().iter().filter(cancelled).count(), 1);
 }
 
 #[test]
 fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, "request_timeout = 200"));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up("request_timeout = 200");
     connection.send(&request("1", "GET", "late"));
     connection.send(&request("2", "GET", "next"));
-    let late = host.wait_for_request("late");
+    let late = pbx.wait_for_request("late");
     let answer = connection.json();
     assert_eq!(
         (&answer["request_id"], &answer["status_code"]),
@@ -110,14 +97,14 @@ fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs(
         body(&answer),
         r#"{"message":"No answer for 200 ms (request_timeout)"}"#
     );
-    wait_for_cancel(&host, late.id);
-    host.wait_for_log("was not answered by the PBX for 200 ms (request_timeout); answered 504");
-    assert_eq!(library.complete(late.id, 204, None), ARIWS_ERROR_NOT_FOUND);
-    let next = host.wait_for_request("next");
+    wait_for_cancel(&pbx, late.id);
+    pbx.wait_for_log("was not answered by the PBX for 200 ms (request_timeout); answered 504");
+    assert_eq!(pbx.complete(late.id, 204, None), ARIWS_ERROR_NOT_FOUND);
+    let next = pbx.wait_for_request("next");
     // This one may be late as well, on a machine with other work.
-    library.complete(next.id, 204, None);
+    pbx.complete(next.id, 204, None);
     assert_eq!(connection.json()["request_id"], "2");
-    let counted = library.metrics();
+    let counted = pbx.metrics();
     assert!(
         counted.contains("ariws_requests_timed_out_total "),
         "{counted}"
@@ -126,33 +113,35 @@ fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs(
 
 #[test]
 fn a_request_whose_callback_does_not_return_is_answered_504_and_the_next_one_runs() {
-    let server = Server::start();
     let (host, go_on) = stuck_host();
-    let library = Library::load(&host, &configuration(&server, "request_timeout = 300"));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .set("connection1", "request_timeout = 300")
+        .host(host)
+        .up();
     connection.send(&request("1", "GET", "stuck"));
     connection.send(&request("2", "GET", "next"));
     assert_eq!(connection.json()["status_code"], 504);
-    let next = host.wait_for_request("next");
+    let next = pbx.wait_for_request("next");
     go_on.send(()).expect("the host waits");
-    library.complete(next.id, 204, None);
+    pbx.complete(next.id, 204, None);
     assert_eq!(connection.json()["request_id"], "2");
     // The thread that was held has no slot any more: requests still run one after the other.
     connection.send(&request("3", "GET", "third"));
     connection.send(&request("4", "GET", "fourth"));
-    let third = host.wait_for_request("third");
-    library.complete(third.id, 204, None);
+    let third = pbx.wait_for_request("third");
+    pbx.complete(third.id, 204, None);
     assert_eq!(connection.json()["request_id"], "3");
-    host.wait_for_request("fourth");
+    pbx.wait_for_request("fourth");
 }
 
 #[test]
 fn a_request_that_finds_no_thread_in_time_is_answered_504_and_never_run() {
-    let server = Server::start();
     let (host, go_on) = stuck_host();
-    let configuration = configuration(&server, "request_timeout = 200");
-    let library = Library::load_with(&host, &configuration, |options| options.request_threads = 1);
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .set("connection1", "request_timeout = 200")
+        .host(host)
+        .options(|options| options.request_threads = 1)
+        .up();
     connection.send(&request("1", "GET", "stuck"));
     connection.send(&request("2", "GET", "behind"));
     assert_eq!(connection.json()["request_id"], "1");
@@ -167,17 +156,15 @@ fn a_request_that_finds_no_thread_in_time_is_answered_504_and_never_run() {
     );
     go_on.send(()).expect("the host waits");
     connection.send(&request("3", "GET", "third"));
-    let third = host.wait_for_request("third");
-    library.complete(third.id, 204, None);
+    let third = pbx.wait_for_request("third");
+    pbx.complete(third.id, 204, None);
     let asked = |call: &Call| matches!(call, Call::Request(request) if request.path == "behind");
-    assert!(!host.calls().iter().any(asked));
+    assert!(!pbx.host.calls().iter().any(asked));
 }
 
 #[test]
 fn a_connection_is_read_however_many_requests_are_unanswered() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, ""));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up("");
     for number in 1..=5000 {
         connection.send(&request(&number.to_string(), "GET", "never"));
     }
@@ -203,51 +190,47 @@ fn a_connection_is_read_however_many_requests_are_unanswered() {
             other => panic!("{other:?}"),
         }
     }
-    wait_for_detail(&library, "requests_waiting 4095");
-    wait_for_detail(&library, "requests_under_way 1");
-    host.wait_for_log("requests are refused: 4095 wait");
+    wait_for_detail(&pbx, "requests_waiting 4095");
+    wait_for_detail(&pbx, "requests_under_way 1");
+    pbx.wait_for_log("requests are refused: 4095 wait");
     connection.reset();
     // Noticed at once.
-    accept(&server);
-    host.wait_for_log("904 requests were refused while the connection was up");
+    pbx.accept();
+    pbx.wait_for_log("904 requests were refused while the connection was up");
 }
 
 #[test]
 fn an_application_that_reads_no_answer_is_not_read_any_more() {
-    let (server, host) = (Server::start(), Host::new());
     let lines = "request_timeout = 86400000\nwrite_timeout = 1000";
-    let library = Library::load(&host, &configuration(&server, lines));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up(lines);
     let message = request("1", "GET", &"x".repeat(100_000));
     // The library reads it all until its answers fill the buffers of both kernels; then it gives the peer up.
     let text = Message::text(message.to_string());
     while connection.websocket.send(text.clone()).is_ok() {}
-    host.wait_for_loss();
-    assert!(library.metrics().contains("ariws_requests_refused_total "));
+    pbx.host.wait_for_loss();
+    assert!(pbx.metrics().contains("ariws_requests_refused_total "));
 }
 
 #[test]
 fn as_many_requests_run_at_a_time_as_are_configured() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, "request_concurrency = 1024"));
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = up("request_concurrency = 1024");
     for number in 1..=1025 {
         connection.send(&request(&number.to_string(), "GET", &format!("r{number}")));
     }
-    wait_for_detail(&library, "requests_under_way 1024");
-    wait_for_detail(&library, "requests_waiting 1");
-    let first = host.wait_for_request("r1");
-    library.complete(first.id, 204, None);
-    host.wait_for_request("r1025");
+    wait_for_detail(&pbx, "requests_under_way 1024");
+    wait_for_detail(&pbx, "requests_waiting 1");
+    let first = pbx.wait_for_request("r1");
+    pbx.complete(first.id, 204, None);
+    pbx.wait_for_request("r1025");
 }
 
 #[test]
 fn requests_of_applications_that_come_and_go_do_not_pile_up() {
-    let (server, host) = (Server::start(), Host::new());
-    let library = Library::load(&host, &configuration(&server, ""));
+    let pbx = Pbx::persistent("app1").load();
     for _ in 0..3 {
-        let mut connection = accept(&server);
-        let before = library.metrics();
+        let mut connection = pbx.accept();
+        connection.says(["ApplicationRegistered app1"]);
+        let before = pbx.metrics();
         for _ in 0..2000 {
             connection.send(&request("1", "GET", "never"));
         }
@@ -258,24 +241,21 @@ fn requests_of_applications_that_come_and_go_do_not_pile_up() {
             line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         };
         let wanted = received(&before).map(|count| count + 2000);
-        library.wait_for_metrics(|text| received(text) == wanted);
+        pbx.wait_for_metrics(|text| received(text) == wanted);
         connection.reset();
     }
-    host.wait_for_log(
+    pbx.wait_for_log(
         "1999 requests of connections that have ended were not run: more than 4096 waited",
     );
 }
 
 #[test]
 fn requests_that_wait_count_among_what_waits_over_all_connections() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = configuration(&server, "");
-    let library = Library::load_with(&host, &configuration, |options| {
-        options.queue_max_total_bytes = 1 << 20;
-    });
-    let mut connection = accept(&server);
+    let (pbx, mut connection) = Pbx::persistent("app1")
+        .options(|options| options.queue_max_total_bytes = 1 << 20)
+        .up();
     connection.send(&request("1", "GET", "never"));
-    host.wait_for_request("never");
+    pbx.wait_for_request("never");
     // Ten of them fit beside one another, four times as many would if the connection were alone.
     for number in 2..=13 {
         connection.send(&request(&number.to_string(), "GET", &"x".repeat(100_000)));
@@ -287,5 +267,5 @@ fn requests_that_wait_count_among_what_waits_over_all_connections() {
             (&number.into(), &503.into())
         );
     }
-    wait_for_detail(&library, "requests_waiting 10");
+    wait_for_detail(&pbx, "requests_waiting 10");
 }

@@ -4,21 +4,17 @@ use std::fs;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Host, Library, Server, request};
+use ariws_testkit::{Call, Pbx, request};
 
 const GRACE: Duration = Duration::from_secs(5);
 
 #[test]
 fn every_connection_gets_its_close_after_what_was_queued() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    connection.summary();
-    library.event("app1", r#"{"type":"Last"}"#);
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.event("app1", r#"{"type":"Last"}"#);
     let reading =
         std::thread::spawn(move || (connection.summaries(2), connection.wait_for_close()));
-    assert_eq!(library.unload(GRACE), ARIWS_OK);
+    assert_eq!(pbx.unload(GRACE), ARIWS_OK);
     let (summaries, code) = reading.join().expect("the other thread");
     assert_eq!(summaries, ["Last app1", "ApplicationUnregistered app1"]);
     assert_eq!(code, 1000);
@@ -26,13 +22,11 @@ fn every_connection_gets_its_close_after_what_was_queued() {
 
 #[test]
 fn applications_and_contexts_are_gone_and_finalize_is_the_last_call() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    host.forget();
-    library.unload(Duration::ZERO);
+    let pbx = Pbx::persistent("app1").load();
+    pbx.host.forget();
+    pbx.unload(Duration::ZERO);
     assert_eq!(
-        host.calls(),
+        pbx.host.calls(),
         [
             Call::Unregister("app1".into()),
             Call::DestroyContext("stasis-app1".into()),
@@ -43,28 +37,24 @@ fn applications_and_contexts_are_gone_and_finalize_is_the_last_call() {
 
 #[test]
 fn a_dead_handle_is_an_error_code_for_every_function() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle();
-    library.unload(Duration::ZERO);
+    let pbx = Pbx::persistent("app1").load();
+    let handle = pbx.handle();
+    pbx.unload(Duration::ZERO);
     assert_eq!(handle.event("app1", "{}"), ARIWS_ERROR_UNLOADED);
     assert_eq!(handle.complete(1, 200, None), ARIWS_ERROR_UNLOADED);
-    assert_eq!(handle.reload(), ARIWS_ERROR_UNLOADED);
+    assert_eq!(handle.try_reload(&mut Vec::new()), ARIWS_ERROR_UNLOADED);
     assert_eq!(handle.command("ari show sessions").0, ARIWS_ERROR_UNLOADED);
     assert_eq!(handle.unload(Duration::ZERO), ARIWS_ERROR_UNLOADED);
 }
 
 #[test]
 fn a_request_that_was_never_answered_does_not_hold_it_up() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let mut connection = pbx.accept();
     connection.send(&request("1", "GET", "forgotten"));
-    let forgotten = host.wait_for_request("forgotten");
-    let handle = library.handle();
-    assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+    let forgotten = pbx.wait_for_request("forgotten");
+    let handle = pbx.handle();
+    assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
     assert_eq!(
         handle.complete(forgotten.id, 200, None),
         ARIWS_ERROR_UNLOADED
@@ -73,12 +63,10 @@ fn a_request_that_was_never_answered_does_not_hold_it_up() {
 
 #[test]
 fn a_start_that_is_under_way_is_cancelled() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("per_call_config", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    let _silent = server.accept_tcp();
-    assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+    let pbx = Pbx::per_call("app1").load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    let _silent = pbx.server.accept_tcp();
+    assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
     let outcome = starting.try_recv().expect("an outcome before the end");
     assert_eq!(
         outcome.map_err(|(code, _)| code),
@@ -88,27 +76,24 @@ fn a_start_that_is_under_way_is_cancelled() {
 
 #[test]
 fn a_server_that_never_answers_does_not_hold_it_up() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1")
-        .replacing("connection_timeout = 5000", "connection_timeout = 60000");
-    let library = Library::load(&host, &configuration);
-    let _silent = server.accept_tcp();
-    assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+    let pbx = Pbx::persistent("app1")
+        .set("connection1", "connection_timeout = 60000")
+        .load();
+    let _silent = pbx.server.accept_tcp();
+    assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
 }
 
 #[test]
 fn no_thread_and_no_socket_stays() {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let connection = server.accept();
+    let pbx = Pbx::persistent("app1").load();
+    let connection = pbx.accept();
     let port = connection
         .websocket
         .get_ref()
         .peer_addr()
         .expect("an address")
         .port();
-    library.unload(Duration::ZERO);
+    pbx.unload(Duration::ZERO);
     assert!(!has_socket(port), "port {port} is still open");
 }
 

@@ -32,7 +32,7 @@ fn accepted(secure: &Secure, more: &str) -> Connection {
     let configuration = configuration("persistent", "wss://10.0.0.2/ari", more);
     let _library = Library::load(&host, &configuration);
     let mut connection = secure.application.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection.says(["ApplicationRegistered app1"]);
     connection
 }
 

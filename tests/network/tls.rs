@@ -27,7 +27,7 @@ fn accepted(secure: &Secure, configuration: &Configuration) -> Connection {
     let host = Host::new();
     let _library = Library::load(&host, configuration);
     let mut connection = secure.application.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection.says(["ApplicationRegistered app1"]);
     connection
 }
 
@@ -400,10 +400,10 @@ fn a_connection_without_verification_logs_one_warning() {
         let configuration = trusting(&secure, URI, &authority.pem, &more);
         let host = Host::new();
         let _library = Library::load(&host, &configuration);
-        assert_eq!(
-            secure.application.accept().summary(),
-            "ApplicationRegistered app1"
-        );
+        secure
+            .application
+            .accept()
+            .says(["ApplicationRegistered app1"]);
         let warns = |call: &Call| matches!(call, Call::Log(ARIWS_LOG_WARNING, _, text) if text.contains(parameter));
         host.wait_for(warns);
     }
@@ -418,11 +418,11 @@ fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
         let configuration = trusting(&secure, URI, &before.pem, "");
         let _library = Library::load(&host, &configuration);
         let mut first = secure.application.accept();
-        assert_eq!(first.summary(), "ApplicationRegistered app1");
+        first.says(["ApplicationRegistered app1"]);
         secure.network().file("authority.pem", &after.pem);
         secure.restart_with(&after.issue(&["10.0.0.2"]));
         let mut second = secure.application.accept();
-        assert_eq!(second.summary(), "ApplicationRegistered app1");
+        second.says(["ApplicationRegistered app1"]);
     }
 }
 
@@ -437,7 +437,7 @@ fn an_authority_of_the_system_that_is_replaced_is_trusted_without_a_reload() {
     assert_names(&reason, &["TLS: ", "leads to no authority that is trusted"]);
     fs::write(file, &after.pem).expect("a file");
     let mut connection = secure.application.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection.says(["ApplicationRegistered app1"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 
-use ariws_testkit::Configuration;
+use ariws_testkit::{Configuration, Pbx, Setup};
 
 /// A change of one parameter. `SERVER` stands for the address of the server.
 pub struct Change {
@@ -40,8 +40,24 @@ impl Change {
             .replacing("connection_timeout = 5000", "connection_timeout = 60000")
     }
 
+    /// A PBX with the configuration before.
+    pub fn setup(&self, kind: &str) -> Setup {
+        Pbx::configured(|server| self.before(kind, server))
+    }
+
+    /// Writes the change and reloads.
+    pub fn make(&self, pbx: &mut Pbx) {
+        self.make_at(pbx, pbx.server.address());
+    }
+
+    /// The same, where another server is meant than the usual one.
+    pub fn make_at(&self, pbx: &mut Pbx, server: SocketAddr) {
+        self.write(&mut pbx.configuration, server);
+        pbx.reload();
+    }
+
     /// Writes the change: lines that are added to the section, or without any its removal.
-    pub fn make(&self, configuration: &mut Configuration, server: SocketAddr) {
+    fn write(&self, configuration: &mut Configuration, server: SocketAddr) {
         if self.after.is_empty() {
             return configuration.remove(self.section);
         }

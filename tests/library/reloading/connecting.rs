@@ -1,25 +1,22 @@
 //! While the TCP connection of a persistent connection is being opened.
 
+use ariws_testkit::{MuteServer, Pbx};
+
 use super::changes::{Change, USUAL};
-use super::{Host, Library, MuteServer};
 
 fn is_begun_again(change: &Change) {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
+    let server = MuteServer::start();
+    let mut pbx = Pbx::configured(|_| change.before("persistent", server.address())).load();
     let first = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    change.make(&mut configuration, server.address());
-    library.reload();
+    change.make_at(&mut pbx, server.address());
     server.wait_for_attempts(|now| !now.is_empty() && now.is_disjoint(&first));
 }
 
 fn goes_on(change: &Change) {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
+    let server = MuteServer::start();
+    let mut pbx = Pbx::configured(|_| change.before("persistent", server.address())).load();
     let attempts = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    change.make(&mut configuration, server.address());
-    library.reload();
+    change.make_at(&mut pbx, server.address());
     assert!(server.keeps(&attempts));
 }
 

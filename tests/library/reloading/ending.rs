@@ -4,70 +4,57 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::mpsc::Receiver;
 
-use ariws_testkit::Started;
+use ariws_testkit::{Configuration, Host, Library, MuteServer, Pbx, Server, Started};
 
+use super::EVENT;
 use super::changes::USUAL;
-use super::*;
 
 #[test]
 fn a_deleted_connection_is_closed_and_its_applications_are_unregistered() {
-    let host = Host::new();
-    let (server, configuration, library, mut connection) = up(&host);
-    fs::write(configuration.folder().join("ari.conf"), "").expect("ari.conf");
-    library.reload();
-    assert_eq!(connection.summary(), "ApplicationUnregistered app1");
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    fs::write(pbx.configuration.folder().join("ari.conf"), "").expect("ari.conf");
+    pbx.reload();
+    connection.says(["ApplicationUnregistered app1"]);
     assert_eq!(connection.wait_for_close(), 1000);
-    assert!(server.is_quiet());
-    assert!(!host.has("app1"));
+    assert!(pbx.server.is_quiet());
+    assert!(!pbx.host.has("app1"));
 }
 
 #[test]
 fn a_renamed_connection_has_its_applications_registered_in_the_end() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace(
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.configuration.replace(
         "[connection1]\ntype = outbound",
         "[renamed]\ntype = outbound",
     );
-    library.reload();
-    assert_eq!(connection.summary(), "ApplicationUnregistered app1");
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
-    assert!(host.has("app1"));
+    pbx.reload();
+    connection.says(["ApplicationUnregistered app1"]);
+    pbx.accept().says(["ApplicationRegistered app1"]);
+    assert!(pbx.host.has("app1"));
 }
 
 #[test]
 fn another_type_ends_the_old_kind_and_begins_the_new() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace(
-        "connection_type = persistent",
-        "connection_type = per_call_config",
-    );
-    library.reload();
-    assert_eq!(connection.summary(), "ApplicationUnregistered app1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "connection_type = per_call_config");
+    connection.says(["ApplicationUnregistered app1"]);
     assert_eq!(connection.wait_for_close(), 1000);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    assert_eq!(
-        server.accept().summary(),
-        "ApplicationRegistered app1:Local/1"
-    );
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    pbx.accept().says(["ApplicationRegistered app1:Local/1"]);
     assert!(starting.recv().expect("an outcome").is_ok());
 }
 
 #[test]
 fn a_connection_that_was_shut_down_stays_down_though_it_was_invalid_meanwhile() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    library.command("ari shutdown websocket session connection1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.command("ari shutdown websocket session connection1");
     connection.wait_for_close();
-    configuration.replace("local_ari_user = user1", "local_ari_user = nobody");
-    library.reload();
-    configuration.replace("local_ari_user = nobody", "local_ari_user = user1");
-    library.reload();
-    assert!(server.is_quiet());
-    configuration.replace("/ari\n", "/other\n");
-    library.reload();
-    assert_eq!(server.accept().path, "/other");
+    pbx.change("connection1", "local_ari_user = nobody");
+    pbx.change("connection1", "local_ari_user = user1");
+    assert!(pbx.server.is_quiet());
+    pbx.configuration.replace("/ari\n", "/other\n");
+    pbx.reload();
+    assert_eq!(pbx.accept().path, "/other");
 }
 
 /// A change that ends a persistent connection.
@@ -78,27 +65,24 @@ const PER_CALL: Ending =
     |configuration| configuration.set("connection1", "connection_type = per_call_config");
 
 fn given_up_in_the_handshake(ending: Ending) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let hanging = server.attempt();
-    ending(&mut configuration);
-    library.reload();
+    let mut pbx = USUAL.setup("persistent").load();
+    let hanging = pbx.server.attempt();
+    ending(&mut pbx.configuration);
+    pbx.reload();
     hanging.wait_for_end();
-    assert!(server.is_quiet());
-    assert!(!host.has("app1"));
+    assert!(pbx.server.is_quiet());
+    assert!(!pbx.host.has("app1"));
 }
 
 fn given_up_while_tcp_is_being_opened(ending: Ending) {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = USUAL.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
+    let server = MuteServer::start();
+    let mut pbx = Pbx::configured(|_| USUAL.before("persistent", server.address())).load();
     server.wait_for_attempts(|attempts| !attempts.is_empty());
-    ending(&mut configuration);
-    library.reload();
+    ending(&mut pbx.configuration);
+    pbx.reload();
     let none = server.wait_for_attempts(BTreeSet::is_empty);
     assert!(server.keeps(&none));
-    assert!(!host.has("app1"));
+    assert!(!pbx.host.has("app1"));
 }
 
 fn given_up_while_it_waits_for_its_next_attempt(ending: Ending) {
@@ -148,44 +132,39 @@ fn a_connection_that_becomes_per_call_is_given_up_while_it_waits_for_its_next_at
 
 #[test]
 fn a_renamed_connection_begins_again_under_its_new_name_in_the_handshake() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let hanging = server.attempt();
-    configuration.rename("connection1", "renamed");
-    library.reload();
+    let mut pbx = USUAL.setup("persistent").load();
+    let hanging = pbx.server.attempt();
+    pbx.configuration.rename("connection1", "renamed");
+    pbx.reload();
     hanging.wait_for_end();
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    let (_, sessions) = library.command("ari show sessions");
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1"]);
+    let (_, sessions) = pbx.command("ari show sessions");
     assert!(sessions.contains("renamed") && !sessions.contains("connection1"));
 }
 
 #[test]
 fn a_renamed_connection_begins_again_under_its_new_name_while_tcp_is_being_opened() {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = USUAL.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
+    let server = MuteServer::start();
+    let mut pbx = Pbx::configured(|_| USUAL.before("persistent", server.address())).load();
     let first = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    configuration.rename("connection1", "renamed");
-    library.reload();
+    pbx.configuration.rename("connection1", "renamed");
+    pbx.reload();
     server.wait_for_attempts(|now| now.len() == 1 && now.is_disjoint(&first));
-    assert!(host.has("app1"));
+    assert!(pbx.host.has("app1"));
 }
 
 #[test]
 fn a_renamed_connection_begins_again_under_its_new_name_while_it_waits_for_its_next_attempt() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL
-        .before("persistent", server.address())
-        .replacing("reconnect_interval = 20", "reconnect_interval = 60000");
-    let library = Library::load(&host, &configuration);
-    drop(server.attempt());
-    host.wait_for_log("no lasting connection");
-    configuration.rename("connection1", "renamed");
-    library.reload();
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    let mut pbx = Pbx::configured(|server| USUAL.before("persistent", server))
+        .replacing("reconnect_interval = 20", "reconnect_interval = 60000")
+        .load();
+    drop(pbx.server.attempt());
+    pbx.wait_for_log("no lasting connection");
+    pbx.configuration.rename("connection1", "renamed");
+    pbx.reload();
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1"]);
 }
 
 /// Loads a per-call connection and begins a call.
@@ -203,13 +182,13 @@ fn a_call_goes_on_when_its_connection_becomes_persistent() {
     let mut configuration = USUAL.before("per_call_config", server.address());
     let (library, _starting) = calling(&host, &configuration);
     let mut call = server.accept();
-    assert_eq!(call.summary(), "ApplicationRegistered app1:Local/1");
+    call.says(["ApplicationRegistered app1:Local/1"]);
     configuration.set("connection1", PERSISTENT);
     library.reload();
     let mut persistent = server.accept();
-    assert_eq!(persistent.summary(), "ApplicationRegistered app1");
+    persistent.says(["ApplicationRegistered app1"]);
     library.event("app1:Local/1", EVENT);
-    assert_eq!(call.summary(), "Event app1:Local/1");
+    call.says(["Event app1:Local/1"]);
 }
 
 #[test]
@@ -221,9 +200,9 @@ fn a_call_goes_on_in_the_handshake_when_its_connection_becomes_persistent() {
     configuration.set("connection1", PERSISTENT);
     library.reload();
     let mut persistent = server.accept();
-    assert_eq!(persistent.summary(), "ApplicationRegistered app1");
+    persistent.says(["ApplicationRegistered app1"]);
     let mut call = hanging.upgrade();
-    assert_eq!(call.summary(), "ApplicationRegistered app1:Local/1");
+    call.says(["ApplicationRegistered app1:Local/1"]);
     assert!(starting.recv().expect("an outcome").is_ok());
 }
 
@@ -264,23 +243,19 @@ fn a_call_goes_on_with_its_attempts_when_its_connection_becomes_persistent() {
 
 #[test]
 fn a_connection_that_was_shut_down_stays_down_without_a_change_of_its_own() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    library.command("ari shutdown websocket session connection1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.command("ari shutdown websocket session connection1");
     connection.wait_for_close();
-    configuration.set("user1", "read_only = yes");
-    library.reload();
-    assert!(server.is_quiet());
-    assert!(!host.has("app1"));
+    pbx.change("user1", "read_only = yes");
+    assert!(pbx.server.is_quiet());
+    assert!(!pbx.host.has("app1"));
 }
 
 #[test]
 fn a_connection_that_was_shut_down_is_started_by_any_change_of_its_own() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    library.command("ari shutdown websocket session connection1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.command("ari shutdown websocket session connection1");
     connection.wait_for_close();
-    configuration.set("connection1", "reconnect_attempts = 7");
-    library.reload();
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    pbx.change("connection1", "reconnect_attempts = 7");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }

@@ -1,29 +1,22 @@
 //! While the server of a persistent connection is silent in the handshake.
 
 use super::changes::{Change, USUAL};
-use super::{Host, Library, Server};
 
 fn is_begun_again(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let hanging = server.attempt();
-    change.make(&mut configuration, server.address());
-    library.reload();
+    let mut pbx = change.setup("persistent").load();
+    let hanging = pbx.server.attempt();
+    change.make(&mut pbx);
     hanging.wait_for_end();
-    let attempt = server.attempt();
+    let attempt = pbx.server.attempt();
     assert!(attempt.head.contains(change.sees), "{}", attempt.head);
 }
 
 fn goes_on(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let hanging = server.attempt();
-    change.make(&mut configuration, server.address());
-    library.reload();
+    let mut pbx = change.setup("persistent").load();
+    let hanging = pbx.server.attempt();
+    change.make(&mut pbx);
     let mut connection = hanging.upgrade();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    connection.says(["ApplicationRegistered app1"]);
 }
 
 mod an_attempt_is_begun_again_by {

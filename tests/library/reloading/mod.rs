@@ -18,16 +18,4 @@ mod retrying;
 mod up;
 mod values;
 
-use ariws_testkit::{Call, Configuration, Connection, Host, Library, MuteServer, Server};
-
 const EVENT: &str = r#"{"type":"Event"}"#;
-
-/// A persistent connection with `app1`, up.
-fn up(host: &Host) -> (Server, Configuration, Library<'_>, Connection) {
-    let server = Server::start();
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    (server, configuration, library, connection)
-}

@@ -3,166 +3,138 @@
 use std::fs;
 
 use ariws::ffi::ARIWS_ERROR_CONFIG;
-use ariws_testkit::request;
+use ariws_testkit::{Pbx, request};
 
-use super::*;
+use super::EVENT;
 
 #[test]
 fn without_a_change_nothing_happens() {
-    let host = Host::new();
-    let (_server, _configuration, library, mut connection) = up(&host);
-    host.forget();
-    assert_eq!(library.reload(), []);
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.host.forget();
+    assert_eq!(pbx.reload(), []);
     assert!(connection.is_quiet());
-    assert_eq!(host.calls(), []);
+    assert_eq!(pbx.host.calls(), []);
 }
 
 #[test]
 fn a_session_goes_on_while_its_connection_is_invalid_and_changes_when_it_recovers() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace("local_ari_user = user1", "local_ari_user = nobody");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "local_ari_user = nobody");
     assert!(connection.is_quiet());
-    configuration.replace("local_ari_user = nobody", "local_ari_user = reader");
-    library.reload();
+    pbx.change("connection1", "local_ari_user = reader");
     assert_eq!(connection.wait_for_close(), 1000);
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn a_missing_file_changes_nothing() {
-    let host = Host::new();
-    let (_server, configuration, library, mut connection) = up(&host);
-    fs::remove_file(configuration.folder().join("websocket_client.conf")).expect("the file");
-    assert_eq!(library.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    fs::remove_file(pbx.configuration.folder().join("websocket_client.conf")).expect("the file");
+    assert_eq!(pbx.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
     assert!(connection.is_quiet());
 }
 
 #[test]
 fn a_faulty_websocket_client_stays_as_it_was() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "uri = ws://a b/");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "uri = ws://a b/");
     assert!(connection.is_quiet());
     connection.reset();
-    assert_eq!(server.accept().path, "/ari");
+    assert_eq!(pbx.accept().path, "/ari");
 }
 
 #[test]
 fn a_faulty_connection_stays_as_it_was() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "apps = app1,,app2");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "apps = app1,,app2");
     assert!(connection.is_quiet());
-    assert!(host.has("app1") && !host.has("app2"));
+    assert!(pbx.host.has("app1") && !pbx.host.has("app2"));
 }
 
 #[test]
 fn a_faulty_user_stays_as_it_was() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("user1", "password =");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("user1", "password =");
     connection.send(&request("1", "GET", "x"));
-    assert_eq!(host.wait_for_request("x").password, "userpass");
+    assert_eq!(pbx.wait_for_request("x").password, "userpass");
 }
 
 #[test]
 fn a_faulty_object_keeps_no_other_from_changing() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("reader", "read_only = maybe");
-    configuration.set("connection1", "header = X-Tenant: other");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.set("reader", "read_only = maybe");
+    pbx.change("connection1", "header = X-Tenant: other");
     connection.wait_for_close();
     drop(connection);
-    assert!(server.attempt().head.contains("X-Tenant: other"));
+    assert!(pbx.server.attempt().head.contains("X-Tenant: other"));
 }
 
 #[test]
 fn a_fault_that_is_mended_takes_effect() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "apps = app1,,app2");
-    library.reload();
-    configuration.set("connection1", "apps = app1,app2");
-    library.reload();
-    assert_eq!(connection.summary(), "ApplicationRegistered app2");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "apps = app1,,app2");
+    pbx.change("connection1", "apps = app1,app2");
+    connection.says(["ApplicationRegistered app2"]);
 }
 
 #[test]
 fn a_file_that_cannot_be_parsed_changes_nothing() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "uri = ws://localhost/\n[unfinished");
-    assert_eq!(library.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.set("connection1", "uri = ws://localhost/\n[unfinished");
+    assert_eq!(pbx.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
     assert!(connection.is_quiet());
-    assert!(host.has("app1"));
+    assert!(pbx.host.has("app1"));
 }
 
 #[test]
 fn a_connection_that_was_invalid_from_the_first_begins_when_it_is_mended() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = Configuration::with("persistent", server.address(), "app1");
-    configuration.set("connection1", "local_ari_user = nobody");
-    let library = Library::load(&host, &configuration);
-    assert!(server.is_quiet());
-    configuration.set("connection1", "local_ari_user = user1");
-    library.reload();
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    let mut pbx = Pbx::persistent("app1")
+        .set("connection1", "local_ari_user = nobody")
+        .load();
+    assert!(pbx.server.is_quiet());
+    pbx.change("connection1", "local_ari_user = user1");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn a_session_goes_on_while_its_user_has_a_crypted_password() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("user1", "password_format = crypt");
-    library.reload();
-    library.event("app1", EVENT);
-    assert_eq!(connection.summary(), "Event app1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("user1", "password_format = crypt");
+    pbx.event("app1", EVENT);
+    connection.says(["Event app1"]);
     assert!(connection.is_quiet());
 }
 
 #[test]
 fn two_connections_with_one_application_are_both_invalid_and_recover_together() {
-    let host = Host::new();
-    let (server, configuration, library, mut connection) = up(&host);
-    let mut configuration =
-        configuration.connection("connection2", "persistent", server.address(), "app1", "");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.connect("connection2", "persistent", pbx.server.address(), "app1");
+    pbx.reload();
     assert!(connection.is_quiet());
-    assert!(server.is_quiet());
-    configuration.set("connection2", "apps = app2");
-    library.reload();
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app2");
+    assert!(pbx.server.is_quiet());
+    pbx.change("connection2", "apps = app2");
+    pbx.accept().says(["ApplicationRegistered app2"]);
     assert!(connection.is_quiet());
-    assert!(host.has("app1"));
+    assert!(pbx.host.has("app1"));
 }
 
 #[test]
 fn an_invalid_connection_does_not_change_with_what_is_said_of_it() {
-    let host = Host::new();
-    let (server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "local_ari_user = nobody");
-    configuration.set("connection1", "subscribe_all = yes\napps = app2");
-    configuration.set("connection1", "protocols = other");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.set("connection1", "local_ari_user = nobody");
+    pbx.set("connection1", "subscribe_all = yes\napps = app2");
+    pbx.change("connection1", "protocols = other");
     assert!(connection.is_quiet());
     connection.reset();
-    assert_eq!(server.accept().summary(), "ApplicationRegistered app1");
+    pbx.accept().says(["ApplicationRegistered app1"]);
 }
 
 #[test]
 fn an_invalid_connection_can_be_removed() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "local_ari_user = nobody");
-    library.reload();
-    configuration.remove("connection1");
-    library.reload();
-    assert_eq!(connection.summary(), "ApplicationUnregistered app1");
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "local_ari_user = nobody");
+    pbx.configuration.remove("connection1");
+    pbx.reload();
+    connection.says(["ApplicationUnregistered app1"]);
     assert_eq!(connection.wait_for_close(), 1000);
 }

@@ -3,86 +3,73 @@
 use std::sync::{Arc, Mutex};
 
 use ariws::ffi::{ARIWS_ERROR_INVALID_CONNECTION, ARIWS_ERROR_NOT_FOUND};
-use ariws_testkit::{Attempt, Handle};
+use ariws_testkit::{Attempt, Call, Handle, Host, Library, MuteServer, Pbx, Server};
 
+use super::EVENT;
 use super::changes::{Change, USUAL};
-use super::{Call, EVENT, Host, Library, MuteServer, Server};
 
 const APPLICATION: &str = "app1:Local/1";
 
 fn keeps_its_settings_and_the_next_call_has_the_new_ones(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    let mut connection = server.attempt().upgrade();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1:Local/1");
+    let mut pbx = change.setup("per_call_config").load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    let mut connection = pbx.server.attempt().upgrade();
+    connection.says(["ApplicationRegistered app1:Local/1"]);
     assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
-    change.make(&mut configuration, server.address());
-    library.reload();
-    library.event(APPLICATION, EVENT);
-    assert_eq!(connection.summary(), "Event app1:Local/1");
-    let _starting = library.stasis_start_async("app1", "2", "Local/2");
-    let next = server.attempt();
+    change.make(&mut pbx);
+    pbx.event(APPLICATION, EVENT);
+    connection.says(["Event app1:Local/1"]);
+    let _starting = pbx.stasis_start_async("app1", "2", "Local/2");
+    let next = pbx.server.attempt();
     assert!(next.head.contains(change.sees), "{}", next.head);
     connection.reset();
-    let again = server.attempt();
+    let again = pbx.server.attempt();
     assert!(change.is_unseen(&again.head), "{}", again.head);
 }
 
 fn goes_on_while_it_is_up(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    let _starting = library.stasis_start_async("app1", "1", "Local/1");
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1:Local/1");
-    change.make(&mut configuration, server.address());
-    library.reload();
+    let mut pbx = change.setup("per_call_config").load();
+    let _starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1:Local/1"]);
+    change.make(&mut pbx);
     connection.reset();
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1:Local/1");
-    library.event(APPLICATION, EVENT);
-    assert_eq!(connection.summary(), "Event app1:Local/1");
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1:Local/1"]);
+    pbx.event(APPLICATION, EVENT);
+    connection.says(["Event app1:Local/1"]);
 }
 
 fn goes_on_while_its_server_is_silent_in_the_handshake(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    let hanging = server.attempt();
-    change.make(&mut configuration, server.address());
-    library.reload();
+    let mut pbx = change.setup("per_call_config").load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    let hanging = pbx.server.attempt();
+    change.make(&mut pbx);
     let _connection = hanging.upgrade();
     assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
 }
 
 fn goes_on_while_it_waits_for_its_next_attempt(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change
-        .before("per_call_config", server.address())
-        .replacing("reconnect_interval = 20", "reconnect_interval = 200");
-    let library = Library::load(&host, &configuration);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    drop(server.attempt());
-    host.wait_for_log("no lasting connection");
-    change.make(&mut configuration, server.address());
-    library.reload();
-    let attempt = server.attempt();
+    let mut pbx = change
+        .setup("per_call_config")
+        .set("connection1", "reconnect_interval = 200")
+        .load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    drop(pbx.server.attempt());
+    pbx.wait_for_log("no lasting connection");
+    change.make(&mut pbx);
+    let attempt = pbx.server.attempt();
     assert!(change.is_unseen(&attempt.head), "{}", attempt.head);
     let _connection = attempt.upgrade();
     assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
 }
 
 fn goes_on_while_tcp_is_being_opened(change: &Change) {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = change.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    let _starting = library.stasis_start_async("app1", "1", "Local/1");
+    let server = MuteServer::start();
+    let mut pbx = Pbx::configured(|_| change.before("per_call_config", server.address())).load();
+    let _starting = pbx.stasis_start_async("app1", "1", "Local/1");
     let attempts = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    change.make(&mut configuration, server.address());
-    library.reload();
+    change.make_at(&mut pbx, server.address());
     assert!(server.keeps(&attempts));
 }
 
@@ -138,51 +125,43 @@ mod a_call_whose_server_is_silent_is_not_touched_by {
 
 #[test]
 fn after_the_removal_new_calls_find_nobody() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    configuration.remove("connection1");
-    library.reload();
-    let started = library.stasis_start("app1", "1", "Local/1");
+    let mut pbx = USUAL.setup("per_call_config").load();
+    pbx.configuration.remove("connection1");
+    pbx.reload();
+    let started = pbx.stasis_start("app1", "1", "Local/1");
     assert_eq!(
         started.map_err(|(code, _)| code),
         Err(ARIWS_ERROR_NOT_FOUND)
     );
     assert!(
-        host.calls()
+        pbx.host
+            .calls()
             .contains(&Call::DestroyContext("stasis-app1".into()))
     );
 }
 
 #[test]
 fn an_invalid_connection_takes_no_new_calls_until_it_recovers() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    configuration.set("connection1", "local_ari_user = nobody");
-    library.reload();
-    let started = library.stasis_start("app1", "1", "Local/1");
+    let mut pbx = USUAL.setup("per_call_config").load();
+    pbx.change("connection1", "local_ari_user = nobody");
+    let started = pbx.stasis_start("app1", "1", "Local/1");
     assert_eq!(
         started.map_err(|(code, _)| code),
         Err(ARIWS_ERROR_INVALID_CONNECTION)
     );
-    configuration.set("connection1", "local_ari_user = user1");
-    library.reload();
-    let starting = library.stasis_start_async("app1", "2", "Local/2");
-    let _connection = server.accept();
+    pbx.change("connection1", "local_ari_user = user1");
+    let starting = pbx.stasis_start_async("app1", "2", "Local/2");
+    let _connection = pbx.accept();
     assert!(starting.recv().expect("an outcome").is_ok());
 }
 
 #[test]
 fn applications_get_and_lose_their_contexts() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let library = Library::load(&host, &configuration);
-    host.forget();
-    configuration.set("connection1", "apps = app2");
-    library.reload();
+    let mut pbx = USUAL.setup("per_call_config").load();
+    pbx.host.forget();
+    pbx.change("connection1", "apps = app2");
     assert_eq!(
-        host.calls(),
+        pbx.host.calls(),
         [
             Call::DestroyContext("stasis-app1".into()),
             Call::CreateContext("stasis-app2".into(), "app2".into())

@@ -3,9 +3,7 @@
 use std::fs;
 
 use ariws::ffi::*;
-use ariws_testkit::ReportLine;
-
-use super::*;
+use ariws_testkit::{Configuration, Pbx, ReportLine};
 
 /// The report in short: a sign for the kind, the object and the message.
 fn short(report: &[ReportLine]) -> Vec<String> {
@@ -24,43 +22,38 @@ fn short(report: &[ReportLine]) -> Vec<String> {
 }
 
 /// A connection `connection1` with a server that nobody listens at, loaded.
-fn loaded(host: &Host) -> (Configuration, Library<'_>) {
-    let configuration = Configuration::with("persistent", ([127, 0, 0, 1], 9).into(), "app1");
-    let library = Library::load(host, &configuration);
-    (configuration, library)
+fn loaded() -> Pbx {
+    let nobody = ([127, 0, 0, 1], 9).into();
+    Pbx::configured(|_| Configuration::with("persistent", nobody, "app1")).load()
 }
 
 #[test]
 fn a_connection_that_is_added() {
-    let host = Host::new();
-    let (configuration, library) = loaded(&host);
-    let server = ([127, 0, 0, 1], 10).into();
-    let _configuration =
-        configuration.connection("connection2", "per_call_config", server, "app2, app3", "");
+    let mut pbx = loaded();
+    let elsewhere = ([127, 0, 0, 1], 10).into();
+    pbx.connect("connection2", "per_call_config", elsewhere, "app2, app3");
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.reload()),
         ["+ connection2: per_call_config, ws://127.0.0.1:10/ari, applications app2, app3"]
     );
 }
 
 #[test]
 fn a_connection_that_is_removed() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.remove("connection1");
+    let mut pbx = loaded();
+    pbx.configuration.remove("connection1");
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.reload()),
         ["- connection1: persistent, ws://127.0.0.1:9/ari, applications app1"]
     );
 }
 
 #[test]
 fn a_connection_that_is_renamed_is_removed_and_added() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.rename("connection1", "connection0");
+    let mut pbx = loaded();
+    pbx.configuration.rename("connection1", "connection0");
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.reload()),
         [
             "- connection1: persistent, ws://127.0.0.1:9/ari, applications app1",
             "+ connection0: persistent, ws://127.0.0.1:9/ari, applications app1"
@@ -70,25 +63,22 @@ fn a_connection_that_is_renamed_is_removed_and_added() {
 
 #[test]
 fn a_connection_that_changes_tells_its_parameters_and_no_value() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set("connection1", "subscribe_all = yes");
-    configuration.set("connection1", "password = another\nprotocols = other");
+    let mut pbx = loaded();
+    pbx.set("connection1", "subscribe_all = yes");
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.change("connection1", "password = another\nprotocols = other")),
         ["~ connection1: subscribe_all, protocols, password"]
     );
 }
 
 #[test]
 fn users_and_general_settings_that_change() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set("general", "pretty = yes\nwebsocket_write_timeout = 200");
-    configuration.set("user1", "password = another\nread_only = yes");
-    configuration.replace("[reader]", "[writer]");
+    let mut pbx = loaded();
+    pbx.set("general", "pretty = yes\nwebsocket_write_timeout = 200");
+    pbx.set("user1", "password = another\nread_only = yes");
+    pbx.configuration.replace("[reader]", "[writer]");
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.reload()),
         [
             "~ general: pretty, websocket_write_timeout",
             "- reader: user, read-only",
@@ -100,10 +90,9 @@ fn users_and_general_settings_that_change() {
 
 #[test]
 fn an_object_that_is_refused_tells_why_and_where() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set("connection1", "connection_timeout = soon");
-    let report = library.reload();
+    let mut pbx = loaded();
+    pbx.set("connection1", "connection_timeout = soon");
+    let report = pbx.reload();
     let [line] = report.as_slice() else {
         panic!("{report:#?}");
     };
@@ -126,14 +115,13 @@ fn an_object_that_is_refused_tells_why_and_where() {
 
 #[test]
 fn every_fault_of_every_object_is_told_at_once() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set(
+    let mut pbx = loaded();
+    pbx.set(
         "connection1",
         "connection_timeout = soon\ntls_enabled = maybe",
     );
-    configuration.set("user1", "read_only = maybe");
-    let report = library.reload();
+    pbx.set("user1", "read_only = maybe");
+    let report = pbx.reload();
     let refused: Vec<_> = report
         .iter()
         .map(|line| {
@@ -160,11 +148,9 @@ fn every_fault_of_every_object_is_told_at_once() {
 
 #[test]
 fn a_doubt_is_a_warning() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set("connection1", "apps = app1,app1,app2");
+    let mut pbx = loaded();
     assert_eq!(
-        short(&library.reload()),
+        short(&pbx.change("connection1", "apps = app1,app1,app2")),
         [
             "? connection1: apps: an application stands here twice; once is enough",
             "~ connection1: apps"
@@ -174,10 +160,9 @@ fn a_doubt_is_a_warning() {
 
 #[test]
 fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.replace("[user1]", "[user2]");
-    let report = short(&library.reload());
+    let mut pbx = loaded();
+    pbx.configuration.replace("[user1]", "[user2]");
+    let report = short(&pbx.reload());
     assert_eq!(
         report[0],
         "! connection1: local_ari_user: there is no user user1; perhaps user2 is meant"
@@ -188,8 +173,8 @@ fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
         ),
         "{report:#?}"
     );
-    configuration.replace("[user2]", "[user1]");
-    let report = short(&library.reload());
+    pbx.configuration.replace("[user2]", "[user1]");
+    let report = short(&pbx.reload());
     assert!(
         report.contains(&"~ connection1: valid again".into()),
         "{report:#?}"
@@ -198,10 +183,8 @@ fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
 
 #[test]
 fn what_is_reported_is_logged() {
-    let host = Host::new();
-    let (mut configuration, library) = loaded(&host);
-    configuration.set("connection1", "protocols = other");
-    library.reload();
-    let line = host.wait_for_log("changed: protocols");
+    let mut pbx = loaded();
+    pbx.change("connection1", "protocols = other");
+    let line = pbx.wait_for_log("changed: protocols");
     assert_eq!(line, "changed: protocols");
 }

@@ -1,32 +1,24 @@
 //! While a persistent connection is up.
 
+use super::EVENT;
 use super::changes::{Change, USUAL};
-use super::{EVENT, Host, Library, Server};
 
 fn is_made_anew(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.attempt().upgrade();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    change.make(&mut configuration, server.address());
-    library.reload();
+    let mut pbx = change.setup("persistent").load();
+    let mut connection = pbx.server.attempt().upgrade();
+    connection.says(["ApplicationRegistered app1"]);
+    change.make(&mut pbx);
     assert_eq!(connection.wait_for_close(), 1000);
     drop(connection);
-    let attempt = server.attempt();
+    let attempt = pbx.server.attempt();
     assert!(attempt.head.contains(change.sees), "{}", attempt.head);
 }
 
 fn stays(change: &Change) {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = change.before("persistent", server.address());
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    change.make(&mut configuration, server.address());
-    library.reload();
-    library.event("app1", EVENT);
-    assert_eq!(connection.summary(), "Event app1");
+    let (mut pbx, mut connection) = change.setup("persistent").up();
+    change.make(&mut pbx);
+    pbx.event("app1", EVENT);
+    connection.says(["Event app1"]);
     assert!(connection.is_quiet());
 }
 

@@ -3,43 +3,41 @@
 use std::fs;
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::request;
+use ariws_testkit::{Configuration, Host, Library, Pbx, Server, request};
 
 use super::changes::USUAL;
-use super::*;
 
 #[test]
 fn pretty_counts_from_the_next_message_on() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    library.event("app1", r#"{"type":"A"}"#);
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.event("app1", r#"{"type":"A"}"#);
     assert!(!connection.text().contains('\n'));
-    configuration.replace("enabled = yes", "enabled = yes\npretty = yes");
-    library.reload();
-    library.event("app1", r#"{"type":"B"}"#);
+    pbx.configuration
+        .replace("enabled = yes", "enabled = yes\npretty = yes");
+    pbx.reload();
+    pbx.event("app1", r#"{"type":"B"}"#);
     assert!(connection.text().starts_with("{\n  \"type\": \"B\","));
 }
 
 #[test]
 fn a_user_made_read_only_may_only_look_from_the_next_request_on() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace(
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.configuration.replace(
         "password = userpass",
         "password = userpass\nread_only = yes",
     );
-    library.reload();
+    pbx.reload();
     assert_eq!(connection.ask("POST", "channels")["status_code"], 403);
 }
 
 #[test]
 fn another_password_of_the_user_is_used_at_the_next_request() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.replace("password = userpass", "password = another");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.configuration
+        .replace("password = userpass", "password = another");
+    pbx.reload();
     connection.send(&request("1", "GET", "x"));
-    assert_eq!(host.wait_for_request("x").password, "another");
+    assert_eq!(pbx.wait_for_request("x").password, "another");
 }
 
 /// A connection that has failed once, and is told then what to do from its next attempt on.
@@ -73,48 +71,41 @@ fn max_reconnect_interval_counts_from_the_next_attempt_on() {
 
 #[test]
 fn reconnect_attempts_count_from_the_next_attempt_on() {
-    let host = Host::new();
-    let nobody = Server::start().address();
-    let mut configuration = Configuration::with("persistent", nobody, "app1");
-    configuration.set("connection1", "reconnect_attempts = 1000000");
-    let library = Library::load(&host, &configuration);
-    host.wait_for_log("at attempt 1 (");
-    configuration.set("connection1", "reconnect_attempts = 1");
-    library.reload();
-    host.forget();
-    host.wait_for_log("no lasting connection");
+    let mut pbx = Pbx::persistent("app1")
+        .set("connection1", "reconnect_attempts = 1000000")
+        .nobody_listens()
+        .load();
+    pbx.wait_for_log("at attempt 1 (");
+    pbx.change("connection1", "reconnect_attempts = 1");
+    pbx.host.forget();
+    pbx.wait_for_log("no lasting connection");
 }
 
 #[test]
 fn connection_timeout_counts_from_the_next_attempt_on() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = Configuration::with("persistent", server.address(), "app1");
-    configuration.set(
-        "connection1",
-        "connection_timeout = 1500\nreconnect_attempts = 1",
-    );
-    let library = Library::load(&host, &configuration);
-    let _first = server.attempt();
-    configuration.set("connection1", "connection_timeout = 50");
-    library.reload();
-    host.wait_for_log("within 1500 ms (connection_timeout)");
-    let _second = server.attempt();
-    host.wait_for_log("within 50 ms (connection_timeout)");
+    let mut pbx = Pbx::persistent("app1")
+        .set(
+            "connection1",
+            "connection_timeout = 1500\nreconnect_attempts = 1",
+        )
+        .load();
+    let _first = pbx.server.attempt();
+    pbx.change("connection1", "connection_timeout = 50");
+    pbx.wait_for_log("within 1500 ms (connection_timeout)");
+    let _second = pbx.server.attempt();
+    pbx.wait_for_log("within 50 ms (connection_timeout)");
 }
 
 /// What a connection delivers of three events that waited for it under the bounds that a reload has set.
 fn delivered(bounds: &str) -> Vec<String> {
-    let host = Host::new();
-    let nobody = Server::start().address();
-    let mut configuration = Configuration::with("persistent", nobody, "app1");
-    let library = Library::load(&host, &configuration);
-    configuration.set("connection1", bounds);
-    library.reload();
+    let mut pbx = Pbx::persistent("app1").nobody_listens().load();
+    pbx.change("connection1", bounds);
     for kind in ["A", "B", "C"] {
-        library.event("app1", &format!(r#"{{"type":"{kind}"}}"#));
+        pbx.event("app1", &format!(r#"{{"type":"{kind}"}}"#));
     }
-    let mut connection = Server::at(nobody).accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
+    pbx.server.listen();
+    let mut connection = pbx.accept();
+    connection.says(["ApplicationRegistered app1"]);
     connection.summaries(2)
 }
 
@@ -139,46 +130,42 @@ fn queue_overflow_counts_for_the_next_event() {
 
 #[test]
 fn request_concurrency_counts_for_the_next_request() {
-    let host = Host::new();
-    let (_server, mut configuration, library, mut connection) = up(&host);
-    configuration.set("connection1", "request_concurrency = 2");
-    library.reload();
+    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
+    pbx.change("connection1", "request_concurrency = 2");
     connection.send(&request("1", "GET", "slow"));
     connection.send(&request("2", "GET", "fast"));
-    let slow = host.wait_for_request("slow");
-    let fast = host.wait_for_request("fast");
-    library.complete(fast.id, 204, None);
+    let slow = pbx.wait_for_request("slow");
+    let fast = pbx.wait_for_request("fast");
+    pbx.complete(fast.id, 204, None);
     assert_eq!(connection.json()["request_id"], "2");
-    library.complete(slow.id, 204, None);
+    pbx.complete(slow.id, 204, None);
     assert_eq!(connection.json()["request_id"], "1");
 }
 
 #[test]
 fn websocket_write_timeout_counts_from_the_next_connection_on() {
-    let host = Host::new();
-    let (server, mut configuration, library, connection) = up(&host);
-    configuration.set("general", "websocket_write_timeout = 300");
-    library.reload();
+    let (mut pbx, connection) = Pbx::persistent("app1").up();
+    pbx.change("general", "websocket_write_timeout = 300");
     connection.reset();
-    let _stalled = server.accept();
+    let _stalled = pbx.accept();
     let filling = format!(r#"{{"type":"Event","filling":"{}"}}"#, "x".repeat(100_000));
     // More than the buffers of both kernels take.
     for _ in 0..200 {
-        assert_eq!(library.event("app1", &filling), ARIWS_OK);
+        assert_eq!(pbx.event("app1", &filling), ARIWS_OK);
     }
     // The kernel may be the first to give up.
-    host.wait_for_log("(write_timeout");
+    pbx.wait_for_log("(write_timeout");
 }
 
 #[test]
 fn a_password_file_is_read_again() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("persistent", server.address());
-    configuration.set("connection1", "password =\npassword_file = secret");
-    let library = Library::load(&host, &configuration);
-    let _hanging = server.attempt();
-    fs::write(configuration.folder().join("secret"), "another\n").expect("a password");
-    library.reload();
-    let head = server.attempt().head;
+    let pbx = USUAL
+        .setup("persistent")
+        .set("connection1", "password =\npassword_file = secret")
+        .load();
+    let _hanging = pbx.server.attempt();
+    fs::write(pbx.configuration.folder().join("secret"), "another\n").expect("a password");
+    pbx.reload();
+    let head = pbx.server.attempt().head;
     assert!(head.contains("Basic bXl1c2VyOmFub3RoZXI="), "{head}");
 }
