@@ -8,7 +8,8 @@
  *  - It may be called from any thread at any time after `ariws_load` returned, also from inside any callback; only
  *    `ariws_load` and `ariws_unload` may not be called from inside one.
  *  - Strings are NUL-terminated UTF-8, lengths are in bytes, times in milliseconds. A length of 0 ignores its pointer.
- *  - A NULL where none is allowed, bytes that are not UTF-8 and a dead handle give an error code, nothing worse.
+ *  - Pointers are NULL or valid for what they stand for. A NULL where none is allowed, bytes that are not UTF-8 and a
+ *    dead handle give an error code, nothing worse.
  *  - A handle that is NULL or dead is told before any other fault: ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED.
  *  - Results are ARIWS_OK or a negative ARIWS_ERROR_ code; outputs are written on success only, `message` on failure.
  *  - Structures begin with `struct_size` and grow only at their end, but for `ariws_parameter`, which never changes. A
@@ -39,13 +40,12 @@
 #ifndef ARIWS_H
 #define ARIWS_H
 
-
-
 #include <stddef.h>
 #include <stdint.h>
+
 #define ARIWS_VERSION "0.1.0"
 
-/* Initializers: everything absent but the size. */
+// Initializers: everything absent but the size.
 #define ARIWS_HOST_INIT \
     {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define ARIWS_OPTIONS_INIT \
@@ -54,7 +54,6 @@
     {sizeof(ariws_inbound), NULL, NULL, NULL}
 #define ARIWS_CLI_COMMAND_INIT \
     {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
-
 
 // Success.
 #define ARIWS_OK 0
@@ -86,7 +85,7 @@
 // Every attempt to connect failed.
 #define ARIWS_ERROR_CONNECT (-9)
 
-// `ariws_stasis_cancel` ended the start.
+// The start was ended: by `ariws_stasis_cancel`, by `ariws_unload`, or by an operator who shut its session down.
 #define ARIWS_ERROR_CANCELLED (-10)
 
 // It was done before: a request answered twice, a start for a channel that is being started.
@@ -235,9 +234,8 @@ typedef struct ariws_request {
     // "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     const char *method;
     // The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded and without control
-    // characters. The library answers
-    // `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
-    // does not have, is the host's to answer.
+    // characters. The library answers `events` itself, and what a read-only user may not do; all else, such as an odd
+    // path or a method that a resource does not have, is the host's to answer.
     const char *path;
     // The parameters in the order query string, `query_strings`, form body. Where a name occurs more
     // than once the last one counts (as Asterisk does); members of a JSON body override them all.
@@ -537,7 +535,7 @@ extern "C" {
 // Thread: any that is not inside a callback. Blocks for the reading of files and for the callbacks
 // `app_register` and `context_create`, which run on other threads: hold no lock here that they need.
 //
-// Pointers are NULL or valid for what they stand for; `host` and `options` begin with their `struct_size`.
+// `host` and `options` begin with their `struct_size`.
 int32_t ariws_load(const struct ariws_host *host,
                    const struct ariws_options *options,
                    ariws_report_callback report,
@@ -561,8 +559,6 @@ int32_t ariws_load(const struct ariws_host *host,
 //
 // Thread: any. Blocks for the reading of files and for `app_register`, `app_unregister`, `context_create` and
 // `context_destroy`, never for a connection. Concurrent reloads run one after the other.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_reload(const struct ariws_instance *instance,
                      ariws_report_callback report,
                      void *report_data,
@@ -619,8 +615,6 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on
 // this thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must
 // serve the channel meanwhile uses `ariws_stasis_start_async`.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_start(const struct ariws_instance *instance,
                            const char *app,
                            const char *channel_id,
@@ -644,7 +638,7 @@ int32_t ariws_stasis_start(const struct ariws_instance *instance,
 //
 // Thread: any. Never blocks.
 //
-// Pointers are NULL or valid for what they stand for; `data` is valid until `done` returns.
+// `data` is valid until `done` returns.
 int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
                                  const char *app,
                                  const char *channel_id,
@@ -668,8 +662,6 @@ int32_t ariws_stasis_start_async(const struct ariws_instance *instance,
 //         failure
 //
 // Thread: any. Never blocks.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
                             const char *channel_id);
 
@@ -690,8 +682,6 @@ int32_t ariws_stasis_cancel(const struct ariws_instance *instance,
 // @return ARIWS_OK, also if the application has no connection (any more)
 //
 // Thread: any. Never blocks.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_stasis_end(const struct ariws_instance *instance,
                          const char *application,
                          const char *channel_id);
@@ -714,8 +704,6 @@ int32_t ariws_stasis_end(const struct ariws_instance *instance,
 //         for it
 //
 // Thread: any. Never blocks; takes no lock that input or output can hold.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_event(const struct ariws_instance *instance,
                     const char *application,
                     const char *json,
@@ -734,8 +722,6 @@ int32_t ariws_event(const struct ariws_instance *instance,
 //         refused the memory for it, and the request still waits for one
 //
 // Thread: any, also from inside the callback. Never blocks.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_request_complete(const struct ariws_instance *instance,
                                uint64_t request_id,
                                int32_t status,
@@ -768,7 +754,7 @@ int32_t ariws_cli_commands(size_t index,
 // Thread: any. Blocks for commands that start or stop connections as `ariws_reload` does, and for `ari test` until the
 // attempt has ended, for `connection_timeout` at most.
 //
-// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+// `words` points to `count` strings.
 int32_t ariws_cli_execute(const struct ariws_instance *instance,
                           const char *const *words,
                           size_t count,
@@ -787,27 +773,13 @@ int32_t ariws_cli_execute(const struct ariws_instance *instance,
 //
 // Thread: any. Never blocks.
 //
-// Pointers are NULL or valid for what they stand for; `words` points to `count` strings.
+// `words` points to `count` strings.
 int32_t ariws_cli_complete(const struct ariws_instance *instance,
                            const char *const *words,
                            size_t count,
                            const char *prefix,
                            ariws_write_callback write,
                            void *write_data);
-
-// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
-//
-// @param instance    the instance
-// @param write       receives the text
-// @param write_data  given to `write`
-// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
-//
-// Thread: any. Never blocks.
-//
-// Pointers are NULL or valid for what they stand for.
-int32_t ariws_metrics(const struct ariws_instance *instance,
-                      ariws_write_callback write,
-                      void *write_data);
 
 // An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
 // reaches it through the host's `inbound_shutdown`.
@@ -819,7 +791,7 @@ int32_t ariws_metrics(const struct ariws_instance *instance,
 //
 // Thread: any. Never blocks.
 //
-// Pointers are NULL or valid for what they stand for; `inbound` begins with its `struct_size`.
+// `inbound` begins with its `struct_size`.
 int32_t ariws_inbound_opened(const struct ariws_instance *instance,
                              const struct ariws_inbound *inbound);
 
@@ -831,10 +803,20 @@ int32_t ariws_inbound_opened(const struct ariws_instance *instance,
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if no such session was open
 //
 // Thread: any. Never blocks.
-//
-// Pointers are NULL or valid for what they stand for.
 int32_t ariws_inbound_closed(const struct ariws_instance *instance,
                              const char *session_id);
+
+// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
+//
+// @param instance    the instance
+// @param write       receives the text
+// @param write_data  given to `write`
+// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
+//
+// Thread: any. Never blocks.
+int32_t ariws_metrics(const struct ariws_instance *instance,
+                      ariws_write_callback write,
+                      void *write_data);
 
 // ARIWS_ABI_VERSION of the library that is loaded. A host that was compiled with another one must not use it.
 //

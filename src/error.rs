@@ -40,7 +40,7 @@ pub enum Error {
     #[error("{0}")]
     Connect(String),
     /// The start was cancelled.
-    #[error("cancelled: the channel left while the connection was being made")]
+    #[error("cancelled: the channel left before it was let in")]
     Cancelled,
     /// Done before.
     #[error("{0}")]

@@ -21,10 +21,17 @@ fn generated() -> String {
     ))))
 }
 
-/// Without headings that mean something to readers of Rust only; what stands under them stays.
+/// Without headings that mean something to readers of Rust only, and without the promise under them that the rules at the
+/// top of the header ask of all; what else stands there stays.
 fn in_words_of_c(header: &str) -> String {
-    let lines = header.split_inclusive('\n');
-    lines.filter(|line| line.trim() != "// # Safety").collect()
+    const PROMISE: &str = "// Pointers are NULL or valid for what they stand for";
+    let text: String = header
+        .replace(&format!("//\n// # Safety\n{PROMISE}.\n"), "")
+        .replace(&format!("{PROMISE}; "), "// ")
+        .split_inclusive('\n')
+        .filter(|line| line.trim() != "// # Safety")
+        .collect();
+    text.replace("\n\n\n\n", "\n\n")
 }
 
 /// With an initializer of each structure that begins with its size and that a host fills in.
@@ -32,7 +39,7 @@ fn with_initializers(header: &str) -> String {
     const VERSION: &str = "#define ARIWS_VERSION ";
     let (before, rest) = header.split_once(VERSION).expect("the version");
     let (version, after) = rest.split_once('\n').expect("its line");
-    let mut text = String::from("/* Initializers: everything absent but the size. */\n");
+    let mut text = String::from("// Initializers: everything absent but the size.\n");
     for (name, structure) in [
         ("HOST", "ariws_host"),
         ("OPTIONS", "ariws_options"),
@@ -56,7 +63,10 @@ fn with_initializers(header: &str) -> String {
             "#define ARIWS_{name}_INIT \\\n    {{sizeof({structure}), {absent}}}\n"
         ));
     }
-    format!("{before}{VERSION}{version}\n\n{text}{after}")
+    format!(
+        "{before}\n{VERSION}{version}\n\n{text}\n{}",
+        after.trim_start()
+    )
 }
 
 /// Negative numbers in parentheses, so that they are one operand wherever a macro stands.

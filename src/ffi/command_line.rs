@@ -1,4 +1,4 @@
-//! The commands that a host offers on its command line, and the metrics.
+//! The commands that a host offers on its command line.
 
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -109,31 +109,6 @@ pub unsafe extern "C" fn ariws_cli_complete(
     })
 }
 
-/// Writes the metrics as OpenMetrics text (version 1.0.0), which Prometheus reads.
-///
-/// @param instance    the instance
-/// @param write       receives the text
-/// @param write_data  given to `write`
-/// @return ARIWS_OK, ARIWS_ERROR_NULL, ARIWS_ERROR_UNLOADED
-///
-/// Thread: any. Never blocks.
-///
-/// # Safety
-/// Pointers are NULL or valid for what they stand for.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ariws_metrics(
-    instance: *const ariws_instance,
-    write: ariws_write_callback,
-    write_data: *mut c_void,
-) -> i32 {
-    guard(ptr::null_mut(), 0, || {
-        let engine = engine(instance)?;
-        let mut output = writer(write, write_data)?;
-        output(&crate::metrics::render(&engine.snapshot()));
-        Ok(())
-    })
-}
-
 /// # Safety
 /// `words` is NULL or points to `count` strings, each NULL or NUL-terminated, that outlive the result.
 unsafe fn collect<'a>(words: *const *const c_char, count: usize) -> Result<Vec<&'a str>> {
@@ -152,7 +127,8 @@ unsafe fn collect<'a>(words: *const *const c_char, count: usize) -> Result<Vec<&
         .collect()
 }
 
-fn writer(write: ariws_write_callback, data: *mut c_void) -> Result<impl FnMut(&str)> {
+/// Writes through the host's callback.
+pub(super) fn writer(write: ariws_write_callback, data: *mut c_void) -> Result<impl FnMut(&str)> {
     let write = write.ok_or(Error::Null("write"))?;
     Ok(move |text: &str| {
         calling_host(|| {

@@ -18,6 +18,8 @@ mod command_line;
 
 mod inbound;
 
+mod metrics;
+
 mod version;
 
 // What carries it.
@@ -33,6 +35,7 @@ pub use command_line::*;
 pub use event::*;
 pub use inbound::*;
 pub use instance::*;
+pub use metrics::*;
 pub use result::*;
 pub use stasis::*;
 pub use types::*;

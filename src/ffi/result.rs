@@ -22,7 +22,7 @@ pub const ARIWS_ERROR_NOT_FOUND: i32 = -7;
 pub const ARIWS_ERROR_INVALID_CONNECTION: i32 = -8;
 /// Every attempt to connect failed.
 pub const ARIWS_ERROR_CONNECT: i32 = -9;
-/// `ariws_stasis_cancel` ended the start.
+/// The start was ended: by `ariws_stasis_cancel`, by `ariws_unload`, or by an operator who shut its session down.
 pub const ARIWS_ERROR_CANCELLED: i32 = -10;
 /// It was done before: a request answered twice, a start for a channel that is being started.
 pub const ARIWS_ERROR_DUPLICATE: i32 = -11;

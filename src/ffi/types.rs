@@ -86,9 +86,8 @@ pub struct ariws_request {
     /// "GET", "POST", "PUT", "DELETE", "HEAD" or "OPTIONS".
     pub method: *const c_char,
     /// The path as it was sent, without the query: "channels/1732.4/answer", still percent-encoded and without control
-    /// characters. The library answers
-    /// `events` itself, and what a read-only user may not do; all else, such as an odd path or a method that a resource
-    /// does not have, is the host's to answer.
+    /// characters. The library answers `events` itself, and what a read-only user may not do; all else, such as an odd
+    /// path or a method that a resource does not have, is the host's to answer.
     pub path: *const c_char,
     /// The parameters in the order query string, `query_strings`, form body. Where a name occurs more
     /// than once the last one counts (as Asterisk does); members of a JSON body override them all.
