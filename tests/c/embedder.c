@@ -23,61 +23,42 @@ struct channel {
 
 void pbx_log(void *userdata, int32_t level, const char *subject, const char *message)
 {
-    (void)userdata;
     fprintf(stderr, "%d %s: %s\n", (int)level, subject, message);
 }
 
 void pbx_ari_request(void *userdata, const ariws_request *request)
 {
-    (void)userdata;
-    (void)request;
 }
 
 int32_t pbx_app_register(void *userdata, const char *app, int32_t subscribe_all)
 {
-    (void)userdata;
-    (void)app;
-    (void)subscribe_all;
     return ARIWS_APP_REGISTERED;
 }
 
 void pbx_app_unregister(void *userdata, const char *app)
 {
-    (void)userdata;
-    (void)app;
 }
 
 int32_t pbx_app_is_registered(void *userdata, const char *app)
 {
-    (void)userdata;
     return strcmp(app, "own") == 0;
 }
 
 int32_t pbx_context_create(void *userdata, const char *context, const char *app)
 {
-    (void)userdata;
-    (void)context;
-    (void)app;
     return ARIWS_CONTEXT_CREATED;
 }
 
 void pbx_context_destroy(void *userdata, const char *context)
 {
-    (void)userdata;
-    (void)context;
 }
 
 void pbx_stasis_failed(void *userdata, const char *channel_id, const char *application)
 {
-    (void)userdata;
-    (void)channel_id;
-    (void)application;
 }
 
 void pbx_inbound_shutdown(void *userdata, const char *session_id)
 {
-    (void)userdata;
-    (void)session_id;
 }
 
 void pbx_finalize(void *userdata)
@@ -87,13 +68,11 @@ void pbx_finalize(void *userdata)
 
 const char *pbx_channel_id(const struct channel *channel)
 {
-    (void)channel;
     return "1.1";
 }
 
 const char *pbx_channel_name(const struct channel *channel)
 {
-    (void)channel;
     return "SIP/ann-1";
 }
 

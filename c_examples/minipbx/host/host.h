@@ -71,10 +71,11 @@ void host_stasis_end(struct host *host, const char *application, const char *cha
 /* events.c. Under any lock: what is called under one is delivered in that order. The strings are copied. */
 void host_event(struct host *host, const char *application, const char *json, size_t length);
 void host_cancel(struct host *host, const char *channel_id);
-/* These are for the other files of this folder. The last one waits until all that was put in is with the library. */
+/* Waits until all that was put in so far is with the library. Under no lock. */
+void host_events_flush(struct host *host);
+/* For host_load and host_unload. */
 bool host_events_start(struct host *host);
 void host_events_stop(struct host *host);
-void host_events_flush(struct host *host);
 
 /* requests.c. From inside pbx_ari_request or later, on any thread, once for each request. `reason` is NULL for the
    usual one, `body` NULL for none. */
