@@ -9,7 +9,6 @@
 
 void pbx_log(void *userdata, int32_t level, const char *subject, const char *message)
 {
-    (void)userdata;
     log_line((int)level, subject, "%s", message);
 }
 

@@ -69,8 +69,6 @@ bool console_fail(const char *format, ...)
 
 static bool run_help(struct pbx *pbx, char **words, size_t count)
 {
-    (void)words;
-    (void)count;
     for (size_t i = 0; i < COMMANDS; i++) {
         struct text text = {0};
         text_format(&text, "%s %s", commands[i].words, commands[i].arguments);
@@ -83,9 +81,6 @@ static bool run_help(struct pbx *pbx, char **words, size_t count)
 
 static bool run_quit(struct pbx *pbx, char **words, size_t count)
 {
-    (void)pbx;
-    (void)words;
-    (void)count;
     quit_given = true;
     return true;
 }

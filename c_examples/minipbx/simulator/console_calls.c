@@ -58,7 +58,6 @@ bool console_dial(struct pbx *pbx, char **words, size_t count)
 bool console_hangup(struct pbx *pbx, char **words, size_t count)
 {
     bool good = true;
-    (void)count;
     pthread_mutex_lock(&pbx->lock);
     if (strcmp(words[0], "all") == 0) {
         for (struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
@@ -79,7 +78,6 @@ bool console_hangup(struct pbx *pbx, char **words, size_t count)
 bool console_dtmf(struct pbx *pbx, char **words, size_t count)
 {
     bool good = true;
-    (void)count;
     if (!phone_digits_valid(words[1])) {
         return console_fail("a phone has no \"%s\"", words[1]);
     }
@@ -107,8 +105,6 @@ static void write_out(struct text *text)
 bool console_show_channels(struct pbx *pbx, char **words, size_t count)
 {
     struct text text = {0};
-    (void)words;
-    (void)count;
     pthread_mutex_lock(&pbx->lock);
     text_format(&text, "%-32s %-20s %-8s %-28s %s\n", "Channel", "Id", "State", "Place", "Application");
     for (const struct channel *channel = pbx->channels; channel != NULL; channel = channel->next) {
@@ -151,8 +147,6 @@ bool console_show_dialplan(struct pbx *pbx, char **words, size_t count)
 bool console_show_applications(struct pbx *pbx, char **words, size_t count)
 {
     struct text text = {0};
-    (void)words;
-    (void)count;
     pthread_mutex_lock(&pbx->lock);
     text_format(&text, "%-48s %-16s %s\n", "Application", "Owner", "Events of");
     for (const struct application *application = pbx->applications.first; application != NULL;

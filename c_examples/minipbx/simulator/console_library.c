@@ -15,7 +15,6 @@
 /* ariws_write_callback */
 static void write_to_stdout(void *data, const char *text, size_t length)
 {
-    (void)data;
     fwrite(text, 1, length, stdout);
 }
 
@@ -49,8 +48,6 @@ bool console_reload(struct pbx *pbx, char **words, size_t count)
 {
     char message[512] = "";
     struct report_counts counts = {0, 0};
-    (void)words;
-    (void)count;
     int32_t result = pbx->host.library.reload(pbx->host.instance, print_entry, &counts, message, sizeof message);
     if (result != ARIWS_OK) {
         return console_fail("%s: %s", pbx->host.library.result_text(result), message);
@@ -61,21 +58,17 @@ bool console_reload(struct pbx *pbx, char **words, size_t count)
 
 bool console_metrics(struct pbx *pbx, char **words, size_t count)
 {
-    (void)words;
-    (void)count;
     int32_t result = pbx->host.library.metrics(pbx->host.instance, write_to_stdout, NULL);
     return result == ARIWS_OK || console_fail("%s", pbx->host.library.result_text(result));
 }
 
 bool console_inbound_open(struct pbx *pbx, char **words, size_t count)
 {
-    (void)count;
     return inbound_open(pbx, words[0], words[1], words[2]) || console_fail("the library refused the session");
 }
 
 bool console_inbound_close(struct pbx *pbx, char **words, size_t count)
 {
-    (void)count;
     return inbound_close(pbx, words[0]) || console_fail("no inbound session %s", words[0]);
 }
 

@@ -27,7 +27,6 @@ static void wait_until(struct channel *channel, int64_t deadline)
 
 static bool run_answer(struct channel *channel, char *data)
 {
-    (void)data;
     channel_answer(channel);
     return true;
 }
@@ -41,8 +40,6 @@ static bool run_hangup(struct channel *channel, char *data)
 
 static bool run_noop(struct channel *channel, char *data)
 {
-    (void)channel;
-    (void)data;
     return true;
 }
 
@@ -65,7 +62,6 @@ static bool run_wait(struct channel *channel, char *data)
 
 static bool run_playback(struct channel *channel, char *data)
 {
-    (void)data;
     channel_answer(channel);
     wait_until(channel, clock_now() + channel->pbx->settings.playback_ms);
     return true;

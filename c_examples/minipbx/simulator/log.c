@@ -41,7 +41,6 @@ static bool running;
 
 static void *write_lines(void *data)
 {
-    (void)data;
     pthread_mutex_lock(&lock);
     while (running || first != NULL) {
         struct line *line = first;
