@@ -1650,29 +1650,31 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
     struct start start = {.event = eventfd(0, EFD_CLOEXEC), .channel_id = channel_id};
     char *name = ast_strdupa(ast_channel_name(chan));
     char message[256] = "";
+    int32_t result;
     eventfd_t count;
 
     if (start.event < 0) {
         ast_log(LOG_ERROR, "%s: eventfd: %s\n", name, strerror(errno));
         return NULL;
     }
-    start.result =
-        library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
-    if (start.result == ARIWS_OK) {
-        if (serve_keeping_digits(chan, start.event)) {
+    result = library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
+    if (result == ARIWS_OK) {
+        int leaves = serve_keeping_digits(chan, start.event);
+
+        if (leaves) {
             library.stasis_cancel(instance, channel_id);
         }
         /* There already, or about to be: a cancelled start completes at once. */
         while (eventfd_read(start.event, &count) && errno == EINTR) {
         }
-        if (!start.application) {
-            /* A redirect ends the waiting, too. Its cancel may have come too late, and must not meet the channel's next
-               start. */
+        result = start.result;
+        if (leaves && !start.application) {
+            /* It may be redirected and not hung up. A cancel that came too late must not meet its next start. */
             library.stasis_end(instance, app, channel_id);
         }
     }
     close(start.event);
-    if (start.result == ARIWS_ERROR_NOT_FOUND) {
+    if (result == ARIWS_ERROR_NOT_FOUND) {
         ast_log(LOG_WARNING, "%s: Stasis app '%s' doesn't exist\n", name, app);
     } else if (!ast_strlen_zero(message)) {
         ast_log(LOG_WARNING, "%s: Stasis(%s): %s\n", name, app, message);

@@ -14,7 +14,6 @@
 
 struct event {
     struct event *next;
-    /* Without JSON it is a cancel. */
     bool is_cancel;
     size_t length;
     /* The application, or the id of the channel to cancel, up to its NUL; then the JSON. */
@@ -27,7 +26,7 @@ static void put(struct host *host, bool is_cancel, const char *subject, const ch
     size_t subject_size = strlen(subject) + 1;
     struct event *event = malloc(sizeof *event + subject_size + length);
     if (event == NULL) {
-        host_log(host, ARIWS_LOG_ERROR, subject, "no memory for an event");
+        host_log(host, ARIWS_LOG_ERROR, subject, "no memory for an event, which is lost");
         return;
     }
     event->next = NULL;
@@ -65,8 +64,7 @@ void host_cancel(struct host *host, const char *channel_id)
 static void deliver(struct host *host, const struct event *event)
 {
     if (event->is_cancel) {
-        /* ARIWS_ERROR_NOT_FOUND is ordinary: the start is over, or its thread is on its way to it, and will find this.
-         */
+        /* ARIWS_ERROR_NOT_FOUND is ordinary: the start is over, or its thread is on its way and will find this. */
         host->library.stasis_cancel(host->instance, event->text);
         return;
     }
