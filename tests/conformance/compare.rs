@@ -4,22 +4,29 @@ use std::collections::BTreeSet;
 
 use super::network::{Peer, State};
 use super::normal::{Ports, keyless, timeless};
-use super::story::{Item, Link, Load, Story};
+use super::story::{Item, Link, Load, Order, Story};
 
 /// Whether a connection has everything that it is to have before a moment.
 pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
-    let before = |answers: bool| {
-        let of_kind = |(when, item): &&(f64, Item)| *when < at && item.is_answer() == answers;
-        link.items.iter().filter(of_kind).count()
+    let before = |time: Option<f64>| time.is_some_and(|time| time < at);
+    let expected = |order| {
+        let of_order = |(when, item): &&(f64, Item)| *when < at && item.order() == order;
+        link.items.iter().filter(of_order).count()
     };
-    let (answers, others) = (before(true), before(false));
-    let made = link.made.is_some_and(|made| made < at);
-    let closed = link.closed.is_some_and(|closed| closed < at);
     let Some(peer) = peer else {
-        return !made && !closed && answers == 0 && others == 0;
+        let none = Order::ALL.iter().all(|order| expected(*order) == 0);
+        return none && !before(link.made) && !before(link.closed);
     };
-    let answered = peer.items.iter().filter(|item| item.is_answer()).count();
-    answered >= answers && peer.items.len() - answered >= others && (!closed || peer.closed)
+    let came = |order| {
+        peer.items
+            .iter()
+            .filter(|item| item.order() == order)
+            .count()
+    };
+    let all = Order::ALL
+        .iter()
+        .all(|order| came(*order) >= expected(*order));
+    all && (peer.closed || !before(link.closed))
 }
 
 /// What is different in the connections.
@@ -66,16 +73,16 @@ fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {
     }
     let like = |(_, item): &(f64, Item)| matches!(item, Item::Like(_));
     let in_short = link.items.iter().any(like);
-    for (answers, what) in [(true, "answers"), (false, "messages")] {
+    for order in Order::ALL {
         let shown = |item: &Item| match item {
-            item if in_short && !answers => item.summary(),
+            item if in_short && order == Order::Messages => item.summary(),
             item => timeless(&item.to_string()),
         };
-        let of_kind = |item: &&Item| item.is_answer() == answers;
+        let of_kind = |item: &&Item| item.order() == order;
         let expected = link.items.iter().map(|(_, item)| item).filter(of_kind);
         let expected: Vec<String> = expected.map(shown).collect();
         let actual: Vec<String> = peer.items.iter().filter(of_kind).map(shown).collect();
-        let what = format!("the {what} of connection {number}");
+        let what = format!("the {order:?} of connection {number}").to_lowercase();
         problems.extend(different(&what, &expected.join("\n"), &actual.join("\n")));
     }
     if link.closed.is_some() && !peer.closed {

@@ -324,6 +324,18 @@ pub enum Item {
     Fault(String),
 }
 
+/// What comes in order on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Answers,
+    Pongs,
+    Messages,
+}
+
+impl Order {
+    pub const ALL: [Self; 3] = [Self::Answers, Self::Pongs, Self::Messages];
+}
+
 impl Item {
     pub fn text(text: String) -> Self {
         if member(&text, "type").is_some_and(|kind| kind == "RESTResponse") {
@@ -344,9 +356,13 @@ impl Item {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether it is an answer. No order between answers and the rest is promised.
-    pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Answer(_))
+    /// What of it comes in order: no order between answers, pongs and the rest is promised.
+    pub fn order(&self) -> Order {
+        match self {
+            Self::Answer(_) => Order::Answers,
+            Self::Pong(_) => Order::Pongs,
+            _ => Order::Messages,
+        }
     }
 
     pub fn is_close(&self) -> bool {

@@ -21,6 +21,7 @@ def complete(case):
     order(case["observed"])
     ping(case["observed"])
     join(case["observed"])
+    part(case["observed"])
     case["observed"].sort(key=lambda entry: entry.get("t", 0.0))
 
 
@@ -153,6 +154,16 @@ def ping(observed):
     for pong in [entry for entry in observed if entry.get("kind") == "pong"]:
         frame = {"op": frames.PING, "hex": pong.get("raw", "")}
         observed.append({"t": pong["t"] - 0.2, "dir": "<", "conn": pong["conn"], "frames": [frame]})
+
+
+def part(observed):
+    """Frames that came in one piece with the answer to the upgrade were recorded as its end."""
+    for entry in list(observed):
+        head, blank, rest = entry.get("raw", "").partition("\r\n\r\n")
+        if entry.get("kind") == "http-response" and head.startswith("HTTP/1.1 101") and rest:
+            if all(character < "\u0100" for character in rest):
+                entry["raw"] = head + blank
+                observed.append(entry | {"kind": "bytes", "raw": rest.encode("latin-1").hex()})
 
 
 def join(observed):

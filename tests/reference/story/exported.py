@@ -22,7 +22,9 @@ def exported(story):
     names = ("id", "begun", "load", "statuses", "logs", "unknown")
     said = {name: getattr(story, name) for name in names}
     connections = configured.connections(story.files)
-    acts = [exported for act in story.acts if (exported := exported_act(story, act))]
+    # What came beside the answer to the upgrade is expected before there is a connection.
+    ordered = sorted(story.acts, key=lambda act: not act.get("beside"))
+    acts = [exported for act in ordered if (exported := exported_act(story, act))]
     return said | {
         "files": files(story, story.files),
         "server": server(story.server),
@@ -62,6 +64,8 @@ def exported_act(story, act):
     at = {INFINITY: 1e300, -INFINITY: -1e300}.get(act["at"], act["at"])
     head = {"at": at, "do": act["do"]}
     match act["do"]:
+        case "say" if act.get("beside"):
+            return {"at": -1e300, "do": "expect", "request": exported_request(act["request"])}
         case "command":
             command = exported_command(act)
             return command and head | command
@@ -76,8 +80,6 @@ def exported_act(story, act):
         case "say":
             asked = act["request"] and exported_request(act["request"])
             return act | head | {"bytes": act["bytes"].hex(), "request": asked}
-        case "expect":
-            return head | {"request": exported_request(act["request"])}
         case "write":
             return head | {"files": files(story, act["files"])}
     return act | head

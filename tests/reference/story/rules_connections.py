@@ -4,7 +4,8 @@
 import configured
 import frames
 from configured import host_of
-from messages import Item, answer, made_up, request
+from completed import ACCEPTED
+from messages import Item, made_up
 from rules_applications import arrive
 from rules_requests import answer_to, merge
 from story import INFINITY, Link
@@ -28,7 +29,9 @@ def silent_servers(story):
         if link.made is None or is_answered_within(link, timeout):
             continue
         over = link.made + timeout
-        if not is_left_alone(story, place, over):
+        # Asterisk leaves a server that sends nothing but empty lines.
+        is_blank = link.answers and not "".join(text for _, text in link.answers).strip()
+        if not is_blank and not is_left_alone(story, place, over):
             continue
         link.drop(lambda item: item.kind != "hello")
         link.answers = [(after, text) for after, text in link.answers if after <= timeout]
@@ -45,14 +48,21 @@ def silent_servers(story):
 def first_frames(story):
     """A frame that comes together with the answer to the upgrade, or in one TLS record with others, is seen at once."""
     changed = False
-    for link in story.links:
-        read = list(frames.read(beside(link))) if link.made is not None else []
-        if read and (asked := request(read[0].payload)):
-            asked["answer"] = answer(asked, link.application or "")
-            link.items.append(Item(link.made + 1.0, "answer", asked["answer"]))
-            asked["answer"] = None
-            story.add(-INFINITY, "expect", request=asked)
+    for act in story.requests():
+        if act.get("beside") and act["request"]["answer"] is None:
+            answer_to(story, act)
             changed = True
+    for place, link in enumerate(list(story.links)):
+        for frame in frames.read(link.beside):
+            opcode, payload = frame.first & 0x0F, frame.payload.hex()
+            pongs = [item for item in link.items if (item.kind, item.value) == ("pong", payload)]
+            if opcode == frames.PING and not pongs:
+                link.items.append(Item(link.made + 1.0, "pong", payload))
+                changed = True
+            elif opcode == frames.CLOSE:
+                code = int.from_bytes(frame.payload[:2], "big") if frame.payload else None
+                changed |= [(item.kind, item.value) for item in link.items] != [("close", code)]
+                closed_at_once(story, place, code)
     for act in story.requests() if "certificate" in story.server else []:
         for item in story.links[act["link"]].items:
             its = act["request"]["answer"]
@@ -63,10 +73,16 @@ def first_frames(story):
     return changed
 
 
-def beside(link):
-    """What came in one piece with the answer to the upgrade."""
-    text = link.answers[-1][1].partition("\r\n\r\n")[2] if link.answers else ""
-    return text.encode("latin-1") if all(character < "\u0100" for character in text) else b""
+def closed_at_once(story, place, code):
+    """The server has closed a connection before anything was announced, which is made again after the interval."""
+    link = story.links[place]
+    link.items, link.closed = [Item(link.made + 0.4, "close", code)], link.made + 0.5
+    unheard = [act for act in story.of("say") if act["link"] == place]
+    story.acts = [act for act in story.acts if act not in unheard]
+    following = again(link, link.made + 16.0)
+    following.announce(following.made + 0.1, *configured.applications(story.files)[:1])
+    following.answers = [(0.0, ACCEPTED)]
+    follow_with(story, following)
 
 
 def broken_frames(story):
@@ -273,7 +289,8 @@ def is_left_alone(story, place, until):
 
 def is_answered_within(link, timeout):
     """Whether the whole head of an answer came in time."""
-    answer = "".join(text for after, text in link.answers if after <= timeout)
+    # Empty lines before an answer are none of it.
+    answer = "".join(text for after, text in link.answers if after <= timeout).lstrip("\r\n")
     return "\r\n\r\n" in answer or "\n\n" in answer
 
 

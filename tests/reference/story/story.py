@@ -30,6 +30,7 @@ class Link:
     def __init__(self, number, **fields):
         self.number, self.port, self.made, self.request, self.closed = number, 0, None, None, None
         self.answers, self.items, self.beside, self.answers_close = [], [], b"", False
+        self.answered = []
         self.__dict__.update(fields)
 
     @property
@@ -147,6 +148,7 @@ class Story:
             elif (entry["dir"], kind) == ("<", "http-response"):
                 after = entry["t"] - asked.get(link.number, entry["t"])
                 link.answers.append((max(after, 0.0), entry.get("raw", "")))
+                link.answered.append(entry["t"])
             elif (entry["dir"], kind) == ("<", "close-reply"):
                 link.answers_close = True
 
@@ -219,15 +221,12 @@ class Story:
             self.add(at, "say", link=link, bytes=b"", then=kind, **dict.fromkeys(("pieces", "unfinished", "rest", "request")))
             return
         data, asked = said(entry, kind)
-        beside = any(
-            answer.get("kind") == "http-response" and answer.get("conn") == entry["conn"] and abs(at - answer["t"]) < SAME_WRITE
-            for answer in self.observed
-        )
         fields = {name: entry.get(name) for name in ("pieces", "unfinished", "rest")} | {"request": asked, "then": None}
-        if beside:
+        if any(abs(at - answered) < SAME_WRITE for answered in self.links[link].answered):
             self.links[link].beside += data
-            if asked:
-                self.add(at, "say", link=link, bytes=b"", **fields)
+            for frame in frames.read(data):
+                if frame.first & 0x0F == frames.TEXT and (asked := request(frame.payload)):
+                    self.add(at, "say", link=link, bytes=b"", **fields | {"request": asked, "beside": True})
             return
         if entry.get("together") and (before := [act for act in self.of("say") if act["link"] == link and act["request"]]):
             data, before[-1]["bytes"] = before[-1]["bytes"] + data, b""
