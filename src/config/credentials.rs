@@ -11,7 +11,7 @@ use super::lines::{Flaw, trim};
 use super::object::Object;
 use super::parameter::About;
 use super::problem::quoted;
-use super::{Secret, User};
+use super::{Client, Secret, User};
 
 /// Where the password may come from.
 pub(super) const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
@@ -32,7 +32,7 @@ const OURS: [&str; 7] = [
 ];
 
 /// Reads the password of a user.
-pub(super) fn user_password(user: &mut User, object: &mut Object<'_>, about: &About) {
+pub(super) fn read_user_password(user: &mut User, object: &mut Object<'_>, about: &About) {
     user.password = Secret::new(object.required(about.name));
     object.wire_text(about.name);
 }
@@ -98,8 +98,8 @@ fn variable(name: &str) -> Result<Secret, String> {
 }
 
 /// `protocols`: tokens between commas, each of them once (RFC 6455 section 4.1).
-pub(super) fn protocols(object: &mut Object<'_>) -> String {
-    let text = object.wire_text("protocols");
+pub(super) fn read_protocols(client: &mut Client, object: &mut Object<'_>, about: &About) {
+    let text = object.wire_text(about.name);
     let mut seen = HashSet::new();
     let fault = text.split(',').map(trim).find_map(|name| {
         if name.is_empty() {
@@ -114,9 +114,9 @@ pub(super) fn protocols(object: &mut Object<'_>) -> String {
     });
     // Control characters are refused already.
     if let Some(message) = fault.filter(|_| !text.is_empty() && !text.contains(char::is_control)) {
-        object.error("protocols", message);
+        object.error(about.name, message);
     }
-    text.to_owned()
+    client.protocols = text.to_owned();
 }
 
 /// RFC 9110 section 5.6.2.

@@ -1,18 +1,16 @@
-//! Lines to sections: Asterisk's ini dialect as a layer over rust-ini.
+//! Lines to sections with their settings: Asterisk's ini dialect as a layer over rust-ini.
 //!
-//! rust-ini reads plain sections, keys and values, but knows no line numbers, takes `:` for `=`,
-//! and has no templates. So each header and setting is handed to it in its own spelling (with its
-//! escapes for what Asterisk takes literally), and what it read is joined again, in order, with
-//! the place each came from.
+//! rust-ini tells which settings stand under which section, in order and repeated ones too. But it knows no line numbers, takes
+//! `:` for `=`, trims more than Asterisk's blanks, and gives a file up at the first line that it cannot read. So each header and
+//! setting is handed to it in its own spelling (with its escapes for what Asterisk takes literally), and what it read gets the
+//! place back that it came from.
 
 use std::path::Path;
 
 use ini::{Ini, ParseOption};
 
-use super::include::Includer;
 use super::lines::{Flaw, Line, trim};
 use super::problem::{Origin, Problems};
-use super::template::{Section, join};
 
 /// `key = value`.
 #[derive(Clone)]
@@ -26,21 +24,9 @@ pub(super) struct Setting {
     pub(super) appended: bool,
 }
 
-/// Reads files, the later ones as if appended to the first, which alone has to exist.
-pub(super) fn sections(
-    required: &Path,
-    optional: Option<&Path>,
-    problems: &mut Problems,
-) -> Vec<Section> {
-    let mut includer = Includer::new(problems);
-    includer.required(required);
-    if let Some(optional) = optional {
-        includer.optional(optional);
-    }
-    let lines = includer.into_lines();
-    let plain = Plain::new(lines, problems);
-    let blocks = plain.read(required, problems);
-    join(blocks, problems)
+/// The sections of lines, each with the settings below it; `file` is what is at fault if they cannot be parsed.
+pub(super) fn blocks(lines: Vec<Line>, file: &Path, problems: &mut Problems) -> Vec<Block> {
+    Plain::new(lines, problems).read(file, problems)
 }
 
 /// The files as rust-ini reads them, and the place of everything in them.
@@ -206,39 +192,29 @@ fn escape(text: &str, plain: &mut String) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use std::sync::Arc;
 
-    /// The sections of a text, and its problems.
-    pub(in super::super) fn read(text: &str) -> (Vec<Section>, Vec<String>) {
+    /// The blocks of a text, and its problems.
+    fn read(text: &str) -> (Vec<Block>, Vec<String>) {
         let mut problems = Problems::default();
         let file: Arc<Path> = Path::new("a.conf").into();
         let lines = super::super::lines::lines(&file, text.as_bytes(), &mut problems);
-        let blocks = Plain::new(lines, &mut problems).read(&file, &mut problems);
-        let sections = join(blocks, &mut problems);
+        let blocks = blocks(lines, &file, &mut problems);
         let problems = problems.into_list(&file);
-        (sections, problems.iter().map(ToString::to_string).collect())
-    }
-
-    /// The settings of the last section of a text without problems.
-    pub(in super::super) fn settings(text: &str) -> Vec<(String, String)> {
-        let (sections, problems) = read(text);
-        assert_eq!(problems, Vec::<String>::new());
-        let section = sections.into_iter().last().expect("a section");
-        section
-            .settings
-            .into_iter()
-            .map(|setting| (setting.key, setting.value))
-            .collect()
+        (blocks, problems.iter().map(ToString::to_string).collect())
     }
 
     /// The value of the only setting in a section.
     fn value(line: &str) -> (String, String) {
-        settings(&format!("[s]\n{line}\nlast = x")).remove(0)
+        let (mut blocks, problems) = read(&format!("[s]\n{line}\nlast = x"));
+        assert_eq!(problems, Vec::<String>::new());
+        let setting = blocks.remove(0).settings.remove(0);
+        (setting.key, setting.value)
     }
 
-    pub(in super::super) fn pair(key: &str, value: &str) -> (String, String) {
+    fn pair(key: &str, value: &str) -> (String, String) {
         (key.to_owned(), value.to_owned())
     }
 
@@ -283,8 +259,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_colon_is_no_equal_sign() {
-        let (sections, problems) = read("[s]\napps: secret");
-        assert!(sections[0].settings.is_empty());
+        let (blocks, problems) = read("[s]\napps: secret");
+        assert!(blocks[0].settings.is_empty());
         assert!(problems[0].starts_with("a.conf:2: [s] there is no ="));
         assert!(!problems[0].contains("secret"));
     }
@@ -292,16 +268,16 @@ pub(super) mod tests {
     #[test]
     fn a_line_without_a_key_is_told_and_ignored() {
         for line in ["= value", "+= value", "\u{a0} = value"] {
-            let (sections, problems) = read(&format!("[s]\n{line}\na = b"));
-            assert_eq!(sections[0].settings.len(), 1, "{line}");
+            let (blocks, problems) = read(&format!("[s]\n{line}\na = b"));
+            assert_eq!(blocks[0].settings.len(), 1, "{line}");
             assert_eq!(problems.len(), 1, "{line}");
         }
     }
 
     #[test]
     fn every_setting_keeps_its_line_among_repeated_sections_and_keys() {
-        let (sections, _) = read("[a]\nx=1\ny=2\nx=3\n[b]\nx=4\n[a]\nz=5\nx=6");
-        let found: Vec<_> = sections
+        let (blocks, _) = read("[a]\nx=1\ny=2\nx=3\n[b]\nx=4\n[a]\nz=5\nx=6");
+        let found: Vec<_> = blocks
             .iter()
             .flat_map(|section| {
                 section
@@ -311,7 +287,7 @@ pub(super) mod tests {
             })
             .map(|(section, setting)| {
                 (
-                    section.name.as_str(),
+                    section.header.name.as_str(),
                     setting.value.as_str(),
                     setting.origin.line,
                 )
@@ -330,9 +306,9 @@ pub(super) mod tests {
 
     #[test]
     fn blanks_in_a_section_name_belong_to_it_and_words_after_it_do_not() {
-        let (sections, _) = read("[ a ] junk\n[a:b/c@d]");
-        assert_eq!(sections[0].name, " a ");
-        assert_eq!(sections[1].name, "a:b/c@d");
+        let (blocks, _) = read("[ a ] junk\n[a:b/c@d]");
+        assert_eq!(blocks[0].header.name, " a ");
+        assert_eq!(blocks[1].header.name, "a:b/c@d");
     }
 
     #[test]
@@ -344,8 +320,6 @@ pub(super) mod tests {
             ),
             ("[s]\n[t", "a.conf:2: the ] of this section is missing"),
             ("[s](t", "a.conf:1: the ) of this section is missing"),
-            ("[s](t)", "a.conf:1: [s] there is no section t above"),
-            ("[s](+)", "a.conf:1: [s] there is no section of this name"),
         ] {
             let (_, problems) = read(text);
             assert!(problems[0].starts_with(expected), "{problems:?}");

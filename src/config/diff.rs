@@ -57,20 +57,15 @@ pub struct AppChanges {
 
 /// Compares two configurations.
 pub fn diff(old: &Config, new: &Config) -> Diff {
-    let mut diff = Diff::default();
-    for (name, connection) in &old.connections {
-        match new.connections.get(name) {
-            None => diff.removed.push(Arc::clone(connection)),
-            Some(successor) => diff.changed.extend(change(connection, successor)),
-        }
+    let (old, new) = (&old.connections, &new.connections);
+    let changed = old.iter();
+    Diff {
+        removed: only(old, new),
+        added: only(new, old),
+        changed: changed
+            .filter_map(|(name, connection)| change(connection, new.get(name)?))
+            .collect(),
     }
-    diff.added = new
-        .connections
-        .iter()
-        .filter(|(name, _)| !old.connections.contains_key(*name))
-        .map(|(_, connection)| Arc::clone(connection))
-        .collect();
-    diff
 }
 
 /// Compares two states of one connection; nothing if they are equal.
@@ -109,27 +104,24 @@ pub struct UserChanges {
 }
 
 /// Compares the users of two configurations.
-pub fn user_changes(
-    old: &BTreeMap<String, Arc<User>>,
-    new: &BTreeMap<String, Arc<User>>,
-) -> UserChanges {
-    let mut changes = UserChanges::default();
-    for (name, user) in old {
-        match new.get(name) {
-            None => changes.removed.push(Arc::clone(user)),
-            Some(successor) if successor == user => {}
-            Some(successor) => {
-                let parameters = differing::<User>(USER, user, successor);
-                changes.changed.push((name.clone(), parameters));
-            }
-        }
+pub fn user_changes(old: &Objects<User>, new: &Objects<User>) -> UserChanges {
+    let changed = old.iter().filter_map(|(name, user)| {
+        let parameters = differing::<User>(USER, user, new.get(name)?);
+        (!parameters.is_empty()).then(|| (name.clone(), parameters))
+    });
+    UserChanges {
+        removed: only(old, new),
+        added: only(new, old),
+        changed: changed.collect(),
     }
-    changes.added = new
-        .iter()
-        .filter(|(name, _)| !old.contains_key(*name))
-        .map(|(_, user)| Arc::clone(user))
-        .collect();
-    changes
+}
+
+type Objects<T> = BTreeMap<String, Arc<T>>;
+
+/// The objects of the one that the other does not have.
+fn only<T>(one: &Objects<T>, other: &Objects<T>) -> Vec<Arc<T>> {
+    let missing = one.iter().filter(|(name, _)| !other.contains_key(*name));
+    missing.map(|(_, object)| Arc::clone(object)).collect()
 }
 
 /// The parameters of `[general]` that differ.

@@ -1,11 +1,11 @@
 //! Text to a validated, immutable [`Config`]: no input or output but reading files.
 //!
 //! [`read`] takes the files of a directory apart and puts a [`Config`] together, with a list of
-//! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning:
-//! `lines` (comments), `include` (directives), `dialect` and `template` (sections, over rust-ini),
-//! `values` and `object` (the parameters of a section), `ari`, `client` and `credentials` (the
-//! objects), `keep` (those that stay as they were), `validate` (what takes the whole configuration
-//! to see).
+//! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning, each knowing only those before:
+//! `lines` (comments), `include` (directives), `dialect` (sections and settings, over rust-ini), `template` (what a section
+//! inherits), `values` and `parameter` (what a value is), `object` (the parameters of a section), `uri`, `applications` and
+//! `credentials` (those that take more), `table` (all of them, a row for each), `client` and `ari` (the objects), `keep` (those
+//! that stay as they were), `validate` (what takes the whole configuration to see). `page` is the table for people.
 
 mod applications;
 mod ari;
@@ -19,6 +19,7 @@ mod keep;
 mod lines;
 mod model;
 mod object;
+mod page;
 mod parameter;
 mod problem;
 mod table;
@@ -36,14 +37,14 @@ pub use diff::{
 };
 pub(crate) use files::read_file;
 pub use model::*;
-pub use parameter::{About, Effect, Form};
+pub use page::parameters;
+pub use parameter::Effect;
 pub use problem::{Problem, Severity};
-pub use table::parameters;
 
 use ari::Clients;
-use dialect::sections;
 use include::is_absent;
 use problem::{Origin, Problems};
+use template::sections;
 use validate::validate;
 
 /// What [`read`] found.

@@ -118,7 +118,7 @@ pub enum ConnectionType {
 }
 
 impl Word for ConnectionType {
-    const WORDS: &'static [(&'static str, Self)] = &[
+    const WORDS: &[(&str, Self)] = &[
         (Self::Persistent.as_str(), Self::Persistent),
         (Self::PerCallConfig.as_str(), Self::PerCallConfig),
     ];
@@ -320,7 +320,7 @@ pub enum Overflow {
 }
 
 impl Word for Overflow {
-    const WORDS: &'static [(&'static str, Self)] = &[
+    const WORDS: &[(&str, Self)] = &[
         ("drop_oldest", Self::DropOldest),
         ("drop_newest", Self::DropNewest),
     ];

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::dialect::Setting;
 use super::lines::Flaw;
-use super::parameter::{About, Value};
+use super::parameter::{About, Form, Value};
 use super::problem::{Origin, Problems, Severity};
 use super::template::Section;
 use super::values::nearest;
@@ -151,6 +151,11 @@ impl<'a> Object<'a> {
 
     /// The value of a parameter; that of its default if it is missing or wrong.
     pub(super) fn value<V: Value>(&mut self, about: &About) -> V {
+        match about.form {
+            Form::Required => self.required(about.name),
+            Form::Text => self.wire_text(about.name),
+            _ => "",
+        };
         if self.has(about.name) {
             match V::read(self.text(about.name), &about.form) {
                 Some(value) => return value,

@@ -7,20 +7,19 @@ use std::time::Duration;
 use super::values::{boolean, integer};
 
 /// What is known of a parameter.
-#[derive(Debug, Clone)]
-pub struct About {
+pub(super) struct About {
     /// What stands before the `=`.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What may stand behind it.
-    pub form: Form,
+    pub(super) form: Form,
     /// What is read if it is missing; empty if nothing is.
-    pub default: &'static str,
+    pub(super) default: &'static str,
     /// What a change of it asks of a running session.
-    pub effect: Effect,
+    pub(super) effect: Effect,
     /// What it is for, in Markdown.
-    pub description: &'static str,
+    pub(super) description: &'static str,
     /// Whether Asterisk 22 has it.
-    pub in_asterisk: bool,
+    pub(super) in_asterisk: bool,
 }
 
 /// What a change asks of a running session, the weakest first.
@@ -42,26 +41,19 @@ pub enum Effect {
 }
 
 /// What may stand behind the `=` of a parameter.
-#[derive(Debug, Clone)]
-pub enum Form {
+pub(super) enum Form {
     /// Anything; it is the host's, and nothing is made of it.
     Ignored,
     /// A text that must not be missing.
     Required,
-    /// A text.
+    /// A text that goes out on the wire, where a control character could pass for something else.
     Text,
     /// The path of a file or a folder.
     Path,
     /// Yes or no.
     Boolean,
-    /// A whole number.
-    Number(RangeInclusive<i64>),
-    /// A whole number of bytes.
-    Bytes(RangeInclusive<i64>),
-    /// A whole number of milliseconds.
-    Milliseconds(RangeInclusive<i64>),
-    /// A whole number of seconds.
-    Seconds(RangeInclusive<i64>),
+    /// A whole number of bytes, `ms`, `s`, or just a number.
+    Number(RangeInclusive<i64>, &'static str),
     /// One of several words.
     Words(fn() -> Vec<&'static str>),
 }
@@ -69,33 +61,30 @@ pub enum Form {
 impl Form {
     /// A number in the range.
     fn integer(&self, text: &str) -> Option<i64> {
-        let (Self::Number(range)
-        | Self::Bytes(range)
-        | Self::Milliseconds(range)
-        | Self::Seconds(range)) = self
-        else {
-            return None;
-        };
-        integer(text).filter(|number| range.contains(number))
+        match self {
+            Self::Number(range, _) => integer(text).filter(|number| range.contains(number)),
+            _ => None,
+        }
     }
 
     /// What to say of a value that is none.
     pub(super) fn fault(&self) -> String {
-        let (unit, range) = match self {
-            Self::Boolean => return "it is neither yes nor no; write one of them".to_owned(),
-            Self::Words(words) => {
-                return format!("there is no such value; write {}", words().join(" or "));
+        match self {
+            Self::Boolean => "it is neither yes nor no; write one of them".to_owned(),
+            Self::Words(words) => format!("there is no such value; write {}", words().join(" or ")),
+            Self::Number(range, unit) => {
+                let unit = match *unit {
+                    "ms" => " of milliseconds",
+                    "s" => " of seconds",
+                    _ => "",
+                };
+                let (least, most) = (range.start(), range.end());
+                format!(
+                    "it is no whole number{unit} from {least} to {most}; write one, and nothing behind it"
+                )
             }
-            Self::Number(range) | Self::Bytes(range) => ("", range),
-            Self::Milliseconds(range) => (" of milliseconds", range),
-            Self::Seconds(range) => (" of seconds", range),
-            Self::Ignored | Self::Required | Self::Text | Self::Path => return String::new(),
-        };
-        format!(
-            "it is no whole number{unit} from {} to {}; write one, and nothing behind it",
-            range.start(),
-            range.end(),
-        )
+            Self::Ignored | Self::Required | Self::Text | Self::Path => String::new(),
+        }
     }
 }
 
@@ -111,31 +100,30 @@ impl Value for bool {
     }
 }
 
-impl Value for i32 {
-    fn read(text: &str, form: &Form) -> Option<Self> {
-        form.integer(text)?.try_into().ok()
-    }
+macro_rules! numbers {
+    ($($number:ty)*) => {
+        $(impl Value for $number {
+            fn read(text: &str, form: &Form) -> Option<Self> {
+                form.integer(text)?.try_into().ok()
+            }
+        })*
+    };
 }
-
-impl Value for u32 {
-    fn read(text: &str, form: &Form) -> Option<Self> {
-        form.integer(text)?.try_into().ok()
-    }
-}
-
-impl Value for usize {
-    fn read(text: &str, form: &Form) -> Option<Self> {
-        form.integer(text)?.try_into().ok()
-    }
-}
+numbers!(i32 u32 usize);
 
 impl Value for Duration {
     fn read(text: &str, form: &Form) -> Option<Self> {
         let number = form.integer(text)?.try_into().ok()?;
         Some(match form {
-            Form::Seconds(_) => Self::from_secs(number),
+            Form::Number(_, "s") => Self::from_secs(number),
             _ => Self::from_millis(number),
         })
+    }
+}
+
+impl Value for String {
+    fn read(text: &str, _: &Form) -> Option<Self> {
+        Some(text.to_owned())
     }
 }
 
@@ -154,7 +142,7 @@ impl<T: Value> Value for Option<T> {
 
 /// A value that is one of several words.
 pub(super) trait Word: Copy + Default + 'static {
-    const WORDS: &'static [(&'static str, Self)];
+    const WORDS: &[(&str, Self)];
 }
 
 /// The words of [`Form::Words`].

@@ -6,12 +6,10 @@
 
 use super::Effect::{self, Applications, NextConnect, Reconnect, Replace, SubscribeAll};
 use super::applications::read_apps;
-use super::credentials::{protocols, user_password};
+use super::credentials::{read_protocols, read_user_password};
 use super::lines::Flaw;
 use super::object::{Object, Parameter, Place};
-use super::parameter::Form::{
-    Boolean, Bytes, Ignored, Milliseconds, Number, Path, Required, Seconds, Text, Words,
-};
+use super::parameter::Form::{Boolean, Ignored, Number, Path, Required, Text, Words};
 use super::parameter::{About, Form, words};
 use super::problem::{Problems, is_word};
 use super::template::Section;
@@ -27,11 +25,14 @@ const DAY: i64 = 86_400_000;
 const KEEPALIVE_SECONDS: i64 = 32_767;
 const KEEPALIVE_PROBES: i64 = 127;
 
-/// A field that holds the value of a parameter, read as the field's type says.
+/// A field that holds the value of a parameter, read as the field's type says or by a function.
 macro_rules! field {
     ($($field:ident).+) => {
+        field!($($field).+, |it, object, about| it.$($field).+ = object.value(about))
+    };
+    ($($field:ident).+, $read:expr) => {
         Place {
-            read: |it, object, about| it.$($field).+ = object.value(about),
+            read: $read,
             differs: |old, new| old.$($field).+ != new.$($field).+,
         }
     };
@@ -67,13 +68,16 @@ macro_rules! switch {
 }
 
 /// What is read together with others, after the rows.
-macro_rules! together {
-    (|$it:ident| $value:expr) => {
+fn together(_: &mut Client, _: &mut Object<'_>, _: &About) {}
+
+/// A part of the proxy.
+macro_rules! proxy {
+    (|$proxy:ident| $part:expr) => {
         Place {
-            read: |_, _, _| {},
+            read: together,
             differs: |old, new| {
-                let value = |$it: &Client| $value;
-                value(old) != value(new)
+                let part = |it: &Client| it.proxy.clone().and_then(|$proxy| Some($part));
+                part(old) != part(new)
             },
         }
     };
@@ -84,85 +88,69 @@ macro_rules! together {
 #[rustfmt::skip]
 pub(super) static CLIENT: &[Parameter<Client>] = &[
     ignored("type", "`websocket_client`"),
-    asterisk("uri", Required, "", Reconnect, Place { read: read_uri, differs: |old, new| old.uri != new.uri },
+    asterisk("uri", Required, "", Reconnect, field!(uri, read_uri),
         "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it"),
-    asterisk("protocols", Text, "", Reconnect,
-        Place { read: |it, object, _| it.protocols = protocols(object), differs: |old, new| old.protocols != new.protocols },
+    asterisk("protocols", Text, "", Reconnect, field!(protocols, read_protocols),
         "names of subprotocols between commas, of which the server chooses one"),
-    asterisk("username", Text, "", Reconnect,
-        Place { read: |it, object, about| it.username = object.wire_text(about.name).to_owned(),
-                differs: |old, new| old.username != new.username },
+    asterisk("username", Text, "", Reconnect, field!(username),
         "for Basic authentication at the server, with one of the next three"),
-    asterisk("password", Text, "", Reconnect, together!(|it| it.password.clone()),
-        "the password itself"),
+    asterisk("password", Text, "", Reconnect, field!(password, together), "the password itself"),
     ours("password_file", Path, "", Reconnect, Place::NONE,
         "a file with the password in its first line, read at each load and reload"),
-    ours("password_env", Text, "", Reconnect, Place::NONE,
-        "the name of an environment variable with the password"),
-    ours("header", Text, "", Reconnect, together!(|it| it.headers.clone()),
-        "`Name: value` in the upgrade request; repeatable"),
+    ours("password_env", Text, "", Reconnect, Place::NONE, "the name of an environment variable with the password"),
+    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request; repeatable"),
     asterisk("connection_type", Words(words::<ConnectionType>), "persistent", Replace, field!(connection_type),
         "one connection as long as the PBX runs, or one for each channel that enters `Stasis(app)`"),
-    asterisk("connection_timeout", Milliseconds(1..=DAY), "500", NextConnect, field!(connection_timeout),
+    asterisk("connection_timeout", Number(1..=DAY, "ms"), "500", NextConnect, field!(connection_timeout),
         "for a whole attempt: name, TCP, proxy, TLS, upgrade"),
-    asterisk("reconnect_interval", Milliseconds(0..=DAY), "500", NextConnect, field!(reconnect_interval),
+    asterisk("reconnect_interval", Number(0..=DAY, "ms"), "500", NextConnect, field!(reconnect_interval),
         "between attempts; at least 10 ms are waited"),
-    ours("max_reconnect_interval", Milliseconds(0..=DAY), "", NextConnect, field!(max_reconnect_interval),
+    ours("max_reconnect_interval", Number(0..=DAY, "ms"), "", NextConnect, field!(max_reconnect_interval),
         "the interval doubles with each failure up to this, and a random part of it is waited"),
-    asterisk("reconnect_attempts", Number(i32::MIN as i64..=i32::MAX as i64), "4", NextConnect, field!(reconnect_attempts),
+    asterisk("reconnect_attempts", Number(i32::MIN as i64..=i32::MAX as i64, ""), "4", NextConnect, field!(reconnect_attempts),
         "after how many attempts, at least one, a call goes on with `STASISSTATUS=FAILED`"),
-    asterisk("tls_enabled", Boolean, "no", Reconnect, field!(tls_enabled),
-        "TLS also with `ws://`"),
+    asterisk("tls_enabled", Boolean, "no", Reconnect, field!(tls_enabled), "TLS also with `ws://`"),
     asterisk("ca_list_file", Path, "", Reconnect, field!(ca_list_file),
         "certificate authorities to trust instead of the system's"),
-    asterisk("ca_list_path", Path, "", Reconnect, field!(ca_list_path),
-        "a folder with such files, whatever their names"),
-    asterisk("cert_file", Path, "", Reconnect, field!(cert_file),
-        "the PBX's own certificate"),
-    asterisk("priv_key_file", Path, "", Reconnect, field!(priv_key_file),
-        "its private key"),
+    asterisk("ca_list_path", Path, "", Reconnect, field!(ca_list_path), "a folder with such files, whatever their names"),
+    asterisk("cert_file", Path, "", Reconnect, field!(cert_file), "the PBX's own certificate"),
+    asterisk("priv_key_file", Path, "", Reconnect, field!(priv_key_file), "its private key"),
     asterisk("verify_server_cert", Boolean, "yes", Reconnect, field!(verify_server_cert),
         "whether the server's certificate must be of a trusted authority"),
     asterisk("verify_server_hostname", Boolean, "yes", Reconnect, field!(verify_server_hostname),
         "whether it must have the name in the `uri`"),
     ours("tls_min_version", Words(words::<TlsVersion>), "1.2", Reconnect, field!(tls_min_version),
         "the oldest version of TLS that is accepted"),
-    ours("proxy_host", Text, "", Reconnect, together!(|it| it.proxy.clone().map(|proxy| (proxy.host, proxy.port))),
-        "`host:port` of an HTTP proxy to CONNECT through"),
-    ours("proxy_username", Text, "", Reconnect, together!(|it| it.proxy.clone().and_then(|proxy| Some(proxy.credentials?.0))),
-        "for Basic authentication at the proxy"),
-    ours("proxy_password", Text, "", Reconnect, together!(|it| it.proxy.clone().and_then(|proxy| Some(proxy.credentials?.1))),
-        "likewise"),
+    ours("proxy_host", Text, "", Reconnect, proxy!(|it| (it.host, it.port)), "`host:port` of an HTTP proxy to CONNECT through"),
+    ours("proxy_username", Text, "", Reconnect, proxy!(|it| it.credentials?.0), "for Basic authentication at the proxy"),
+    ours("proxy_password", Text, "", Reconnect, proxy!(|it| it.credentials?.1), "likewise"),
     ours("enable_tcp_keepalives", Boolean, "no", Reconnect, switch!(tcp_keepalive),
         "whether a peer is missed that vanishes, by what its kernel answers"),
-    ours("tcp_keepalive_time", Seconds(1..=KEEPALIVE_SECONDS), "20", Reconnect, part!(tcp_keepalive: time),
+    ours("tcp_keepalive_time", Number(1..=KEEPALIVE_SECONDS, "s"), "20", Reconnect, part!(tcp_keepalive: time),
         "of silence before the first probe"),
-    ours("tcp_keepalive_interval", Seconds(1..=KEEPALIVE_SECONDS), "20", Reconnect, part!(tcp_keepalive: interval),
+    ours("tcp_keepalive_interval", Number(1..=KEEPALIVE_SECONDS, "s"), "20", Reconnect, part!(tcp_keepalive: interval),
         "between probes"),
-    ours("tcp_keepalive_probes", Number(1..=KEEPALIVE_PROBES), "3", Reconnect, part!(tcp_keepalive: probes),
+    ours("tcp_keepalive_probes", Number(1..=KEEPALIVE_PROBES, ""), "3", Reconnect, part!(tcp_keepalive: probes),
         "without an answer until the connection is given up"),
-    ours("enable_pingpongs", Boolean, "no", Reconnect, switch!(pingpong),
-        "likewise, by asking the application itself"),
-    ours("pingpong_interval", Seconds(1..=KEEPALIVE_SECONDS), "20", Reconnect, part!(pingpong: time interval),
-        "between pings"),
-    ours("pingpong_probes", Number(1..=KEEPALIVE_PROBES), "3", Reconnect, part!(pingpong: probes),
+    ours("enable_pingpongs", Boolean, "no", Reconnect, switch!(pingpong), "likewise, by asking the application itself"),
+    ours("pingpong_interval", Number(1..=KEEPALIVE_SECONDS, "s"), "20", Reconnect, part!(pingpong: time interval), "between pings"),
+    ours("pingpong_probes", Number(1..=KEEPALIVE_PROBES, ""), "3", Reconnect, part!(pingpong: probes),
         "without a pong until the connection is given up"),
-    ours("write_timeout", Milliseconds(1..=DAY), "", Reconnect, field!(write_timeout),
+    ours("write_timeout", Number(1..=DAY, "ms"), "", Reconnect, field!(write_timeout),
         "a peer that takes no byte for so long is dropped, its queue kept; without it `websocket_write_timeout` of `[general]` counts"),
-    ours("max_message_size", Bytes(125..=1 << 30), "1048576", Reconnect, field!(max_message_size),
-        // A control frame may have 125 bytes (RFC 6455 section 5.5).
+    // A control frame may have 125 bytes (RFC 6455 section 5.5).
+    ours("max_message_size", Number(125..=1 << 30, "bytes"), "1048576", Reconnect, field!(max_message_size),
         "of a message from the application"),
-    ours("start_delay", Milliseconds(0..=60_000), "20", NextConnect, field!(start_delay),
+    ours("start_delay", Number(0..=60_000, "ms"), "20", NextConnect, field!(start_delay),
         "StasisStart follows the ApplicationRegistered of a new per-call connection by that long, or at once when the application \
          has sent anything: one that attaches its handler of messages after it has accepted loses it otherwise"),
-    ours("request_concurrency", Number(1..=1024), "1", NextConnect, field!(request_concurrency),
+    ours("request_concurrency", Number(1..=1024, ""), "1", NextConnect, field!(request_concurrency),
         "requests of one connection that run at a time"),
-    ours("request_timeout", Milliseconds(1..=DAY), "60000", NextConnect, field!(request_timeout),
+    ours("request_timeout", Number(1..=DAY, "ms"), "60000", NextConnect, field!(request_timeout),
         "a request that the PBX does not answer for so long is answered 504, and the next one has its turn"),
-    ours("queue_max_bytes", Bytes(1..=1 << 40), "67108864", NextConnect, field!(queue.max_bytes),
+    ours("queue_max_bytes", Number(1..=1 << 40, "bytes"), "67108864", NextConnect, field!(queue.max_bytes),
         "what may wait for a connection"),
-    ours("queue_max_messages", Number(1..=1 << 30), "100000", NextConnect, field!(queue.max_messages),
-        "likewise"),
+    ours("queue_max_messages", Number(1..=1 << 30, ""), "100000", NextConnect, field!(queue.max_messages), "likewise"),
     ours("queue_overflow", Words(words::<Overflow>), "drop_oldest", NextConnect, field!(queue.overflow),
         "which event goes when too much waits; every one is counted"),
 ];
@@ -170,10 +158,8 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
 #[rustfmt::skip]
 pub(super) static CONNECTION: &[Parameter<Connection>] = &[
     ignored("type", "`outbound_websocket`"),
-    asterisk("websocket_client_id", Required, "", NextConnect,
-        // Another client with the same values needs no new connection.
-        Place { read: |it, object, about| it.websocket_client_id = object.required(about.name).to_owned(),
-                differs: |old, new| old.websocket_client_id != new.websocket_client_id },
+    // Another client with the same values needs no new connection.
+    asterisk("websocket_client_id", Required, "", NextConnect, field!(websocket_client_id),
         "a section of `websocket_client.conf`"),
     asterisk("apps", Required, "", Applications,
         Place { read: read_apps,
@@ -181,20 +167,16 @@ pub(super) static CONNECTION: &[Parameter<Connection>] = &[
         "Stasis applications between commas; each may be in one connection only"),
     asterisk("subscribe_all", Boolean, "no", SubscribeAll, field!(subscribe_all),
         "whether the applications hear of everything"),
-    asterisk("local_ari_user", Required, "", Reconnect,
-        Place { read: |it, object, about| it.local_ari_user = object.required(about.name).to_owned(),
-                differs: |old, new| old.local_ari_user != new.local_ari_user },
+    asterisk("local_ari_user", Required, "", Reconnect, field!(local_ari_user),
         "a section of type `user` with a plain password: what requests may do"),
 ];
 
 #[rustfmt::skip]
 pub(super) static USER: &[Parameter<User>] = &[
     ignored("type", "`user`"),
-    asterisk("password", Required, "", NextConnect,
-        Place { read: user_password, differs: |old, new| old.password != new.password },
+    asterisk("password", Required, "", NextConnect, field!(password, read_user_password),
         "what the host authenticates requests with"),
-    asterisk("read_only", Boolean, "no", NextConnect, field!(read_only),
-        "whether requests may only be GET and OPTIONS"),
+    asterisk("read_only", Boolean, "no", NextConnect, field!(read_only), "whether requests may only be GET and OPTIONS"),
     asterisk("password_format", Words(words::<PasswordFormat>), "plain", NextConnect, field!(password_format),
         "how the password is written; a crypted one is of no use to a connection"),
     ignored("permit", "the host's"),
@@ -205,56 +187,38 @@ pub(super) static USER: &[Parameter<User>] = &[
 #[rustfmt::skip]
 pub(super) static GENERAL: &[Parameter<General>] = &[
     ignored("type", "nothing"),
-    asterisk("enabled", Boolean, "yes", NextConnect, field!(enabled),
-        "concerns the host's own REST and WebSockets only"),
-    asterisk("pretty", Boolean, "no", NextConnect, field!(pretty),
-        "whether what goes to applications is indented"),
+    asterisk("enabled", Boolean, "yes", NextConnect, field!(enabled), "concerns the host's own REST and WebSockets only"),
+    asterisk("pretty", Boolean, "no", NextConnect, field!(pretty), "whether what goes to applications is indented"),
     ignored("auth_realm", "the host's"),
     ignored("allowed_origins", "the host's"),
     ignored("channelvars", "the host's"),
-    asterisk("websocket_write_timeout", Milliseconds(1..=DAY), "", NextConnect, field!(websocket_write_timeout),
+    asterisk("websocket_write_timeout", Number(1..=DAY, "ms"), "", NextConnect, field!(websocket_write_timeout),
         "`write_timeout` of the clients that have none; without either it is 10000"),
-    ours("queue_max_total_bytes", Bytes(1 << 20..=1 << 40), "", NextConnect, field!(queue_max_total_bytes),
+    ours("queue_max_total_bytes", Number(1 << 20..=1 << 40, "bytes"), "", NextConnect, field!(queue_max_total_bytes),
         "what may wait over all connections together, events and answers; without it a quarter of the memory of the machine, or of \
          the control group that the PBX runs in, and at most 1 GiB"),
 ];
 
-/// A parameter that Asterisk 22 has, too.
+/// A row of a parameter that Asterisk 22 has, too.
+#[rustfmt::skip]
 const fn asterisk<T>(
-    name: &'static str,
-    form: Form,
-    default: &'static str,
-    effect: Effect,
-    place: Place<T>,
-    description: &'static str,
+    name: &'static str, form: Form, default: &'static str, effect: Effect, place: Place<T>, description: &'static str,
 ) -> Parameter<T> {
-    let in_asterisk = true;
-    let about = About {
-        name,
-        form,
-        default,
-        effect,
-        description,
-        in_asterisk,
-    };
+    let about = About { name, form, default, effect, description, in_asterisk: true };
     Parameter { about, place }
 }
 
-/// A parameter that Asterisk does not have.
+/// A row of a parameter that Asterisk does not have.
+#[rustfmt::skip]
 const fn ours<T>(
-    name: &'static str,
-    form: Form,
-    default: &'static str,
-    effect: Effect,
-    place: Place<T>,
-    description: &'static str,
+    name: &'static str, form: Form, default: &'static str, effect: Effect, place: Place<T>, description: &'static str,
 ) -> Parameter<T> {
-    let mut parameter = asterisk(name, form, default, effect, place, description);
-    parameter.about.in_asterisk = false;
-    parameter
+    let mut row = asterisk(name, form, default, effect, place, description);
+    row.about.in_asterisk = false;
+    row
 }
 
-/// A parameter that may stand there, and is no part of what the section becomes.
+/// A row of a parameter that may stand there, and is no part of what the section becomes.
 const fn ignored<T>(name: &'static str, description: &'static str) -> Parameter<T> {
     asterisk(name, Ignored, "", NextConnect, Place::NONE, description)
 }
@@ -308,23 +272,10 @@ fn has<T>(table: &[Parameter<T>], key: &str) -> bool {
     table.iter().any(|parameter| parameter.about.name == key)
 }
 
-/// Every parameter, by the sections that it may stand in.
-pub fn parameters() -> [(&'static str, Vec<&'static About>); 4] {
-    fn about<T>(table: &'static [Parameter<T>]) -> Vec<&'static About> {
-        table.iter().map(|parameter| &parameter.about).collect()
-    }
-    [
-        ("[general]", about(GENERAL)),
-        ("user", about(USER)),
-        ("outbound_websocket", about(CONNECTION)),
-        ("websocket_client", about(CLIENT)),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::dialect::tests::read;
+    use crate::config::template::tests::read;
 
     /// Every default can be written, and means the same then.
     fn check_defaults<T: Default>(table: &[Parameter<T>]) {

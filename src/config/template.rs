@@ -2,8 +2,10 @@
 //! and `+=`.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
-use super::dialect::{Block, Setting};
+use super::dialect::{Block, Setting, blocks};
+use super::include::Includer;
 use super::lines::Flaw;
 use super::problem::{Origin, Problems, shown};
 
@@ -32,8 +34,23 @@ pub(super) struct Section {
     pub(super) flaw: Flaw,
 }
 
+/// Reads files, the later ones as if appended to the first, which alone has to exist.
+pub(super) fn sections(
+    required: &Path,
+    optional: Option<&Path>,
+    problems: &mut Problems,
+) -> Vec<Section> {
+    let mut includer = Includer::new(problems);
+    includer.required(required);
+    if let Some(optional) = optional {
+        includer.optional(optional);
+    }
+    let lines = includer.into_lines();
+    join(blocks(lines, required, problems), problems)
+}
+
 /// Does what the headers ask: templates inherited, additions added.
-pub(super) fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> {
+fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     // The latest section of each name: it is what a template or an addition means.
     let mut latest: HashMap<String, usize> = HashMap::new();
@@ -139,8 +156,48 @@ fn append(settings: &mut Vec<Setting>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::config::dialect::tests::{pair, read, settings};
+pub(super) mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::lines::lines;
+
+    /// The sections of a text, and its problems.
+    pub(in super::super) fn read(text: &str) -> (Vec<Section>, Vec<String>) {
+        let mut problems = Problems::default();
+        let file: Arc<Path> = Path::new("a.conf").into();
+        let lines = lines(&file, text.as_bytes(), &mut problems);
+        let sections = join(blocks(lines, &file, &mut problems), &mut problems);
+        let problems = problems.into_list(&file);
+        (sections, problems.iter().map(ToString::to_string).collect())
+    }
+
+    /// The settings of the last section of a text without problems.
+    fn settings(text: &str) -> Vec<(String, String)> {
+        let (sections, problems) = read(text);
+        assert_eq!(problems, Vec::<String>::new());
+        let section = sections.into_iter().last().expect("a section");
+        section
+            .settings
+            .into_iter()
+            .map(|setting| (setting.key, setting.value))
+            .collect()
+    }
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_section_that_is_not_above_is_told_with_its_line() {
+        for (text, expected) in [
+            ("[s](t)", "a.conf:1: [s] there is no section t above"),
+            ("[s](+)", "a.conf:1: [s] there is no section of this name"),
+        ] {
+            let (_, problems) = read(text);
+            assert!(problems[0].starts_with(expected), "{problems:?}");
+        }
+    }
 
     #[test]
     fn an_addition_with_plus_joins_with_a_blank() {

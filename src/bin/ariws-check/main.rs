@@ -4,7 +4,6 @@
 #![deny(unsafe_code)]
 
 mod options;
-mod parameters;
 mod report;
 mod text;
 
@@ -14,17 +13,16 @@ use std::sync::Arc;
 
 use ariws::config::{self, Reading};
 use ariws::net;
-use options::{Asked, Format, Options};
+use options::{Format, Options};
 use report::{Attempt, Report};
 
 /// Of the product token in the upgrade requests.
 const USER_AGENT: &str = concat!("ariws-check/", env!("CARGO_PKG_VERSION"));
 
 fn main() -> ExitCode {
-    let options = match Asked::from_arguments() {
-        Ok(Asked::Check(options)) => options,
-        Ok(Asked::Help) => return print(options::USAGE),
-        Ok(Asked::Parameters) => return print(&parameters::page()),
+    let options = match Options::from_arguments() {
+        Ok(Ok(options)) => options,
+        Ok(Err(text)) => return print(&text),
         Err(error) => {
             eprintln!("ariws-check: {error}\n{}", options::USAGE.trim_end());
             return ExitCode::from(report::UNREADABLE);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ariws::config;
 use lexopt::prelude::*;
 
 /// For `--help`, and after a mistake.
@@ -36,16 +37,9 @@ pub(crate) struct Options {
     pub(crate) connect: bool,
 }
 
-/// What is asked for.
-#[derive(Debug)]
-pub(crate) enum Asked {
-    Check(Options),
-    Parameters,
-    Help,
-}
-
-impl Asked {
-    pub(crate) fn from_arguments() -> Result<Self, lexopt::Error> {
+impl Options {
+    /// Or the text that is asked for instead.
+    pub(crate) fn from_arguments() -> Result<Result<Self, String>, lexopt::Error> {
         let mut parser = lexopt::Parser::from_env();
         let (mut folder, mut format, mut connect) = (None, Format::Text, false);
         while let Some(argument) = parser.next()? {
@@ -58,14 +52,14 @@ impl Asked {
                         _ => return Err("--format is text or json".into()),
                     }
                 }
-                Short('h') | Long("help") => return Ok(Self::Help),
-                Long("parameters") => return Ok(Self::Parameters),
+                Short('h') | Long("help") => return Ok(Err(USAGE.to_owned())),
+                Long("parameters") => return Ok(Err(config::parameters())),
                 Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
                 argument => return Err(argument.unexpected()),
             }
         }
         let folder = folder.ok_or("which folder?")?;
-        Ok(Self::Check(Options {
+        Ok(Ok(Self {
             folder,
             format,
             connect,

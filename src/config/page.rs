@@ -1,8 +1,9 @@
-//! Every parameter in Markdown: what `--parameters` prints, and `docs/parameters.md`.
+//! Every parameter in Markdown: `docs/parameters.md`.
 
-use std::ops::RangeInclusive;
-
-use ariws::config::{self, About, Effect, Form};
+use super::Effect;
+use super::object::Parameter;
+use super::parameter::{About, Form};
+use super::table::{CLIENT, CONNECTION, GENERAL, USER};
 
 const INTRODUCTION: &str = "\
 # Parameters
@@ -11,22 +12,28 @@ const INTRODUCTION: &str = "\
 persistent connection that runs, and where the files are, is told in the [README](../README.md#configure).
 
 A whole number may be decimal, `0x` hexadecimal or, after `0`, octal. Yes is also `true`, `y`, `t`, `1` and `on`; no `false`, \
-`n`, `f`, `0` and `off`. What has another word or anything else behind it is refused. Keys that begin with `@` are ignored.
+`n`, `f`, `0` and `off`. Any other word, and anything behind a number, is refused. Keys that begin with `@` are ignored.
 ";
 
-/// A table for each kind of section.
-pub(crate) fn page() -> String {
-    let mut page = INTRODUCTION.to_owned();
-    for (section, parameters) in config::parameters() {
-        let kind = match section.starts_with('[') {
-            true => format!("`{section}`"),
-            false => format!("`type = {section}`"),
-        };
-        let columns = "| parameter | value | default | a change | |\n|---|---|---|---|---|\n";
-        page.push_str(&format!("\n## {kind}\n\n{columns}"));
-        page.extend(parameters.into_iter().map(row));
-    }
-    page
+/// Every parameter that may stand in the files, with a table for each kind of section, in Markdown.
+pub fn parameters() -> String {
+    [
+        INTRODUCTION.to_owned(),
+        section("[general]", GENERAL),
+        section("type = user", USER),
+        section("type = outbound_websocket", CONNECTION),
+        section("type = websocket_client", CLIENT),
+    ]
+    .join("\n")
+}
+
+fn section<T>(kind: &str, table: &[Parameter<T>]) -> String {
+    let rows: String = table
+        .iter()
+        .map(|parameter| row(&parameter.about))
+        .collect();
+    let columns = "| parameter | value | default | a change | |\n|---|---|---|---|---|\n";
+    format!("## `{kind}`\n\n{columns}{rows}")
 }
 
 fn row(parameter: &About) -> String {
@@ -54,18 +61,15 @@ fn row(parameter: &About) -> String {
 }
 
 fn value(form: &Form) -> String {
-    let number = |unit: &str, range: &RangeInclusive<i64>| {
-        format!("{} to {}{unit}", range.start(), range.end())
-    };
     match form {
         Form::Ignored => String::new(),
         Form::Required | Form::Text => "text".to_owned(),
         Form::Path => "path".to_owned(),
         Form::Boolean => "yes or no".to_owned(),
         Form::Words(words) => format!("`{}`", words().join("` or `")),
-        Form::Number(range) => number("", range),
-        Form::Bytes(range) => number(" bytes", range),
-        Form::Milliseconds(range) => number(" ms", range),
-        Form::Seconds(range) => number(" s", range),
+        Form::Number(range, unit) => {
+            let text = format!("{} to {} {unit}", range.start(), range.end());
+            text.trim_end().to_owned()
+        }
     }
 }
