@@ -49,11 +49,11 @@ pub struct General {
 pub struct User {
     /// The section's name.
     pub name: String,
-    /// `password`.
+    /// `password`: what the host authenticates requests with.
     pub password: Secret,
     /// `read_only`: the connection may only send GET and OPTIONS.
     pub read_only: bool,
-    /// `password_format`.
+    /// `password_format`: only a plain password is of use to a connection.
     pub password_format: PasswordFormat,
 }
 
@@ -77,15 +77,15 @@ impl Word for PasswordFormat {
 pub struct Connection {
     /// The section's name: the connection id.
     pub name: String,
-    /// `websocket_client_id`.
+    /// `websocket_client_id`: the name of `client`.
     pub websocket_client_id: String,
     /// `apps`: without blanks, quotes and repetitions, in configured order.
     pub apps: Vec<String>,
     /// `apps` as it was written, for display.
     pub apps_as_written: String,
-    /// `subscribe_all`.
+    /// `subscribe_all`: the applications hear of everything.
     pub subscribe_all: bool,
-    /// `local_ari_user`.
+    /// `local_ari_user`: the user whose rights requests have.
     pub local_ari_user: String,
     /// The websocket client that `websocket_client_id` names.
     pub client: Arc<Client>,
@@ -134,7 +134,7 @@ impl ConnectionType {
     }
 }
 
-/// An object with `type = websocket_client`.
+/// An object with `type = websocket_client`. Its `default()` is empty: the table of parameters is read into it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
     /// The section's name.
@@ -147,7 +147,7 @@ pub struct Client {
     pub username: String,
     /// `password`, or what `password_file` or `password_env` yielded.
     pub password: Option<Secret>,
-    /// `connection_type`.
+    /// `connection_type`: one connection, or one for each call.
     pub connection_type: ConnectionType,
     /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
     pub connection_timeout: Duration,
@@ -159,19 +159,19 @@ pub struct Client {
     pub reconnect_attempts: i32,
     /// `tls_enabled` as configured; [`Client::uses_tls`] tells what is done.
     pub tls_enabled: bool,
-    /// `ca_list_file`.
+    /// `ca_list_file`: authorities to trust instead of those of the system.
     pub ca_list_file: Option<PathBuf>,
-    /// `ca_list_path`.
+    /// `ca_list_path`: a folder with such files.
     pub ca_list_path: Option<PathBuf>,
-    /// `cert_file`.
+    /// `cert_file`: the certificate to present, with `priv_key_file`.
     pub cert_file: Option<PathBuf>,
-    /// `priv_key_file`.
+    /// `priv_key_file`: the private key of `cert_file`.
     pub priv_key_file: Option<PathBuf>,
-    /// `verify_server_cert`.
+    /// `verify_server_cert`: the certificate must be of a trusted authority.
     pub verify_server_cert: bool,
-    /// `verify_server_hostname`.
+    /// `verify_server_hostname`: the certificate must have the name in the URI.
     pub verify_server_hostname: bool,
-    /// `tls_min_version`.
+    /// `tls_min_version`: the oldest that is accepted.
     pub tls_min_version: TlsVersion,
     /// `proxy_host`, with `proxy_username` and `proxy_password`.
     pub proxy: Option<Proxy>,
@@ -301,11 +301,11 @@ impl Keepalive {
 /// Bounds of the queue of events for one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// `queue_max_bytes`.
+    /// `queue_max_bytes`: how many bytes may wait.
     pub max_bytes: usize,
-    /// `queue_max_messages`.
+    /// `queue_max_messages`: how many events may wait.
     pub max_messages: usize,
-    /// `queue_overflow`.
+    /// `queue_overflow`: which event goes when one more comes.
     pub overflow: Overflow,
 }
 
