@@ -12,6 +12,7 @@
 #   QUICK             for the benchmarks: anything that is not empty makes them short
 #   BENCH_FLAGS       further options for `make bench`, such as --only events
 #   ROUNDS            for `make test-hostile`: how often everything is done (100)
+#   SEEDS, SEED, TIME for `make simulate`: how many seeds (1000), the first (any), seconds after which none is begun (none)
 #   RECORD            for `make bench`: anything that is not empty records the instructions that are compared later
 
 SHELL := bash
@@ -33,7 +34,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS SEEDS SEED TIME
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -60,6 +61,11 @@ test: build minipbx minipbx-address venv ## all tests, and calls under AddressSa
 test-hostile: ## hostile peers and hosts, each a hundred times; ROUNDS=n for another number
 	@scripts/require.sh cargo cc
 	@scripts/test-hostile.sh
+
+.PHONY: simulate
+simulate: ## the library between bad hosts, servers and networks, by a clock that jumps; SEEDS=n, SEED=first
+	@scripts/require.sh cargo cc
+	@scripts/simulate.sh
 
 .PHONY: reliability
 reliability: ## writes docs/reliability.md anew from the hostile peers

@@ -1,0 +1,185 @@
+//! The configuration of a run, and how it changes.
+
+use std::fs;
+use std::path::Path;
+
+use super::dice::Dice;
+use super::schedule::{APPS, CONNECTIONS};
+
+/// What the files say.
+#[derive(Debug, Clone)]
+pub(super) struct Configuration {
+    connections: Vec<Option<Connection>>,
+}
+
+#[derive(Debug, Clone)]
+struct Connection {
+    per_call: bool,
+    apps: Vec<usize>,
+    subscribe_all: bool,
+    is_invalid: bool,
+    /// Another one needs another connection.
+    protocols: u64,
+    queue: u64,
+    start_delay: u64,
+    concurrency: u64,
+    attempts: u64,
+    pingpong: bool,
+}
+
+/// One change between two reloads.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Change {
+    Nothing,
+    Remove(usize),
+    Add(usize),
+    Type(usize),
+    Apps(usize, Vec<usize>),
+    /// An application goes from whoever has it to this connection.
+    MoveApp(usize, usize),
+    SubscribeAll(usize),
+    Invalid(usize),
+    Protocols(usize),
+    Values(usize, u64),
+}
+
+impl Change {
+    pub(super) fn any(dice: &mut Dice) -> Self {
+        let connection = dice.index(CONNECTIONS.len());
+        let app = dice.index(APPS.len());
+        match dice.below(20) {
+            0 => Self::Nothing,
+            1..3 => Self::Remove(connection),
+            3..7 => Self::Add(connection),
+            7 => Self::Type(connection),
+            8..10 => {
+                let mut apps: Vec<_> = (0..APPS.len()).filter(|_| dice.chance(40)).collect();
+                if dice.chance(50) {
+                    apps.reverse();
+                }
+                Self::Apps(connection, apps)
+            }
+            10..14 => Self::MoveApp(app, connection),
+            14 => Self::SubscribeAll(connection),
+            15..17 => Self::Invalid(connection),
+            17 => Self::Protocols(connection),
+            _ => Self::Values(connection, dice.next()),
+        }
+    }
+}
+
+impl Connection {
+    fn new(index: usize) -> Self {
+        Self {
+            per_call: index >= 3,
+            apps: match index {
+                0 => vec![0, 1],
+                1 => vec![2],
+                3 => vec![3],
+                4 => vec![4, 5],
+                _ => vec![1],
+            },
+            subscribe_all: false,
+            is_invalid: false,
+            protocols: 0,
+            queue: 100,
+            start_delay: 20,
+            concurrency: 1,
+            attempts: 2,
+            pingpong: false,
+        }
+    }
+
+    fn values(&mut self, number: u64) {
+        let mut dice = Dice::of(number, "values", 0);
+        self.queue = dice.pick(&[1, 3, 100]);
+        self.start_delay = dice.pick(&[0, 20, 300]);
+        self.concurrency = dice.pick(&[1, 4]);
+        self.attempts = dice.pick(&[0, 1, 3]);
+        self.pingpong = dice.chance(30);
+    }
+
+    fn write(&self, name: &str, ari: &mut String, client: &mut String) {
+        let apps: Vec<_> = self.apps.iter().map(|app| APPS[*app]).collect();
+        let user = if self.is_invalid { "nobody" } else { "user1" };
+        let yes = |yes| if yes { "yes" } else { "no" };
+        *ari += &format!(
+            "[{name}]\ntype = outbound_websocket\nwebsocket_client_id = {name}\napps = {}\nlocal_ari_user = {user}\nsubscribe_all = {}\n",
+            apps.join(","),
+            yes(self.subscribe_all),
+        );
+        let kind = if self.per_call {
+            "per_call_config"
+        } else {
+            "persistent"
+        };
+        *client += &format!(
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
+            self.protocols,
+            self.attempts,
+            self.start_delay,
+            self.concurrency,
+            self.queue,
+            yes(self.pingpong),
+        );
+    }
+}
+
+impl Configuration {
+    pub(super) fn of(seed: u64) -> Self {
+        let mut dice = Dice::of(seed, "configuration", 0);
+        let mut connections: Vec<_> = (0..CONNECTIONS.len())
+            .map(|index| Some(Connection::new(index)))
+            .collect();
+        connections[2] = None;
+        for connection in connections.iter_mut().flatten() {
+            if dice.chance(40) {
+                connection.values(dice.next());
+            }
+        }
+        Self { connections }
+    }
+
+    pub(super) fn change(&mut self, change: &Change) {
+        match *change {
+            Change::Nothing => {}
+            Change::Remove(index) => self.connections[index] = None,
+            Change::Add(index) => {
+                self.connections[index].get_or_insert_with(|| Connection::new(index));
+            }
+            Change::Type(index) => self.with(index, |it| it.per_call = !it.per_call),
+            Change::Apps(index, ref apps) => self.with(index, |it| it.apps = apps.clone()),
+            Change::MoveApp(app, to) => {
+                for connection in self.connections.iter_mut().flatten() {
+                    connection.apps.retain(|its| *its != app);
+                }
+                self.with(to, |it| it.apps.push(app));
+            }
+            Change::SubscribeAll(index) => {
+                self.with(index, |it| it.subscribe_all = !it.subscribe_all);
+            }
+            Change::Invalid(index) => self.with(index, |it| it.is_invalid = !it.is_invalid),
+            Change::Protocols(index) => self.with(index, |it| it.protocols += 1),
+            Change::Values(index, number) => self.with(index, |it| it.values(number)),
+        }
+    }
+
+    fn with(&mut self, index: usize, change: impl FnOnce(&mut Connection)) {
+        if let Some(connection) = &mut self.connections[index] {
+            change(connection);
+        }
+    }
+
+    pub(super) fn write(&self, folder: &Path) {
+        let mut ari =
+            String::from("[general]\nenabled = yes\n[user1]\ntype = user\npassword = userpass\n");
+        let mut client = String::new();
+        for (connection, name) in self.connections.iter().zip(CONNECTIONS) {
+            if let Some(connection) = connection {
+                connection.write(name, &mut ari, &mut client);
+            }
+        }
+        fs::write(folder.join("ari.conf"), ari).expect("ari.conf");
+        fs::write(folder.join("websocket_client.conf"), client).expect("websocket_client.conf");
+    }
+}

@@ -1,0 +1,296 @@
+//! What has to hold, and what is known to find out whether it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::snapshot::Snapshot;
+
+/// What is known of a run.
+#[derive(Default)]
+pub(super) struct Oracle {
+    pub(super) violations: Vec<String>,
+    /// Of each event that was offered, whether it was taken, and how often it has arrived.
+    events: Vec<Event>,
+    websockets: Vec<Websocket>,
+    /// By the session and the application, the last event that arrived.
+    last: BTreeMap<(String, String), usize>,
+    /// Answers to requests that have arrived, by the websocket.
+    answers: BTreeSet<(usize, String)>,
+    /// Since when a channel is in a per-call application, as the host sees it; and when it left.
+    inside: BTreeMap<(String, String), Instant>,
+    left: BTreeMap<(String, String), Instant>,
+    /// Starts that are under way, by the channel.
+    starts: BTreeMap<String, Start>,
+    pub(super) starts_begun: u64,
+    /// For how long callbacks of the host have blocked.
+    pub(super) blocked: Duration,
+}
+
+struct Event {
+    taken: Taken,
+    arrived: bool,
+}
+
+/// What came of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is under way: the event may arrive before its offer has returned.
+    Offered,
+    /// It was queued.
+    Queued,
+    /// It was dropped and counted.
+    Dropped,
+    /// There was no session for it.
+    Nowhere,
+}
+
+struct Websocket {
+    session: String,
+    registered: BTreeSet<String>,
+}
+
+struct Start {
+    /// The application of its per-call connection, if it comes to one.
+    application: String,
+    began: Instant,
+    blocked_before: Duration,
+    cancelled: Option<(Instant, Duration)>,
+    /// `stasis_failed` came before the success.
+    has_failed: bool,
+}
+
+/// What a start may take at most, but for what the host keeps it waiting.
+const START: Duration = Duration::from_secs(20);
+/// What a channel that has hung up may still be waited for, likewise.
+const CANCELLED: Duration = Duration::from_millis(50);
+/// How long before a call of the host what it tells of may have been decided, likewise.
+const DECIDED: Duration = Duration::from_millis(50);
+
+impl Oracle {
+    pub(super) fn violated(&mut self, what: String) {
+        self.violations.push(what);
+    }
+
+    pub(super) fn offers(&mut self) -> usize {
+        self.events.push(Event {
+            taken: Taken::Offered,
+            arrived: false,
+        });
+        self.events.len() - 1
+    }
+
+    pub(super) fn offered(&mut self, number: usize, taken: Taken) {
+        let event = &mut self.events[number];
+        event.taken = taken;
+        if event.arrived && matches!(taken, Taken::Nowhere | Taken::Dropped) {
+            self.violated(format!(
+                "event {number} arrived, and was refused: {taken:?}"
+            ));
+        }
+    }
+
+    /// Gives the number of the websocket.
+    pub(super) fn opened(&mut self, session: String) -> usize {
+        self.websockets.push(Websocket {
+            session,
+            registered: BTreeSet::new(),
+        });
+        self.websockets.len() - 1
+    }
+
+    /// Once more if somebody else had it meanwhile.
+    pub(super) fn registered(&mut self, websocket: usize, app: &str) {
+        let registered = &mut self.websockets[websocket].registered;
+        registered.insert(app.to_owned());
+    }
+
+    pub(super) fn unregistered(&mut self, websocket: usize, app: &str) {
+        if !self.websockets[websocket].registered.remove(app) {
+            self.violated(format!(
+                "ApplicationUnregistered of {app} unasked on websocket {websocket}"
+            ));
+        }
+    }
+
+    pub(super) fn arrived(&mut self, websocket: usize, app: &str, number: usize) {
+        let Some(event) = self.events.get_mut(number) else {
+            return self.violated(format!("event {number} arrived and was never offered"));
+        };
+        let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
+        if std::mem::replace(&mut event.arrived, true) || refused {
+            self.violated(format!("event {number} arrived twice or was refused"));
+        }
+        let on = &self.websockets[websocket];
+        if !on.registered.contains(app) {
+            self.violated(format!(
+                "event {number} of {app} without ApplicationRegistered on websocket {websocket}"
+            ));
+        }
+        let key = (self.websockets[websocket].session.clone(), app.to_owned());
+        let before = self.last.insert(key, number);
+        if before.is_some_and(|before| before >= number) {
+            self.violated(format!("event {number} of {app} arrived after {before:?}"));
+        }
+    }
+
+    pub(super) fn answered(&mut self, websocket: usize, request: &str) {
+        if !self.answers.insert((websocket, request.to_owned())) {
+            self.violated(format!("request {request} was answered twice"));
+        }
+    }
+
+    /// What was offered, counted and arrived, when nothing waits any more.
+    pub(super) fn account(&mut self, snapshot: &Snapshot) {
+        let totals = &snapshot.totals;
+        let count = |of: &dyn Fn(&Event) -> bool| {
+            self.events.iter().filter(|event| of(event)).count() as u64
+        };
+        let offered = count(&|event| event.taken != Taken::Nowhere);
+        let arrived = count(&|event| event.arrived);
+        let mut queued = 0;
+        for session in &snapshot.sessions {
+            use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
+            if let Persistent(view) | PerCall { view, .. } = &session.kind {
+                queued += view.queued_messages as u64;
+            }
+        }
+        let (sent, dropped) = (totals.events_sent, totals.events_dropped);
+        let text = format!(
+            "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {arrived} arrived, {} unconfirmed",
+            totals.events_offered, totals.messages_unconfirmed
+        );
+        if offered != totals.events_offered || offered != sent + dropped + queued {
+            self.violated(format!("the events do not add up: {text}"));
+        }
+        if arrived > sent || sent - arrived > totals.messages_unconfirmed {
+            self.violated(format!("events are lost without a word: {text}"));
+        }
+    }
+
+    pub(super) fn begins(&mut self, channel: &str, application: String) {
+        self.starts_begun += 1;
+        let start = Start {
+            application,
+            began: Instant::now(),
+            blocked_before: self.blocked,
+            cancelled: None,
+            has_failed: false,
+        };
+        self.starts.insert(channel.to_owned(), start);
+    }
+
+    pub(super) fn is_starting(&self, channel: &str) -> bool {
+        self.starts.contains_key(channel)
+    }
+
+    pub(super) fn cancelled(&mut self, channel: &str) {
+        let blocked = self.blocked;
+        if let Some(start) = self.starts.get_mut(channel) {
+            start.cancelled.get_or_insert((Instant::now(), blocked));
+        }
+    }
+
+    /// A start has ended; whether the channel is in the application that it gave.
+    pub(super) fn started(&mut self, channel: &str, outcome: Result<&str, &str>) -> bool {
+        let Some(start) = self.starts.remove(channel) else {
+            self.violated(format!("the start of {channel} ended twice"));
+            return false;
+        };
+        self.in_time(channel, &start);
+        match outcome {
+            Err("") | Ok("") => self.violated(format!("{channel} got neither a name nor a reason")),
+            Err(reason) if start.has_failed => self.violated(format!(
+                "{channel} got stasis_failed for a start that failed: {reason}"
+            )),
+            Ok(application) if application.contains(':') && !start.has_failed => {
+                self.enters(channel, application);
+            }
+            _ => {}
+        }
+        outcome.is_ok() && !start.has_failed
+    }
+
+    /// The starts that are under way are not late.
+    pub(super) fn starts_are_in_time(&mut self) {
+        let starts = std::mem::take(&mut self.starts);
+        for (channel, start) in &starts {
+            self.in_time(channel, start);
+        }
+        self.starts = starts;
+    }
+
+    fn in_time(&mut self, channel: &str, start: &Start) {
+        let (blocked, now) = (self.blocked, Instant::now());
+        let mut late = now - start.began > START + (blocked - start.blocked_before);
+        if let Some((time, before)) = start.cancelled {
+            late |= now - time > CANCELLED + (blocked - before);
+        }
+        if late {
+            self.violated(format!(
+                "the start of {channel} took {:?}, and {:?} since it hung up",
+                now - start.began,
+                start.cancelled.map(|(time, _)| now - time)
+            ));
+        }
+    }
+
+    /// A channel is in a per-call application: its start succeeded, or its StasisStart was offered.
+    pub(super) fn enters(&mut self, channel: &str, application: &str) {
+        let key = (application.to_owned(), channel.to_owned());
+        self.left.remove(&key);
+        self.inside.insert(key, Instant::now());
+    }
+
+    /// A channel is in it no more: its StasisEnd is offered, or Stasis has returned.
+    pub(super) fn leaves(&mut self, channel: &str, application: &str) {
+        let key = (application.to_owned(), channel.to_owned());
+        if self.inside.remove(&key).is_some() {
+            self.left.insert(key, Instant::now());
+        }
+    }
+
+    pub(super) fn is_inside(&self, channel: &str, application: &str) -> bool {
+        let key = (application.to_owned(), channel.to_owned());
+        self.inside.contains_key(&key)
+    }
+
+    /// The host is told that the session of a channel has ended.
+    pub(super) fn fails(&mut self, channel: &str, application: &str) {
+        let key = (application.to_owned(), channel.to_owned());
+        if self.inside.remove(&key).is_some() {
+            return;
+        }
+        if let Some(start) = self.starts.get_mut(channel)
+            && start.application == application
+            && !start.has_failed
+        {
+            start.has_failed = true;
+            return;
+        }
+        // It may have left since that was decided.
+        let left = self.left.remove(&key);
+        if left.is_none_or(|time| time.elapsed() > DECIDED + self.blocked) {
+            self.violated(format!(
+                "stasis_failed for {channel}, which is not in {application} (left {:?} ago)",
+                left.map(|time| time.elapsed())
+            ));
+        }
+    }
+
+    /// Each channel that is inside has a session.
+    pub(super) fn sessions_are_there(&mut self, applications: &BTreeSet<String>) {
+        let lost: Vec<_> = self
+            .inside
+            .keys()
+            .filter(|(application, _)| !applications.contains(application))
+            .cloned()
+            .collect();
+        for (application, channel) in lost {
+            self.violated(format!(
+                "{channel} is in {application}, which has no session any more, and was not told"
+            ));
+        }
+    }
+}
