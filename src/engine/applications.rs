@@ -226,6 +226,12 @@ impl Applications {
         self.owners.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many applications belong to somebody, and how many have a context that somebody uses.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.owners().len(), self.dialplan().len())
+    }
+
     fn dialplan(&self) -> MutexGuard<'_, BTreeMap<String, DialplanContext>> {
         self.dialplan.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,7 +19,7 @@ pub(super) struct Table {
     /// Sessions of calls, by session id.
     pub(super) per_call: BTreeMap<String, PerCall>,
     /// Sessions that are not listed any more and have not ended.
-    leaving: Vec<Arc<Session>>,
+    pub(super) leaving: Vec<Arc<Session>>,
     /// Starts that are under way, by channel id.
     pub(super) starting: BTreeMap<String, CancellationToken>,
     /// Channels whose cancel came before their start.

@@ -340,17 +340,18 @@ impl World {
     }
     /// What is there of an instance.
     fn left(&self) -> [(&'static str, usize); 8] {
+        let (applications, own_contexts) = self.engine.applications.count();
         let simulation = &self.simulation;
         let registered = simulation.pbx(|pbx| pbx.apps.values().filter(|ours| **ours).count());
         let contexts = simulation.pbx(|pbx| pbx.contexts.len());
         let table = self.engine.table();
         [
-            ("session", table.persistent.len()),
+            ("connection that has begun", table.begun().count()),
             ("session of a call", table.per_call.len()),
-            ("listed connection", table.listed.len()),
             ("session that has left", table.leaving.len()),
             ("start", table.starting.len()),
-            ("context of the library", table.contexts.len()),
+            ("application", applications),
+            ("context of the library", own_contexts),
             ("registration", registered),
             ("context", contexts),
         ]
