@@ -114,10 +114,11 @@ numbers!(i32 u32 usize);
 impl Value for Duration {
     fn read(text: &str, form: &Form) -> Option<Self> {
         let number = form.integer(text)?.try_into().ok()?;
-        Some(match form {
-            Form::Number(_, "s") => Self::from_secs(number),
-            _ => Self::from_millis(number),
-        })
+        match form {
+            Form::Number(_, "s") => Some(Self::from_secs(number)),
+            Form::Number(_, "ms") => Some(Self::from_millis(number)),
+            _ => None,
+        }
     }
 }
 

@@ -83,7 +83,7 @@ macro_rules! proxy {
     };
 }
 
-// The columns: name, what may be written, default, what a change does, where the value goes, and below what it is for.
+// The columns: name, what may be written, default, what a change does, where the value goes, what it is for.
 
 #[rustfmt::skip]
 pub(super) static CLIENT: &[Parameter<Client>] = &[
