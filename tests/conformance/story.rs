@@ -171,6 +171,9 @@ pub struct Command {
     pub prefix: String,
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Without regard to case.
+    #[serde(default)]
+    pub folded: bool,
     pub output: String,
     pub compare: Compare,
 }

@@ -26,6 +26,7 @@ pub fn run(asterisk: &Asterisk, command: &Command) -> String {
             let page = context.map(|app| format!("context for Stasis({app})"));
             page.unwrap_or_else(|| "no context".to_owned())
         }
+        Run::Complete if command.folded => matches(asterisk.handle(), command).to_lowercase(),
         Run::Complete => matches(asterisk.handle(), command),
     }
 }
@@ -79,7 +80,9 @@ fn matches(handle: Option<Handle>, command: &Command) -> String {
             .filter(|host| host.starts_with(&command.prefix))
             .cloned(),
     );
-    candidates.sort_by_cached_key(|candidate| (candidate.to_ascii_lowercase(), candidate.clone()));
+    // Asterisk shows one of those that differ in case only.
+    candidates.sort_by_cached_key(|candidate| candidate.to_ascii_lowercase());
+    candidates.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
     let common = candidates
         .first()
         .map(|first| &first[..common(&candidates)]);

@@ -7,6 +7,7 @@ import fnmatch
 import rules_applications as applications
 import rules_commands as commands
 import rules_connections as connections
+import rules_reloads as reloads
 import rules_requests as requests
 from completed import ACCEPTED
 from messages import Item, made_up
@@ -42,11 +43,17 @@ RULES = {
     "connection type missing": commands.connection_type,
     "calls shut down": applications.calls_shut_down,
     "channels back": applications.channels_that_come_back,
+    "several channels": applications.several_channels,
     "trailing events": applications.trailing_events,
     "completion": commands.completion,
     "starting in vain": commands.starting,
     "nothing lost": applications.lost_events,
     "kept as before": applications.kept_as_before,
+    "type changes": reloads.type_changes,
+    "applications kept": reloads.applications_kept,
+    "channels in it": reloads.channels_in_it,
+    "reload while down": reloads.while_down,
+    "shut down": reloads.stay_shut_down,
 }
 
 

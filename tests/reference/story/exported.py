@@ -67,7 +67,7 @@ def exported_act(story, act):
         case "say" if act.get("beside"):
             return {"at": -1e300, "do": "expect", "request": exported_request(act["request"])}
         case "command":
-            command = exported_command(act)
+            command = exported_command(act, story.files)
             return command and head | command
         case "http":
             effect = effect_of(story, act)
@@ -105,7 +105,7 @@ def lengthened(match):
     return f"connection_timeout = {given + LONGER}" if 0 < given < LONGER else match[0]
 
 
-def exported_command(act):
+def exported_command(act, files):
     """A command by who runs it, and what of Asterisk's output is compared: of a context that it exists, and for which
     application; of an unknown command that it is unknown."""
     typed, output = words(act["line"]), act["output"]
@@ -123,7 +123,10 @@ def exported_command(act):
             before = words(typed[2])
             prefix = before.pop() if len(typed) > 3 and typed[3] and before else ""
             command |= {"words": before, "prefix": prefix, "hosts": COMPLETED.get(" ".join(before), [])}
-            return command | {"run": "complete", "output": output}
+            # Which of two names that differ in case only is shown is not promised.
+            names = [name.lower() for name, _ in configured.sections(files, "ari.conf")]
+            command["folded"] = len(set(names)) < len(names)
+            return command | {"run": "complete", "output": output.lower() if command["folded"] else output}
     return command | {"run": "library", "output": output} if is_the_librarys(act["line"]) else None
 
 

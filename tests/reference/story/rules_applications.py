@@ -11,6 +11,7 @@ from story import INFINITY, parameter
 SOON = 1000.0
 # The same for what the first announcement is never later than.
 AT_ONCE = 100.0
+SESSIONS = "ari show websocket sessions"
 # What was made up comes this many milliseconds after what it follows from.
 NEXT = 0.1
 TYPES = ("outbound_websocket", "user")
@@ -71,12 +72,12 @@ def taken_over(story):
     """An application that somebody else took over and left stays unregistered in Asterisk; here it is registered again."""
     taken = {act["name"]: act["apps"] for act in story.of("inbound")}
     changed = False
-    for left in story.of("inbound_gone"):
-        for app in taken.get(left["name"], []):
-            link = link_of(story, app, left["at"])
+    for at, name in story.left:
+        for app in taken.get(name, []):
+            link = link_of(story, app, at)
             # Whoever had it was told when it was replaced.
             if link and any(item.says("ApplicationReplaced", app) for item in link.items):
-                gain(story, link, app, left["at"] + NEXT)
+                gain(story, link, app, at + NEXT)
                 changed = True
     return changed
 
@@ -209,6 +210,35 @@ def hang_up(story, place, app):
                     lines = its["output"].splitlines(keepends=True)
                     its["output"] = "".join(line for line in lines if app not in line)
             return
+
+
+def several_channels(story):
+    """The connection of a call stays as long as a channel is in its application, whichever it is, and what goes with it when it
+    is lost goes for all of them. Asterisk closes it after the first channel's StasisEnd; the others stay in Stasis."""
+    changed = False
+    for link in story.links:
+        app, inside, several = link.application or "", set(), False
+        if ":" not in app:
+            continue
+        for item in sorted(link.items, key=lambda item: item.at):
+            if item.says("StasisStart", app) and item.channel:
+                inside.add(item.channel["id"])
+                several |= len(inside) > 1
+            elif item.says("StasisEnd", app) and item.channel:
+                inside.discard(item.channel["id"])
+        again = any(its.was_made_after(link.made or 0.0) and its.application == app for its in story.links)
+        if not several or not inside or link.closed is None or again:
+            continue
+        rows = [row for act in story.commands(SESSIONS) for row in act["output"].splitlines(keepends=True) if app in row]
+        closes = link.drop(lambda item: item.kind == "close")
+        for act in story.commands():
+            if act["at"] > link.closed and closes and rows and act["line"] == SESSIONS:
+                act["compare"] = {"contains": rows[:1]}
+            elif act["at"] > link.closed and not closes and act["line"] == "ari show apps":
+                act["output"] = act["output"].replace(f"\n{app}\n", "\n")
+        link.closed = None if closes else link.closed
+        changed = True
+    return changed
 
 
 def trailing_events(story):

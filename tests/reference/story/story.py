@@ -59,7 +59,7 @@ class Story:
         self.id, self.files, self.server = case["id"], case["files"], case["server"]
         self.acts, self.links, self.elsewhere, self.unknown, self.met, self.logs = [], [], set(), [], set(), []
         self.begun = completed.time_of(case, "load") is None
-        self.load, self.about_time, self.refused = None, False, None
+        self.load, self.about_time, self.left = None, False, []
         self.statuses, self.last_event = dialplan.statuses(case), {}
         self.ports = configured.ports(self.files)
         end = completed.end(case)
@@ -178,9 +178,11 @@ class Story:
                 # A channel that enters the application of somebody else.
                 if member(entry["raw"], "type") == "StasisStart" and (channel := channel_of(members(entry["raw"]))):
                     self.end_stasis(channel["name"], "SUCCESS")
-            # One that Asterisk closed with a code was shut down by a command.
-            case "asterisk->inbound-client" if kind == "closed" and entry.get("code") is None:
-                self.add(entry["t"], "inbound_gone", name=entry.get("name", ""))
+            case "asterisk->inbound-client" if kind == "closed":
+                self.left.append((entry["t"], entry.get("name", "")))
+                # One that Asterisk closed with a code was shut down by a command.
+                if entry.get("code") is None:
+                    self.add(entry["t"], "inbound_gone", name=entry.get("name", ""))
             case "<" if "conn" in entry:
                 self.add_said(self.link(entry["conn"]), entry, kind)
             case ">" if "conn" in entry:
