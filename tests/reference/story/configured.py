@@ -47,7 +47,7 @@ def leads_to(connection, port):
 def host_of(uri):
     """The host of a URI, without brackets."""
     authority = re.split("[/?#]", uri.split("://", 1)[-1])[0].rsplit("@", 1)[-1]
-    return (authority.rsplit(":", 1)[0] if ":" in authority else authority).strip("[]")
+    return re.sub(r":\d*$", "", authority).strip("[]") if "[" in authority else authority.split(":")[0]
 
 
 def ports(files):

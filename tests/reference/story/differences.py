@@ -5,16 +5,27 @@ a recording has a reason for it. What a rule says stands in the documentation; `
 import fnmatch
 
 import rules_applications as applications
+import rules_calls as calls
 import rules_commands as commands
 import rules_connections as connections
 import rules_reloads as reloads
 import rules_requests as requests
+import rules_values as values
 from completed import ACCEPTED
 from messages import Item, made_up
 from story import Link, parameter
 
 # The rules by their names in the table, in the order in which they are applied.
 RULES = {
+    "slashes": values.slashes,
+    "schemes": values.schemes,
+    "no limits": values.long_lines,
+    "default ports": values.default_ports,
+    "IPv6": values.addresses,
+    "TLS by the scheme": values.tls_by_the_scheme,
+    "no interval": values.no_interval,
+    "quoted lists": values.quoted_lists,
+    "blanks": values.blanks,
     "faulty general": commands.faulty_general,
     "control characters": commands.control_characters,
     "repeated applications": commands.repeated_applications,
@@ -54,6 +65,9 @@ RULES = {
     "channels in it": reloads.channels_in_it,
     "reload while down": reloads.while_down,
     "shut down": reloads.stay_shut_down,
+    "calls of silent servers": calls.silent_calls,
+    "storms": calls.storms,
+    "servers close": calls.servers_close,
 }
 
 

@@ -2,7 +2,6 @@
 """What is different in reloads: what becomes of connections and their applications when the files have changed."""
 
 import configured
-from completed import ACCEPTED
 from messages import Item, made_up
 from rules_applications import AT_ONCE, NEXT, SESSIONS, SOON, gain, serves
 from story import INFINITY, Link, parameter
@@ -97,7 +96,7 @@ def begin_as_persistent(story, connection, at, until):
 def connect(story, connection, port, at, until):
     """The library makes a connection that Asterisk did not make."""
     number = max((link.number for link in story.links), default=0) + 1
-    story.links.append(Link(number, port=port, made=at, request="", answers=[(0.0, ACCEPTED)]))
+    story.links.append(Link.accepted(number, port, at))
     for app in connection["apps"]:
         gain(story, story.links[-1], app, at + NEXT)
     apps = ",".join(sorted(connection["apps"]))

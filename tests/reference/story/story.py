@@ -33,6 +33,13 @@ class Link:
         self.answered = []
         self.__dict__.update(fields)
 
+    @classmethod
+    def accepted(cls, number, port, at, *applications):
+        """One that Asterisk did not make, on which these applications are announced."""
+        link = cls(number, port=port, made=at, request="", answers=[(0.0, completed.ACCEPTED)])
+        link.announce(at + 0.1, *applications)
+        return link
+
     @property
     def application(self):
         """The application of the first message."""
