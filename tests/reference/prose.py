@@ -8,6 +8,11 @@ SENT = "server->asterisk"
 BAD_REQUEST = "HTTP/1.1 400 Bad Request\r\n\r\n"
 PADDED = '{"type": "RESTRequest", "request_id": "r", "method": "GET", "uri": "asterisk/ping", "pad": "x…'
 TOGETHER = '{{"type": "RESTRequest", "request_id": "m{}", "method": "GET", "uri": "asterisk/ping"}}'
+# Events that are told of in words only.
+LOAD = re.compile(
+    r"events are posted by|keep posting|under steady load|posts events|\d\d+ events queue up|events at a steady rate"
+    r"|as above with FIN|at once drops TCP"
+)
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 OPCODES = {"continuation": CONTINUATION, "text": TEXT, "binary": BINARY, "close": CLOSE, "ping": PING, "pong": PONG}
 
@@ -24,6 +29,10 @@ def server(case):
         fields["silent"] = True
     if match := re.match(r"server reads slowly .* while (\d+) events", about):
         fields["reads_slowly"] = int(match[1])
+    if match := re.match(r"(\d+) calls one after another, then (\d+) at once", about):
+        fields["calls"] = [int(match[1]), int(match[2])]
+    if LOAD.search(about):
+        fields["load"] = "crash" if case.get("crash") else "events"
     if certificate := re.match(r"(\w+)\.pem", case.get("server_certificate") or ""):
         fields["certificate"] = certificate[1]
         if "demands a client certificate" in about:

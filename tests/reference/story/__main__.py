@@ -7,6 +7,7 @@ A line has `failed` instead if the case cannot be read, or `not_applicable` with
 AREA only the configuration files are printed that its cases began with and wrote, as a name and the files by theirs.
 """
 
+import fnmatch
 import json
 import pathlib
 import sys
@@ -27,13 +28,11 @@ def story(case, tables):
         return {"id": case["id"], "not_applicable": reason}
     completed.complete(case)
     story = Story(case)
-    story.logs = [text for entry in differences.entries(tables, "logs", story.id) for text in entry["texts"]]
-    for calls in differences.entries(tables, "many_calls", story.id):
-        many_calls.retell(story, calls["one_by_one"], calls["at_once"])
-    for load in differences.entries(tables, "under_load", story.id):
-        differences.put_under_load(story, load.get("apart"))
-        story.met |= {load["rule"]} if "rule" in load else set()
-        break
+    story.logs = [text for entry in differences.entries(tables, "logs", story) for text in entry["texts"]]
+    if "calls" in story.server:
+        many_calls.retell(story, *story.server["calls"])
+    if "load" in story.server:
+        differences.put_under_load(story)
     else:
         differences.apply(story, tables)
     if not shows_anything(story):
@@ -43,8 +42,9 @@ def story(case, tables):
 
 
 def reason_against(case, tables):
-    for entry in differences.entries(tables, "not_applicable", case["id"]):
-        return entry["reason"]
+    for entry in (entry for table in tables for entry in table.get("not_applicable", [])):
+        if any(fnmatch.fnmatchcase(case["id"], pattern) for pattern in entry["cases"]):
+            return entry["reason"]
     if case["observed"] and not any("t" in entry for entry in case["observed"]):
         return "the results of repeated runs are told in words"
     if completed.needs_names(case):

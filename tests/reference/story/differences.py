@@ -2,8 +2,9 @@
 """Where the library is different on purpose: each rule turns what Asterisk did into what the library is to do instead, wherever
 a recording has a reason for it. What a rule says stands in the documentation; `differences.json` names the heading."""
 
-import fnmatch
+import re
 
+import configured
 import rules_applications as applications
 import rules_calls as calls
 import rules_commands as commands
@@ -16,67 +17,68 @@ from messages import Item, made_up
 from story import Link, parameter
 
 # The rules by their names in the table, in the order in which they are applied.
-RULES = {
-    "slashes": values.slashes,
-    "schemes": values.schemes,
-    "no limits": values.long_lines,
-    "default ports": values.default_ports,
-    "IPv6": values.addresses,
-    "TLS by the scheme": values.tls_by_the_scheme,
-    "no interval": values.no_interval,
-    "quoted lists": values.quoted_lists,
-    "blanks": values.blanks,
-    "faulty general": commands.faulty_general,
-    "control characters": commands.control_characters,
-    "repeated applications": commands.repeated_applications,
-    "later parameters": commands.later_parameters,
-    "numeric ids": requests.numeric_ids,
-    "big numbers": requests.big_numbers,
-    "content types": requests.content_types,
-    "controls in requests": requests.controls_in_requests,
-    "password changes": requests.password_changes,
-    "certificates": connections.certificates,
-    "answers to the upgrade": connections.answers,
-    "silent servers": connections.silent_servers,
-    "first frames": connections.first_frames,
-    "broken frames": connections.broken_frames,
-    "closes": connections.closes,
-    "frames in pieces": connections.frames_in_pieces,
-    "stopped reading": connections.stopped_reading,
-    "unloading": connections.unloading,
-    "long messages": requests.long_messages,
-    "contexts": applications.contexts,
-    "registered first": applications.registered_first,
-    "applications taken over": applications.taken_over,
-    "answers always": requests.answers_always,
-    "usage": commands.usage,
-    "ari show sessions": commands.sessions,
-    "connection type missing": commands.connection_type,
-    "calls shut down": applications.calls_shut_down,
-    "channels back": applications.channels_that_come_back,
-    "several channels": applications.several_channels,
-    "trailing events": applications.trailing_events,
-    "completion": commands.completion,
-    "starting in vain": commands.starting,
-    "nothing lost": applications.lost_events,
-    "kept as before": applications.kept_as_before,
-    "type changes": reloads.type_changes,
-    "applications kept": reloads.applications_kept,
-    "channels in it": reloads.channels_in_it,
-    "reload while down": reloads.while_down,
-    "shut down": reloads.stay_shut_down,
-    "calls of silent servers": calls.silent_calls,
-    "storms": calls.storms,
-    "servers close": calls.servers_close,
-}
+RULES = (
+    ("slashes", values.slashes),
+    ("schemes", values.schemes),
+    ("no limits", values.long_lines),
+    ("default ports", values.default_ports),
+    ("IPv6", values.addresses),
+    ("TLS by the scheme", values.tls_by_the_scheme),
+    ("no interval", values.no_interval),
+    ("quoted lists", values.quoted_lists),
+    ("blanks", values.blanks),
+    ("faulty general", commands.faulty_general),
+    ("control characters", commands.control_characters),
+    ("repeated applications", commands.repeated_applications),
+    ("later parameters", commands.later_parameters),
+    ("numeric ids", requests.numeric_ids),
+    ("big numbers", requests.big_numbers),
+    ("content types", requests.content_types),
+    ("controls in requests", requests.controls_in_requests),
+    ("password changes", requests.password_changes),
+    ("certificates", connections.certificates),
+    ("answers to the upgrade", connections.answers),
+    ("silent servers", connections.silent_servers),
+    ("first frames", connections.first_frames),
+    ("broken frames", connections.broken_frames),
+    ("closes", connections.closes),
+    ("frames in pieces", connections.frames_in_pieces),
+    ("stopped reading", connections.stopped_reading),
+    ("unloading", connections.unloading),
+    ("long messages", requests.long_messages),
+    ("contexts", applications.contexts),
+    ("registered first", applications.registered_first),
+    ("applications taken over", applications.taken_over),
+    ("answers always", requests.answers_always),
+    ("usage", commands.usage),
+    ("ari show sessions", commands.sessions),
+    ("connection type missing", commands.connection_type),
+    ("calls shut down", applications.calls_shut_down),
+    ("channels back", applications.channels_that_come_back),
+    ("several channels", applications.several_channels),
+    ("trailing events", applications.trailing_events),
+    ("completion", commands.completion),
+    ("starting in vain", commands.starting),
+    ("nothing lost", applications.lost_events),
+    ("kept as before", applications.kept_as_before),
+    ("type changes", reloads.type_changes),
+    ("applications kept", reloads.applications_kept),
+    ("channels in it", reloads.channels_in_it),
+    ("reload while down", reloads.while_down),
+    ("shut down", reloads.stay_shut_down),
+    ("frames in pieces", reloads.during_a_frame),
+    ("silent servers", calls.silent_calls),
+    ("storms", calls.storms),
+    ("servers close", calls.servers_close),
+)
 
 
 def apply(story, tables):
     """Applies every rule and what the tables say of the case."""
-    for rule, change in RULES.items():
+    for rule, change in RULES:
         if change(story):
             story.met.add(rule)
-    for single in entries(tables, "cases", story.id):
+    for single in entries(tables, "single", story):
         apply_single(story, single)
         story.met.add(single["rule"])
     # What a single case says may make a connection for events that were lost.
@@ -84,12 +86,15 @@ def apply(story, tables):
     story.sort()
 
 
-def entries(tables, name, case):
-    """What the tables of that name say of a case."""
-    for table in tables:
-        for entry in table.get(name, []):
-            if any(fnmatch.fnmatchcase(case, pattern) for pattern in entry["cases"]):
-                yield entry
+def entries(tables, name, story):
+    """What the tables of that name say of a story: of the files that it begins with, of what the server does, and of how many
+    connections there were."""
+    for entry in (entry for table in tables for entry in table.get(name, [])):
+        files = entry.get("configured", {}).items()
+        configured = all(re.search(text, story.files.get(file) or "", re.MULTILINE) for file, text in files)
+        served = entry.get("server", {}).items() <= story.server.items()
+        if configured and served and entry.get("made", len(story.links)) == len(story.links):
+            yield entry
 
 
 def apply_single(story, single):
@@ -150,10 +155,22 @@ def apply_connection(story, changed):
         link.closed = None
 
 
-def put_under_load(story, apart):
+def put_under_load(story):
     """Of a case that was recorded under load only the ends of connections are compared as they were."""
-    clean = not any(act["then"] == "rst" for act in story.of("say"))
-    story.load = {"apart": apart, "clean": clean}
+    resets, fins = (any(act["then"] == how for act in story.of("say")) for how in ("rst", "fin"))
+    at_once = calls.ended_at_once(story, story.links)
+    client = next(iter(configured.connections(story.files)), {"client": {}})["client"]
+    interval = configured.milliseconds(client, "reconnect_interval")
+    if story.server["load"] == "crash":
+        story.met.add("under load")
+    elif len(at_once) > 2 and not resets:
+        story.met.add("storms")
+    elif resets or fins and at_once:
+        story.met.add("nothing lost")
+    elif fins or story.of("stop_listening") or len(story.of("listen")) > 1 or len(story.links) > 2:
+        # What had waited meanwhile follows the announcements.
+        story.met.add("registered first")
+    story.load = {"apart": int(interval) if "storms" in story.met else None, "clean": not resets}
     # Asterisk crashed when it had made the last connection, or the recording is cut there: the server would have answered as
     # before, and the library lives.
     answers = [link.answers for link in story.links if link.answers][-1:]

@@ -44,7 +44,7 @@ def storms(story):
     """A connection that was up for less than `reconnect_interval` is one of the `reconnect_attempts` of a call. Asterisk connects
     again at once, thousands of times a second, and such a call never fails."""
     for app, channel, links in of_calls(story):
-        at_once = [link for link in links if link.made is not None and ended(story, link) - link.made < AT_ONCE]
+        at_once = ended_at_once(story, links)
         client = client_of(story, at_once[0]) if at_once else None
         attempts = int((client or {}).get("reconnect_attempts", 4))
         if len(at_once) <= attempts or any(item.kind == "event" for link in at_once for item in link.items):
@@ -57,6 +57,10 @@ def storms(story):
         story.end_stasis(channel, "FAILED")
         return True
     return False
+
+
+def ended_at_once(story, links):
+    return [link for link in links if link.made is not None and ended(story, link) - link.made < AT_ONCE]
 
 
 def ended(story, link):

@@ -177,6 +177,26 @@ def while_down(story):
     return changed
 
 
+def during_a_frame(story):
+    """While a frame is unfinished reloads go their way. Asterisk applies none."""
+    changed = False
+    for act in [act for act in story.of("say") if act["unfinished"]]:
+        rest = [its for its in story.of("say") if its["rest"] and its["link"] == act["link"] and its["at"] > act["at"]]
+        link = story.links[act["link"]]
+        for at, until, before, after in [] if rest else list(changes(story)):
+            for name in set(before) & set(after) if at > act["at"] else ():
+                old, new = before[name]["apps"], after[name]["apps"]
+                if old == new or link.application not in old:
+                    continue
+                kinds = {app: "ApplicationReplaced" if app in old else "ApplicationRegistered" for app in new}
+                kinds |= {app: "ApplicationUnregistered" for app in old if app not in new}
+                link.items += [Item(at + NEXT, "event", made_up(kind, app)) for app, kind in kinds.items()]
+                row = f"{name:<37} {'persistent':<15} {f'127.0.0.1:{link.port}':<32} Up    {','.join(sorted(new))}"
+                show_session(story, name, at, until, row)
+                changed = True
+    return changed
+
+
 def is_up(link):
     return any(item.kind == "event" for item in link.items)
 
