@@ -48,8 +48,6 @@ pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
     }
 }
 
-impl Link for tokio::io::DuplexStream {}
-
 impl Link for Box<dyn Link> {
     fn peer_has_gone(&self) -> bool {
         (**self).peer_has_gone()

@@ -104,6 +104,11 @@ impl Handle {
         )
     }
 
+    /// The value of the metric `ariws_` and this, with its labels.
+    pub fn metric(self, name: &str) -> u64 {
+        metric(&self.metrics(), name)
+    }
+
     /// Waits for metrics as they are wanted.
     pub fn wait_for_metrics(self, wanted: impl Fn(&str) -> bool) -> String {
         until(
@@ -267,6 +272,15 @@ impl Handle {
         // SAFETY: the string lives until the call returns.
         unsafe { (self.1.inbound_closed)(self.0, c(id).as_ptr()) }
     }
+}
+
+/// The value of the metric `ariws_` and this, with its labels, among metrics.
+pub fn metric(metrics: &str, name: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| {
+        let (found, value) = line.strip_prefix("ariws_")?.rsplit_once(' ')?;
+        (found == name).then(|| value.parse().ok())?
+    });
+    value.unwrap_or_else(|| panic!("no number {name}: {metrics}"))
 }
 
 fn c(text: &str) -> CString {

@@ -22,7 +22,7 @@ pub use attempt::Attempt;
 pub use census::{Census, Counting, alone, refusing_memory, refusing_memory_elsewhere, rounds};
 pub use certificates::{Authority, Identity};
 pub use configuration::Configuration;
-pub use handle::{Handle, ReportLine, Started};
+pub use handle::{Handle, ReportLine, Started, metric};
 pub use host::{Call, Host, Request};
 #[cfg(feature = "linked")]
 pub use library::Library;

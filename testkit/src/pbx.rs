@@ -163,6 +163,11 @@ impl Setup {
         self
     }
 
+    /// The server, before anybody connects.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// With nobody who listens where the server was.
     pub fn nobody_listens(mut self) -> Self {
         self.server.stop();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::properties::cases;
-use crate::{ARI, CLIENT, Files, errors_of, reading};
+use crate::{ARI, CLIENT, Files, client_reading, connection_reading, errors_of, reading};
 
 /// What means something in a file, if it stands in the right place.
 const PIECES: &[&[u8]] = &[
@@ -194,7 +194,7 @@ fn a_line_may_be_as_long_as_it_likes() {
 #[test]
 fn a_file_may_have_ten_megabytes() {
     let lines = "protocols = ari ; a comment\n".repeat(10 << 20 >> 5);
-    let reading = reading(ARI, &format!("{CLIENT}{lines}"));
+    let reading = client_reading(&lines);
     assert_eq!(reading.problems, []);
     assert_eq!(reading.config.clients["client1"].protocols, "ari");
 }
@@ -231,7 +231,7 @@ fn bytes_that_are_not_utf8_reject_their_object_only() {
 
 #[test]
 fn a_nul_cuts_a_value_with_a_warning() {
-    let reading = reading(&format!("{ARI}apps = test\0app\n"), CLIENT);
+    let reading = connection_reading("apps = test\0app");
     assert_eq!(reading.config.connections["connection1"].apps, ["test"]);
     assert_eq!(reading.problems.len(), 1);
 }

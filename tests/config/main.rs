@@ -118,25 +118,43 @@ fn client(lines: &str) -> Arc<Client> {
     Arc::clone(&config(ARI, &client).clients["client1"])
 }
 
+/// Reads the usual files with more lines in the section of `client1`.
+fn client_reading(lines: &str) -> Reading {
+    reading(ARI, &format!("{CLIENT}{lines}\n"))
+}
+
+/// Reads the usual files with more lines in the section of `connection1`.
+fn connection_reading(lines: &str) -> Reading {
+    reading(&format!("{ARI}{lines}\n"), CLIENT)
+}
+
 /// What is wrong with `client1` when more lines stand in its section. It is not loaded then.
 fn client_errors(lines: &str) -> Vec<Problem> {
-    let reading = reading(ARI, &format!("{CLIENT}{lines}\n"));
+    let reading = client_reading(lines);
     let problems = errors_of(&reading, "client1");
-    assert_eq!(
-        problems.is_empty(),
-        reading.config.clients.contains_key("client1"),
-        "{lines}"
-    );
+    let loaded = reading.config.clients.contains_key("client1");
+    assert_eq!(problems.is_empty(), loaded, "{lines}");
     problems
 }
 
-/// What is wrong with `connection1` when more lines stand in its section. It is not loaded then.
-fn connection_errors(lines: &str) -> Vec<Problem> {
-    let reading = reading(&format!("{ARI}{lines}\n"), CLIENT);
-    let problems = errors_of(&reading, "connection1");
-    let loaded = reading.config.connections.contains_key("connection1");
-    assert_eq!(problems.is_empty(), loaded, "{lines}");
-    problems
+/// The one thing that is wrong with it.
+#[track_caller]
+fn client_is_refused(lines: &str) -> Problem {
+    let [problem] = &client_errors(lines)[..] else {
+        panic!("{lines}: {:?}", client_errors(lines));
+    };
+    problem.clone()
+}
+
+/// The one thing that is wrong with `connection1` when more lines stand in its section. It is not loaded then.
+#[track_caller]
+fn connection_is_refused(lines: &str) -> Problem {
+    let reading = connection_reading(lines);
+    let [problem] = &errors_of(&reading, "connection1")[..] else {
+        panic!("{lines}: {:?}", reading.problems);
+    };
+    assert!(!reading.config.connections.contains_key("connection1"));
+    problem.clone()
 }
 
 fn errors_of(reading: &Reading, section: &str) -> Vec<Problem> {

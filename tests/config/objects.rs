@@ -3,7 +3,8 @@
 use ariws::config::{PasswordFormat, Severity};
 
 use crate::{
-    ARI, CLIENT, Files, config, connection, connection_errors, errors_of, reading, warnings,
+    ARI, CLIENT, Files, client_reading, config, connection, connection_is_refused,
+    connection_reading, errors_of, reading, warnings,
 };
 
 #[test]
@@ -118,13 +119,13 @@ fn the_order_of_sections_does_not_matter() {
 #[test]
 fn an_unknown_key_rejects_its_object_and_names_the_nearest() {
     for (key, expected) in [("app", "apps"), ("Subscribe_Al", "subscribe_all")] {
-        let problems = connection_errors(&format!("{key} = x"));
-        assert_eq!(problems[0].line, 11);
+        let problem = connection_is_refused(&format!("{key} = x"));
+        assert_eq!(problem.line, 11);
         let message = format!("there is no such parameter; perhaps {expected} is meant");
-        assert_eq!(problems[0].message, message);
+        assert_eq!(problem.message, message);
     }
     assert_eq!(
-        connection_errors("foo = x")[0].message,
+        connection_is_refused("foo = x").message,
         "there is no such parameter; remove it"
     );
 }
@@ -132,7 +133,7 @@ fn an_unknown_key_rejects_its_object_and_names_the_nearest() {
 #[test]
 fn a_key_of_another_type_is_sent_where_it_belongs() {
     assert_eq!(
-        connection_errors("uri = x")[0].message,
+        connection_is_refused("uri = x").message,
         "it belongs in a section with type = websocket_client; move it there or remove it"
     );
 }
@@ -145,35 +146,28 @@ fn a_key_that_begins_with_an_at_sign_passes() {
 #[test]
 fn required_parameters_are_required() {
     for key in ["websocket_client_id", "apps", "local_ari_user"] {
-        let problems = connection_errors(&format!("{key} ="));
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert_eq!(problems[0].key, key);
+        let problem = connection_is_refused(&format!("{key} ="));
+        assert_eq!(problem.key, key);
         let line = ARI.lines().find(|line| line.starts_with(key)).unwrap();
         let reading = reading(&ARI.replace(line, ""), CLIENT);
         assert_eq!(errors_of(&reading, "connection1")[0].line, 6);
     }
-    for (ari, client, section) in [
-        (
-            ARI.replace("password = userpass", ""),
-            CLIENT.to_owned(),
-            "user1",
-        ),
-        (ARI.replace("userpass", ""), CLIENT.to_owned(), "user1"),
-        (ARI.to_owned(), CLIENT.replace("uri =", "uri =;"), "client1"),
+    for (old, new, section) in [
+        ("password = userpass", "", "user1"),
+        ("userpass", "", "user1"),
+        ("uri =", "uri =;", "client1"),
     ] {
-        assert_eq!(errors_of(&reading(&ari, &client), section).len(), 1);
+        let reading = reading(&ARI.replace(old, new), &CLIENT.replace(old, new));
+        assert_eq!(errors_of(&reading, section).len(), 1);
     }
 }
 
 #[test]
 fn a_client_that_does_not_exist_rejects_the_connection() {
     for name in ["ghost", "CLIENT1"] {
-        let problems = connection_errors(&format!("websocket_client_id = {name}"));
-        assert!(
-            problems[0]
-                .message
-                .contains(&format!("no websocket client \"{name}\""))
-        );
+        let problem = connection_is_refused(&format!("websocket_client_id = {name}"));
+        let expected = format!("no websocket client \"{name}\"");
+        assert!(problem.message.contains(&expected), "{problem}");
     }
 }
 
@@ -181,7 +175,7 @@ fn a_client_that_does_not_exist_rejects_the_connection() {
 fn an_application_in_two_connections_marks_both() {
     let more = "[connection2]\ntype = outbound_websocket\nwebsocket_client_id = client1\n\
         apps = other, \"app1\"\nlocal_ari_user = user1\n";
-    let reading = reading(&format!("{ARI}{more}"), CLIENT);
+    let reading = connection_reading(more);
     let fault = |name: &str| reading.config.connections[name].apps_fault.clone().unwrap();
     assert_eq!(
         fault("connection1"),
@@ -230,7 +224,7 @@ fn an_unknown_or_crypted_user_marks_the_connection() {
         ("local_ari_user = USER1", "there is no user USER1"),
         ("local_ari_user = \"user1\"", "there is no user \"user1\""),
     ] {
-        let reading = reading(&format!("{ARI}{line}\n"), CLIENT);
+        let reading = connection_reading(line);
         let connection = &reading.config.connections["connection1"];
         assert_eq!(connection.user_fault.as_deref(), Some(expected));
         assert!(!connection.is_valid());
@@ -330,14 +324,14 @@ fn an_error_in_general_harms_no_connection() {
 
 #[test]
 fn a_section_without_a_usable_name_is_no_object() {
-    let reading = reading(&format!("{ARI}[]\ntype = user\npassword = x\n"), CLIENT);
+    let reading = connection_reading("[]\ntype = user\npassword = x");
     assert_eq!(reading.config.users.len(), 1);
     assert_eq!(reading.problems[0].line, 11);
 }
 
 #[test]
 fn plus_equal_on_applications_is_warned_about() {
-    let reading = reading(&format!("{ARI}apps += second\n"), CLIENT);
+    let reading = connection_reading("apps += second");
     assert_eq!(
         reading.config.connections["connection1"].apps,
         ["app1 second"]
@@ -363,7 +357,7 @@ fn a_name_that_is_nearly_right_is_pointed_out() {
 
 #[test]
 fn what_is_named_and_has_an_error_is_told_from_what_is_not_there() {
-    let problems = reading(ARI, &format!("{CLIENT}foo = x\n")).problems;
+    let problems = client_reading("foo = x").problems;
     assert_eq!(
         problems[0].message,
         "the websocket client \"client1\" has an error; mend that first"
@@ -378,35 +372,18 @@ fn what_is_named_and_has_an_error_is_told_from_what_is_not_there() {
 
 #[test]
 fn a_section_of_the_other_file_is_sent_there() {
-    let files = [
-        (
-            format!("{ARI}{CLIENT}"),
-            CLIENT.to_owned(),
-            "websocket_client.conf",
-        ),
-        (
-            ARI.to_owned(),
-            format!("{CLIENT}[user2]\ntype = user\n"),
-            "ari.conf",
-        ),
-    ];
-    for (ari, client, right) in files {
-        let problems = reading(&ari, &client).problems;
-        assert!(
-            problems[0]
-                .message
-                .ends_with(&format!("move it to {right}")),
-            "{problems:?}"
-        );
+    for (reading, right) in [
+        (connection_reading(CLIENT), "websocket_client.conf"),
+        (client_reading("[user2]\ntype = user"), "ari.conf"),
+    ] {
+        let remedy = format!("move it to {right}");
+        assert!(reading.problems[0].message.ends_with(&remedy));
     }
 }
 
 #[test]
 fn a_second_type_is_warned_about_unless_it_is_the_same() {
-    let reading = reading(
-        ARI,
-        &format!("{CLIENT}type = user\ntype = websocket_client\n"),
-    );
+    let reading = client_reading("type = user\ntype = websocket_client");
     assert_eq!(warnings(&reading).len(), 1);
     assert!(reading.config.clients.contains_key("client1"));
 }

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::{ARI, CLIENT, Files, client, client_errors, config, errors_of, reading, warnings};
+use crate::{
+    ARI, CLIENT, Files, client, client_errors, client_is_refused, client_reading, config,
+    errors_of, warnings,
+};
 
 #[test]
 fn headers_may_be_repeated() {
@@ -40,11 +43,7 @@ fn headers_of_the_upgrade_are_refused() {
         "X: a\rb",
         "",
     ] {
-        assert_eq!(
-            client_errors(&format!("header = {header}")).len(),
-            1,
-            "{header}"
-        );
+        client_is_refused(&format!("header = {header}"));
     }
 }
 
@@ -62,9 +61,7 @@ fn a_second_authorization_is_refused() {
         (format!("uri = ws://u:p@h/\n{header}"), 6),
         (format!("{header}\nheader = AUTHORIZATION: Bearer y"), 6),
     ] {
-        let problems = client_errors(&lines);
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        let problem = &problems[0];
+        let problem = client_is_refused(&lines);
         assert_eq!((problem.line, problem.key.as_str()), (line, "header"));
         assert!(problem.message.ends_with("remove one"), "{problem}");
     }
@@ -95,9 +92,8 @@ fn subprotocols_that_no_server_could_take_are_refused_with_a_remedy() {
         ("ari,", "remove the comma"),
         ("ari, other, ari", "\"ari\" stands twice; remove one"),
     ] {
-        let problems = client_errors(&format!("protocols = {text}"));
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        let shown = problems[0].to_string();
+        let problem = client_is_refused(&format!("protocols = {text}"));
+        let shown = problem.to_string();
         assert!(shown.contains(words), "{shown}");
         let place = "websocket_client.conf:5: [client1] protocols: ";
         assert!(shown.contains(place), "{shown}");
@@ -177,20 +173,14 @@ fn a_variable_may_be_the_password() {
 
 #[test]
 fn a_password_has_one_source() {
-    assert_eq!(
-        client_errors("password = a\npassword_env = CARGO_PKG_NAME").len(),
-        1
-    );
-    assert_eq!(
-        client_errors("password_file = a\npassword_env = b").len(),
-        1
-    );
+    client_is_refused("password = a\npassword_env = CARGO_PKG_NAME");
+    client_is_refused("password_file = a\npassword_env = b");
 }
 
 #[test]
 fn half_of_a_login_is_warned_about() {
     for line in ["username = u", "password = p"] {
-        let reading = reading(ARI, &format!("{CLIENT}{line}\n"));
+        let reading = client_reading(line);
         assert_eq!(warnings(&reading).len(), 1);
     }
 }

@@ -27,32 +27,16 @@ fn a_rejected_object_stays_as_it_was() {
     let files = Files::new(ARI, CLIENT);
     let before = files.read().config;
     for (section, ari, client) in [
-        (
-            "connection1",
-            format!("{ARI}apps = a,,b\n"),
-            CLIENT.to_owned(),
-        ),
-        (
-            "connection1",
-            format!("{ARI}subscribe_all = maybe\n"),
-            CLIENT.to_owned(),
-        ),
-        (
-            "connection1",
-            format!("{ARI}websocket_client_id = ghost\n"),
-            CLIENT.to_owned(),
-        ),
-        ("user1", ARI.replace("userpass", ""), CLIENT.to_owned()),
-        ("client1", ARI.to_owned(), format!("{CLIENT}uri =\n")),
-        ("client1", ARI.to_owned(), format!("{CLIENT}foo = bar\n")),
-        (
-            "client1",
-            ARI.to_owned(),
-            format!("{CLIENT}connection_timeout = -1\n"),
-        ),
+        ("connection1", "apps = a,,b", ""),
+        ("connection1", "subscribe_all = maybe", ""),
+        ("connection1", "websocket_client_id = ghost", ""),
+        ("user1", "[user1](+)\npassword =", ""),
+        ("client1", "", "uri ="),
+        ("client1", "", "foo = bar"),
+        ("client1", "", "connection_timeout = -1"),
     ] {
-        files.write("ari.conf", &ari);
-        files.write("websocket_client.conf", &client);
+        files.write("ari.conf", format!("{ARI}{ari}\n"));
+        files.write("websocket_client.conf", format!("{CLIENT}{client}\n"));
         let reading = files.reread(&before);
         let problems = errors_of(&reading, section);
         assert!(problems[0].kept, "{}", problems[0]);

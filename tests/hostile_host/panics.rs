@@ -92,10 +92,11 @@ struct Instance {
 impl Instance {
     fn with_panics_in(callback: &'static str) -> Self {
         let server = Server::start();
-        let configuration = Configuration::with("persistent", server.address(), "app1").connection(
+        let address = server.address();
+        let configuration = Configuration::with("persistent", address, "app1").connection(
             "calls",
             "per_call_config",
-            server.address(),
+            address,
             "app2",
             "",
         );
@@ -126,6 +127,12 @@ impl Instance {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.engine.unload(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn a_request_that_panics_is_answered_500_and_the_next_one_runs() {
     let _alone = alone();
@@ -135,7 +142,6 @@ fn a_request_that_panics_is_answered_500_and_the_next_one_runs() {
     for _ in 0..2 {
         assert_eq!(connection.ask("GET", "x")["status_code"], 500);
     }
-    instance.engine.unload(Duration::from_millis(100));
 }
 
 #[test]
@@ -148,7 +154,6 @@ fn a_log_that_panics_gets_the_next_message() {
         .reload(false, &mut |_| {})
         .expect("a reload");
     instance.wait_for_panics(2);
-    instance.engine.unload(Duration::from_millis(100));
 }
 
 #[test]
@@ -162,7 +167,6 @@ fn a_registration_that_panics_counts_as_failed() {
             .is_err()
     );
     assert!(instance.engine.stasis_start("app2", "2", "SIP/2").is_err());
-    instance.engine.unload(Duration::from_millis(100));
 }
 
 #[test]
@@ -180,19 +184,17 @@ fn other_callbacks_that_panic_leave_the_instance_working() {
         let mut connection = instance.server.accept();
         connection.says(["ApplicationRegistered app1"]);
         let engine = &instance.engine;
-        let start = {
-            let engine = Arc::clone(engine);
-            std::thread::spawn(move || engine.stasis_start("app2", "2", "SIP/2"))
-        };
-        let call = instance.server.accept();
-        let application = start.join().expect("a start").expect("a name");
-        assert_eq!(application, "app2:SIP/2", "{callback}");
+        let _call = std::thread::scope(|scope| {
+            let start = scope.spawn(|| engine.stasis_start("app2", "2", "SIP/2"));
+            let call = instance.server.accept();
+            let application = start.join().expect("a start").expect("a name");
+            assert_eq!(application, "app2:SIP/2", "{callback}");
+            call
+        });
         assert_eq!(connection.ask("GET", "x")["status_code"], 204, "{callback}");
         engine
             .event("app1", b"{\"type\":\"Event\"}")
             .expect("a connection");
         connection.says(["Event app1"]);
-        drop((call, connection));
-        instance.engine.unload(Duration::from_millis(100));
     }
 }

@@ -7,7 +7,7 @@ use std::thread::scope;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Handle, Host, Library, Server, alone, rounds};
+use ariws_testkit::{Call, Handle, Pbx, alone, rounds};
 
 use super::everything;
 
@@ -76,19 +76,12 @@ fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
 fn thirty_two_threads_may_use_what_is_reloaded_and_unloaded() {
     let _alone = alone();
     for _ in 0..rounds(2).min(20) {
-        let server = Server::start();
-        let address = server.address();
         // Nobody reads: connections hang in their handshake, or end.
-        let host = Host::new();
-        let configuration = Configuration::with("persistent", address, "app1").connection(
-            "calls",
-            "per_call_config",
-            address,
-            "app2",
-            "reconnect_attempts = 1\nconnection_timeout = 50",
-        );
-        let library = Library::load(&host, &configuration);
-        let handle = library.handle();
+        let lines = "reconnect_attempts = 1\nconnection_timeout = 50";
+        let pbx = Pbx::persistent("app1")
+            .connection("calls", "per_call_config", "app2", lines)
+            .load();
+        let handle = pbx.handle();
         let (ready, uses) = (Barrier::new(THREADS + 1), AtomicUsize::new(0));
         scope(|scope| {
             for thread in 0..THREADS {
@@ -107,9 +100,9 @@ fn thirty_two_threads_may_use_what_is_reloaded_and_unloaded() {
             for _ in 0..20 {
                 assert_eq!(handle.try_reload(&mut Vec::new()), ARIWS_OK);
             }
-            assert_eq!(library.unload(Duration::from_millis(20)), ARIWS_OK);
+            assert_eq!(pbx.unload(Duration::from_millis(20)), ARIWS_OK);
         });
         assert!(uses.into_inner() > 0, "the instance was used");
-        assert_eq!(host.calls().last(), Some(&Call::Finalize));
+        assert_eq!(pbx.host.calls().last(), Some(&Call::Finalize));
     }
 }

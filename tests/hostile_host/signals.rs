@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Host, Library, Pbx, Server, alone};
+use ariws_testkit::{Call, Host, Pbx, alone};
 
 use crate::child;
 
@@ -26,7 +26,7 @@ const SYNCHRONOUS: [c_int; 7] = [
 fn threads_of_the_library_take_those_signals_only_that_they_cause() {
     let _alone = alone();
     let pbx = Pbx::persistent("app1").load();
-    pbx.server.accept().summary();
+    pbx.accept().summary();
     let mut names = Vec::new();
     for task in fs::read_dir("/proc/self/task").expect("proc(5)") {
         let file = task.expect("a thread").path().join("status");
@@ -98,11 +98,9 @@ fn the_crash_handler_of_the_host_runs_for_a_fault_in_a_callback() {
                 unsafe { PAGE.load(SeqCst).write_volatile(1) };
             }
         });
-        let server = Server::start();
-        let configuration = Configuration::with("persistent", server.address(), "app1");
-        let library = Library::load(&host, &configuration);
+        let pbx = Pbx::persistent("app1").host(host).load();
         assert_eq!(HANDLED.load(SeqCst), 1);
-        server.accept().says(["ApplicationRegistered app1"]);
-        assert_eq!(library.unload(Duration::from_millis(100)), ARIWS_OK);
+        pbx.accept().says(["ApplicationRegistered app1"]);
+        assert_eq!(pbx.unload(Duration::from_millis(100)), ARIWS_OK);
     });
 }

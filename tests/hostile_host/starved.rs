@@ -233,52 +233,48 @@ fn a_load_that_is_refused_a_descriptor_is_an_error_and_leaves_nothing() {
 fn a_quarter_of_the_descriptors_is_left_to_the_host() {
     child::run(|| {
         limit_descriptors(200);
-        // Takes connections, and says nothing.
-        let (host, server) = (Host::new(), Server::start());
-        let mut configuration = Configuration::empty();
-        for number in 0..180 {
-            let (name, app) = (format!("connection{number}"), format!("app{number}"));
-            let address = server.address();
-            configuration = configuration.connection(&name, "persistent", address, &app, "");
-        }
-        let library = Library::load(&host, &configuration);
-        host.wait_for_log("the PBX lets there be 150 sockets at a time, and all are in use");
+        // Its server takes connections, and says nothing.
+        let pbx = (0..180)
+            .fold(Pbx::without_connections(), |setup, number| {
+                let (name, app) = (format!("connection{number}"), format!("app{number}"));
+                setup.connection(&name, "persistent", &app, "")
+            })
+            .load();
+        pbx.wait_for_log("the PBX lets there be 150 sockets at a time, and all are in use");
         let mut files = Vec::new();
         for _ in 0..20 {
             let file = std::fs::File::open("/dev/null");
             files.push(file.expect("a descriptor is left"));
         }
-        assert!(library.metrics().contains("ariws_sockets_limit 150\n"));
-        assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+        assert_eq!(pbx.metric("sockets_limit"), 150);
+        assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
     });
 }
 
 #[test]
 fn connections_beyond_the_sockets_that_there_may_be_are_made_when_one_is_free() {
     let _alone = alone();
-    let (host, server) = (Host::new(), Server::start());
-    let address = server.address();
-    let mut configuration = Configuration::with("persistent", address, "app1")
-        .connection("other", "persistent", address, "app2", "")
-        .connection("calls", "per_call_config", address, "app3", "");
-    let library = Library::load_with(&host, &configuration, |options| options.max_sockets = 1);
-    let mut first = server.accept();
+    let mut pbx = Pbx::persistent("app1")
+        .connection("other", "persistent", "app2", "")
+        .connection("calls", "per_call_config", "app3", "")
+        .options(|options| options.max_sockets = 1)
+        .load();
+    let mut first = pbx.accept();
     let application = first.summary();
     let text = "the PBX lets there be 1 sockets at a time, and all are in use";
-    host.wait_for_log(text);
-    let (code, message) = library
+    pbx.wait_for_log(text);
+    let (code, message) = pbx
         .stasis_start("app3", "3", "SIP/3")
         .expect_err("no socket");
     assert_eq!(code, ARIWS_ERROR_CONNECT);
     assert!(message.contains(text), "{message}");
-    let metrics = library.metrics();
-    assert!(metrics.contains("ariws_sockets 1\n"), "{metrics}");
+    assert_eq!(pbx.metric("sockets"), 1);
     let (gone, other) = match application.as_str() {
         "ApplicationRegistered app1" => ("connection1", "app2"),
         _ => ("other", "app1"),
     };
-    configuration.remove(gone);
-    library.reload();
-    let expected = format!("ApplicationRegistered {other}");
-    assert_eq!(server.accept().summary(), expected);
+    pbx.configuration.remove(gone);
+    pbx.reload();
+    pbx.accept()
+        .says([format!("ApplicationRegistered {other}")]);
 }

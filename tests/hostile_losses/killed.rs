@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
 use ariws_testkit::tls::UNVERIFIED;
-use ariws_testkit::{Configuration, DEADLINE, Handle, Host, Library, Server, alone, rounds};
+use ariws_testkit::{
+    Configuration, DEADLINE, Handle, Host, Library, Server, alone, metric, rounds,
+};
 
-use super::metric;
 use super::peer::{Peer, Random, Read, text};
 
 const THREADS: usize = 8;
@@ -64,9 +65,9 @@ impl Progress {
         loop {
             let over = self.offering.load(Ordering::Relaxed) == 0;
             let metrics = library.metrics();
-            let done = metric(&metrics, "ariws_events_sent_total")
-                + metric(&metrics, "ariws_events_dropped_total");
-            if over && done == metric(&metrics, "ariws_events_offered_total") {
+            let done =
+                metric(&metrics, "events_sent_total") + metric(&metrics, "events_dropped_total");
+            if over && done == metric(&metrics, "events_offered_total") {
                 return metrics;
             }
             let done = usize::try_from(done).expect("a number of events");
@@ -121,7 +122,7 @@ fn every_event_is_accounted_for(tls: bool) {
         (metrics, offered.sum::<usize>())
     });
     let count = |name: &str| {
-        let count = metric(&metrics, &format!("ariws_{name}_total"));
+        let count = metric(&metrics, &format!("{name}_total"));
         usize::try_from(count).expect("a number of events")
     };
     let arrived: usize = read.iter().map(|read| read.count).sum();

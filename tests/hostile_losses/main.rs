@@ -12,12 +12,3 @@ use ariws_testkit::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// The value of a metric without labels.
-fn metric(metrics: &str, name: &str) -> u64 {
-    let value = metrics.lines().find_map(|line| {
-        let (found, value) = line.split_once(' ')?;
-        (found == name).then(|| value.parse())
-    });
-    value.expect("the metric").expect("a number")
-}

@@ -1,9 +1,7 @@
 //! A peer that reads nothing while events are offered without end.
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Census, Configuration, Host, Library, Server, alone, rounds};
-
-use super::metric;
+use ariws_testkit::{Census, Configuration, Host, Library, Server, alone, metric, rounds};
 
 const MIB: usize = 1 << 20;
 const BOUND: usize = 32 * MIB;
@@ -35,10 +33,10 @@ fn stays_within_bounds(lines: &str) {
         "{used} bytes for a queue of {BOUND}"
     );
     let metrics = library.metrics();
-    let count = |name: &str| metric(&metrics, &format!("ariws_events_{name}_total"));
+    let count = |name: &str| metric(&metrics, &format!("events_{name}_total"));
     let queued = metric(
         &metrics,
-        "ariws_connection_queue_messages{connection=\"connection1\"}",
+        "connection_queue_messages{connection=\"connection1\"}",
     );
     // What was written and not yet taken by the kernel is neither queued nor sent.
     let counted = count("sent") + count("dropped") + queued;

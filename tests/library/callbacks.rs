@@ -1,7 +1,7 @@
 //! Callbacks that call back into the library.
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, DEADLINE, Host, Pbx, request};
+use ariws_testkit::{Call, DEADLINE, Host, Pbx};
 
 #[test]
 fn app_register_may_send_application_replaced() {
@@ -34,21 +34,6 @@ fn the_log_may_call_everything() {
     let mut connection = pbx.accept();
     connection.says(["ApplicationRegistered app1", "Logged app1"]);
     assert_eq!(pbx.reload(), []);
-}
-
-#[test]
-fn ari_request_may_answer_send_events_and_reload() {
-    let host = Host::calling_back(|handle, call| {
-        if let Call::Request(request) = call {
-            assert_eq!(handle.event("app1", r#"{"type":"Inside"}"#), ARIWS_OK);
-            assert_eq!(handle.try_reload(&mut Vec::new()), ARIWS_OK);
-            assert_eq!(handle.complete(request.id, 204, None), ARIWS_OK);
-        }
-    });
-    let (_pbx, mut connection) = Pbx::persistent("app1").host(host).up();
-    connection.send(&request("1", "GET", "x"));
-    connection.says(["Inside app1"]);
-    assert_eq!(connection.json()["status_code"], 204);
 }
 
 #[test]

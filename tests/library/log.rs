@@ -5,7 +5,7 @@ use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Connection, DEADLINE, Host, Library, Pbx};
+use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx};
 
 /// A message that is no JSON.
 const BAD: [u8; 3] = [0x81, 1, b'{'];
@@ -87,28 +87,26 @@ fn slow() -> Box<Host> {
 #[test]
 fn an_unloading_does_not_wait_for_a_slow_log_longer_than_its_grace() {
     const CONNECTIONS: usize = 80;
-    let host = slow();
-    let mut configuration = Configuration::empty();
-    let address = "127.0.0.1:1".parse().expect("an address");
-    for number in 0..CONNECTIONS {
-        let (name, app) = (format!("connection{number}"), format!("app{number}"));
-        configuration = configuration.connection(&name, "persistent", address, &app, "");
-    }
-    let library = Library::load(&host, &configuration);
+    let nobody = Pbx::without_connections().host(slow()).nobody_listens();
+    let pbx = (0..CONNECTIONS)
+        .fold(nobody, |setup, number| {
+            let (name, app) = (format!("connection{number}"), format!("app{number}"));
+            setup.connection(&name, "persistent", &app, "")
+        })
+        .load();
     // Each has a line about its first failure.
-    library.wait_for_output("ari show outbound-websockets", |_| {
-        let metrics = library.metrics();
+    pbx.wait_for_metrics(|metrics| {
         let failed = metrics.lines().filter(|line| {
             line.starts_with("ariws_connection_failed_attempts{") && !line.ends_with(" 0")
         });
         failed.count() == CONNECTIONS
     });
     let began = Instant::now();
-    assert_eq!(library.unload(Duration::from_millis(300)), ARIWS_OK);
+    assert_eq!(pbx.unload(Duration::from_millis(300)), ARIWS_OK);
     let took = began.elapsed();
     // Sixteen seconds of lines wait.
     assert!(took < DEADLINE / 2, "{took:?}");
-    let log = host.log();
+    let log = pbx.host.log();
     let last = log.last().expect("a line");
     assert!(
         last.ends_with(
@@ -116,5 +114,5 @@ fn an_unloading_does_not_wait_for_a_slow_log_longer_than_its_grace() {
         ),
         "{last}"
     );
-    assert!(matches!(host.calls().last(), Some(Call::Finalize)));
+    assert_eq!(pbx.host.calls().last(), Some(&Call::Finalize));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ariws::ffi::ARIWS_OK;
 use ariws_testkit::tls::{Stream, UNVERIFIED, accept};
-use ariws_testkit::{Configuration, Host, Library, Server};
+use ariws_testkit::{Pbx, metric};
 use serde_json::Value;
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
@@ -23,22 +23,22 @@ fn number(websocket: &mut WebSocket<Box<dyn Stream>>) -> u64 {
 
 /// More events wait than the kernels take; the peer reads some and resets, five times.
 fn nothing_comes_twice(tls: bool) {
-    let (server, host) = (Server::start(), Host::new());
-    server.set_segment_size(200);
-    let mut configuration = Configuration::with("persistent", server.address(), "app1");
+    let mut setup = Pbx::persistent("app1");
     if tls {
-        configuration = configuration.replacing("ws://", "wss://");
-        configuration.set("connection1", UNVERIFIED);
+        setup = setup
+            .replacing("ws://", "wss://")
+            .set("connection1", UNVERIFIED);
     }
-    let library = Library::load(&host, &configuration);
+    setup.server().set_segment_size(200);
+    let pbx = setup.load();
     let filling = "x".repeat(1000);
     for number in 1..=20_000 {
         let event = format!(r#"{{"type":"Event","number":{number},"filling":"{filling}"}}"#);
-        assert_eq!(library.event("app1", &event), ARIWS_OK);
+        assert_eq!(pbx.event("app1", &event), ARIWS_OK);
     }
     let (mut last, mut lost) = (0, 0);
     for _ in 0..5 {
-        let mut websocket = accept(server.accept_tcp(), tls).expect("an upgrade");
+        let mut websocket = accept(pbx.server.accept_tcp(), tls).expect("an upgrade");
         for _ in 0..20 {
             let number = number(&mut websocket);
             assert!(number > last, "{number} after {last}");
@@ -49,31 +49,23 @@ fn nothing_comes_twice(tls: bool) {
         tcp.set_linger(Some(Duration::ZERO)).expect("a linger time");
         drop(websocket);
     }
-    library.wait_for_metrics(|metrics| unconfirmed(metrics) >= lost);
-}
-
-fn unconfirmed(metrics: &str) -> u64 {
-    let name = "ariws_messages_unconfirmed_total ";
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|number| number.parse().ok())
-        .expect("a number")
+    pbx.wait_for_metrics(|metrics| metric(metrics, "messages_unconfirmed_total") >= lost);
 }
 
 /// An event is sent and the connection shut down. Whether the server `reads`; gives what has no proof of arrival.
 fn unconfirmed_after_a_close(reads: bool) -> u64 {
-    let (server, host) = (Server::start(), Host::new());
-    let configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
-    let mut connection = server.accept();
-    assert_eq!(connection.summary(), "ApplicationRegistered app1");
-    assert_eq!(library.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
-    let (code, _) = library.command("ari shutdown websocket session connection1");
+    let (pbx, mut connection) = Pbx::persistent("app1").up();
+    assert_eq!(pbx.event("app1", r#"{"type":"Event"}"#), ARIWS_OK);
+    let (code, _) = pbx.command("ari shutdown websocket session connection1");
     assert_eq!(code, ARIWS_OK);
     if reads {
         connection.wait_for_close();
     }
-    host.wait_for_log("closed with 1000");
-    unconfirmed(&library.wait_for_metrics(|_| true))
+    pbx.wait_for_log("closed with 1000");
+    metric(
+        &pbx.wait_for_metrics(|_| true),
+        "messages_unconfirmed_total",
+    )
 }
 
 #[test]

@@ -146,18 +146,6 @@ fn attempts_that_fail_are_as_many_as_configured() {
 }
 
 #[test]
-fn a_caller_who_hangs_up_while_connecting_is_done_at_once() {
-    let pbx = Pbx::per_call("app1")
-        .set("connection1", "connection_timeout = 60000")
-        .load();
-    let starting = pbx.stasis_start_async("app1", "1", NAME);
-    let _silent = pbx.server.accept_tcp();
-    assert_eq!(pbx.stasis_cancel("1"), ARIWS_OK);
-    fails_with(&starting, ARIWS_ERROR_CANCELLED);
-    assert_eq!(pbx.stasis_cancel("1"), ARIWS_ERROR_NOT_FOUND);
-}
-
-#[test]
 fn a_drop_in_mid_call_is_healed_without_a_new_stasis_start() {
     let pbx = Pbx::per_call("app1").load();
     enter(&pbx, "1").reset();
@@ -180,19 +168,6 @@ fn a_server_that_never_returns_ends_stasis_for_every_channel() {
     pbx.wait_for_call(&failed("1"));
     pbx.wait_for_call(&failed("2"));
     pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
-}
-
-#[test]
-fn a_server_that_accepts_and_drops_uses_up_the_attempts() {
-    let pbx = Pbx::per_call("app1")
-        .set("connection1", "reconnect_interval = 50")
-        .load();
-    let starting = pbx.stasis_start_async("app1", "1", NAME);
-    for _ in 0..3 {
-        pbx.accept().reset();
-    }
-    assert!(starting.recv().expect("an outcome").is_ok());
-    pbx.wait_for_call(&failed("1"));
 }
 
 #[test]

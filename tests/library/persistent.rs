@@ -76,14 +76,6 @@ fn a_lost_connection_is_made_again_and_announced_ahead_of_what_waited() {
 }
 
 #[test]
-fn a_close_by_the_application_is_answered_and_followed_by_a_new_connection() {
-    let pbx = Pbx::persistent("app1").load();
-    pbx.accept().close(1000);
-    pbx.accept().says(["ApplicationRegistered app1"]);
-    pbx.wait_for_log("closed the connection (1000)");
-}
-
-#[test]
 fn a_peer_that_accepts_and_drops_is_no_storm() {
     let pbx = Pbx::persistent("app1")
         .set("connection1", "reconnect_interval = 60000")
@@ -134,16 +126,6 @@ fn a_refused_registration_leaves_the_other_applications_working() {
 }
 
 #[test]
-fn a_silent_server_is_given_up_at_the_deadline() {
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", "connection_timeout = 1000")
-        .load();
-    let _silent = pbx.server.accept_tcp();
-    pbx.wait_for_log("no complete answer to the upgrade request within 1000 ms");
-    pbx.accept().says(["ApplicationRegistered app1"]);
-}
-
-#[test]
 fn a_close_that_is_not_answered_ends_by_itself() {
     let pbx = Pbx::persistent("app1").load();
     let mut deaf = pbx.accept();
@@ -191,29 +173,6 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
     let lost = again.checked_sub(received).expect("nothing is sent twice");
     assert!(lost <= pbx.host.wait_for_loss(), "{lost} lost");
     assert_eq!(numbers, Vec::from_iter(again..200));
-}
-
-#[test]
-fn a_peer_that_answers_no_ping_is_dropped() {
-    let pbx = Pbx::persistent("app1")
-        .set(
-            "connection1",
-            "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 1",
-        )
-        .load();
-    // Nobody reads here, so nobody answers.
-    let _silent = pbx.accept();
-    pbx.wait_for_log("answered none of 1 pings (pingpong_probes)");
-    pbx.accept().says(["ApplicationRegistered app1"]);
-}
-
-#[test]
-fn an_error_in_general_harms_no_connection() {
-    let (pbx, mut connection) = Pbx::persistent("app1")
-        .set("general", "enabled = perhaps\ncolour = blue")
-        .up();
-    assert!(connection.is_quiet());
-    assert!(pbx.server.is_quiet());
 }
 
 #[test]

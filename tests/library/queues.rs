@@ -19,15 +19,6 @@ fn setup() -> Setup {
         .set("general", MEBIBYTE)
 }
 
-fn metric(pbx: &Pbx, name: &str) -> u64 {
-    let metrics = pbx.metrics();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("ariws_{name} ")));
-    line.and_then(|number| number.parse().ok())
-        .unwrap_or_else(|| panic!("no number {name}: {metrics}"))
-}
-
 #[test]
 fn all_queues_together_are_bounded() {
     let (mut pbx, mut connection) = setup().up();
@@ -35,14 +26,14 @@ fn all_queues_together_are_bounded() {
         assert_eq!(pbx.event("app2", &event()), ARIWS_OK);
     }
     pbx.wait_for_log("the queues of all connections together are full (queue_max_total_bytes)");
-    assert_eq!(metric(&pbx, "queued_limit_bytes"), 1 << 20);
-    let queued = metric(&pbx, "queued_bytes");
+    assert_eq!(pbx.metric("queued_limit_bytes"), 1 << 20);
+    let queued = pbx.metric("queued_bytes");
     assert!((1_000_000..=1 << 20).contains(&queued), "{queued}");
-    assert_eq!(metric(&pbx, "events_dropped_for_all_total"), 5);
-    assert_eq!(metric(&pbx, "events_dropped_total"), 5);
+    assert_eq!(pbx.metric("events_dropped_for_all_total"), 5);
+    assert_eq!(pbx.metric("events_dropped_total"), 5);
     // Nothing of another connection goes for it.
     assert_eq!(pbx.event("app1", &event()), ARIWS_ERROR_FULL);
-    assert_eq!(metric(&pbx, "events_dropped_for_all_total"), 6);
+    assert_eq!(pbx.metric("events_dropped_for_all_total"), 6);
     pbx.configuration
         .replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
     pbx.reload();
@@ -50,7 +41,7 @@ fn all_queues_together_are_bounded() {
     connection.says(["Large app1"]);
     pbx.configuration.remove("connection2");
     pbx.reload();
-    pbx.wait_for_output("ari show sessions", |_| metric(&pbx, "queued_bytes") == 0);
+    pbx.wait_for_output("ari show sessions", |_| pbx.metric("queued_bytes") == 0);
 }
 
 #[test]
@@ -67,7 +58,7 @@ fn an_answer_that_finds_no_room_is_replaced_by_a_short_one() {
     assert_eq!(answer["request_id"], "r1");
     let message = answer["message_body"].as_str().expect("a body");
     assert!(message.contains("queue_max_total_bytes"), "{message}");
-    assert_eq!(metric(&pbx, "answers_dropped_for_all_total"), 1);
+    assert_eq!(pbx.metric("answers_dropped_for_all_total"), 1);
     connection.send(&request("r2", "GET", "channels"));
     let id = pbx.wait_for_request("channels").id;
     assert_eq!(pbx.complete(id, 200, Some("[]")), ARIWS_OK);
@@ -79,14 +70,14 @@ fn what_a_peer_does_not_read_counts() {
     let (pbx, mut connection) = setup().up();
     // More than the kernel takes for a peer that reads nothing.
     let mut offered = 0;
-    while metric(&pbx, "events_dropped_for_all_total") == 0 {
+    while pbx.metric("events_dropped_for_all_total") == 0 {
         assert!(offered < 1000, "{}", pbx.metrics());
         pbx.event("app1", &event());
         offered += 1;
     }
-    assert!(metric(&pbx, "queued_bytes") <= 1 << 20);
+    assert!(pbx.metric("queued_bytes") <= 1 << 20);
     for _ in 0..offered - 1 {
         connection.says(["Large app1"]);
     }
-    pbx.wait_for_output("ari show sessions", |_| metric(&pbx, "queued_bytes") == 0);
+    pbx.wait_for_output("ari show sessions", |_| pbx.metric("queued_bytes") == 0);
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use ariws::ffi::*;
 use ariws_testkit::{Call, Configuration, Connection, Host, Library, Pbx, Server, request};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 /// A persistent connection that is up, with `app1` and `app2`.
 fn up() -> (Pbx, Connection) {
@@ -108,24 +107,6 @@ fn request_concurrency_lets_several_run() {
     assert_eq!(connection.json()["request_id"], "2");
     pbx.complete(one.id, 204, None);
     assert_eq!(connection.json()["request_id"], "1");
-}
-
-#[test]
-fn pings_are_answered_while_a_request_runs() {
-    let (pbx, mut connection) = up();
-    connection.send(&request("1", "GET", "slow"));
-    pbx.wait_for_request("slow");
-    connection
-        .websocket
-        .send(Message::Ping("hello".into()))
-        .expect("room");
-    loop {
-        let message = connection.websocket.read().expect("a message");
-        if let Message::Pong(payload) = message {
-            assert_eq!(&payload[..], b"hello");
-            break;
-        }
-    }
 }
 
 #[test]

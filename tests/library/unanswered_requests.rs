@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx, request};
+use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx, metric, request};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -230,18 +230,12 @@ fn requests_of_applications_that_come_and_go_do_not_pile_up() {
     for _ in 0..3 {
         let mut connection = pbx.accept();
         connection.says(["ApplicationRegistered app1"]);
-        let before = pbx.metrics();
+        let before = pbx.metric("requests_received_total");
         for _ in 0..2000 {
             connection.send(&request("1", "GET", "never"));
         }
-        let received = |text: &str| {
-            let line = text
-                .lines()
-                .find(|line| line.starts_with("ariws_requests_received_total "));
-            line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-        };
-        let wanted = received(&before).map(|count| count + 2000);
-        pbx.wait_for_metrics(|text| received(text) == wanted);
+        let received = |metrics: &str| metric(metrics, "requests_received_total");
+        pbx.wait_for_metrics(|metrics| received(metrics) == before + 2000);
         connection.reset();
     }
     pbx.wait_for_log(

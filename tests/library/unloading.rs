@@ -36,18 +36,6 @@ fn applications_and_contexts_are_gone_and_finalize_is_the_last_call() {
 }
 
 #[test]
-fn a_dead_handle_is_an_error_code_for_every_function() {
-    let pbx = Pbx::persistent("app1").load();
-    let handle = pbx.handle();
-    pbx.unload(Duration::ZERO);
-    assert_eq!(handle.event("app1", "{}"), ARIWS_ERROR_UNLOADED);
-    assert_eq!(handle.complete(1, 200, None), ARIWS_ERROR_UNLOADED);
-    assert_eq!(handle.try_reload(&mut Vec::new()), ARIWS_ERROR_UNLOADED);
-    assert_eq!(handle.command("ari show sessions").0, ARIWS_ERROR_UNLOADED);
-    assert_eq!(handle.unload(Duration::ZERO), ARIWS_ERROR_UNLOADED);
-}
-
-#[test]
 fn a_request_that_was_never_answered_does_not_hold_it_up() {
     let pbx = Pbx::persistent("app1").load();
     let mut connection = pbx.accept();
@@ -72,15 +60,6 @@ fn a_start_that_is_under_way_is_cancelled() {
         outcome.map_err(|(code, _)| code),
         Err(ARIWS_ERROR_CANCELLED)
     );
-}
-
-#[test]
-fn a_server_that_never_answers_does_not_hold_it_up() {
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", "connection_timeout = 60000")
-        .load();
-    let _silent = pbx.server.accept_tcp();
-    assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
 }
 
 #[test]

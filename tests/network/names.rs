@@ -112,12 +112,7 @@ fn assert_connected(started: &[Started]) {
 
 /// How many attempts have failed so far.
 pub fn failed_attempts(library: &Library<'_>) -> u64 {
-    let metrics = library.metrics();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("ariws_attempts_failed_total "));
-    line.and_then(|number| number.parse().ok())
-        .expect("a number")
+    library.metric("attempts_failed_total")
 }
 
 #[test]

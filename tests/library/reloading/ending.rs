@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::mpsc::Receiver;
 
-use ariws_testkit::{Configuration, Host, Library, MuteServer, Pbx, Server, Started};
+use ariws_testkit::{Configuration, MuteServer, Pbx, Setup, Started};
 
 use super::EVENT;
 use super::changes::USUAL;
@@ -86,18 +86,18 @@ fn given_up_while_tcp_is_being_opened(ending: Ending) {
 }
 
 fn given_up_while_it_waits_for_its_next_attempt(ending: Ending) {
-    let host = Host::new();
-    let nobody = Server::start().address();
-    let mut configuration = USUAL
-        .before("persistent", nobody)
-        .replacing("reconnect_interval = 20", "reconnect_interval = 100");
-    let library = Library::load(&host, &configuration);
-    host.wait_for_log("Connection refused");
-    ending(&mut configuration);
-    library.reload();
-    assert!(!host.has("app1"));
+    let mut pbx = USUAL
+        .setup("persistent")
+        .set("connection1", "reconnect_interval = 100")
+        .nobody_listens()
+        .load();
+    pbx.wait_for_log("Connection refused");
+    ending(&mut pbx.configuration);
+    pbx.reload();
+    assert!(!pbx.host.has("app1"));
     // One attempt more may have come before the reload; none comes after it.
-    assert!(Server::at(nobody).is_quiet());
+    pbx.server.listen();
+    assert!(pbx.server.is_quiet());
 }
 
 #[test]
@@ -168,38 +168,34 @@ fn a_renamed_connection_begins_again_under_its_new_name_while_it_waits_for_its_n
 }
 
 /// Loads a per-call connection and begins a call.
-fn calling<'a>(host: &'a Host, configuration: &Configuration) -> (Library<'a>, Receiver<Started>) {
-    let library = Library::load(host, configuration);
-    let starting = library.stasis_start_async("app1", "1", "Local/1");
-    (library, starting)
+fn calling(setup: Setup) -> (Pbx, Receiver<Started>) {
+    let pbx = setup.load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    (pbx, starting)
 }
 
 const PERSISTENT: &str = "connection_type = persistent";
 
 #[test]
 fn a_call_goes_on_when_its_connection_becomes_persistent() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let (library, _starting) = calling(&host, &configuration);
-    let mut call = server.accept();
+    let setup = USUAL.setup("per_call_config");
+    let (mut pbx, _starting) = calling(setup);
+    let mut call = pbx.accept();
     call.says(["ApplicationRegistered app1:Local/1"]);
-    configuration.set("connection1", PERSISTENT);
-    library.reload();
-    let mut persistent = server.accept();
+    pbx.change("connection1", PERSISTENT);
+    let mut persistent = pbx.accept();
     persistent.says(["ApplicationRegistered app1"]);
-    library.event("app1:Local/1", EVENT);
+    pbx.event("app1:Local/1", EVENT);
     call.says(["Event app1:Local/1"]);
 }
 
 #[test]
 fn a_call_goes_on_in_the_handshake_when_its_connection_becomes_persistent() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let (library, starting) = calling(&host, &configuration);
-    let hanging = server.attempt();
-    configuration.set("connection1", PERSISTENT);
-    library.reload();
-    let mut persistent = server.accept();
+    let setup = USUAL.setup("per_call_config");
+    let (mut pbx, starting) = calling(setup);
+    let hanging = pbx.server.attempt();
+    pbx.change("connection1", PERSISTENT);
+    let mut persistent = pbx.accept();
     persistent.says(["ApplicationRegistered app1"]);
     let mut call = hanging.upgrade();
     call.says(["ApplicationRegistered app1:Local/1"]);
@@ -208,27 +204,24 @@ fn a_call_goes_on_in_the_handshake_when_its_connection_becomes_persistent() {
 
 #[test]
 fn a_call_goes_on_opening_tcp_when_its_connection_becomes_persistent() {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = USUAL.before("per_call_config", server.address());
-    let (library, _starting) = calling(&host, &configuration);
+    let server = MuteServer::start();
+    let setup = Pbx::configured(|_| USUAL.before("per_call_config", server.address()));
+    let (mut pbx, _starting) = calling(setup);
     let first = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    configuration.set("connection1", PERSISTENT);
-    library.reload();
+    pbx.change("connection1", PERSISTENT);
     server.wait_for_attempts(|now| now.len() == 2 && now.is_superset(&first));
 }
 
 #[test]
 fn a_call_goes_on_with_its_attempts_when_its_connection_becomes_persistent() {
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = USUAL
-        .before("per_call_config", server.address())
-        .replacing("reconnect_interval = 20", "reconnect_interval = 200");
-    let (library, starting) = calling(&host, &configuration);
-    drop(server.attempt());
-    host.wait_for_log("no lasting connection");
-    configuration.set("connection1", PERSISTENT);
-    library.reload();
-    let (mut one, mut other) = (server.accept(), server.accept());
+    let setup = USUAL
+        .setup("per_call_config")
+        .set("connection1", "reconnect_interval = 200");
+    let (mut pbx, starting) = calling(setup);
+    drop(pbx.server.attempt());
+    pbx.wait_for_log("no lasting connection");
+    pbx.change("connection1", PERSISTENT);
+    let (mut one, mut other) = (pbx.accept(), pbx.accept());
     let mut announced = [one.summary(), other.summary()];
     announced.sort();
     assert_eq!(
