@@ -4,13 +4,13 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Census, Counting, DEADLINE, Handle, Host, Library, alone};
+use ariws_testkit::{Census, Counting, Handle, Host, Library, Watched, alone};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
@@ -28,7 +28,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// The numbers of the events that arrived, each with the number of its connection.
 #[derive(Default)]
-struct Arrivals(Mutex<Vec<(usize, u64)>>);
+struct Arrivals(Watched<Vec<(usize, u64)>>);
 
 impl Arrivals {
     /// What arrives at a server that serves every connection to its end, for as long as the process lives.
@@ -57,7 +57,8 @@ impl Arrivals {
             };
             let event: Value = serde_json::from_str(&text).expect("JSON");
             if let Some(number) = event["number"].as_u64() {
-                self.lock().push((connection, number));
+                self.0
+                    .change(|arrivals| arrivals.push((connection, number)));
             }
         }
     }
@@ -65,13 +66,11 @@ impl Arrivals {
     /// Waits for as many events as were sent, each of which has to be there once and in order; forgets them and gives the
     /// number of connections that brought them.
     fn wait_for(&self, sent: usize) -> usize {
-        let deadline = Instant::now() + DEADLINE;
-        while self.lock().len() < sent {
-            let here = self.lock().len();
-            assert!(Instant::now() < deadline, "{here} of {sent} events arrived");
-            std::thread::yield_now();
-        }
-        let mut arrivals = std::mem::take(&mut *self.lock());
+        self.0.wait_for(
+            |arrivals| (arrivals.len() >= sent).then_some(()),
+            |arrivals| format!("{} of {sent} events arrived", arrivals.len()),
+        );
+        let mut arrivals = std::mem::take(&mut *self.0.lock());
         // Stable, so that the order within a connection stays.
         arrivals.sort_by_key(|(connection, _)| *connection);
         let numbers: Vec<_> = arrivals.iter().map(|(_, number)| *number).collect();
@@ -81,10 +80,6 @@ impl Arrivals {
         );
         arrivals.dedup_by_key(|(connection, _)| *connection);
         arrivals.len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(usize, u64)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,6 +211,16 @@ fn reload_often(library: &Library<'_>, mut write: impl FnMut(&Step), mut after_e
     }
 }
 
+/// Does it once, and then so often that what is left behind each time adds up.
+fn leaves_nothing_behind(mut reload_under_traffic: impl FnMut()) {
+    reload_under_traffic();
+    let before = Census::now();
+    for _ in 0..COUNTINGS {
+        reload_under_traffic();
+    }
+    before.wait_for_return(TOLERANCE);
+}
+
 #[test]
 fn a_persistent_connection_loses_no_event_and_leaves_nothing_behind() {
     let _alone = alone();
@@ -234,12 +239,7 @@ fn a_persistent_connection_loses_no_event_and_leaves_nothing_behind() {
         );
         host.forget();
     };
-    reload_under_traffic();
-    let before = Census::now();
-    for _ in 0..COUNTINGS {
-        reload_under_traffic();
-    }
-    before.wait_for_return(TOLERANCE);
+    leaves_nothing_behind(reload_under_traffic);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn calls_lose_no_event_and_leave_nothing_behind() {
     };
     let long = library.stasis_start("app1", "long", "Local/long");
     assert_eq!(long, Ok("app1:Local/long".into()));
-    let mut reload_under_traffic = || {
+    let reload_under_traffic = || {
         let traffic = Traffic::begin(library.handle(), "app1:Local/long");
         reload_often(&library, write, &mut call);
         assert_eq!(
@@ -275,10 +275,5 @@ fn calls_lose_no_event_and_leave_nothing_behind() {
         );
         host.forget();
     };
-    reload_under_traffic();
-    let before = Census::now();
-    for _ in 0..COUNTINGS {
-        reload_under_traffic();
-    }
-    before.wait_for_return(TOLERANCE);
+    leaves_nothing_behind(reload_under_traffic);
 }

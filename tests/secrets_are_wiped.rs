@@ -7,10 +7,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ariws::ffi::{ARIWS_OK, ariws_request};
-use ariws_testkit::{Configuration, DEADLINE, Host, Library};
+use ariws_testkit::{Configuration, Host, Library, until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A part of every secret here.
@@ -124,14 +124,8 @@ fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     library
         .stasis_start("app1", "1", "Test/1")
         .expect("a connection");
-    let deadline = Instant::now() + DEADLINE;
-    let id = loop {
-        match REQUEST.load(Ordering::Acquire) {
-            0 => assert!(Instant::now() < deadline, "no request"),
-            id => break id,
-        }
-        thread::yield_now();
-    };
+    let came = || Some(REQUEST.load(Ordering::Acquire)).filter(|id| *id > 0);
+    let id = until(came, || "no request".into());
     assert_eq!(library.complete(id, 200, None), ARIWS_OK);
     assert_eq!(library.unload(Duration::from_secs(1)), ARIWS_OK);
     ARMED.store(false, Ordering::Relaxed);

@@ -177,20 +177,25 @@ impl Handle {
         channel_name: &CStr,
         outcome: Sender<Started>,
     ) -> i32 {
-        let data = Box::into_raw(Box::new(outcome)).cast();
+        let data = Box::into_raw(Box::new(outcome));
         // SAFETY: the strings live until the call returns, the data until `started` takes it.
-        unsafe {
+        let code = unsafe {
             (self.1.stasis_start_async)(
                 self.0,
                 app.as_ptr(),
                 channel_id.as_ptr(),
                 channel_name.as_ptr(),
                 Some(started),
-                data,
+                data.cast(),
                 ptr::null_mut(),
                 0,
             )
+        };
+        if code != ARIWS_OK {
+            // SAFETY: nothing has begun, so nobody else takes it.
+            drop(unsafe { Box::from_raw(data) });
         }
+        code
     }
 
     pub fn stasis_cancel(self, channel_id: &str) -> i32 {
@@ -229,6 +234,12 @@ impl Handle {
     }
 
     pub fn completions(self, words: &[&str], prefix: &str) -> Vec<String> {
+        let (code, found) = self.try_completions(words, prefix);
+        assert_eq!(code, ARIWS_OK);
+        found
+    }
+
+    pub fn try_completions(self, words: &[&str], prefix: &str) -> (i32, Vec<String>) {
         let words: Vec<_> = words.iter().map(|word| c(word)).collect();
         let words: Vec<_> = words.iter().map(|word| word.as_ptr()).collect();
         let mut found: Vec<String> = Vec::new();
@@ -243,17 +254,21 @@ impl Handle {
                 ptr::from_mut(&mut found).cast(),
             )
         };
-        assert_eq!(code, ARIWS_OK);
-        found
+        (code, found)
     }
 
     pub fn metrics(self) -> String {
+        let (code, metrics) = self.try_metrics();
+        assert_eq!(code, ARIWS_OK);
+        metrics
+    }
+
+    pub fn try_metrics(self) -> (i32, String) {
         let mut output = String::new();
         let data = ptr::from_mut(&mut output).cast();
         // SAFETY: the string lives until the call returns.
         let code = unsafe { (self.1.metrics)(self.0, Some(append_text), data) };
-        assert_eq!(code, ARIWS_OK);
-        output
+        (code, output)
     }
 
     pub fn inbound_opened(self, id: &str, remote: &str, apps: &str) -> i32 {

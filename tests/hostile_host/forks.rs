@@ -38,7 +38,7 @@ fn in_a_child_every_function_returns_an_error_and_the_parent_goes_on() {
         let handle = pbx.handle();
         let returns_errors = forked(|| {
             let began = Instant::now();
-            let mut outcomes = everything::call(handle, c"unique");
+            let mut outcomes = everything::call(handle, "unique");
             outcomes.extend(everything::call_forbidden(handle));
             let started = handle.stasis_start("app2", "1", "SIP/1");
             outcomes.push(("start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)));

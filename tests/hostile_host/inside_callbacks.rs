@@ -1,7 +1,6 @@
 //! Every function from inside every callback.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,8 +59,7 @@ impl Inside {
             begun.push(callback);
             begun.len()
         };
-        let unique = CString::new(format!("inside-{number}")).expect("no NUL");
-        let mut outcomes = everything::call(handle, &unique);
+        let mut outcomes = everything::call(handle, &format!("inside-{number}"));
         outcomes.extend(everything::call_forbidden(handle));
         self.outcomes.change(|all| all.insert(callback, outcomes));
     }
@@ -136,7 +134,7 @@ fn a_handle_that_was_unloaded_is_dead_for_every_function() {
     let pbx = Pbx::without_connections().load();
     let handle = pbx.handle();
     pbx.unload(Duration::ZERO);
-    for (function, code) in everything::call(handle, c"late") {
+    for (function, code) in everything::call(handle, "late") {
         assert_eq!(code, ARIWS_ERROR_UNLOADED, "{function}");
     }
     assert_eq!(handle.unload(Duration::ZERO), ARIWS_ERROR_UNLOADED);

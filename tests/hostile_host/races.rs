@@ -1,6 +1,5 @@
 //! Thirty-two threads use an instance while it is reloaded and unloaded.
 
-use std::ffi::CString;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::scope;
@@ -27,8 +26,7 @@ fn allowed(function: &str, code: i32) -> bool {
 /// Calls everything until the instance is gone; gives how often.
 fn use_until_it_is_gone(handle: Handle, thread: usize) -> usize {
     for number in 0.. {
-        let unique = CString::new(format!("{thread}-{number}")).expect("no NUL");
-        let outcomes = everything::call(handle, &unique);
+        let outcomes = everything::call(handle, &format!("{thread}-{number}"));
         for &(function, code) in &outcomes {
             assert!(allowed(function, code), "{function} returned {code}");
         }

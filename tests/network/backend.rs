@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::thread;
-use std::time::Instant;
 
-use ariws_testkit::DEADLINE;
+use ariws_testkit::Watched;
 use serde_json::Value;
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -32,10 +31,7 @@ pub struct Backend {
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+struct Shared(Watched<State>);
 
 #[derive(Default)]
 struct State {
@@ -100,13 +96,12 @@ impl Backend {
 
     /// Waits until what it has received satisfies the test, and gives it.
     pub fn wait_for(&self, wanted: impl Fn(&[Received]) -> bool) -> Vec<Received> {
-        let state = self.wait(|state| wanted(&state.received));
-        state.received.clone()
+        self.wait(|state| wanted(&state.received).then(|| state.received.clone()))
     }
 
     /// Waits until so many connections are open.
     pub fn wait_for_open(&self, count: usize) {
-        drop(self.wait(|state| state.open.len() == count));
+        self.wait(|state| (state.open.len() == count).then_some(()));
     }
 
     /// Answers health checks so from now on.
@@ -142,26 +137,11 @@ impl Backend {
         self.shared.lock().received.clone()
     }
 
-    fn wait(&self, wanted: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let deadline = Instant::now() + DEADLINE;
-        let mut state = self.shared.lock();
-        while !wanted(&state) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "{}: {} open, received: {:#?}",
-                self.address,
-                state.open.len(),
-                state.received
-            );
-            state = self
-                .shared
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        state
+    fn wait<T>(&self, come: impl FnMut(&State) -> Option<T>) -> T {
+        self.shared.0.wait_for(come, |state| {
+            let (address, open) = (self.address, state.open.len());
+            format!("{address}: {open} open, received: {:#?}", state.received)
+        })
     }
 }
 
@@ -173,12 +153,11 @@ impl Drop for Backend {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.lock());
-        self.changed.notify_all();
+        self.0.change(change);
     }
 
     fn serve(&self, mut stream: TcpStream) {

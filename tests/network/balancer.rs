@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ariws_testkit::{Configuration, DEADLINE, Host, Library};
+use ariws_testkit::{Configuration, DEADLINE, Host, Library, until};
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
@@ -130,11 +130,10 @@ fn table_cell(table: &str, between: char, row: &str, column: &str) -> Option<Str
 }
 
 pub fn wait_until(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "it did not happen in time");
-        std::thread::yield_now();
-    }
+    until(
+        || condition().then_some(()),
+        || "it did not happen in time".into(),
+    );
 }
 
 /// To the balancer.

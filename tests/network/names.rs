@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_ERROR_CONNECT;
-use ariws_testkit::{Configuration, DEADLINE, Host, Library, Started};
+use ariws_testkit::{Configuration, DEADLINE, Host, Library, Started, until};
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
@@ -48,11 +48,10 @@ impl<'a> Names<'a> {
         let before = read(&self.daemon.log());
         self.network.file("names", &lines(addresses));
         self.daemon.signal(Signal::SIGHUP);
-        let deadline = Instant::now() + DEADLINE;
-        while read(&self.daemon.log()) == before {
-            assert!(Instant::now() < deadline, "{}", self.daemon.log());
-            std::thread::yield_now();
-        }
+        until(
+            || (read(&self.daemon.log()) > before).then_some(()),
+            || self.daemon.log(),
+        );
     }
 
     /// How often it was asked for a name that ends in `dead.test`.
@@ -88,14 +87,8 @@ fn backends(network: &Network) -> [Backend; 3] {
 
 /// Waits until the connection is open; gives which of the servers has it.
 fn wait_for_place(servers: &[Backend; 3]) -> usize {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(place) = servers.iter().position(|server| server.open() > 0) {
-            return place;
-        }
-        assert!(Instant::now() < deadline, "no connection");
-        std::thread::yield_now();
-    }
+    let has_it = || servers.iter().position(|server| server.open() > 0);
+    until(has_it, || "no connection".into())
 }
 
 /// Calls one after the other; gives what each came to.
@@ -251,11 +244,10 @@ fn with_dead_names(uri: &str) -> Configuration {
 
 /// Waits until the resolver has asked for eight dead names.
 fn wait_for_dead_names(names: &Names<'_>) {
-    let deadline = Instant::now() + DEADLINE;
-    while names.asked_for_dead_names() < 8 {
-        assert!(Instant::now() < deadline, "{}", names.daemon.log());
-        std::thread::yield_now();
-    }
+    until(
+        || (names.asked_for_dead_names() >= 8).then_some(()),
+        || names.daemon.log(),
+    );
 }
 
 #[test]

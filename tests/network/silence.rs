@@ -13,6 +13,8 @@ use crate::network::{FAR, Network, OTHERS, configuration};
 
 const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 
+const KEEPALIVES: &str = "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
+
 /// How much later than promised a busy machine may be.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -75,8 +77,7 @@ fn pings_notice_silence_within_the_promised_time() {
 #[test]
 fn keepalives_notice_silence_within_the_promised_time() {
     let (network, host) = (Network::enter(), Host::new());
-    let more = "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
-    let (library, server) = idle(&network, &host, more);
+    let (library, server) = idle(&network, &host, KEEPALIVES);
     let promised = promised(&library, "at rest");
     // The time without a word, and the interval after each probe.
     assert_eq!(promised, Duration::from_secs(3));
@@ -86,19 +87,16 @@ fn keepalives_notice_silence_within_the_promised_time() {
     server.wait_for(|received| received.len() >= 2);
 }
 
-#[test]
-fn keepalives_notice_silence_within_the_promised_time_while_something_is_sent() {
+/// What is sent into silence is noticed within so many seconds, as promised.
+fn is_noticed_when_something_is_sent(more: &str, seconds: u64) {
     let (network, host) = (Network::enter(), Host::new());
-    let more = "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
     let (library, server) = idle(&network, &host, more);
     let promised = promised(&library, "when something is sent");
-    assert_eq!(promised, Duration::from_secs(3));
+    assert_eq!(promised, Duration::from_secs(seconds));
     let began = Instant::now();
     network.fall_silent();
-    assert_eq!(
-        library.event("app1", r#"{"type":"ChannelVarset"}"#),
-        ARIWS_OK
-    );
+    let event = r#"{"type":"ChannelVarset"}"#;
+    assert_eq!(library.event("app1", event), ARIWS_OK);
     host.wait_for_log("connection lost (");
     assert_kept(promised, began.elapsed());
     network.heal();
@@ -106,21 +104,13 @@ fn keepalives_notice_silence_within_the_promised_time_while_something_is_sent() 
 }
 
 #[test]
+fn keepalives_notice_silence_within_the_promised_time_while_something_is_sent() {
+    is_noticed_when_something_is_sent(KEEPALIVES, 3);
+}
+
+#[test]
 fn what_is_sent_into_silence_is_noticed_within_write_timeout() {
-    let (network, host) = (Network::enter(), Host::new());
-    let (library, server) = idle(&network, &host, "write_timeout = 2000");
-    let promised = promised(&library, "when something is sent");
-    assert_eq!(promised, Duration::from_secs(2));
-    let began = Instant::now();
-    network.fall_silent();
-    assert_eq!(
-        library.event("app1", r#"{"type":"ChannelVarset"}"#),
-        ARIWS_OK
-    );
-    host.wait_for_log("connection lost (");
-    assert_kept(promised, began.elapsed());
-    network.heal();
-    server.wait_for(|received| received.len() >= 2);
+    is_noticed_when_something_is_sent("write_timeout = 2000", 2);
 }
 
 #[test]
