@@ -235,26 +235,25 @@ impl Engine {
 
     /// Makes the connection of a call.
     async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
-        let id = format!("{}:{}", connection.name, entry.channel_name);
-        if let Some(application) = self.join_or_supersede(&id, entry).await? {
+        let application = format!("{}:{}", entry.app, entry.channel_name);
+        if let Some(application) = self.join_or_supersede(&application, entry).await? {
             return Ok(application);
         }
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
             self.memory(connection),
-            &entry.app,
+            &application,
             &entry.channel_id,
             &entry.channel_name,
         );
-        let application = session.call_application().unwrap_or_default().to_owned();
         let call = PerCall {
             session: Arc::clone(&session),
             unlisted: CancellationToken::new(),
         };
         self.table()
             .per_call
-            .insert(session.id().to_owned(), call.clone());
+            .insert(application.clone(), call.clone());
         let opened = match self.open(&session, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -325,8 +324,8 @@ impl Engine {
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
     /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
-    async fn join_or_supersede(&self, id: &str, entry: &Entry) -> Result<Option<String>> {
-        let Some(older) = self.table().per_call.get(id).cloned() else {
+    async fn join_or_supersede(&self, application: &str, entry: &Entry) -> Result<Option<String>> {
+        let Some(older) = self.table().per_call.get(application).cloned() else {
             return Ok(None);
         };
         let session = &older.session;
@@ -403,10 +402,10 @@ impl Engine {
         let channels = session.end();
         self.applications.leave(session, application).await;
         let mut table = self.table();
-        // Two channels of one name at a time would share the id.
-        let listed = table.per_call.get(session.id());
+        // Two channels of one name at a time would share it.
+        let listed = table.per_call.get(application);
         if listed.is_some_and(|listed| Arc::ptr_eq(&listed.session, session)) {
-            table.per_call.remove(session.id());
+            table.per_call.remove(application);
         }
         table.leave(session);
         drop(table);

@@ -55,7 +55,7 @@ impl Operator for Engine {
     }
 
     fn session_ids(&self) -> Vec<String> {
-        self.table().session_ids().cloned().collect()
+        self.table().session_ids().map(str::to_owned).collect()
     }
 
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {

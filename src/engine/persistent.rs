@@ -102,7 +102,7 @@ impl Engine {
             let table = self.table();
             (
                 table.is_begun(id),
-                table.per_call.get(id).cloned(),
+                table.call(id).cloned(),
                 table.inbound.contains_key(id),
             )
         };
@@ -111,17 +111,22 @@ impl Engine {
         } else if let Some(call) = call {
             self.shut_down_call(&call, Stop::soon()).await;
         } else if is_inbound {
-            if !self.context.calls.inbound_shutdown(id).await {
-                return Err(Error::Host(
-                    "this PBX does not let inbound websockets be shut down from here".into(),
-                ));
-            }
+            self.shut_down_inbound(id).await?;
         } else {
             return Err(Error::NotFound(format!(
                 "Websocket session '{id}' not found"
             )));
         }
         Ok(())
+    }
+
+    async fn shut_down_inbound(&self, id: &str) -> Result<()> {
+        if self.context.calls.inbound_shutdown(id).await {
+            return Ok(());
+        }
+        Err(Error::Host(
+            "this PBX does not let inbound websockets be shut down from here".into(),
+        ))
     }
 
     /// Ends a connection, and remembers what it was like: a change brings it back.
@@ -142,9 +147,21 @@ impl Engine {
 
     /// `ari shutdown websocket sessions`.
     pub(super) async fn shut_down_every_session(&self) {
-        let ids: Vec<String> = self.table().session_ids().cloned().collect();
-        for id in ids {
-            if let Err(error) = self.shut_down_session(&id).await {
+        let (connections, calls, inbound) = {
+            let table = self.table();
+            let connections: Vec<_> = table.begun().cloned().collect();
+            let calls: Vec<_> = table.per_call.values().cloned().collect();
+            let inbound: Vec<_> = table.inbound.keys().cloned().collect();
+            (connections, calls, inbound)
+        };
+        for name in connections {
+            self.shut_down_connection(&name).await;
+        }
+        for call in calls {
+            self.shut_down_call(&call, Stop::soon()).await;
+        }
+        for id in inbound {
+            if let Err(error) = self.shut_down_inbound(&id).await {
                 self.log()
                     .warning(&id, format_args!("not shut down: {error}"));
             }

@@ -16,7 +16,8 @@ use crate::session::{Session, Totals};
 pub(super) struct Table {
     /// What the connections of the configuration are at, by connection id. Those that never began are not here.
     pub(super) connections: BTreeMap<String, Running>,
-    /// Sessions of calls, by session id.
+    /// Sessions of calls, by the application that each has of its own: by their ids two connections could have the same one,
+    /// where a reload has given an application to another connection.
     pub(super) per_call: BTreeMap<String, PerCall>,
     /// Sessions that are not listed any more and have not ended.
     pub(super) leaving: Vec<Arc<Session>>,
@@ -76,14 +77,20 @@ impl Table {
     }
 
     /// The ids of everything that `ari show sessions` lists.
-    pub(super) fn session_ids(&self) -> impl Iterator<Item = &String> {
-        let outbound = self.begun().chain(self.per_call.keys());
-        outbound.chain(self.inbound.keys())
+    pub(super) fn session_ids(&self) -> impl Iterator<Item = &str> {
+        let calls = self.per_call.values().map(|call| call.session.id());
+        let listed = self.begun().chain(self.inbound.keys());
+        listed.map(String::as_str).chain(calls)
+    }
+
+    /// The session of a call by its id.
+    pub(super) fn call(&self, id: &str) -> Option<&PerCall> {
+        self.per_call.values().find(|call| call.session.id() == id)
     }
 
     /// Whether a connection of the configuration, or one of a call, is listed under the id.
     pub(super) fn has_outbound_session(&self, id: &str) -> bool {
-        self.is_begun(id) || self.per_call.contains_key(id)
+        self.is_begun(id) || self.call(id).is_some()
     }
 
     /// The session is not listed any more.

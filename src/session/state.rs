@@ -51,20 +51,17 @@ impl Session {
         Self::new(context, id, settings, memory, None)
     }
 
-    /// The session of a channel that enters `app` of a per-call configuration.
+    /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
     pub fn per_call(
         context: &Arc<Context>,
         settings: Arc<Connection>,
         memory: Arc<Memory>,
-        app: &str,
+        application: &str,
         channel_id: &str,
         channel_name: &str,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
-        let call = (
-            format!("{app}:{channel_name}").into(),
-            Members::new(channel_id),
-        );
+        let call = (application.into(), Members::new(channel_id));
         Self::new(context, id, settings, memory, Some(call))
     }
 

@@ -73,6 +73,31 @@ fn goes_on_while_tcp_is_being_opened(change: &Change) {
     assert!(server.keeps(&attempts));
 }
 
+#[test]
+fn a_channel_that_comes_back_by_another_connection_keeps_its_registration() {
+    let mut pbx = Pbx::per_call("app1")
+        .connection("connection2", "per_call_config", "app2", "")
+        .load();
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    let mut connection = pbx.accept();
+    assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
+    for kind in ["StasisStart", "StasisEnd"] {
+        let event = format!(r#"{{"type":"{kind}","channel":{{"id":"1"}}}}"#);
+        pbx.event(APPLICATION, &event);
+    }
+    pbx.stasis_end(APPLICATION, "1");
+    let last = format!("StasisEnd {APPLICATION}");
+    assert_eq!(connection.summaries(3).last(), Some(&last));
+    pbx.set("connection1", "apps = app3");
+    pbx.change("connection2", "apps = app1");
+    let starting = pbx.stasis_start_async("app1", "2", "Local/1");
+    connection.wait_for_close();
+    let _next = pbx.accept();
+    assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
+    pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
+    assert!(pbx.host.has(APPLICATION));
+}
+
 /// Every parameter.
 macro_rules! any {
     ($check:ident) => {
