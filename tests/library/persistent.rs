@@ -1,5 +1,7 @@
 //! Persistent connections.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use ariws::ffi::ARIWS_OK;
@@ -123,6 +125,29 @@ fn a_refused_registration_leaves_the_other_applications_working() {
     connection.says(["ApplicationRegistered app2"]);
     assert_ne!(pbx.event("app1", r#"{"type":"Lost"}"#), ARIWS_OK);
     pbx.wait_for_log("did not register application app1");
+}
+
+#[test]
+fn an_application_that_is_registered_again_while_its_connection_ends_is_unregistered() {
+    let (go_on, waits) = mpsc::channel::<()>();
+    let (waits, registrations) = (Mutex::new(waits), AtomicUsize::new(0));
+    let host = Host::reacting(move |_, call| {
+        let is_register = matches!(call, Call::Register(..));
+        if is_register && registrations.fetch_add(1, Ordering::SeqCst) == 1 {
+            // Ends when the test goes on, or ends.
+            let _ = waits.lock().expect("the lock").recv();
+        }
+    });
+    let (pbx, _connection) = Pbx::persistent("app1").host(host).up();
+    pbx.host.forget();
+    pbx.host.set_registered("app1", false);
+    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
+    pbx.wait_for_call(&Call::Register("app1".into(), false));
+    let (code, _) = pbx.command("ari shutdown websocket session connection1");
+    assert_eq!(code, ARIWS_OK);
+    go_on.send(()).expect("a host that waits");
+    assert!(starting.recv().expect("an outcome").is_err());
+    assert!(!pbx.host.has("app1"));
 }
 
 #[test]
