@@ -14,8 +14,8 @@ pub(super) struct Oracle {
     /// Of each event that was offered, whether it was taken, and how often it has arrived.
     events: Vec<Event>,
     websockets: Vec<Websocket>,
-    /// By the session and the application, the last event that arrived.
-    last: BTreeMap<(String, String), usize>,
+    /// By the session and the application, the first and the last event that arrived over each of its websockets.
+    arrived: BTreeMap<(String, String), BTreeMap<usize, (usize, usize)>>,
     /// Answers to requests that have arrived, by the websocket.
     answers: BTreeSet<(usize, String)>,
     /// Since when a channel is in a per-call application, as the host sees it; and when it left.
@@ -129,9 +129,20 @@ impl Oracle {
             ));
         }
         let key = (self.websockets[websocket].session.clone(), app.to_owned());
-        let before = self.last.insert(key, number);
-        if before.is_some_and(|before| before >= number) {
-            self.violated(format!("event {number} of {app} arrived after {before:?}"));
+        let arrived = self.arrived.entry(key).or_default();
+        // A server may still read what was on the way when its next websocket is open.
+        let is_late = arrived.iter().any(|(other, (first, last))| {
+            if *other <= websocket {
+                *last >= number
+            } else {
+                *first <= number
+            }
+        });
+        arrived.entry(websocket).or_insert((number, number)).1 = number;
+        if is_late {
+            self.violated(format!(
+                "event {number} of {app} arrived out of order over websocket {websocket}"
+            ));
         }
     }
 

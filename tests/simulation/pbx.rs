@@ -122,6 +122,7 @@ impl Pbx {
                 channel.place.as_deref() == Some(&application) && !channel.is_leaving
             });
             if is_there {
+                its.pbx(|pbx| pbx.channels[channel].is_told = true);
                 event(&its, &engine, &application, "StasisStart", &id, "");
             }
         });
@@ -166,29 +167,37 @@ impl Pbx {
             let is_there = channel.stasis.is_some() || channel.place.is_some();
             (is_there && !channel.is_leaving).then(|| {
                 channel.is_leaving = true;
-                (channel.stasis.clone(), channel.place.clone())
+                channel.clone()
             })
         });
-        let (Some((stasis, place)), Some(engine)) = (left, simulation.engine()) else {
+        let (Some(left), Some(engine)) = (left, simulation.engine()) else {
             return;
         };
+        let (stasis, place, is_told) = (left.stasis, left.place, left.is_told);
         let id = id(simulation, channel);
         let its = Arc::clone(simulation);
         let mut dice = simulation.dice("leave");
         let pause = Duration::from_millis(dice.pick(&[0, 1, 20, 500, 2000]));
         let returns_first = dice.chance(40);
         let is_silent = returns_first && stasis == place && dice.chance(15);
+        // A host may tell of it later than it happens.
+        let is_told_late = !is_told && returns_first && dice.chance(30);
         let is_destroyed = dice.chance(60);
         let end = {
             let (its, engine, id, place) = (its.clone(), engine.clone(), id.clone(), place.clone());
             let has_returned = returns_first && stasis == place;
             move || {
-                let Some(place) = &place else { return };
+                let Some(place) = place.as_ref().filter(|_| is_told || is_told_late) else {
+                    return;
+                };
                 let is_back = has_returned && its.pbx(|pbx| pbx.channels[channel].stasis.is_some());
                 if !has_returned {
                     its.oracle(|oracle| oracle.leaves(&id, place));
                 }
                 // Nothing of its last time comes behind what is said of this one.
+                if is_told_late && !is_back {
+                    event(&its, &engine, place, "StasisStart", &id, "");
+                }
                 if !is_silent && !is_back {
                     event(&its, &engine, place, "StasisEnd", &id, "");
                 }
@@ -242,7 +251,7 @@ impl Pbx {
         let (Some(place), Some(target)) = (state.place, target) else {
             return;
         };
-        if state.is_leaving || place == target {
+        if state.is_leaving || !state.is_told || place == target {
             return;
         }
         let id = id(simulation, channel);
@@ -274,7 +283,7 @@ impl Pbx {
         let Some(place) = before.place.clone() else {
             return;
         };
-        if busy || starts || old == new || before.is_leaving {
+        if busy || starts || old == new || before.is_leaving || !before.is_told {
             return;
         }
         let more = format!(r#","replace_channel":{{"id":"{}"}}"#, old_id);
@@ -286,7 +295,10 @@ impl Pbx {
                     oracle.leaves(&old_id, &place);
                 });
             }
-            simulation.pbx(|pbx| pbx.channels[new].place = Some(place));
+            simulation.pbx(|pbx| {
+                let channel = &mut pbx.channels[new];
+                (channel.place, channel.is_told) = (Some(place), true);
+            });
         }
         Self::leave(simulation, old);
     }

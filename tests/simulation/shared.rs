@@ -57,6 +57,8 @@ pub(super) struct Channel {
     pub(super) stasis: Option<String>,
     /// The application that it is in.
     pub(super) place: Option<String>,
+    /// Its StasisStart there was offered.
+    pub(super) is_told: bool,
     pub(super) is_leaving: bool,
 }
 
