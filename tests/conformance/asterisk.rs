@@ -36,8 +36,6 @@ struct State {
     variables: Variables,
     stays: Vec<Stay>,
     inbound: Vec<Inbound>,
-    /// Channels by the id of the other half of theirs.
-    halves: BTreeMap<String, String>,
     problems: Vec<String>,
 }
 
@@ -223,31 +221,16 @@ impl Asterisk {
         self.lock().stays.iter().any(cancelled)
     }
 
-    /// A channel hangs up: one that is about to enter an application does not.
-    pub fn hung_up(&self, id: &str) -> Vec<String> {
-        let state = self.lock();
-        let other = state.halves.get(id).cloned();
-        let apps = state.apps.clone();
-        drop(state);
-        let theirs = |stay: &Stay| {
-            let its = stay.channel.id.as_str();
-            its == id || other.as_deref() == Some(its)
-        };
+    /// Channels hang up: those that are about to enter an application do not. Gives them.
+    pub fn hung_up(&self, ids: &[String]) -> Vec<String> {
+        let apps = self.lock().apps.clone();
+        let theirs = |stay: &Stay| ids.contains(&stay.channel.id);
         // There is no connection to wait for where the application is registered.
         self.finish(|stay| theirs(stay) && apps.contains(&stay.channel.app));
         let mut state = self.lock();
-        let waiting = state.stays.iter_mut().filter_map(|stay| {
-            let waits = theirs(stay) && !stay.is_started();
-            waits.then(|| stay.channel.id.clone())
-        });
-        waiting.collect()
-    }
-
-    /// Two halves of a local channel.
-    pub fn pair(&self, [one, other]: &[String; 2]) {
-        let mut state = self.lock();
-        state.halves.insert(one.clone(), other.clone());
-        state.halves.insert(other.clone(), one.clone());
+        let stays = state.stays.iter_mut();
+        let waiting = stays.filter_map(|stay| (theirs(stay) && !stay.is_started()).then_some(stay));
+        waiting.map(|stay| stay.channel.id.clone()).collect()
     }
 
     fn fail(&self, channel: &str, application: &str) {

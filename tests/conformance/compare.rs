@@ -4,28 +4,26 @@ use std::collections::BTreeSet;
 
 use super::network::{Peer, State};
 use super::normal::{Ports, keyless, timeless};
-use super::story::{Item, Link, Load, Order, Story};
+use super::story::{Item, Link, Load, ORDERS, Story};
 
 /// Whether a connection has everything that it is to have before a moment.
 pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
     let before = |time: Option<f64>| time.is_some_and(|time| time < at);
-    let expected = |order| {
+    let expected = |order: &str| {
         let of_order = |(when, item): &&(f64, Item)| *when < at && item.order() == order;
         link.items.iter().filter(of_order).count()
     };
     let Some(peer) = peer else {
-        let none = Order::ALL.iter().all(|order| expected(*order) == 0);
+        let none = ORDERS.iter().all(|order| expected(order) == 0);
         return none && !before(link.made) && !before(link.closed);
     };
-    let came = |order| {
+    let came = |order: &str| {
         peer.items
             .iter()
             .filter(|item| item.order() == order)
             .count()
     };
-    let all = Order::ALL
-        .iter()
-        .all(|order| came(*order) >= expected(*order));
+    let all = ORDERS.iter().all(|order| came(order) >= expected(order));
     all && (peer.closed || !before(link.closed))
 }
 
@@ -73,16 +71,16 @@ fn connection(link: &Link, peer: &Peer, ports: &Ports) -> Vec<String> {
     }
     let like = |(_, item): &(f64, Item)| matches!(item, Item::Like(_));
     let in_short = link.items.iter().any(like);
-    for order in Order::ALL {
+    for order in ORDERS {
         let shown = |item: &Item| match item {
-            item if in_short && order == Order::Messages => item.summary(),
+            item if in_short && order == ORDERS[2] => item.summary(),
             item => timeless(&item.to_string()),
         };
         let of_kind = |item: &&Item| item.order() == order;
         let expected = link.items.iter().map(|(_, item)| item).filter(of_kind);
         let expected: Vec<String> = expected.map(shown).collect();
         let actual: Vec<String> = peer.items.iter().filter(of_kind).map(shown).collect();
-        let what = format!("the {order:?} of connection {number}").to_lowercase();
+        let what = format!("the {order} of connection {number}");
         problems.extend(different(&what, &expected.join("\n"), &actual.join("\n")));
     }
     if link.closed.is_some() && !peer.closed {

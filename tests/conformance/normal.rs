@@ -98,17 +98,3 @@ pub fn identity(request: &str) -> String {
     let lines = request.split_inclusive("\r\n");
     lines.filter(|line| !line.starts_with("Host: ")).collect()
 }
-
-/// What the tests of the runner itself check.
-pub fn check() {
-    let time = "T {\"a\":\"2026-11-23T00:34:23.507+0000\"} xT";
-    assert_eq!(timeless(time), "T {\"a\":\"<time>\"} xT");
-    let ports = Ports(BTreeMap::from([(9100, 45678)]));
-    assert_eq!(ports.recorded("a:45678   Up"), "a:9100    Up");
-    assert_eq!(ports.recorded("a:45678/ari\n"), "a:9100/ari\n");
-    assert_eq!(ports.recorded("a:456789"), "a:456789");
-    assert_eq!(ports.in_use("uri = ws://a:9100/x"), "uri = ws://a:45678/x");
-    let (long, short) = ("connec_timeout =  60700\n", "connec_timeout =  700\n");
-    assert_eq!(recorded_timeouts(long), short);
-    assert_eq!(recorded_timeouts(short), short);
-}

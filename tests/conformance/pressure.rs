@@ -68,7 +68,7 @@ impl Pressure {
                     })
                 });
             }
-            What::Listen { .. } | What::End => {
+            What::Listen(_) | What::End => {
                 let enough = self.made.load(Ordering::Relaxed) + MEANWHILE;
                 while self.made.load(Ordering::Relaxed) < enough && !self.thread.is_finished() {
                     network.pause(PACE);

@@ -14,8 +14,7 @@ use super::network::{Network, State};
 use super::normal::Ports;
 use super::pressure::{Pressure, flood};
 use super::refusals::Refusals;
-use super::report::Table;
-use super::story::{Act, Channel, Event, Files, Story, What};
+use super::story::{Act, Channel, Event, Files, Story, Table, What};
 use super::support::host::Host;
 use super::support::library::Library;
 use super::support::{DEADLINE, QUIET};
@@ -182,12 +181,10 @@ impl Replay<'_> {
                     library.try_reload(&mut Vec::new());
                 }
             }
-            What::Write { files } => self.write(files),
-            What::Listen { port } => self.try_to("listen", self.network.listen(*port)),
-            What::StopListening { port } => self.network.stop_listening(*port),
-            What::Silent { port } => {
-                self.try_to("fall silent", self.network.fall_silent(*port));
-            }
+            What::Write(files) => self.write(files),
+            What::Listen(port) => self.try_to("listen", self.network.listen(*port)),
+            What::StopListening(port) => self.network.stop_listening(*port),
+            What::Silent(port) => self.try_to("fall silent", self.network.fall_silent(*port)),
             What::Say(said) if self.absent.contains(&said.link) => {}
             What::Say(said) => {
                 if let Some(request) = &said.request {
@@ -195,14 +192,14 @@ impl Replay<'_> {
                 }
                 said.send(&self.network, self.patience());
             }
-            What::Expect { request } => self.asterisk.expect(request),
-            What::Deaf { link, deaf } => {
+            What::Expect(request) => self.asterisk.expect(request),
+            What::Deaf(link, deaf) => {
                 self.network.change(*link, |peer| peer.deaf = *deaf);
             }
-            What::Slow { link } => {
+            What::Slow(link) => {
                 self.network.change(*link, |peer| peer.slow = true);
             }
-            What::Flood { count, awaited } => {
+            What::Flood(count, awaited) => {
                 let Some(library) = &self.library else { return };
                 let app = &self.story.application;
                 let wrong = flood(&self.network, library, app, *count, *awaited);
@@ -210,14 +207,9 @@ impl Replay<'_> {
             }
             What::Command(command) => self.command(command),
             What::Event(event) => self.event(event),
-            What::Enter { channel } => self.enter(channel),
-            What::HangUp { channel } => self.hang_up(channel),
-            What::Pair { ids } => self.asterisk.pair(ids),
-            What::UserEvent {
-                name,
-                application,
-                status,
-            } => {
+            What::Enter(channel) => self.enter(channel),
+            What::HangUp(channels) => self.hang_up(channels),
+            What::UserEvent(name, application, status) => {
                 let has = self.asterisk.has(application);
                 let actual = if has { 204 } else { 404 };
                 let what = format!("the user event {name} for {application}");
@@ -225,7 +217,7 @@ impl Replay<'_> {
                 self.problems.extend((actual != *status).then_some(problem));
             }
             What::Inbound(inbound) => self.asterisk.inbound(self.host, inbound),
-            What::InboundGone { name } => self.asterisk.inbound_left(self.host, name),
+            What::InboundGone(name) => self.asterisk.inbound_left(self.host, name),
         }
     }
 
@@ -335,9 +327,9 @@ impl Replay<'_> {
         }
     }
 
-    fn hang_up(&mut self, channel: &str) {
+    fn hang_up(&mut self, channels: &[String]) {
         let Some(library) = &self.library else { return };
-        for id in self.asterisk.hung_up(channel) {
+        for id in self.asterisk.hung_up(channels) {
             library.stasis_cancel(&id);
             self.met.insert("early hang-ups".to_owned());
             if !self.asterisk.is_cancelled(&id) {

@@ -1,60 +1,9 @@
-//! What came of the cases, counted, and where the documentation speaks of each difference.
+//! What came of the cases, counted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
-
-/// What `differences.json` says to the runner.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct Table {
-    /// Where each difference is documented.
-    #[serde(default)]
-    rules: BTreeMap<String, Said>,
-    /// Parts of messages with which the library refuses what Asterisk accepts, and the differences that say so.
-    #[serde(default)]
-    pub refusals: Vec<(String, String)>,
-}
-
-/// A heading of the documentation.
-#[derive(Debug, Clone, Deserialize)]
-struct Said {
-    document: String,
-    heading: String,
-}
-
-impl Table {
-    /// Reads the table of this repository and, if there is one, that of a folder of cases.
-    pub fn read(root: &Path, folder: &Path) -> Result<Self, String> {
-        let mut table = Self::default();
-        for folder in BTreeSet::from([root.join("tests/reference"), folder.to_owned()]) {
-            let path = folder.join("differences.json");
-            let Ok(text) = fs::read_to_string(&path) else {
-                continue;
-            };
-            let more: Self = serde_json::from_str(&text)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            table.rules.extend(more.rules);
-            table.refusals.extend(more.refusals);
-        }
-        for (rule, Said { document, heading }) in &table.rules {
-            let text = fs::read_to_string(root.join(document))
-                .map_err(|error| format!("{document}: {error}"))?;
-            let mut headings = text.lines().filter(|line| line.starts_with('#'));
-            if !headings.any(|line| line.trim_start_matches('#').trim() == heading) {
-                return Err(format!("{rule}: {document} has no heading \"{heading}\""));
-            }
-        }
-        Ok(table)
-    }
-
-    /// A difference of which the documentation does not speak.
-    pub fn unsaid<'a>(&self, mut met: impl Iterator<Item = &'a String>) -> Option<&'a String> {
-        met.find(|rule| !self.rules.contains_key(*rule))
-    }
-}
+use super::story::Table;
 
 /// What came of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,9 +55,8 @@ impl Report {
         }
         println!("different on purpose, by what the documentation says:");
         for (rule, count) in rules {
-            let place = table.rules.get(rule);
-            let place = place.map(|said| format!(" ({}, \"{}\")", said.document, said.heading));
-            println!("{count:>6}  {rule}{}", place.unwrap_or_default());
+            let place = table.rules.get(rule).map_or("", String::as_str);
+            println!("{count:>6}  {rule} ({place})");
         }
         println!("not applicable:");
         for (reason, count) in reasons {

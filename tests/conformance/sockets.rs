@@ -21,14 +21,3 @@ fn peer(line: &str) -> Option<u16> {
     let held = columns.get(9).is_some_and(|inode| *inode != "0");
     u16::from_str_radix(port, 16).ok().filter(|_| held)
 }
-
-/// What the tests of the runner itself check.
-pub fn check() {
-    let line = |inode| {
-        format!(
-            "  1: 0100007F:9C3A 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  0  0 {inode} 1"
-        )
-    };
-    assert_eq!(peer(&line("4711")), Some(8080));
-    assert_eq!(peer(&line("0")), None);
-}

@@ -12,6 +12,15 @@ use super::frames;
 /// Configuration files by name; `None` for one that does not exist.
 pub type Files = BTreeMap<String, Option<String>>;
 
+/// What `differences.json` says to the runner.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Table {
+    /// Where each difference is documented.
+    pub rules: BTreeMap<String, String>,
+    /// Parts of messages with which the library refuses what Asterisk accepts, and the differences that say so.
+    pub refusals: Vec<(String, String)>,
+}
+
 /// A case: what is to be replayed, or why it cannot be.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Case {
@@ -91,7 +100,7 @@ pub struct Act {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
+#[serde(tag = "do", content = "with", rename_all = "snake_case")]
 pub enum What {
     Load,
     /// Asterisk ends by itself, or what there is of websockets in it.
@@ -99,63 +108,32 @@ pub enum What {
     /// The case is over.
     End,
     Reload,
-    Write {
-        files: Files,
-    },
-    Listen {
-        port: u16,
-    },
-    StopListening {
-        port: u16,
-    },
+    Write(Files),
+    Listen(u16),
+    StopListening(u16),
     /// Whoever connects to this port gets no answer.
-    Silent {
-        port: u16,
-    },
+    Silent(u16),
     Say(Said),
     /// The application is about to send a request by itself.
-    Expect {
-        request: Request,
-    },
+    Expect(Request),
     /// The application stops reading on a connection, or reads again.
-    Deaf {
-        link: usize,
-        deaf: bool,
-    },
+    Deaf(usize, bool),
     /// The application reads slowly from now on.
-    Slow {
-        link: usize,
-    },
+    Slow(usize),
     /// The host has many long events; they are waited for, or only so many of them.
-    Flood {
-        count: usize,
-        awaited: Option<usize>,
-    },
+    Flood(usize, Option<usize>),
     Command(Command),
     Event(Event),
     /// A channel enters `Stasis(app)`.
-    Enter {
-        channel: Channel,
-    },
-    HangUp {
-        channel: String,
-    },
-    /// Two halves of a local channel.
-    Pair {
-        ids: [String; 2],
-    },
-    /// Somebody asks for a user event; the status tells whether the application is registered.
-    UserEvent {
-        name: String,
-        application: String,
-        status: u16,
-    },
+    Enter(Channel),
+    /// A channel hangs up, and with it the other half of a local one.
+    HangUp(Vec<String>),
+    /// Somebody asks for a user event for an application; the status tells whether it is registered.
+    UserEvent(String, String, u16),
     /// An application connects to the host.
     Inbound(Inbound),
     /// It leaves.
-    InboundGone {
-        name: String,
-    },
+    InboundGone(String),
 }
 
 /// A command line and what it is to print.
@@ -196,9 +174,6 @@ pub enum Run {
 #[serde(rename_all = "snake_case")]
 pub enum Compare {
     Whole,
-    FirstLine,
-    /// More lines may follow.
-    Beginning,
     /// These texts are in it.
     Contains(Vec<String>),
     /// It is what another command prints.
@@ -327,17 +302,8 @@ pub enum Item {
     Fault(String),
 }
 
-/// What comes in order on a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    Answers,
-    Pongs,
-    Messages,
-}
-
-impl Order {
-    pub const ALL: [Self; 3] = [Self::Answers, Self::Pongs, Self::Messages];
-}
+/// What comes in order on a connection: no order between these is promised.
+pub const ORDERS: [&str; 3] = ["answers", "pongs", "messages"];
 
 impl Item {
     pub fn text(text: String) -> Self {
@@ -359,12 +325,12 @@ impl Item {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// What of it comes in order: no order between answers, pongs and the rest is promised.
-    pub fn order(&self) -> Order {
+    /// Which of the orders it is in.
+    pub fn order(&self) -> &'static str {
         match self {
-            Self::Answer(_) => Order::Answers,
-            Self::Pong(_) => Order::Pongs,
-            _ => Order::Messages,
+            Self::Answer(_) => ORDERS[0],
+            Self::Pong(_) => ORDERS[1],
+            _ => ORDERS[2],
         }
     }
 
@@ -392,8 +358,8 @@ impl std::fmt::Display for Item {
     }
 }
 
-/// Reads the cases of a folder.
-pub fn cases(root: &Path, folder: &Path) -> Result<Vec<Case>, String> {
+/// Reads the table, and the cases of a folder.
+pub fn read(root: &Path, folder: &Path) -> Result<(Table, Vec<Case>), String> {
     let mut python = Process::new("python3");
     python.arg(root.join("tests/reference/story")).arg(folder);
     let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output();
@@ -401,10 +367,12 @@ pub fn cases(root: &Path, folder: &Path) -> Result<Vec<Case>, String> {
     if !output.status.success() || !output.stderr.is_empty() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    let text = String::from_utf8(output.stdout).map_err(|error| error.to_string())?;
-    text.lines()
-        .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line:.200}")))
-        .collect()
+    let said = |error: serde_json::Error| error.to_string();
+    let mut lines = output.stdout.split(|byte| *byte == b'\n');
+    let table = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(said)?;
+    let lines = lines.filter(|line| !line.is_empty());
+    let cases: Result<_, _> = lines.map(serde_json::from_slice).collect();
+    Ok((table, cases.map_err(said)?))
 }
 
 /// A member of a message that is a string.

@@ -32,6 +32,9 @@ def comparison(readme, document, listed, read):
             yield f'README: {DOCUMENT} has no heading for "{row}"'
     if not rows and not linked:
         yield "the README has no table of differences"
+    for rule, said in listed.get("rules", {}).items():
+        if said["heading"] not in headings.values():
+            yield f'{rule}: {said["document"]} has no heading "{said["heading"]}"'
     for heading in listed["headings"]:
         if heading not in linked:
             yield f'README: no line of the table links to "{heading}"'
@@ -93,6 +96,8 @@ def check():
 
     assert wrong("# All\n### One thing\n", "One thing", "two", "test") == 0
     assert wrong("### Another thing\n", "One thing", "two", "test") == 2
+    unsaid = {"rules": {"x": {"document": DOCUMENT, "heading": "Two"}}, "headings": [], "rows": [["two", "file", ""]]}
+    assert list(comparison(readme, "# One thing", unsaid, str)) == [f'x: {DOCUMENT} has no heading "Two"']
     assert wrong("### One thing\n", "Two things", "two", "test") == 1
     assert wrong("### One thing\n", "One thing", "four", "test") == 2
     assert wrong("### One thing\n", "One thing", "two", "no test") == 1
@@ -110,7 +115,8 @@ def check():
 def main():
     check()
     programs = [path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".rs")]
-    listed = json.loads((HERE / "differences.json").read_text())["comparison"]
+    table = json.loads((HERE / "differences.json").read_text())
+    listed = table["comparison"] | {"rules": table["rules"]}
     faults = [
         *comparison(
             (ROOT / "README.md").read_text(), (ROOT / DOCUMENT).read_text(), listed, lambda file: (ROOT / file).read_text()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Prints the stories of a folder of cases, one a line: what the runner does and what it expects.
+"""Prints where each difference is documented, then the stories of a folder of cases, one a line: what the runner does and what
+it expects.
 
 usage: story FOLDER [AREA]
 
@@ -85,6 +86,9 @@ def main():
                 print(json.dumps(configuration, ensure_ascii=False))
         return
     tables = list(recorded.tables(folder, "differences.json"))
+    rules = {rule: f"{its['document']}, \"{its['heading']}\"" for table in tables for rule, its in table.get("rules", {}).items()}
+    refusals = [refusal for table in tables for refusal in table.get("refusals", [])]
+    print(json.dumps({"rules": rules, "refusals": refusals}))
     for case in recorded.cases(folder):
         if case is not None:
             print(json.dumps(story(case, tables), ensure_ascii=False))

@@ -60,29 +60,33 @@ def exported_link(link):
 
 
 def exported_act(story, act):
-    """An act; None if nothing of it concerns a library."""
-    at = {INFINITY: 1e300, -INFINITY: -1e300}.get(act["at"], act["at"])
-    head = {"at": at, "do": act["do"]}
-    match act["do"]:
-        case "say" if act.get("beside"):
-            return {"at": -1e300, "do": "expect", "request": exported_request(act["request"])}
+    """An act and what it is done with; None if nothing of it concerns a library."""
+    at, do = {INFINITY: 1e300, -INFINITY: -1e300}.get(act["at"], act["at"]), act["do"]
+    match do:
         case "command":
-            command = exported_command(act, story.files)
-            return command and head | command
+            what = exported_command(act, story.files)
         case "http":
-            effect = effect_of(story, act)
-            return effect and {"at": at} | effect
+            do, what = effect_of(story, act) or (do, None)
         case "event":
             ended = act["channel"]["id"] if act["kind"] == "StasisEnd" and act["channel"] else None
             enters = act["kind"] == "StasisStart" and act["channel"] is not None
             text = without_trailer(act["text"])
-            return head | {"application": act["application"], "text": text, "enters": enters, "leaves": ended}
+            what = {"application": act["application"], "text": text, "enters": enters, "leaves": ended}
+        case "say" if act.get("beside"):
+            at, do, what = -1e300, "expect", exported_request(act["request"])
         case "say":
             asked = act["request"] and exported_request(act["request"])
-            return act | head | {"bytes": act["bytes"].hex(), "request": asked}
+            what = act | {"bytes": act["bytes"].hex(), "request": asked}
         case "write":
-            return head | {"files": files(story, act["files"])}
-    return act | head
+            what = files(story, act["files"])
+        case "load" | "unload" | "end" | "reload":
+            return {"at": at, "do": do}
+        case "inbound":
+            what = act
+        case _:
+            what = [value for name, value in act.items() if name not in ("at", "do")]
+            what = what if len(what) > 1 else what[0]
+    return None if what is None else {"at": at, "do": do, "with": what}
 
 
 def files(story, texts):
@@ -110,9 +114,14 @@ def exported_command(act, files):
     application; of an unknown command that it is unknown."""
     typed, output = words(act["line"]), act["output"]
     output = re.sub(r"( \(type 'core show help).*", "\n", output, flags=re.DOTALL)
-    command = {"line": act["line"], "words": typed, "shows": only_shows(act["line"]), "compare": act["compare"]}
-    if isinstance(act["compare"], dict) and "as" in act["compare"]:
-        command["compare"] = {"as": words(act["compare"]["as"])}
+    compare = act["compare"]
+    if compare == "first_line":
+        compare = {"contains": output.splitlines(keepends=True)[:1]}
+    elif compare == "beginning":
+        compare = {"contains": [output]}
+    elif isinstance(compare, dict) and "as" in compare:
+        compare = {"as": words(compare["as"])}
+    command = {"line": act["line"], "words": typed, "shows": only_shows(act["line"]), "compare": compare}
     match [word.lower() for word in typed]:
         case ["ari", "show", "apps"]:
             return command | {"run": "apps", "output": output}
@@ -133,14 +142,13 @@ def exported_command(act, files):
 def effect_of(story, act):
     """What a request over HTTP does to the library's applications and channels."""
     name, app = act["path"].removeprefix("events/user/"), parameter(act["query"], "application")
-    one, other = parameter(act["query"], "channelId"), parameter(act["query"], "otherChannelId")
-    if one is not None and other is not None:
-        return {"do": "pair", "ids": [one, other]}
     if act["method"] == "DELETE" and act["path"].startswith("channels/"):
-        return {"do": "hang_up", "channel": act["path"].removeprefix("channels/")}
+        channel = act["path"].removeprefix("channels/")
+        local = ([parameter(its["query"], name) for name in ("channelId", "otherChannelId")] for its in story.of("http"))
+        return "hang_up", next((halves for halves in local if channel in halves and None not in halves), [channel])
     served = "enabled = no" not in (story.files_at(act["at"]).get("ari.conf") or "")
     if served and act["method"] == "POST" and name != act["path"] and app is not None and act["status"] in (204, 404):
-        return {"do": "user_event", "name": name, "application": app, "status": act["status"]}
+        return "user_event", [name, app, act["status"]]
     return None
 
 
