@@ -10,7 +10,7 @@ use ariws::ffi::ARIWS_ERROR_CANCELLED;
 
 use super::abi;
 use super::network::Network;
-use super::story::{Answer, Channel, Inbound, Request};
+use super::story::{Channel, Inbound, Request};
 use super::support::DEADLINE;
 use super::support::host::{self, Call, Host};
 use super::support::library::{Handle, Started};
@@ -154,9 +154,7 @@ impl Asterisk {
             || recorded
                 .as_ref()
                 .is_some_and(|its| its.ours && changes(its));
-        // Where Asterisk was silent, the answer is the usual one.
-        let answer = recorded.and_then(|recorded| recorded.answer);
-        let answer = answer.unwrap_or_else(|| usual(request));
+        let answer = recorded.map(|recorded| recorded.answer).unwrap_or_default();
         let problem = state.variables.follow(request, &answer, differs);
         state.problems.extend(problem);
         drop(state);
@@ -372,17 +370,4 @@ impl Stay {
 
 fn changes(request: &Request) -> bool {
     request.method != "GET"
-}
-
-/// The answer to a request that Asterisk left without one.
-fn usual(request: &host::Request) -> Answer {
-    let (status, reason, body) = match request.method.as_str() {
-        "GET" => (200, "OK", Some("{}".to_owned())),
-        _ => (204, "No Content", None),
-    };
-    Answer {
-        status,
-        reason: reason.to_owned(),
-        body,
-    }
 }

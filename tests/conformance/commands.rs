@@ -60,6 +60,6 @@ impl Replay<'_> {
 
     /// What was printed, as it would have been recorded.
     fn shown(&self, output: String) -> String {
-        recorded_timeouts(&self.ports.recorded(&output))
+        recorded_timeouts(&self.network.ports.recorded(&output))
     }
 }

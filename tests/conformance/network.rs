@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio_rustls::rustls::ServerConfig;
 
 use super::connection;
-use super::normal::identity;
-use super::story::{Item, Link};
+use super::normal::{Ports, identity};
+use super::story::{Item, Link, Story};
 
 /// More than fit into the queue of a listener that wants none.
 const IN_A_FULL_QUEUE: usize = 3;
@@ -23,6 +23,7 @@ pub struct Network {
     state: Mutex<State>,
     changed: Condvar,
     pub links: Vec<Link>,
+    pub ports: Ports,
     /// How its servers speak TLS, if they do.
     pub tls: Option<Arc<ServerConfig>>,
     /// Connections that the recording does not have behave like the last recorded one on their port.
@@ -31,7 +32,6 @@ pub struct Network {
 }
 
 /// What the servers know.
-#[derive(Default)]
 pub struct State {
     /// The connections that the library made, in the order in which they were accepted.
     pub peers: Vec<Peer>,
@@ -68,7 +68,6 @@ pub struct Peer {
 
 /// A port that is held for the whole replay, so that nobody else listens on it while the server does not.
 struct Server {
-    held: u16,
     _holder: Socket,
     listening: Option<(Socket, JoinHandle<()>)>,
     /// A listener whose queue is full, and what it is full of.
@@ -76,41 +75,43 @@ struct Server {
 }
 
 impl Network {
-    pub fn new(links: Vec<Link>, begun: bool, tls: Option<Arc<ServerConfig>>) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            links,
-            tls,
-            begun,
-            created: Instant::now(),
-        })
-    }
-
-    /// Holds a port for a recorded one. Nobody listens on it yet.
-    pub fn hold(&self, recorded: u16) -> io::Result<u16> {
-        let holder = socket(0)?;
-        let held = TcpListener::from(holder.try_clone()?).local_addr()?.port();
-        let server = Server {
-            held,
-            _holder: holder,
-            listening: None,
-            full: Vec::new(),
+    /// Servers that hold a port for each recorded one. None of them listens yet.
+    pub fn new(story: &Story, tls: Option<Arc<ServerConfig>>) -> io::Result<Arc<Self>> {
+        let (mut servers, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        for recorded in &story.ports {
+            let holder = socket(0)?;
+            let held = TcpListener::from(holder.try_clone()?).local_addr()?;
+            ports.insert(*recorded, held.port());
+            let server = Server {
+                _holder: holder,
+                listening: None,
+                full: Vec::new(),
+            };
+            servers.insert(*recorded, server);
+        }
+        let state = State {
+            peers: Vec::new(),
+            servers,
         };
-        self.lock().servers.insert(recorded, server);
-        Ok(held)
+        Ok(Arc::new(Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            links: story.links.clone(),
+            ports: Ports(ports),
+            tls,
+            begun: story.begun,
+            created: Instant::now(),
+        }))
     }
 
-    fn held(&self, recorded: u16) -> io::Result<u16> {
-        let state = self.lock();
-        let server = state.servers.get(&recorded);
-        let none = || io::Error::other(format!("no port stands for {recorded}"));
-        server.map(|server| server.held).ok_or_else(none)
+    fn bound(&self, recorded: u16) -> io::Result<Socket> {
+        let held = self.ports.0.get(&recorded);
+        socket(*held.ok_or_else(|| io::Error::other(format!("no port stands for {recorded}")))?)
     }
 
     /// Begins to listen.
     pub fn listen(self: &Arc<Self>, recorded: u16) -> io::Result<()> {
-        let listener = socket(self.held(recorded)?)?;
+        let listener = self.bound(recorded)?;
         listener.listen(128)?;
         let accepting = TcpListener::from(listener.try_clone()?);
         let network = Arc::clone(self);
@@ -128,7 +129,7 @@ impl Network {
 
     /// Listens, but accepts nothing: what comes when the queue is full gets no answer at all.
     pub fn fall_silent(&self, recorded: u16) -> io::Result<()> {
-        let listener = socket(self.held(recorded)?)?;
+        let listener = self.bound(recorded)?;
         listener.listen(0)?;
         let address = listener.local_addr()?;
         let mut full = vec![listener];

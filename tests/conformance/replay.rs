@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 use super::asterisk::Asterisk;
 use super::network::{Network, State};
-use super::normal::Ports;
 use super::pressure::{Pressure, flood};
 use super::refusals::Refusals;
 use super::story::{Act, Channel, Event, Files, Story, Table, What};
@@ -31,7 +30,7 @@ pub const SOON: Duration = Duration::from_millis(20);
 pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<String>> {
     let said = |error: &dyn ToString| vec![error.to_string()];
     let tls = certificates::server(&story.server).map_err(|error| said(&error))?;
-    let network = Network::new(story.links.clone(), story.begun, tls);
+    let network = Network::new(story, tls).map_err(|error| said(&error))?;
     let asterisk = Asterisk::new(&network);
     let host = asterisk.host();
     let mut replay = Replay {
@@ -42,7 +41,6 @@ pub fn replay(story: &Story, table: &Table) -> Result<BTreeSet<String>, Vec<Stri
         library: None,
         refused: None,
         folder: tempfile::tempdir().map_err(|error| said(&error))?,
-        ports: Ports::default(),
         problems: story.unknown.clone(),
         met: story.met.clone(),
         table,
@@ -70,7 +68,6 @@ pub struct Replay<'a> {
     /// Why it was not loaded.
     pub refused: Option<String>,
     folder: TempDir,
-    pub ports: Ports,
     pub problems: Vec<String>,
     pub met: BTreeSet<String>,
     table: &'a Table,
@@ -85,13 +82,6 @@ pub struct Replay<'a> {
 impl Replay<'_> {
     fn run(&mut self) {
         let story = self.story;
-        for port in &story.ports {
-            let held = self.network.hold(*port);
-            self.ports
-                .0
-                .extend(held.as_ref().ok().map(|held| (*port, *held)));
-            self.try_to(&format!("hold port {port}"), held);
-        }
         self.write(&story.files);
         if story.begun {
             for port in &story.ports {
@@ -134,7 +124,7 @@ impl Replay<'_> {
         let state = self.network.lock();
         problems.extend(compare::connections(
             &state,
-            &self.ports,
+            &self.network.ports,
             &self.absent,
             self.story,
         ));
@@ -150,7 +140,7 @@ impl Replay<'_> {
 
     /// Sockets of the library's that belong to no connection of its own: there may be one more for each attempt to connect.
     fn leaked(&self) -> Option<String> {
-        let ports = self.ports.0.values().copied().collect();
+        let ports = self.network.ports.0.values().copied().collect();
         let most = || self.network.lock().open() + self.story.connections.len();
         let deadline = Instant::now() + self.patience();
         while sockets::connected_to(&ports) > most() {
@@ -291,7 +281,10 @@ impl Replay<'_> {
             let name = Path::new(name).file_name().unwrap_or_default();
             let path = self.folder.path().join(name);
             let written = match text {
-                Some(text) => fs::write(&path, certificates::in_use(&self.ports.in_use(text))),
+                Some(text) => fs::write(
+                    &path,
+                    certificates::in_use(&self.network.ports.in_use(text)),
+                ),
                 None if path.exists() => fs::remove_file(&path),
                 None => Ok(()),
             };

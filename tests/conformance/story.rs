@@ -216,14 +216,14 @@ impl Said {
 pub struct Request {
     pub method: String,
     pub path: String,
-    pub answer: Option<Answer>,
+    pub answer: Answer,
     /// The answer is the library's, not the host's.
     pub librarys: bool,
     /// The answer is not Asterisk's, which did something else.
     pub ours: bool,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Answer {
     pub status: i32,
     pub reason: String,

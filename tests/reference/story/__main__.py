@@ -86,7 +86,8 @@ def main():
                 print(json.dumps(configuration, ensure_ascii=False))
         return
     tables = list(recorded.tables(folder, "differences.json"))
-    rules = {rule: f"{its['document']}, \"{its['heading']}\"" for table in tables for rule, its in table.get("rules", {}).items()}
+    documented = {rule: its for table in tables for rule, its in table.get("rules", {}).items()}
+    rules = {rule: f'{its["document"]}, "{its["heading"]}"' for rule, its in documented.items()}
     refusals = [refusal for table in tables for refusal in table.get("refusals", [])]
     print(json.dumps({"rules": rules, "refusals": refusals}))
     for case in recorded.cases(folder):

@@ -4,6 +4,7 @@
 import re
 
 import configured
+from messages import answer as usual
 from messages import compact, member, members
 from rules_commands import is_the_librarys, words
 from rules_connections import NAMES
@@ -155,12 +156,12 @@ def effect_of(story, act):
 def exported_request(request):
     """A request and the answer of Asterisk's resource; `librarys` if the websocket layer gave it without asking one."""
     said = {name: request[name] for name in ("method", "path", "ours")}
-    if request["answer"] is None:
-        return said | {"answer": None, "librarys": False}
-    answer = members(request["answer"])
+    # Where Asterisk was silent, the host's answer is the usual one.
+    silent = request["answer"] is None
+    answer = members(usual(request | {"text": "{}"}, "") if silent else request["answer"])
     status, reason, body = (answer.get(name) for name in ("status_code", "reason_phrase", "message_body"))
     status = int(status) if (status or "").isdigit() else 500
-    librarys = (
+    librarys = not silent and (
         status == 400
         and reason in ("Bad request", "Failed to parse request message JSON")
         or status == 401

@@ -41,8 +41,8 @@ def not_found(line):
 
 
 def storms(story):
-    """A connection that was up for less than `reconnect_interval` is one of the `reconnect_attempts` of a call. Asterisk connects
-    again at once, thousands of times a second, and such a call never fails."""
+    """A connection that was up for less than `reconnect_interval` is one of the `reconnect_attempts` of a call. Asterisk
+    connects again at once, thousands of times a second, and such a call never fails."""
     for app, channel, links in of_calls(story):
         at_once = ended_at_once(story, links)
         client = client_of(story, at_once[0]) if at_once else None
@@ -71,8 +71,8 @@ def ended(story, link):
 
 
 def servers_close(story):
-    """If the server closes the connection after the last StasisEnd, that is its end. Asterisk makes it once more for the rest of
-    the three seconds."""
+    """If the server closes the connection after the last StasisEnd, that is its end. Asterisk makes it once more for the rest
+    of the three seconds."""
     for app, _, links in of_calls(story):
         if len(links) != 2 or links[0].made is None or links[1].made is None:
             continue

@@ -47,12 +47,13 @@ def show_session(story, name, since, until, row):
 
 
 def type_changes(story):
-    """A connection whose type changes ends as what it was and begins as what it is. Asterisk goes on with the old kind under the
-    new name, or makes no connection at all."""
+    """A connection whose type changes ends as what it was and begins as what it is. Asterisk goes on with the old kind under
+    the new name, or makes no connection at all."""
     changed = False
     for at, until, before, after in list(changes(story)):
         for name, connection in after.items():
-            old, new = (its["client"].get("connection_type", "persistent") for its in (before.get(name, connection), connection))
+            both = (before.get(name, connection), connection)
+            old, new = (its["client"].get("connection_type", "persistent") for its in both)
             if {old, new} != {"persistent", "per_call_config"}:
                 continue
             wrong = end_as_persistent if new == "per_call_config" else begin_as_persistent
@@ -105,8 +106,8 @@ def connect(story, connection, port, at, until):
 
 
 def applications_kept(story):
-    """One reload may rename a connection, or move an application to another one, and the application ends up registered where the
-    files say. In Asterisk it may end up registered nowhere, while its connection is up."""
+    """One reload may rename a connection, or move an application to another one, and the application ends up registered where
+    the files say. In Asterisk it may end up registered nowhere, while its connection is up."""
     changed = False
     for at, until, before, after in list(changes(story)):
         lists = [act["output"].splitlines() for act in story.commands("ari show apps") if at < act["at"] < until]
@@ -137,9 +138,10 @@ def channels_in_it(story):
             if link is None or link.was_made_after(at):
                 continue
             for app in new["apps"]:
-                announced = any(at - NEXT < item.at < at + SOON and item.says("ApplicationRegistered", app) for item in link.items)
+                soon = [item for item in link.items if at - NEXT < item.at < at + SOON]
+                announced = any(item.says("ApplicationRegistered", app) for item in soon)
                 if not announced and (anew or app not in old["apps"]) and has_channels(story, app, at):
-                    gone = [item.at for item in link.items if at < item.at < at + SOON and item.says("ApplicationUnregistered", app)]
+                    gone = [item.at for item in soon if item.says("ApplicationUnregistered", app)]
                     link.announce(max([at, *gone]) + 0.01, app)
                     changed = True
     return changed
@@ -167,9 +169,11 @@ def while_down(story):
             old, new = before[name], after[name]
             port = port_of(story, new)
             later = [link for link in story.links if link.port == port and link.was_made_after(at - NEXT)]
-            plain = not new["client"].get("tls_enabled", "no").startswith("y") and new["client"].get("uri", "").startswith("ws:")
+            secure = new["client"].get("tls_enabled", "no").startswith("y")
+            plain = not secure and new["client"].get("uri", "").startswith("ws:")
             served = listens(story, port, at) and plain and "certificate" not in story.server
-            up = any(is_up(link) and set(old["apps"]) & {item.application for item in link.items} for link in open_links(story, at))
+            named = [item.application for link in open_links(story, at) if is_up(link) for item in link.items]
+            up = not set(old["apps"]).isdisjoint(named)
             persistent = new["client"].get("connection_type", "persistent") == "persistent"
             if old["client"] != new["client"] and served and persistent and not up and not later and is_valid(story, name, at):
                 connect(story, new, port, at + NEXT, INFINITY)

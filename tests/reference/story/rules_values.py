@@ -106,7 +106,7 @@ def no_interval(story):
 
 
 def quoted_lists(story):
-    """Quotes around the whole list of `apps` are no part of the applications. Asterisk does not find a quoted one for a call."""
+    """Quotes around the whole list of `apps` are no part of the applications. Asterisk finds none in it for a call."""
     return found_for_calls(story, r'".*"$')
 
 
