@@ -25,6 +25,7 @@ RULES = (
     ("IPv6", values.addresses),
     ("TLS by the scheme", values.tls_by_the_scheme),
     ("no interval", values.no_interval),
+    ("sections without a name", values.nameless),
     ("quoted lists", values.quoted_lists),
     ("blanks", values.blanks),
     ("faulty general", commands.faulty_general),

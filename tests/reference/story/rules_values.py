@@ -12,6 +12,8 @@ from story import INFINITY, Link
 
 # What a line may have for Asterisk.
 LONGEST = 8191
+# A random name, in its column.
+RANDOM = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} ")
 # When a connection is made that Asterisk did not make, after it was started.
 SOON = 100.0
 
@@ -103,6 +105,15 @@ def no_interval(story):
     if connections and not served:
         story.logs.append("trying again every 10 ms")
     return bool(connections) and not served
+
+
+def nameless(story):
+    """A section `[]` is refused. Asterisk gives it a random name."""
+    apps = [its.get("apps") for name, its in configured.sections(story.files, "ari.conf") if not name]
+    for act in story.commands() if apps else []:
+        lines = act["output"].splitlines(keepends=True)
+        act["output"] = "".join(line for line in lines if not RANDOM.match(line) and line.rstrip("\n") not in apps)
+    return bool(apps)
 
 
 def quoted_lists(story):
