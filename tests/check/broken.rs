@@ -64,233 +64,92 @@ enum Fault {
 
 use Fault::{Added, Done, Replaced};
 
-/// What was done to the files, and how.
-const BROKEN: &[(&str, &[Fault])] = &[
-    ("nothing", &[]),
-    (
-        "a typo in a key",
-        &[Replaced("reconnect_interval", "reconect_interval")],
-    ),
-    (
-        "a key of some other program",
-        &[Replaced("protocols = ari", "keep_alive = 30")],
-    ),
-    (
-        "a type that does not exist",
-        &[Replaced("outbound_websocket", "outbound_websockets")],
-    ),
-    ("no type", &[Replaced("type = websocket_client\n", "")]),
-    (
-        "the client in the wrong file",
-        &[Added(
-            "ari.conf",
-            "\n[other_server]\ntype = websocket_client\nuri = ws://localhost\n",
-        )],
-    ),
-    ("no scheme in the URI", &[Replaced("wss://", "")]),
-    (
-        "one slash too few in the URI",
-        &[Replaced("wss://", "wss:/")],
-    ),
-    ("the URI of a web page", &[Replaced("wss://", "https://")]),
-    ("a port too large", &[Replaced("8443", "99999")]),
-    (
-        "an IPv6 address without brackets",
-        &[Replaced("bots.example.net", "2001:db8::7")],
-    ),
-    (
-        "quotes around the URI",
-        &[Replaced(
-            "wss://bots.example.net:8443/ari",
-            "\"wss://bots.example.net:8443/ari\"",
-        )],
-    ),
-    (
-        "no password of the user",
-        &[Replaced("password = s3cret\n", "")],
-    ),
-    (
-        "no password for the server",
-        &[Replaced("password = hunter2\n", "")],
-    ),
-    (
-        "a crypted password",
-        &[Replaced(
-            "password = s3cret",
-            "password = $6$x$y\npassword_format = crypt",
-        )],
-    ),
-    (
-        "a password file that is missing",
-        &[Replaced(
-            "password = hunter2",
-            "password_file = bots.secret",
-        )],
-    ),
-    (
-        "TLS files that are missing",
-        &[Added(
-            "websocket_client.conf",
-            "ca_list_file = /nonexistent/ca.pem\ncert_file = /nonexistent/pbx.pem\n",
-        )],
-    ),
-    (
-        "no TLS, with a URI that is TLS",
-        &[Added("websocket_client.conf", "tls_enabled = no\n")],
-    ),
-    ("a time with its unit", &[Replaced("2000", "2s")]),
-    (
-        "neither yes nor no",
-        &[Added(
-            "websocket_client.conf",
-            "verify_server_cert = maybe\n",
-        )],
-    ),
-    (
-        "a connection type from memory",
-        &[Replaced("per_call_config", "per-call")],
-    ),
-    (
-        "a section twice",
-        &[Added(
-            "ari.conf",
-            "\n[asterisk]\ntype = user\npassword = other\n",
-        )],
-    ),
-    ("no applications", &[Replaced("apps = voicebot", "apps =")]),
-    (
-        "a comma too many",
-        &[Replaced("apps = voicebot", "apps = voicebot,")],
-    ),
-    (
-        "an application in two connections",
-        &[
-            Added("ari.conf", SECOND),
-            Replaced("apps = callback", "apps = callback, voicebot"),
-        ],
-    ),
-    (
-        "a name too long",
-        &[Replaced(
-            "apps = voicebot",
-            "apps = voicebot-for-the-customers-of-the-branch-in-the-north-who-call-at-night-or-on-sundays",
-        )],
-    ),
-    (
-        "tabs and typographic quotes",
-        &[
-            Replaced("apps = voicebot", "apps\t=\t“voicebot”"),
-            Replaced("local_ari_user = asterisk", "local_ari_user\t=\t“asterisk”"),
-        ],
-    ),
-    (
-        "a user's name misspelt",
-        &[Replaced(
-            "local_ari_user = asterisk",
-            "local_ari_user = asterix",
-        )],
-    ),
-    (
-        "a client's name misspelt",
-        &[Replaced(
-            "websocket_client_id = bots_server",
-            "websocket_client_id = bot_server",
-        )],
-    ),
-    ("a colon for an equal sign", &[Replaced("apps =", "apps:")]),
-    (
-        "a bracket forgotten",
-        &[Replaced("[voicebot]", "[voicebot")],
-    ),
-    (
-        "a setting above the first section",
-        &[Replaced(
-            "[general]\nenabled = yes",
-            "enabled = yes\n[general]",
-        )],
-    ),
-    (
-        "a comment like a shell's",
-        &[Replaced("[voicebot]", "# the voice bot\n[voicebot]")],
-    ),
-    (
-        "a comment that does not end",
-        &[Replaced("[voicebot]", ";-- the voice bot\n[voicebot]")],
-    ),
-    (
-        "an unknown template",
-        &[Replaced("[voicebot]", "[voicebot](defaults)")],
-    ),
-    (
-        "a file that includes itself by way of another",
-        &[
-            Added("ari.conf", "#include more.conf\n"),
-            Added("more.conf", "; more users\n#include ari.conf\n"),
-        ],
-    ),
-    (
-        "an include that is missing",
-        &[Added("ari.conf", "#include users.conf\n")],
-    ),
-    (
-        "a program to run",
-        &[Added("ari.conf", "#exec /usr/local/bin/users\n")],
-    ),
-    (
-        "line ends and byte order mark of Windows",
-        &[Done(|folder| {
-            rewrite(folder, "ari.conf", |text| {
-                format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes()
-            });
-        })],
-    ),
-    (
-        "saved as UTF-16",
-        &[Done(|folder| {
-            rewrite(folder, "ari.conf", |text| {
-                let units = [0xfeff].into_iter().chain(text.encode_utf16());
-                units.flat_map(u16::to_le_bytes).collect()
-            });
-        })],
-    ),
-    (
-        "saved as Latin-1",
-        &[Done(|folder| {
-            rewrite(folder, "ari.conf", |text| {
-                let (before, after) = text
-                    .split_once("voicebot\nlocal")
-                    .expect("the applications");
-                [before.as_bytes(), b"caf\xe9\nlocal", after.as_bytes()].concat()
-            });
-        })],
-    ),
-    (
-        "ari.conf is missing",
-        &[Done(|folder| {
-            fs::remove_file(folder.join("ari.conf")).expect("the file")
-        })],
-    ),
-    (
-        "websocket_client.conf is missing",
-        &[Done(|folder| {
-            fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
-        })],
-    ),
-    (
-        "websocket_client.conf is a link to a file that is gone",
-        &[Done(|folder| {
-            fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
-            symlink("clients.conf", folder.join("websocket_client.conf")).expect("a link");
-        })],
-    ),
-    (
-        "websocket_client.conf is a folder",
-        &[Done(|folder| {
-            fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
-            fs::create_dir(folder.join("websocket_client.conf")).expect("a folder");
-        })],
-    ),
-];
+/// Rows of what was done to the files, and how.
+macro_rules! broken {
+    ($($what:literal: $($fault:expr),*;)*) => { &[$(($what, &[$($fault),*])),*] };
+}
+
+const BROKEN: &[(&str, &[Fault])] = broken! {
+    "nothing": ;
+    "a typo in a key": Replaced("reconnect_interval", "reconect_interval");
+    "a key of some other program": Replaced("protocols = ari", "keep_alive = 30");
+    "a type that does not exist": Replaced("outbound_websocket", "outbound_websockets");
+    "no type": Replaced("type = websocket_client\n", "");
+    "the client in the wrong file": Added("ari.conf", "\n[other_server]\ntype = websocket_client\nuri = ws://localhost\n");
+    "no scheme in the URI": Replaced("wss://", "");
+    "one slash too few in the URI": Replaced("wss://", "wss:/");
+    "the URI of a web page": Replaced("wss://", "https://");
+    "a port too large": Replaced("8443", "99999");
+    "an IPv6 address without brackets": Replaced("bots.example.net", "2001:db8::7");
+    "quotes around the URI": Replaced("wss://bots.example.net:8443/ari", "\"wss://bots.example.net:8443/ari\"");
+    "no password of the user": Replaced("password = s3cret\n", "");
+    "no password for the server": Replaced("password = hunter2\n", "");
+    "a crypted password": Replaced("password = s3cret", "password = $6$x$y\npassword_format = crypt");
+    "a password file that is missing": Replaced("password = hunter2", "password_file = bots.secret");
+    "TLS files that are missing":
+        Added("websocket_client.conf", "ca_list_file = /nonexistent/ca.pem\ncert_file = /nonexistent/pbx.pem\n");
+    "no TLS, with a URI that is TLS": Added("websocket_client.conf", "tls_enabled = no\n");
+    "a time with its unit": Replaced("2000", "2s");
+    "neither yes nor no": Added("websocket_client.conf", "verify_server_cert = maybe\n");
+    "a connection type from memory": Replaced("per_call_config", "per-call");
+    "a section twice": Added("ari.conf", "\n[asterisk]\ntype = user\npassword = other\n");
+    "no applications": Replaced("apps = voicebot", "apps =");
+    "a comma too many": Replaced("apps = voicebot", "apps = voicebot,");
+    "an application in two connections":
+        Added("ari.conf", SECOND),
+        Replaced("apps = callback", "apps = callback, voicebot");
+    "a name too long":
+        Replaced("apps = voicebot", "apps = voicebot-for-the-customers-of-the-branch-in-the-north-who-call-at-night-or-on-sundays");
+    "tabs and typographic quotes":
+        Replaced("apps = voicebot", "apps\t=\t“voicebot”"),
+        Replaced("local_ari_user = asterisk", "local_ari_user\t=\t“asterisk”");
+    "a user's name misspelt": Replaced("local_ari_user = asterisk", "local_ari_user = asterix");
+    "a client's name misspelt": Replaced("websocket_client_id = bots_server", "websocket_client_id = bot_server");
+    "a colon for an equal sign": Replaced("apps =", "apps:");
+    "a bracket forgotten": Replaced("[voicebot]", "[voicebot");
+    "a setting above the first section": Replaced("[general]\nenabled = yes", "enabled = yes\n[general]");
+    "a comment like a shell's": Replaced("[voicebot]", "# the voice bot\n[voicebot]");
+    "a comment that does not end": Replaced("[voicebot]", ";-- the voice bot\n[voicebot]");
+    "an unknown template": Replaced("[voicebot]", "[voicebot](defaults)");
+    "a file that includes itself by way of another":
+        Added("ari.conf", "#include more.conf\n"),
+        Added("more.conf", "; more users\n#include ari.conf\n");
+    "an include that is missing": Added("ari.conf", "#include users.conf\n");
+    "a program to run": Added("ari.conf", "#exec /usr/local/bin/users\n");
+    "line ends and byte order mark of Windows": Done(|folder| {
+        rewrite(folder, "ari.conf", |text| {
+            format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes()
+        });
+    });
+    "saved as UTF-16": Done(|folder| {
+        rewrite(folder, "ari.conf", |text| {
+            let units = [0xfeff].into_iter().chain(text.encode_utf16());
+            units.flat_map(u16::to_le_bytes).collect()
+        });
+    });
+    "saved as Latin-1": Done(|folder| {
+        rewrite(folder, "ari.conf", |text| {
+            let (before, after) = text
+                .split_once("voicebot\nlocal")
+                .expect("the applications");
+            [before.as_bytes(), b"caf\xe9\nlocal", after.as_bytes()].concat()
+        });
+    });
+    "ari.conf is missing": Done(|folder| {
+        fs::remove_file(folder.join("ari.conf")).expect("the file")
+    });
+    "websocket_client.conf is missing": Done(|folder| {
+        fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
+    });
+    "websocket_client.conf is a link to a file that is gone": Done(|folder| {
+        fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
+        symlink("clients.conf", folder.join("websocket_client.conf")).expect("a link");
+    });
+    "websocket_client.conf is a folder": Done(|folder| {
+        fs::remove_file(folder.join("websocket_client.conf")).expect("the file");
+        fs::create_dir(folder.join("websocket_client.conf")).expect("a folder");
+    });
+};
 
 fn rewrite(folder: &Path, file: &str, change: impl Fn(&str) -> Vec<u8>) {
     let text = fs::read_to_string(folder.join(file)).expect("the file");

@@ -7,60 +7,18 @@ use proptest::sample::{Index, select};
 use crate::properties::cases;
 use crate::{ARI, CLIENT, Files, client_reading, connection_reading, errors_of, reading};
 
+macro_rules! pieces {
+    ($($piece:literal)*) => { &[$($piece as &[u8]),*] };
+}
+
 /// What means something in a file, if it stands in the right place.
-const PIECES: &[&[u8]] = &[
-    b"[",
-    b"]",
-    b"(",
-    b")",
-    b"!",
-    b"+",
-    b",",
-    b"=",
-    b"=>",
-    b"+=",
-    b";",
-    b";--",
-    b"--;",
-    b"\\",
-    b"\\;",
-    b"\n",
-    b"\r\n",
-    b"\r",
-    b"\0",
-    b" ",
-    b"\t",
-    b"\"",
-    b"#include ",
-    b"#tryinclude x*",
-    b"#include ari.conf",
-    b"#",
-    b":",
-    b"\xe9",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    "\u{2028}".as_bytes(),
-    "\u{a0}".as_bytes(),
-    b"a",
-    b"[a]",
-    b"\n[t](!)\n",
-    b"\n[a](t)\n",
-    b"\n[a](+)\n",
-    b"\ntype = ",
-    b"user",
-    b"outbound_websocket",
-    b"websocket_client",
-    b"\nuri = ",
-    b"ws://",
-    b"%",
-    b"\napps = ",
-    b"\nheader = ",
-    b"\npassword = ",
-    b"\nproxy_host = ",
-    b"0x",
-    b"-1",
-    b"99999999999999999999",
-];
+const PIECES: &[&[u8]] = pieces! {
+    b"[" b"]" b"(" b")" b"!" b"+" b"," b"=" b"=>" b"+=" b";" b";--" b"--;" b"\\" b"\\;" b"\n" b"\r\n" b"\r"
+    b"\0" b" " b"\t" b"\"" b"#include " b"#tryinclude x*" b"#include ari.conf" b"#" b":" b"\xe9" b"\xff\xfe"
+    b"\xef\xbb\xbf" b"\xe2\x80\xa8" b"\xc2\xa0" b"a" b"[a]" b"\n[t](!)\n" b"\n[a](t)\n" b"\n[a](+)\n"
+    b"\ntype = " b"user" b"outbound_websocket" b"websocket_client" b"\nuri = " b"ws://" b"%" b"\napps = "
+    b"\nheader = " b"\npassword = " b"\nproxy_host = " b"0x" b"-1" b"99999999999999999999"
+};
 
 /// The sample and the demo, and files that have every piece of the dialect.
 const REAL: &[(&str, &str)] = &[
