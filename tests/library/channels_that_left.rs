@@ -6,7 +6,7 @@ use ariws::ffi::*;
 use ariws_testkit::{Call, DEADLINE, Host, Pbx};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::per_call::{APPLICATION, NAME, enter, failed, fails_with, stasis_event};
+use crate::per_call::{APPLICATION, NAME, enter, failed, fails_with, shut_down, stasis_event};
 
 /// The host has StasisEnd of the channel, and Stasis goes on: it was moved to another application, or runs a dialplan inside
 /// Stasis.
@@ -56,10 +56,7 @@ fn a_channel_that_was_moved_away_is_not_failed_by_a_command() {
     let mut connection = enter(&pbx, "1");
     moves_away(&pbx, "1");
     connection.summary();
-    let (code, output) = pbx.command(&format!(
-        "ari shutdown websocket session connection1:{NAME}"
-    ));
-    assert_eq!(code, ARIWS_OK, "{output}");
+    shut_down(&pbx);
     pbx.unload(DEADLINE);
     assert_eq!(failed_at_the_end(&pbx.host), []);
 }
@@ -118,10 +115,7 @@ fn a_channel_whose_connection_is_still_being_made_only_has_its_start_fail() {
     let pbx = Pbx::per_call("app1").load();
     let starting = pbx.stasis_start_async("app1", "1", NAME);
     let _silent = pbx.server.accept_tcp();
-    let (code, output) = pbx.command(&format!(
-        "ari shutdown websocket session connection1:{NAME}"
-    ));
-    assert_eq!(code, ARIWS_OK, "{output}");
+    shut_down(&pbx);
     fails_with(&starting, ARIWS_ERROR_CANCELLED);
     pbx.unload(DEADLINE);
     assert_eq!(pbx.host.calls().into_iter().find(is_failure), None);

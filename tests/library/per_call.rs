@@ -24,15 +24,29 @@ pub(crate) fn enter(pbx: &Pbx, channel: &str) -> Connection {
     let mut connection = pbx.accept();
     let started = starting.recv().expect("an outcome");
     assert_eq!(started, Ok(APPLICATION.into()));
-    connection.says([format!("ApplicationRegistered {APPLICATION}")]);
+    is_told(&mut connection, ["ApplicationRegistered"]);
     pbx.event(APPLICATION, &stasis_event("StasisStart", channel));
-    connection.says([format!("StasisStart {APPLICATION}")]);
+    is_told(&mut connection, ["StasisStart"]);
     connection
 }
 
 pub(crate) fn leave(pbx: &Pbx, channel: &str) {
     pbx.event(APPLICATION, &stasis_event("StasisEnd", channel));
     pbx.stasis_end(APPLICATION, channel);
+}
+
+/// Checks of which events of the call the application is told next.
+#[track_caller]
+pub(crate) fn is_told<const COUNT: usize>(connection: &mut Connection, kinds: [&str; COUNT]) {
+    connection.says(kinds.map(|kind| format!("{kind} {APPLICATION}")));
+}
+
+/// The operator ends the call's session.
+#[track_caller]
+pub(crate) fn shut_down(pbx: &Pbx) {
+    let command = format!("ari shutdown websocket session connection1:{NAME}");
+    let (code, output) = pbx.command(&command);
+    assert_eq!(code, ARIWS_OK, "{output}");
 }
 
 /// Checks how a start ends that does not succeed.
@@ -59,10 +73,7 @@ fn a_call_connects_registers_its_application_and_closes_with_1000() {
     assert!(pbx.host.has(APPLICATION));
     leave(&pbx, "1");
     pbx.event(APPLICATION, &stasis_event("ChannelDestroyed", "1"));
-    connection.says([
-        format!("StasisEnd {APPLICATION}"),
-        format!("ChannelDestroyed {APPLICATION}"),
-    ]);
+    is_told(&mut connection, ["StasisEnd", "ChannelDestroyed"]);
     assert_eq!(connection.wait_for_close(), 1000);
     pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
 }
@@ -85,7 +96,7 @@ fn trailing_events_still_arrive_after_stasis_end() {
     leave(&pbx, "1");
     connection.summary();
     pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    connection.says([format!("ChannelVarset {APPLICATION}")]);
+    is_told(&mut connection, ["ChannelVarset"]);
 }
 
 #[test]
@@ -151,10 +162,10 @@ fn a_drop_in_mid_call_is_healed_without_a_new_stasis_start() {
     enter(&pbx, "1").reset();
     pbx.wait_for_log("connection lost");
     pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    pbx.accept().says([
-        format!("ApplicationRegistered {APPLICATION}"),
-        format!("ChannelVarset {APPLICATION}"),
-    ]);
+    is_told(
+        &mut pbx.accept(),
+        ["ApplicationRegistered", "ChannelVarset"],
+    );
     assert!(!pbx.host.calls().contains(&failed("1")));
 }
 
@@ -210,7 +221,7 @@ fn a_channel_may_enter_again_while_its_old_connection_lingers() {
     assert_eq!(old.wait_for_close(), 1000);
     assert!(pbx.host.has(APPLICATION));
     leave(&pbx, "1");
-    new.says([format!("StasisEnd {APPLICATION}")]);
+    is_told(&mut new, ["StasisEnd"]);
 }
 
 #[test]
@@ -221,10 +232,10 @@ fn a_stasis_end_that_comes_after_the_next_start_reaches_the_old_connection() {
     let starting = pbx.stasis_start_async("app1", "1", NAME);
     assert!(old.is_quiet());
     pbx.event(APPLICATION, &stasis_event("StasisEnd", "1"));
-    old.says([format!("StasisEnd {APPLICATION}")]);
+    is_told(&mut old, ["StasisEnd"]);
     assert_eq!(old.wait_for_close(), 1000);
     let mut new = pbx.accept();
-    new.says([format!("ApplicationRegistered {APPLICATION}")]);
+    is_told(&mut new, ["ApplicationRegistered"]);
     assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
 }
 
@@ -236,7 +247,7 @@ fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_clo
     old.send(&json!({"type": "RESTRequest", "request_id": "1", "method": "POST", "uri": "channels/1/continue"}));
     let request = pbx.wait_for_request("channels/1/continue");
     leave(&pbx, "1");
-    old.says([format!("StasisEnd {APPLICATION}")]);
+    is_told(&mut old, ["StasisEnd"]);
     let starting = pbx.stasis_start_async("app1", "1", NAME);
     assert!(old.is_quiet());
     pbx.complete(request.id, 204, None);
@@ -250,9 +261,8 @@ fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_clo
 fn shutting_a_call_down_by_command_ends_its_stasis() {
     let pbx = Pbx::per_call("app1").load();
     let mut connection = enter(&pbx, "1");
-    let command = format!("ari shutdown websocket session connection1:{NAME}");
-    assert_eq!(pbx.command(&command).0, ARIWS_OK);
-    connection.says([format!("ApplicationUnregistered {APPLICATION}")]);
+    shut_down(&pbx);
+    is_told(&mut connection, ["ApplicationUnregistered"]);
     assert_eq!(connection.wait_for_close(), 1000);
     pbx.wait_for_call(&failed("1"));
 }
@@ -341,9 +351,7 @@ fn a_channel_that_entered_by_events_alone_is_told_like_others() {
     let mut connection = enter(&pbx, "1");
     pbx.event(APPLICATION, &stasis_event("StasisStart", "moved here"));
     connection.summary();
-    pbx.command(&format!(
-        "ari shutdown websocket session connection1:{NAME}"
-    ));
+    shut_down(&pbx);
     pbx.wait_for_call(&failed("1"));
     pbx.wait_for_call(&failed("moved here"));
 }
@@ -386,6 +394,6 @@ fn a_channel_that_comes_back_to_others_on_its_connection_joins_them() {
     connection.summaries(2);
     assert_eq!(pbx.stasis_start("app1", "1", NAME), Ok(APPLICATION.into()));
     pbx.event(APPLICATION, &stasis_event("StasisStart", "1"));
-    connection.says([format!("StasisStart {APPLICATION}")]);
+    is_told(&mut connection, ["StasisStart"]);
     assert!(pbx.server.is_quiet());
 }
