@@ -71,7 +71,8 @@ impl Applications {
         self.give(app, session);
         let registration = self.ask_to_register(session, app).await;
         if registration.is_err() {
-            self.take(app, session);
+            // Somebody who asked at the same time may have succeeded.
+            self.leave(session, app).await;
             return registration;
         }
         let owner = self.change(app, |owner| match owner {
@@ -202,11 +203,15 @@ impl Applications {
 
     /// Events of the application go to the session from now on.
     fn give(&self, app: &str, session: &Arc<Session>) {
-        let owner = Owner {
-            session: Arc::clone(session),
-            is_registered: false,
-        };
-        self.owners().insert(app.into(), owner);
+        let mut owners = self.owners();
+        let owner = owners.get(app);
+        if !owner.is_some_and(|owner| Arc::ptr_eq(&owner.session, session)) {
+            let owner = Owner {
+                session: Arc::clone(session),
+                is_registered: false,
+            };
+            owners.insert(app.into(), owner);
+        }
     }
 
     /// Events of the application go nowhere from now on, if they went to this session.
