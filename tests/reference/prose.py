@@ -65,7 +65,7 @@ def sent_by(words, t):
     elif match := re.match(r"(\d+) requests in one TLS record", words):
         for index in range(int(match[1])):
             kind = "text (same TLS record)" if index else "text"
-            yield {"t_ms": t, "dir": SENT, "kind": kind, "raw": TOGETHER.format(f"{index}"), "conn": 1}
+            yield {"t_ms": t, "dir": SENT, "kind": kind, "raw": TOGETHER.format(index), "conn": 1}
 
 
 def sent(entry):
@@ -81,9 +81,11 @@ def sent(entry):
         return fields | {"kind": re.split("[ (]", kind)[0]}
     if kind.startswith("tcp-"):
         return fields | {"kind": kind[4:7]}
-    if kind.startswith(("first ", "raw frame", "rest of the frame")):
-        part = {"f": {"unfinished": True}, "rest": {"rest": True}}
-        return {**fields, "kind": "bytes"} | (part["rest"] if kind[1] == "e" else part["f"] if kind[0] == "f" else {})
+    for beginning, part in (("first ", {"unfinished": True}), ("rest of the frame", {"rest": True}), ("raw frame", {})):
+        if kind.startswith(beginning):
+            return fields | {"kind": "bytes"} | part
+    if not re.search("|".join((*OPCODES, "frame", "opcode")), kind):
+        return fields | {"unknown": kind}
     numbers = [int(digits) for digits in re.findall(r"\d+", kind)]
     if length := re.fullmatch(r"(\d+)-byte RESTRequest", raw):
         fields |= {"raw": PADDED, "raw_len": int(length[1])}
@@ -94,7 +96,8 @@ def sent(entry):
     if re.search(r"written|byte by byte|byte-wise|one-byte|\d-byte", kind):
         size, pause = re.search(r"(\d+)-byte", kind), re.search(r"([\d.]+) ms", kind)
         fields["pieces"] = [int(size[1]) if size else 1, float(pause[1]) if pause else 0.0]
-    fields["frames"] = frames(entry, kind, fields.get("raw_len", len(raw.encode())))
+    length = len(entry["raw_hex"]) // 2 if "raw_hex" in entry else fields.get("raw_len", len(raw.encode()))
+    fields["frames"] = frames(entry, kind, length)
     if fields["frames"] == [{"op": TEXT}]:
         del fields["frames"]
     elif "hex" in fields["frames"][0]:
@@ -110,7 +113,7 @@ def frames(entry, kind, length):
     if opcode is None:
         opcode = next((opcode for word, opcode in OPCODES.items() if re.search(rf"\b{word}", kind)), TEXT)
     if match := re.search(r"in (\d+) fragments(?: of (\d+))?", kind):
-        size = int(match[2] or -(-length // int(match[1])))
+        size = max(int(match[2] or -(-length // int(match[1]))), 1)
         cuts = [*range(0, length, size), length]
         parts = [{"op": 0 if start else opcode, "fin": 0, "part": [start, end]} for start, end in zip(cuts, cuts[1:])]
         del parts[-1]["fin"]
