@@ -1,7 +1,7 @@
 //! A peer that reads nothing while events are offered without end.
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Census, Configuration, Host, Library, Server, alone, metric, rounds};
+use ariws_testkit::{Census, Pbx, alone, metric, rounds};
 
 const MIB: usize = 1 << 20;
 const BOUND: usize = 32 * MIB;
@@ -11,28 +11,24 @@ const LENGTH: usize = 4000;
 
 fn stays_within_bounds(lines: &str) {
     let _alone = alone();
-    let (server, host) = (Server::start(), Host::new());
-    let mut configuration = Configuration::with("persistent", server.address(), "app1");
-    configuration.set("connection1", lines);
-    configuration.set("connection1", "write_timeout = 86400000");
-    let library = Library::load_with(&host, &configuration, |options| {
-        options.queue_max_total_bytes = BOUND;
-    });
-    let mut connection = server.accept();
-    connection.says(["ApplicationRegistered app1"]);
+    let (pbx, _connection) = Pbx::persistent("app1")
+        .set("connection1", lines)
+        .set("connection1", "write_timeout = 86400000")
+        .options(|options| options.queue_max_total_bytes = BOUND)
+        .up();
     let event = format!(r#"{{"type":"Event","filling":"{}"}}"#, "x".repeat(LENGTH));
     Census::peak();
     let before = Census::now().bytes;
     let events = rounds(5) * EVENTS_A_ROUND + 2 * BOUND / LENGTH;
     for _ in 0..events {
-        assert_eq!(library.event("app1", &event), ARIWS_OK);
+        assert_eq!(pbx.event("app1", &event), ARIWS_OK);
     }
     let used = Census::peak() - before;
     assert!(
         used <= BOUND + BOUND / 10,
         "{used} bytes for a queue of {BOUND}"
     );
-    let metrics = library.metrics();
+    let metrics = pbx.metrics();
     let count = |name: &str| metric(&metrics, &format!("events_{name}_total"));
     let queued = metric(
         &metrics,
