@@ -1,8 +1,9 @@
 //! Secrets go where they have to go, and nowhere else: not to the log, the commands, the metrics or a report.
 
 use std::fs;
+use std::net::SocketAddr;
 
-use ariws_testkit::{Configuration, Host, Library, Server};
+use ariws_testkit::{Configuration, Pbx, Server, Setup};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -10,16 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 const MARK: &str = "hush";
 
 /// Connections that work, are refused, and go through a proxy that refuses; each with secrets of its own.
-fn configuration(works: &Server, refuses: &Server, proxy: &Server) -> Configuration {
-    let nowhere = ([127, 0, 0, 1], 1).into();
+fn configuration(works: SocketAddr, refuses: &Server, proxy: &Server) -> Configuration {
+    let (nowhere, header) = (([127, 0, 0, 1], 1).into(), "header = X-Token: hush-token");
     let mut configuration = Configuration::empty()
-        .connection(
-            "works",
-            "persistent",
-            works.address(),
-            "app1",
-            "header = X-Token: hush-token",
-        )
+        .connection("works", "persistent", works, "app1", header)
         .connection("refused", "persistent", nowhere, "app2", "")
         .connection("behind", "persistent", nowhere, "app3", "")
         .replacing("password = mypass", "password = hush-plain")
@@ -56,11 +51,8 @@ fn assert_silent<'a>(what: &str, lines: impl IntoIterator<Item = &'a String>) {
 
 #[test]
 fn no_secret_is_told_to_anybody_but_the_server() {
-    let [works, refuses, proxy] = [Server::start(), Server::start(), Server::start()];
-    let host = Host::new();
-    let mut configuration = configuration(&works, &refuses, &proxy);
-    let mut report = Vec::new();
-    let library = Library::try_load(&host, configuration.folder(), &mut report).expect("a start");
+    let (refuses, proxy) = (Server::start(), Server::start());
+    let mut pbx = Pbx::configured(|works| configuration(works, &refuses, &proxy)).load();
 
     for (server, secret, answer) in [
         (&refuses, "ann:hush-uri", "401 Unauthorized"),
@@ -70,9 +62,9 @@ fn no_secret_is_told_to_anybody_but_the_server() {
         assert!(attempt.head.contains(&basic(secret)), "{}", attempt.head);
         attempt.answer(&format!("HTTP/1.1 {answer}\r\n\r\n"));
     }
-    let _open = works.accept();
-    host.wait_for_log("401 Unauthorized");
-    host.wait_for_log("407 Who");
+    let _open = pbx.accept();
+    pbx.wait_for_log("401 Unauthorized");
+    pbx.wait_for_log("407 Who");
 
     let mut told = Vec::new();
     for name in ["works", "refused", "behind"] {
@@ -80,24 +72,23 @@ fn no_secret_is_told_to_anybody_but_the_server() {
             format!("ari show outbound-websocket {name}"),
             format!("ari show outbound-websocket {name} detail"),
         ] {
-            told.push(library.command(&line).1);
+            told.push(pbx.command(&line).1);
         }
     }
     for line in ["ari show outbound-websockets", "ari show sessions"] {
-        told.push(library.command(line).1);
+        told.push(pbx.command(line).1);
     }
     assert!(
         told[0].contains("works") && told[1].contains("last_error"),
         "{told:#?}"
     );
     assert_silent("commands", &told);
-    assert_silent("metrics", [&library.metrics()]);
+    assert_silent("metrics", [&pbx.metrics()]);
 
-    configuration.replace("hush-plain", "hush-other\rhush");
-    configuration.replace("hush-token", "hush-other");
-    let mut report_of_reload = Vec::new();
-    library.try_reload(&mut report_of_reload);
-    report.append(&mut report_of_reload);
+    pbx.configuration.replace("hush-plain", "hush-other\rhush");
+    pbx.configuration.replace("hush-token", "hush-other");
+    let mut report = std::mem::take(&mut pbx.report);
+    pbx.try_reload(&mut report);
     assert!(
         report
             .iter()
@@ -106,19 +97,17 @@ fn no_secret_is_told_to_anybody_but_the_server() {
     );
     let lines: Vec<_> = report.iter().map(|line| format!("{line:?}")).collect();
     assert_silent("reports", &lines);
-    assert_silent("log", &host.log());
+    assert_silent("log", &pbx.host.log());
 }
 
 #[test]
 fn a_test_of_a_connection_tells_no_secret() {
-    let [works, refuses, proxy] = [Server::start(), Server::start(), Server::start()];
-    let host = Host::new();
-    let mut configuration = configuration(&works, &refuses, &proxy);
-    for name in ["works", "refused", "behind"] {
-        configuration.set(name, "connection_type = per_call_config");
-    }
-    let library = Library::load(&host, &configuration);
-    let handle = library.handle();
+    let (refuses, proxy) = (Server::start(), Server::start());
+    let per_call = |setup: Setup, name: &&str| setup.set(name, "connection_type = per_call_config");
+    let setup = Pbx::configured(|works| configuration(works, &refuses, &proxy));
+    let names = ["works", "refused", "behind"];
+    let pbx = names.iter().fold(setup, per_call).load();
+    let handle = pbx.handle();
     for (name, server, says) in [
         ("refused", &refuses, "401 Unauthorized"),
         ("behind", &proxy, "407 Who"),
