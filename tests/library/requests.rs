@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Configuration, Connection, Host, Library, Pbx, Server, request};
+use ariws_testkit::{Call, Connection, Host, Pbx, request};
 use serde_json::{Value, json};
 
 /// A persistent connection that is up, with `app1` and `app2`.
@@ -201,7 +201,6 @@ fn more_requests_than_are_taken_in_at_once_are_all_answered() {
 #[test]
 fn a_request_runs_on_a_thread_of_the_library_never_on_a_channels_own() {
     const CALLS: usize = 20;
-    let server = Server::start();
     let threads = Arc::new(Mutex::new(Vec::new()));
     let shared = Arc::clone(&threads);
     let host = Host::reacting(move |_, call| {
@@ -210,27 +209,27 @@ fn a_request_runs_on_a_thread_of_the_library_never_on_a_channels_own() {
             shared.lock().expect("the lock").push(name);
         }
     });
-    let configuration = Configuration::with("per_call_config", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
+    let pbx = Pbx::per_call("app1").host(host).load();
     // Each application asks at once, while the channel's own thread is in the library and registers the application.
-    let applications = thread::spawn(move || {
-        std::array::from_fn::<Connection, CALLS, _>(|call| {
-            let mut connection = server.accept();
-            connection.send(&request("r", "GET", &format!("channels/{call}")));
-            connection
-        })
+    let ask = |call: usize| {
+        let mut connection = pbx.accept();
+        connection.send(&request("r", "GET", &format!("channels/{call}")));
+        connection
+    };
+    let connections = thread::scope(|scope| {
+        let applications = scope.spawn(|| (0..CALLS).map(ask).collect::<Vec<_>>());
+        for call in 0..CALLS {
+            let started = pbx.stasis_start("app1", &call.to_string(), &format!("SIP/{call}"));
+            assert_eq!(started, Ok(format!("app1:SIP/{call}")));
+        }
+        applications.join().expect("the applications")
     });
     for call in 0..CALLS {
-        let started = library.stasis_start("app1", &call.to_string(), &format!("SIP/{call}"));
-        assert_eq!(started, Ok(format!("app1:SIP/{call}")));
-    }
-    let connections = applications.join().expect("the applications");
-    for call in 0..CALLS {
-        host.wait_for_request(&format!("channels/{call}"));
+        pbx.wait_for_request(&format!("channels/{call}"));
     }
     drop(connections);
     // Returns when every callback has.
-    assert_eq!(library.unload(Duration::ZERO), ARIWS_OK);
+    assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
     let threads = threads.lock().expect("the lock");
     assert_eq!(threads.len(), CALLS);
     for name in threads.iter() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Call, Configuration, Host, Library, MuteServer, Pbx, Server};
+use ariws_testkit::{Call, Configuration, Host, MuteServer, Pbx, Server};
 
 use super::EVENT;
 
@@ -150,14 +150,13 @@ fn subscribe_all_that_changes_during_the_handshake_does_not_disturb_it() {
 
 #[test]
 fn applications_change_while_tcp_is_being_opened() {
-    let (server, host) = (MuteServer::start(), Host::new());
-    let mut configuration = Configuration::with("persistent", server.address(), "app1");
-    let library = Library::load(&host, &configuration);
+    let server = MuteServer::start();
+    let mut pbx =
+        Pbx::configured(|_| Configuration::with("persistent", server.address(), "app1")).load();
     let attempts = server.wait_for_attempts(|attempts| !attempts.is_empty());
-    configuration.set("connection1", "subscribe_all = yes\napps = app2");
-    library.reload();
+    pbx.change("connection1", "subscribe_all = yes\napps = app2");
     assert!(server.keeps(&attempts));
-    assert!(host.has("app2") && !host.has("app1"));
+    assert!(pbx.host.has("app2") && !pbx.host.has("app1"));
 }
 
 #[test]

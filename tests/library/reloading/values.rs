@@ -3,7 +3,7 @@
 use std::fs;
 
 use ariws::ffi::ARIWS_OK;
-use ariws_testkit::{Configuration, Host, Library, Pbx, Server, request};
+use ariws_testkit::{Pbx, request};
 
 use super::changes::USUAL;
 
@@ -41,32 +41,27 @@ fn another_password_of_the_user_is_used_at_the_next_request() {
 }
 
 /// A connection that has failed once, and is told then what to do from its next attempt on.
-fn failing<'a>(host: &'a Host, change: &str) -> Library<'a> {
-    let nobody = Server::start().address();
-    let mut configuration = Configuration::with("persistent", nobody, "app1");
-    configuration.set(
-        "connection1",
-        "reconnect_interval = 200\nreconnect_attempts = 1",
-    );
-    let library = Library::load(host, &configuration);
-    host.wait_for_log("trying again every 200 ms");
-    configuration.set("connection1", change);
-    library.reload();
-    library
+fn failing(change: &str) -> Pbx {
+    let lines = "reconnect_interval = 200\nreconnect_attempts = 1";
+    let mut pbx = Pbx::persistent("app1")
+        .set("connection1", lines)
+        .nobody_listens()
+        .load();
+    pbx.wait_for_log("trying again every 200 ms");
+    pbx.change("connection1", change);
+    pbx
 }
 
 #[test]
 fn reconnect_interval_counts_from_the_next_attempt_on() {
-    let host = Host::new();
-    let _library = failing(&host, "reconnect_interval = 30");
-    host.wait_for_log("trying again every 30 ms");
+    let pbx = failing("reconnect_interval = 30");
+    pbx.wait_for_log("trying again every 30 ms");
 }
 
 #[test]
 fn max_reconnect_interval_counts_from_the_next_attempt_on() {
-    let host = Host::new();
-    let _library = failing(&host, "max_reconnect_interval = 700");
-    host.wait_for_log("trying again after 200 to 700 ms");
+    let pbx = failing("max_reconnect_interval = 700");
+    pbx.wait_for_log("trying again after 200 to 700 ms");
 }
 
 #[test]
