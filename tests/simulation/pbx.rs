@@ -117,10 +117,12 @@ impl Pbx {
         let its = Arc::clone(simulation);
         simulation.runtime.spawn(async move {
             sleep(Duration::from_millis(time)).await;
-            let is_there = its.pbx(|pbx| {
-                let channel = &pbx.channels[channel];
-                channel.place.as_deref() == Some(&application) && !channel.is_leaving
-            });
+            let is_the_same = self::id(&its, channel) == id;
+            let is_there = is_the_same
+                && its.pbx(|pbx| {
+                    let channel = &pbx.channels[channel];
+                    channel.place.as_deref() == Some(&application) && !channel.is_leaving
+                });
             if is_there {
                 its.pbx(|pbx| pbx.channels[channel].is_told = true);
                 event(&its, &engine, &application, "StasisStart", &id, "");
