@@ -17,18 +17,11 @@ pub(super) struct Applications {
     dialplan: Mutex<BTreeMap<String, DialplanContext>>,
 }
 
-/// The session that an application belongs to.
+/// Whom an application belongs to.
 struct Owner {
     session: Arc<Session>,
-    /// The host has registered it, so that somebody has to end that.
+    /// The host has registered it for us, so that its owner has to end that.
     is_registered: bool,
-}
-
-/// Whom an application belongs to when it has been registered.
-enum Whose {
-    Ours,
-    Others,
-    Nobodys,
 }
 
 /// The dialplan context of an application.
@@ -75,18 +68,15 @@ impl Applications {
             self.leave(session, app).await;
             return registration;
         }
-        let owner = self.change(app, |owner| match owner {
-            Some(owner) if Arc::ptr_eq(&owner.session, session) => {
-                owner.is_registered = true;
-                Whose::Ours
-            }
-            Some(_) => Whose::Others,
-            None => Whose::Nobodys,
+        let is_ours = self.change(app, |owner| {
+            let owner = owner?;
+            owner.is_registered = true;
+            Some(Arc::ptr_eq(&owner.session, session))
         });
-        match owner {
-            Whose::Ours => session.announce(app),
-            Whose::Others => {}
-            Whose::Nobodys => self.context.calls.app_unregister(app).await,
+        match is_ours {
+            Some(true) => session.announce(app),
+            Some(false) => {}
+            None => self.context.calls.app_unregister(app).await,
         }
         registration
     }
@@ -204,14 +194,12 @@ impl Applications {
     /// Events of the application go to the session from now on.
     fn give(&self, app: &str, session: &Arc<Session>) {
         let mut owners = self.owners();
-        let owner = owners.get(app);
-        if !owner.is_some_and(|owner| Arc::ptr_eq(&owner.session, session)) {
-            let owner = Owner {
-                session: Arc::clone(session),
-                is_registered: false,
-            };
-            owners.insert(app.into(), owner);
-        }
+        let owner = Owner {
+            session: Arc::clone(session),
+            // Somebody still has to end what another session had registered.
+            is_registered: owners.get(app).is_some_and(|before| before.is_registered),
+        };
+        owners.insert(app.into(), owner);
     }
 
     /// Events of the application go nowhere from now on, if they went to this session.
