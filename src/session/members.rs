@@ -24,8 +24,6 @@ enum Place {
     Away,
     /// Stasis has returned before StasisStart was offered: a host may send events later than what they tell of.
     Unheard,
-    /// As before, and StasisStart has come since: StasisEnd follows.
-    Passing,
     /// Stasis has returned; StasisEnd is still to come, if it ever does.
     Returned,
     /// Nothing is to come but trailing events.
@@ -116,7 +114,6 @@ impl Members {
             Place::Away | Place::Gone => Place::Gone,
             Place::Leaving => Place::Leaving,
             Place::Expected | Place::Unheard => Place::Unheard,
-            Place::Passing => Place::Passing,
             Place::Inside | Place::Returned => Place::Returned,
         };
         self.settle(channel, now);
@@ -126,7 +123,7 @@ impl Members {
     pub(super) fn started(&mut self, channel: &str, replaced: Option<&str>) {
         let member = self.member(channel);
         member.place = match member.place {
-            Place::Unheard => Place::Passing,
+            Place::Unheard => Place::Returned,
             _ => Place::Inside,
         };
         // Without a start of its own it goes on in the Stasis of the one that it replaces, which is there no more. Otherwise
@@ -137,7 +134,10 @@ impl Members {
         {
             other.place = Place::Returned;
         }
-        self.vacant = None;
+        // Where Stasis has returned already nothing but its StasisEnd is to come, if it ever does.
+        if self.are_held() {
+            self.vacant = None;
+        }
     }
 
     /// StasisEnd was offered.
@@ -297,8 +297,8 @@ impl Members {
     /// Whether the channel's Stasis is over, and its StasisEnd still to be offered or sent.
     pub(super) fn is_leaving(&self, channel: &str) -> bool {
         self.members.get(channel).is_some_and(|member| {
-            use Place::{Leaving, Passing, Returned, Unheard};
-            matches!(member.place, Leaving | Passing | Returned | Unheard)
+            use Place::{Leaving, Returned, Unheard};
+            matches!(member.place, Leaving | Returned | Unheard)
         })
     }
 
