@@ -121,7 +121,9 @@ impl Pbx {
             let is_there = is_the_same
                 && its.pbx(|pbx| {
                     let channel = &pbx.channels[channel];
-                    channel.place.as_deref() == Some(&application) && !channel.is_leaving
+                    channel.place.as_deref() == Some(&application)
+                        && !channel.is_leaving
+                        && !channel.is_told
                 });
             if is_there {
                 its.pbx(|pbx| pbx.channels[channel].is_told = true);
