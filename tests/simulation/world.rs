@@ -251,6 +251,7 @@ impl World {
         simulation.oracle(|oracle| oracle.starts_are_in_time());
         self.check_sessions();
         self.check_account();
+        self.check_contexts();
         simulation.note("--- all channels hang up");
         for channel in 0..CHANNELS {
             Pbx::hang_up(simulation, &self.engine, channel);
@@ -277,6 +278,28 @@ impl World {
         drop(table);
         self.simulation
             .oracle(|oracle| oracle.sessions_are_there(&applications));
+    }
+
+    /// Each application of a connection that has begun has its context, unless the host would not make it.
+    fn check_contexts(&self) {
+        let simulation = &self.simulation;
+        if simulation.host.fails || simulation.host.panics {
+            return;
+        }
+        let table = self.engine.table();
+        let persistent = table
+            .persistent
+            .values()
+            .map(|it| it.settings().apps.clone());
+        let apps: Vec<_> = persistent.chain(table.listed.values().cloned()).collect();
+        drop(table);
+        for app in apps.into_iter().flatten() {
+            let context = format!("stasis-{app}");
+            if !simulation.pbx(|pbx| pbx.contexts.contains(&context)) {
+                let text = format!("{context} is gone, and a connection has {app}");
+                simulation.oracle(|oracle| oracle.violated(text));
+            }
+        }
     }
 
     fn check_account(&self) {
