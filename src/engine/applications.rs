@@ -51,6 +51,17 @@ impl Applications {
             .map(|(name, owner)| (Arc::clone(name), Arc::clone(&owner.session)))
     }
 
+    /// The applications of a session, sorted.
+    pub(super) fn of(&self, session: &Arc<Session>) -> Vec<String> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let its = owners
+            .iter()
+            .filter(|(_, owner)| Arc::ptr_eq(&owner.session, session));
+        let mut apps: Vec<_> = its.map(|(app, _)| app.to_string()).collect();
+        apps.sort_unstable();
+        apps
+    }
+
     /// Has the application registered for a session, and the session announce it. Its events go to the session from the
     /// beginning. Whoever gives the application up meanwhile need not wait: then the registration is undone.
     ///

@@ -51,7 +51,15 @@ impl Engine {
                 applications.destroy_context(session.id(), app).await;
             }
             Change::Suspend(app) => applications.suspend(session, app).await,
-            Change::Settings(settings) => session.set_settings(Arc::clone(settings)),
+            Change::Settings(settings) => {
+                session.set_settings(Arc::clone(settings));
+                // A channel that entered one meanwhile has had it registered again.
+                for app in applications.of(session) {
+                    if !settings.apps.contains(&app) {
+                        applications.unregister(session, &app).await;
+                    }
+                }
+            }
             Change::Add(app) => {
                 applications.register_configured(session, app).await;
                 applications.create_context(session.id(), app).await;

@@ -19,6 +19,7 @@ use super::peer::Dialer;
 use super::schedule::{APPS, CHANNELS, CONNECTIONS, Schedule, Step};
 use super::shared::Simulation;
 use crate::engine::operations::Operation;
+use crate::engine::table::Running;
 use crate::engine::threads::Threads;
 use crate::engine::{Engine, Operator, Options};
 use crate::error::Result;
@@ -287,11 +288,7 @@ impl World {
             return;
         }
         let table = self.engine.table();
-        let persistent = table
-            .persistent
-            .values()
-            .map(|it| it.settings().apps.clone());
-        let apps: Vec<_> = persistent.chain(table.listed.values().cloned()).collect();
+        let apps: Vec<_> = table.connections.values().map(applications).collect();
         drop(table);
         for app in apps.into_iter().flatten() {
             let context = format!("stasis-{app}");
@@ -378,5 +375,14 @@ impl World {
             ("registration", registered),
             ("context", contexts),
         ]
+    }
+}
+
+/// The applications of a connection that has begun.
+fn applications(running: &Running) -> Vec<String> {
+    match running {
+        Running::Persistent(session) => session.settings().apps.clone(),
+        Running::Listed(apps) => apps.clone(),
+        Running::ShutDown(_) => Vec::new(),
     }
 }
