@@ -97,8 +97,12 @@ impl Engine {
 
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
-        let now = Instant::now();
-        self.table().early_cancels.take(channel_id, now);
+        {
+            let mut table = self.table();
+            table.early_cancels.take(channel_id, Instant::now());
+            let failing = &mut table.failing;
+            failing.remove(&(channel_id.to_owned(), application.to_owned()));
+        }
         if let Some((_, session)) = self.applications.find(application) {
             session.left(channel_id);
         }
@@ -426,8 +430,19 @@ impl Engine {
         });
     }
 
+    /// Ends Stasis for channels that were inside when their session ended.
     async fn fail(&self, channels: &[String], application: &str) {
-        for channel in channels {
+        let told: Vec<_> = channels
+            .iter()
+            .map(|channel| (channel.clone(), application.to_owned()))
+            .collect();
+        self.table().failing.extend(told.iter().cloned());
+        for told in &told {
+            let (channel, application) = told;
+            // A host that blocks makes it long, and meanwhile Stasis may have returned, and the channel come again.
+            if !self.table().failing.remove(told) {
+                continue;
+            }
             self.log().warning(
                 channel,
                 format_args!(

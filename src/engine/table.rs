@@ -1,7 +1,7 @@
 //! What an instance has: connections, sessions of calls, starts. Plain data behind one lock, which is never held while the
 //! host is called or anything is waited for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ pub(super) struct Table {
     pub(super) starting: BTreeMap<String, CancellationToken>,
     /// Channels whose cancel came before their start.
     pub(super) early_cancels: EarlyCancels,
+    /// Channels whose Stasis the host is about to be told to end, with the application: those whose sessions have ended.
+    pub(super) failing: BTreeSet<(String, String)>,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,
     /// What attempts of a connection share, by connection id, and the settings that it was made with.
