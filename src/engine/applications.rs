@@ -144,8 +144,10 @@ impl Applications {
 
     /// Gives the application up without a word to the connection.
     pub(super) async fn leave(&self, session: &Arc<Session>, app: &str) {
-        self.end_registration(session, app).await;
-        self.take(app, session);
+        // While the host ends a registration, a channel that enters may have had it made again.
+        while !self.take(app, session) {
+            self.end_registration(session, app).await;
+        }
     }
 
     /// Not if the application is another session's by now: this one may have gone on while its connection was invalid.
@@ -213,13 +215,16 @@ impl Applications {
         owners.insert(app.into(), owner);
     }
 
-    /// Events of the application go nowhere from now on, if they went to this session.
-    fn take(&self, app: &str, session: &Arc<Session>) {
+    /// Events of the application go nowhere from now on, if they went to this session; false if it is registered for it.
+    fn take(&self, app: &str, session: &Arc<Session>) -> bool {
         let mut owners = self.owners();
         let owner = owners.get(app);
-        if owner.is_some_and(|owner| Arc::ptr_eq(&owner.session, session)) {
+        let ours = owner.filter(|owner| Arc::ptr_eq(&owner.session, session));
+        let is_registered = ours.is_some_and(|owner| owner.is_registered);
+        if ours.is_some() && !is_registered {
             owners.remove(app);
         }
+        !is_registered
     }
 
     fn change<R>(&self, app: &str, change: impl FnOnce(Option<&mut Owner>) -> R) -> R {
