@@ -123,7 +123,8 @@ impl Members {
     pub(super) fn started(&mut self, channel: &str, replaced: Option<&str>) {
         let member = self.member(channel);
         member.place = match member.place {
-            Place::Unheard => Place::Returned,
+            // Its own, late; one that has taken the place of another is there.
+            Place::Unheard if replaced.is_none() => Place::Returned,
             _ => Place::Inside,
         };
         // Without a start of its own it goes on in the Stasis of the one that it replaces, which is there no more. Otherwise

@@ -199,6 +199,15 @@ fn a_channel_whose_stasis_returned_before_its_events_came_is_not_inside() {
 }
 
 #[test]
+fn a_channel_that_has_returned_is_inside_in_the_place_of_another() {
+    let (mut members, time) = (of("1"), now());
+    members.started("2", None);
+    members.left("1", time);
+    members.started("1", Some("2"));
+    assert_eq!(members.end(), ["1"]);
+}
+
+#[test]
 fn the_end_of_an_earlier_stay_does_not_end_the_next() {
     let (mut members, time) = (of("1"), now());
     members.started("1", None);

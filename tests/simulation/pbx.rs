@@ -194,7 +194,11 @@ impl Pbx {
                 let Some(place) = place.as_ref().filter(|_| is_told || is_told_late) else {
                     return;
                 };
-                let is_back = has_returned && its.pbx(|pbx| pbx.channels[channel].stasis.is_some());
+                let is_back = has_returned
+                    && its.pbx(|pbx| {
+                        let channel = &pbx.channels[channel];
+                        channel.stasis.is_some() || channel.place.is_some()
+                    });
                 if !has_returned {
                     its.oracle(|oracle| oracle.leaves(&id, place));
                 }
