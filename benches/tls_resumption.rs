@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use ariws_testkit::{Configuration, Host, Library};
 use futures_util::StreamExt;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P384_SHA384,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P384_SHA384};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -61,14 +59,7 @@ impl Keys {
 
 /// ring makes no RSA keys.
 fn rsa() -> KeyPair {
-    let arguments = [
-        "genpkey",
-        "-quiet",
-        "-algorithm",
-        "rsa",
-        "-pkeyopt",
-        "rsa_keygen_bits:2048",
-    ];
+    let arguments = ["genpkey", "-quiet", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"];
     let made = Command::new("openssl").args(arguments).output();
     let pem = String::from_utf8(made.expect("openssl").stdout).expect("PEM");
     KeyPair::from_pem(&pem).expect("a key")
@@ -92,8 +83,7 @@ impl Certificates {
         let root = CertifiedIssuer::self_signed(authority("root"), keys.authority());
         let root = root.expect("a root");
         let intermediate =
-            CertifiedIssuer::signed_by(authority("intermediate"), keys.authority(), &root)
-                .expect("an intermediate");
+            CertifiedIssuer::signed_by(authority("intermediate"), keys.authority(), &root).expect("an intermediate");
         let leaf_key = keys.leaf();
         let leaf = CertificateParams::new(["127.0.0.1".to_owned()])
             .expect("an address")
@@ -164,9 +154,7 @@ fn median(times: &mut [Duration]) -> Duration {
 }
 
 fn main() {
-    println!(
-        "stasis_start over TLS 1.3 with one intermediate certificate, medians of {CALLS} calls, µs"
-    );
+    println!("stasis_start over TLS 1.3 with one intermediate certificate, medians of {CALLS} calls, µs");
     println!(
         "  {:<32}{:>8}{:>10}{:>8}   (goal: under {GOAL})",
         "certificates", "full", "resumed", "ratio"
@@ -175,10 +163,7 @@ fn main() {
         let (full, resumed) = measure(&Certificates::new(keys));
         let [full, resumed] = [full, resumed].map(|time| time.as_secs_f64() * 1e6);
         let ratio = resumed / full;
-        println!(
-            "  {:<32}{full:>8.0}{resumed:>10.0}{ratio:>8.2}",
-            keys.as_str()
-        );
+        println!("  {:<32}{full:>8.0}{resumed:>10.0}{ratio:>8.2}", keys.as_str());
     }
 }
 
@@ -198,18 +183,9 @@ fn measure(certificates: &Certificates) -> (Duration, Duration) {
     };
     let authority = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(authority.path(), &certificates.authority).expect("a file");
-    let more = format!(
-        "tls_enabled = yes\nca_list_file = {}",
-        authority.path().display()
-    );
+    let more = format!("tls_enabled = yes\nca_list_file = {}", authority.path().display());
     let configuration = Configuration::empty()
-        .connection(
-            "full",
-            "per_call_config",
-            start(Arc::new(Forgotten)),
-            "full",
-            &more,
-        )
+        .connection("full", "per_call_config", start(Arc::new(Forgotten)), "full", &more)
         .connection(
             "resumed",
             "per_call_config",

@@ -67,9 +67,7 @@ pub enum Error {
     #[error("{0}")]
     System(String),
     /// The process is a child of the one that has the instance.
-    #[error(
-        "this process was made by fork() while the library was loaded; its threads are in the parent only"
-    )]
+    #[error("this process was made by fork() while the library was loaded; its threads are in the parent only")]
     Forked,
     /// The words name no command, or do not fit one; in that case its usage was written.
     #[error("no such command, or wrong arguments")]

@@ -14,16 +14,12 @@ use page::{Kind, Page};
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 
 const COUNTERS: [Counter; 12] = [
-    (
-        "websockets_opened",
-        "Websockets that were opened",
-        |totals| totals.connections_opened,
-    ),
-    (
-        "attempts_failed",
-        "Attempts to connect that failed",
-        |totals| totals.attempts_failed,
-    ),
+    ("websockets_opened", "Websockets that were opened", |totals| {
+        totals.connections_opened
+    }),
+    ("attempts_failed", "Attempts to connect that failed", |totals| {
+        totals.attempts_failed
+    }),
     (
         "websockets_lost",
         "Websockets that ended without being closed by this side",
@@ -32,11 +28,9 @@ const COUNTERS: [Counter; 12] = [
     ("events_offered", "Events that the host offered", |totals| {
         totals.events_offered
     }),
-    (
-        "events_sent",
-        "Events that were handed to the kernel",
-        |totals| totals.events_sent,
-    ),
+    ("events_sent", "Events that were handed to the kernel", |totals| {
+        totals.events_sent
+    }),
     (
         "events_dropped",
         "Events that the bounds of the queue, or the end of their application, dropped",
@@ -47,11 +41,9 @@ const COUNTERS: [Counter; 12] = [
         "Messages on a connection when it was lost, or closed without an answer, and no proof that they arrived",
         |totals| totals.messages_unconfirmed,
     ),
-    (
-        "requests_received",
-        "Requests that applications sent",
-        |totals| totals.requests_received,
-    ),
+    ("requests_received", "Requests that applications sent", |totals| {
+        totals.requests_received
+    }),
     (
         "requests_timed_out",
         "Requests that the host did not answer, or could not be given, within request_timeout",
@@ -62,11 +54,9 @@ const COUNTERS: [Counter; 12] = [
         "Requests that were refused because too many waited",
         |totals| totals.requests_refused,
     ),
-    (
-        "responses_sent",
-        "Answers that were handed to the kernel",
-        |totals| totals.responses_sent,
-    ),
+    ("responses_sent", "Answers that were handed to the kernel", |totals| {
+        totals.responses_sent
+    }),
     (
         "responses_undelivered",
         "Answers whose connection had ended before they could be sent",
@@ -142,9 +132,7 @@ fn queues(page: &mut Page, queued: &Balance) {
 /// What each persistent connection has a series of.
 fn connections(page: &mut Page, snapshot: &Snapshot) {
     let configured = &snapshot.config.connections;
-    let invalid = configured
-        .values()
-        .filter(|connection| !Connection::is_valid(connection));
+    let invalid = configured.values().filter(|connection| !Connection::is_valid(connection));
     page.gauge(
         "connections_configured",
         "Outbound websockets in the configuration",
@@ -166,13 +154,9 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
             }
         }
     };
-    each(
-        "up",
-        Kind::Gauge,
-        "",
-        "1 while the websocket is open, else 0",
-        &|view| Some(u8::from(view.phase == Phase::Up).to_string()),
-    );
+    each("up", Kind::Gauge, "", "1 while the websocket is open, else 0", &|view| {
+        Some(u8::from(view.phase == Phase::Up).to_string())
+    });
     each(
         "failed_attempts",
         Kind::Gauge,
@@ -180,20 +164,12 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
         "Attempts that failed since the last connection",
         &|view| Some(view.failed_attempts.to_string()),
     );
-    each(
-        "queue_messages",
-        Kind::Gauge,
-        "",
-        "Messages that wait to be sent",
-        &|view| Some(view.queued_messages.to_string()),
-    );
-    each(
-        "queue_bytes",
-        Kind::Gauge,
-        "bytes",
-        "Bytes that wait to be sent",
-        &|view| Some(view.queued_bytes.to_string()),
-    );
+    each("queue_messages", Kind::Gauge, "", "Messages that wait to be sent", &|view| {
+        Some(view.queued_messages.to_string())
+    });
+    each("queue_bytes", Kind::Gauge, "bytes", "Bytes that wait to be sent", &|view| {
+        Some(view.queued_bytes.to_string())
+    });
     each(
         "requests_waiting",
         Kind::Gauge,
@@ -216,9 +192,7 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
         &|view| view.round_trip.map(|time| time.as_secs_f64().to_string()),
     );
     for (name, help, value) in COUNTERS {
-        each(name, Kind::Counter, "", help, &|view| {
-            Some(value(&view.totals).to_string())
-        });
+        each(name, Kind::Counter, "", help, &|view| Some(value(&view.totals).to_string()));
     }
 }
 
@@ -252,18 +226,12 @@ fn sessions(page: &mut Page, snapshot: &Snapshot) {
     page.gauge(
         "per_call_requests_waiting",
         "Requests of calls that wait for their turn",
-        views
-            .iter()
-            .map(|view| view.requests_waiting)
-            .sum::<usize>(),
+        views.iter().map(|view| view.requests_waiting).sum::<usize>(),
     );
     page.gauge(
         "per_call_requests_under_way",
         "Requests of calls that the host has and has not answered",
-        views
-            .iter()
-            .map(|view| view.requests_under_way)
-            .sum::<usize>(),
+        views.iter().map(|view| view.requests_under_way).sum::<usize>(),
     );
     let bytes: usize = views.iter().map(|view| view.queued_bytes).sum();
     page.family(
@@ -426,10 +394,7 @@ mod tests {
 
     #[test]
     fn names_cannot_break_a_line_or_a_label() {
-        let text = render(&snapshot(vec![(
-            "a\\b\"c\nd",
-            SessionKind::Persistent(busy()),
-        )]));
+        let text = render(&snapshot(vec![("a\\b\"c\nd", SessionKind::Persistent(busy()))]));
         assert!(text.contains("ariws_connection_up{connection=\"a\\\\b\\\"c\\nd\"} 1\n"));
     }
 }

@@ -55,10 +55,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(
-            visible("a\n\r\t\0\x1b[2J\u{7f}\u{9b}é"),
-            "a\\n\\r\\t\\x00\\x1b[2J\\x7f\\x9bé"
-        );
+        assert_eq!(visible("a\n\r\t\0\x1b[2J\u{7f}\u{9b}é"), "a\\n\\r\\t\\x00\\x1b[2J\\x7f\\x9bé");
     }
 
     #[test]

@@ -52,9 +52,7 @@ fn structures_of_older_and_newer_headers_work() {
         .arg("-o")
         .arg(&program)
         .arg("-ldl"));
-    run(Command::new(&program)
-        .arg(built().join("libariws.so"))
-        .arg(folder.path()));
+    run(Command::new(&program).arg(built().join("libariws.so")).arg(folder.path()));
 }
 
 #[test]
@@ -66,10 +64,7 @@ fn the_smallest_host_works_with_the_library_of_the_source_tree() {
         .args(["--silent", "-C", "c_examples/tiny", &target, &build])
         .current_dir(TOP));
     let said = run(Command::new(folder.path().join("tiny")).arg(folder.path()));
-    assert!(
-        said.contains("nobody serves the application voicebot"),
-        "{said}"
-    );
+    assert!(said.contains("nobody serves the application voicebot"), "{said}");
 }
 
 #[test]
@@ -97,7 +92,5 @@ fn the_host_of_minipbx_needs_nothing_of_a_pbx_but_what_its_header_says() {
         .arg("-o")
         .arg(&program)
         .arg("-ldl"));
-    run(Command::new(&program)
-        .arg(built().join("libariws.so"))
-        .arg(folder.path()));
+    run(Command::new(&program).arg(built().join("libariws.so")).arg(folder.path()));
 }

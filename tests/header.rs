@@ -16,9 +16,7 @@ fn generated() -> String {
     let mut header = Vec::new();
     bindings.write(&mut header);
     let header = String::from_utf8(header).expect("UTF-8");
-    with_function_types(&with_initializers(&in_words_of_c(&with_parentheses(
-        &header,
-    ))))
+    with_function_types(&with_initializers(&in_words_of_c(&with_parentheses(&header))))
 }
 
 /// Without headings that mean something to readers of Rust only, and without the promise under them that the rules at the
@@ -51,22 +49,16 @@ fn with_initializers(header: &str) -> String {
         let (fields, _) = fields.split_once("\n}").expect(structure);
         let is_field = |line: &&str| line.ends_with(';') && !line.trim_start().starts_with("//");
         let fields = fields.lines().filter(is_field).skip(1);
-        let absent =
-            fields.map(
-                |field| match field.contains('*') || field.contains("_callback ") {
-                    true => "NULL",
-                    false => "0",
-                },
-            );
+        let absent = fields.map(|field| match field.contains('*') || field.contains("_callback ") {
+            true => "NULL",
+            false => "0",
+        });
         let absent = absent.collect::<Vec<_>>().join(", ");
         text.push_str(&format!(
             "#define ARIWS_{name}_INIT \\\n    {{sizeof({structure}), {absent}}}\n"
         ));
     }
-    format!(
-        "{before}\n{VERSION}{version}\n\n{text}\n{}",
-        after.trim_start()
-    )
+    format!("{before}\n{VERSION}{version}\n\n{text}\n{}", after.trim_start())
 }
 
 /// Negative numbers in parentheses, so that they are one operand wherever a macro stands.
@@ -157,20 +149,13 @@ fn the_header_is_up_to_date() {
 #[test]
 fn the_version_of_the_header_is_the_packages() {
     let version = format!("#define ARIWS_VERSION \"{}\"", env!("CARGO_PKG_VERSION"));
-    assert!(
-        generated().contains(&version),
-        "cbindgen.toml must say {version}"
-    );
+    assert!(generated().contains(&version), "cbindgen.toml must say {version}");
 }
 
 #[test]
 fn the_abi_version_is_part_of_the_soname() {
-    let build =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/build.rs")).expect("build.rs");
-    let soname = format!(
-        "const ABI_VERSION: u32 = {};",
-        ariws::ffi::ARIWS_ABI_VERSION
-    );
+    let build = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/build.rs")).expect("build.rs");
+    let soname = format!("const ABI_VERSION: u32 = {};", ariws::ffi::ARIWS_ABI_VERSION);
     assert!(build.contains(&soname), "build.rs must say {soname}");
 }
 
@@ -198,10 +183,7 @@ fn numbers_below_zero_stand_in_parentheses() {
         .filter(|line| line.starts_with("#define ") && line.contains('-'))
         .collect();
     assert!(negative.contains(&"#define ARIWS_ERROR_NULL (-1)"));
-    assert!(
-        negative.iter().all(|line| line.ends_with(')')),
-        "{negative:#?}"
-    );
+    assert!(negative.iter().all(|line| line.ends_with(')')), "{negative:#?}");
 }
 
 #[test]

@@ -57,8 +57,7 @@ impl Arrivals {
             };
             let event: Value = serde_json::from_str(&text).expect("JSON");
             if let Some(number) = event["number"].as_u64() {
-                self.0
-                    .change(|arrivals| arrivals.push((connection, number)));
+                self.0.change(|arrivals| arrivals.push((connection, number)));
             }
         }
     }
@@ -74,10 +73,7 @@ impl Arrivals {
         // Stable, so that the order within a connection stays.
         arrivals.sort_by_key(|(connection, _)| *connection);
         let numbers: Vec<_> = arrivals.iter().map(|(_, number)| *number).collect();
-        assert!(
-            numbers.into_iter().eq(0..sent as u64),
-            "lost, twice, or out of order"
-        );
+        assert!(numbers.into_iter().eq(0..sent as u64), "lost, twice, or out of order");
         arrivals.dedup_by_key(|(connection, _)| *connection);
         arrivals.len()
     }
@@ -147,10 +143,7 @@ const BESIDE: [Step; 2] = [
 
 /// One round of changes, from the usual and back to it.
 fn round() -> Vec<Step> {
-    let connection = |connection| Step {
-        connection,
-        ..USUAL
-    };
+    let connection = |connection| Step { connection, ..USUAL };
     let client = |client| Step { client, ..USUAL };
     let faulty = [
         connection("apps = ,"),
@@ -233,10 +226,7 @@ fn a_persistent_connection_loses_no_event_and_leaves_nothing_behind() {
         let traffic = Traffic::begin(library.handle(), "app1");
         reload_often(&library, write, || {});
         let connections = arrivals.wait_for(traffic.end());
-        assert!(
-            connections > ROUNDS,
-            "only {connections} connections were made"
-        );
+        assert!(connections > ROUNDS, "only {connections} connections were made");
         host.forget();
     };
     leaves_nothing_behind(reload_under_traffic);
@@ -268,11 +258,7 @@ fn calls_lose_no_event_and_leave_nothing_behind() {
     let reload_under_traffic = || {
         let traffic = Traffic::begin(library.handle(), "app1:Local/long");
         reload_often(&library, write, &mut call);
-        assert_eq!(
-            arrivals.wait_for(traffic.end()),
-            1,
-            "the call was connected anew"
-        );
+        assert_eq!(arrivals.wait_for(traffic.end()), 1, "the call was connected anew");
         host.forget();
     };
     leaves_nothing_behind(reload_under_traffic);

@@ -108,9 +108,8 @@ unsafe extern "C" fn on_request(_: *mut c_void, request: *const ariws_request) {
 fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
-    let secrets = format!(
-        "header = X-Token: hushhushhush\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush"
-    );
+    let secrets =
+        format!("header = X-Token: hushhushhush\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush");
     let configuration = Configuration::empty()
         .connection("connection1", "per_call_config", address, "app1", &secrets)
         .replacing("password = mypass", "password = hushhushhush")
@@ -121,9 +120,7 @@ fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     table.ari_request = Some(on_request);
     let library = Library::load_table(&host, &table, &configuration);
     ARMED.store(true, Ordering::Relaxed);
-    library
-        .stasis_start("app1", "1", "Test/1")
-        .expect("a connection");
+    library.stasis_start("app1", "1", "Test/1").expect("a connection");
     let came = || Some(REQUEST.load(Ordering::Acquire)).filter(|id| *id > 0);
     let id = until(came, || "no request".into());
     assert_eq!(library.complete(id, 200, None), ARIWS_OK);

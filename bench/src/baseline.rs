@@ -27,9 +27,7 @@ const BURST: usize = 256 << 10;
 
 /// A runtime like the library's.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Connects and upgrades.
@@ -61,25 +59,17 @@ pub fn connector(authority: &str) -> Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
-    address: SocketAddr,
-    stream: S,
-) -> Result<WebSocketStream<S>> {
+async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(address: SocketAddr, stream: S) -> Result<WebSocketStream<S>> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER);
     let uri = format!("ws://{address}/ari");
-    let (websocket, _) =
-        tokio_tungstenite::client_async_with_config(uri, stream, Some(config)).await?;
+    let (websocket, _) = tokio_tungstenite::client_async_with_config(uri, stream, Some(config)).await?;
     Ok(websocket)
 }
 
 /// Sends the text so many times, a burst at a time.
-pub async fn send(
-    websocket: &mut WebSocketStream<TcpStream>,
-    text: &Utf8Bytes,
-    count: usize,
-) -> Result<()> {
+pub async fn send(websocket: &mut WebSocketStream<TcpStream>, text: &Utf8Bytes, count: usize) -> Result<()> {
     let mut unflushed = 0;
     for _ in 0..count {
         websocket.feed(Message::Text(text.clone())).await?;

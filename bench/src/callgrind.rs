@@ -35,14 +35,9 @@ const PURPOSES: [(&str, &[&str]); 6] = [
     ("copies", &["memcpy", "memmove", "memset", "memcmp", "bcmp"]),
     (
         "the runtime: tokio, futures, locks",
-        &[
-            "tokio", "mio::", "futures", "pthread", "futex", "parking", "bytes::",
-        ],
+        &["tokio", "mio::", "futures", "pthread", "futex", "parking", "bytes::"],
     ),
-    (
-        "the library's own",
-        &["ariws", "core::", "std::", "alloc::"],
-    ),
+    ("the library's own", &["ariws", "core::", "std::", "alloc::"]),
 ];
 const OTHER: &str = "other";
 

@@ -70,17 +70,13 @@ pub fn run(check: &Check) -> Result<()> {
         profiles.push((name, more.each(&fewer, many - few)));
     }
     page::write(&check.page, "instructions", &table(&profiles))?;
-    let counted: BTreeMap<_, _> = profiles
-        .iter()
-        .map(|(name, profile)| (*name, profile.total))
-        .collect();
+    let counted: BTreeMap<_, _> = profiles.iter().map(|(name, profile)| (*name, profile.total)).collect();
     if check.write {
         let text = serde_json::to_string_pretty(&counted)?;
         println!("{text}");
         return Ok(fs::write(&check.recorded, text + "\n")?);
     }
-    let recorded: BTreeMap<String, u64> =
-        serde_json::from_str(&fs::read_to_string(&check.recorded)?)?;
+    let recorded: BTreeMap<String, u64> = serde_json::from_str(&fs::read_to_string(&check.recorded)?)?;
     let mut grown = Vec::new();
     for (name, count) in &counted {
         let before = *recorded.get(*name).ok_or("nothing was recorded")?;
@@ -93,11 +89,7 @@ pub fn run(check: &Check) -> Result<()> {
     if grown.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "more than a tenth above what was recorded: {}",
-        grown.join(", ")
-    )
-    .into())
+    Err(format!("more than a tenth above what was recorded: {}", grown.join(", ")).into())
 }
 
 fn profile(library: &Path, addresses: &Addresses, task: Task) -> Result<Profile> {
@@ -115,22 +107,11 @@ fn table(profiles: &[(&str, Profile)]) -> String {
         let cells: Vec<_> = cells.collect();
         format!("| {name} | {} |\n", cells.join(" | "))
     };
-    let mut table = row(
-        "",
-        &mut profiles.iter().map(|(name, _)| format!("one {name}")),
-    );
+    let mut table = row("", &mut profiles.iter().map(|(name, _)| format!("one {name}")));
     table += &row("---", &mut profiles.iter().map(|_| "---:".to_owned()));
     for purpose in callgrind::purposes() {
-        let counts = &mut profiles
-            .iter()
-            .map(|(_, profile)| profile.of(purpose).to_string());
+        let counts = &mut profiles.iter().map(|(_, profile)| profile.of(purpose).to_string());
         table += &row(purpose, counts);
     }
-    table
-        + &row(
-            "all",
-            &mut profiles
-                .iter()
-                .map(|(_, profile)| profile.total.to_string()),
-        )
+    table + &row("all", &mut profiles.iter().map(|(_, profile)| profile.total.to_string()))
 }

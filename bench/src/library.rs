@@ -78,9 +78,7 @@ impl Library {
 
     /// `ariws_unload`.
     pub fn unload(&self, grace_milliseconds: u32) {
-        let code = self
-            .0
-            .unload(Duration::from_millis(grace_milliseconds.into()));
+        let code = self.0.unload(Duration::from_millis(grace_milliseconds.into()));
         assert_eq!(code, ARIWS_OK, "ariws_unload");
     }
 }

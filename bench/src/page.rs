@@ -53,10 +53,7 @@ pub fn write(file: &Path, name: &str, text: &str) -> Result<()> {
 
 /// Puts text between the marks of a part.
 fn replace(page: &mut String, name: &str, text: &str) -> Result<()> {
-    let (begin, end) = (
-        format!("<!-- {name}: begin -->\n"),
-        format!("<!-- {name}: end -->"),
-    );
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let missing = || format!("the page has no marks for {name}");
     let start = page.find(&begin).ok_or_else(missing)? + begin.len();
     let length = page[start..].find(&end).ok_or_else(missing)?;

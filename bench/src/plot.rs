@@ -49,14 +49,9 @@ impl Plot {
             .draw()?;
         for (series, colour) in self.series.iter().zip(COLOURS) {
             chart
-                .draw_series(LineSeries::new(
-                    series.points.clone(),
-                    colour.stroke_width(2),
-                ))?
+                .draw_series(LineSeries::new(series.points.clone(), colour.stroke_width(2)))?
                 .label(series.name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2))
-                });
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
             let dots = series.points.iter();
             chart.draw_series(dots.map(|point| Circle::new(*point, 3, colour.filled())))?;
         }

@@ -20,13 +20,7 @@ pub fn memory() -> Result<u64> {
     let kilobytes = |name: &str| -> u64 {
         rollup
             .lines()
-            .find_map(|line| {
-                line.strip_prefix(name)?
-                    .split_whitespace()
-                    .next()?
-                    .parse()
-                    .ok()
-            })
+            .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
             .unwrap_or_default()
     };
     Ok((kilobytes("Private_Clean:") + kilobytes("Private_Dirty:")) << 10)
@@ -40,12 +34,7 @@ pub fn threads() -> Result<(usize, u64)> {
         threads += 1;
         sleeps += status
             .lines()
-            .find_map(|line| {
-                line.strip_prefix("voluntary_ctxt_switches:")?
-                    .trim()
-                    .parse()
-                    .ok()
-            })
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok())
             .unwrap_or(0_u64);
     }
     Ok((threads, sleeps))

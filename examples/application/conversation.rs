@@ -15,11 +15,7 @@ use crate::log::Log;
 const MEDIA: &str = "sound:hello-world";
 
 /// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A call that is in the application.
 struct Call {
@@ -93,8 +89,7 @@ impl Conversation {
 
     fn error(&mut self, text: impl fmt::Display) {
         self.errors += 1;
-        self.log
-            .always(format_args!("#{} ERROR {text}", self.number));
+        self.log.always(format_args!("#{} ERROR {text}", self.number));
     }
 
     /// The connection was closed with this code.
@@ -113,9 +108,7 @@ impl Conversation {
         if self.begun {
             self.lost(reason);
         } else {
-            self.say(format_args!(
-                "given up by the PBX before its first message ({reason})"
-            ));
+            self.say(format_args!("given up by the PBX before its first message ({reason})"));
         }
     }
 
@@ -127,10 +120,7 @@ impl Conversation {
 
     pub(crate) fn receive(&mut self, text: &str) {
         self.begun = true;
-        let Some(message) = serde_json::from_str::<Value>(text)
-            .ok()
-            .filter(Value::is_object)
-        else {
+        let Some(message) = serde_json::from_str::<Value>(text).ok().filter(Value::is_object) else {
             self.error(format_args!("not a JSON object: {text}"));
             return;
         };
@@ -163,9 +153,7 @@ impl Conversation {
         self.say(format_args!("<- StasisStart {channel} {name} {arguments}"));
         let application = text_at(event, "/application");
         if !self.registered.contains(application) {
-            self.error(format_args!(
-                "StasisStart of {application} before its ApplicationRegistered"
-            ));
+            self.error(format_args!("StasisStart of {application} before its ApplicationRegistered"));
             return;
         }
         let call = Call {
@@ -177,9 +165,7 @@ impl Conversation {
     }
 
     fn digit(&mut self, channel: &str, digit: &str) {
-        self.say(format_args!(
-            "<- ChannelDtmfReceived {channel} digit {digit}"
-        ));
+        self.say(format_args!("<- ChannelDtmfReceived {channel} digit {digit}"));
         match digit {
             "1" => self.play(channel),
             "#" => self.hang_up(channel),
@@ -217,19 +203,14 @@ impl Conversation {
             Some(call) => {
                 self.finished += 1;
                 let time = call.start.elapsed().as_millis();
-                self.say(format_args!(
-                    "<- StasisEnd {channel}: the call took {time} ms"
-                ));
+                self.say(format_args!("<- StasisEnd {channel}: the call took {time} ms"));
             }
             None => self.error(format_args!("StasisEnd {channel}: no such call")),
         }
     }
 
     fn response(&mut self, response: &Value) {
-        let status = response
-            .pointer("/status_code")
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
+        let status = response.pointer("/status_code").and_then(Value::as_u64).unwrap_or(0);
         let reason = text_at(response, "/reason_phrase");
         let Some(request) = self.pending.remove(text_at(response, "/request_id")) else {
             self.error(format_args!("a response to no request: {response}"));
@@ -342,8 +323,5 @@ impl Call {
 
 /// The text at a JSON pointer, or nothing.
 fn text_at<'a>(message: &'a Value, pointer: &str) -> &'a str {
-    message
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    message.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -72,10 +72,7 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
     let (outcome, mut outcomes) = unbounded_channel();
     let deadline = options.deadline.map(|after| start + after);
     let mut connections = 0;
-    let mut total = Outcome {
-        calls: 0,
-        errors: 0,
-    };
+    let mut total = Outcome { calls: 0, errors: 0 };
     let in_time = loop {
         if options.calls.is_some_and(|wanted| total.calls >= wanted) {
             break true;
@@ -142,10 +139,7 @@ async fn connection(
 }
 
 /// Answers the upgrade request.
-async fn upgrade(
-    stream: TcpStream,
-    authorization: Option<&str>,
-) -> Result<WebSocketStream<TcpStream>, Failure> {
+async fn upgrade(stream: TcpStream, authorization: Option<&str>) -> Result<WebSocketStream<TcpStream>, Failure> {
     stream.set_nodelay(true)?;
     // The size of the error is tungstenite's choice.
     #[allow(clippy::result_large_err)]
@@ -155,21 +149,17 @@ async fn upgrade(
             let mut refusal = ErrorResponse::new(None);
             *refusal.status_mut() = StatusCode::UNAUTHORIZED;
             let challenge = HeaderValue::from_static("Basic realm=\"application\"");
-            refusal
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+            refusal.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             return Err(refusal);
         }
         if !offers_subprotocol(headers) {
-            let mut refusal =
-                ErrorResponse::new(Some(format!("the subprotocol must be {SUBPROTOCOL}\n")));
+            let mut refusal = ErrorResponse::new(Some(format!("the subprotocol must be {SUBPROTOCOL}\n")));
             *refusal.status_mut() = StatusCode::BAD_REQUEST;
             return Err(refusal);
         }
-        response.headers_mut().insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(SUBPROTOCOL),
-        );
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         Ok(response)
     };
     Ok(accept_hdr_async(stream, check).await?)
@@ -191,10 +181,7 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
 }
 
 /// Carries messages between the socket and the conversation until the socket is closed; returns the code of the Close.
-async fn converse(
-    mut socket: WebSocketStream<TcpStream>,
-    conversation: &mut Conversation,
-) -> Result<CloseCode, Failure> {
+async fn converse(mut socket: WebSocketStream<TcpStream>, conversation: &mut Conversation) -> Result<CloseCode, Failure> {
     let mut closed = None;
     loop {
         for text in conversation.outgoing.drain(..) {

@@ -52,9 +52,7 @@ impl Options {
                     options.digit_timeout = Duration::from_millis(arguments.value()?.parse()?);
                 }
                 Long("calls") => options.calls = Some(arguments.value()?.parse()?),
-                Long("deadline") => {
-                    options.deadline = Some(Duration::from_millis(arguments.value()?.parse()?))
-                }
+                Long("deadline") => options.deadline = Some(Duration::from_millis(arguments.value()?.parse()?)),
                 Long("quiet") => options.quiet = true,
                 Long("help") | Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
@@ -69,9 +67,6 @@ impl Options {
     /// The value of the Authorization header that the PBX must send.
     pub(crate) fn authorization(&self) -> Option<String> {
         let (username, password) = (self.username.as_ref()?, self.password.as_ref()?);
-        Some(format!(
-            "Basic {}",
-            BASE64_STANDARD.encode(format!("{username}:{password}"))
-        ))
+        Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}"))))
     }
 }

@@ -41,10 +41,7 @@ pub(crate) async fn serve(mut connection: Connection, treatment: Treatment) -> R
         };
         let arrival = now();
         let incoming: Incoming = serde_json::from_str(&text)?;
-        let channel = incoming
-            .channel
-            .map(|channel| channel.id)
-            .unwrap_or_default();
+        let channel = incoming.channel.map(|channel| channel.id).unwrap_or_default();
         let next = match (incoming.kind, treatment) {
             ("StasisStart", Treatment::Hold) => None,
             ("StasisStart", Treatment::Continue) => {

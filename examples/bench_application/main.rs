@@ -110,10 +110,9 @@ async fn connection(stream: TcpStream) -> Result<(), Failure> {
     #[allow(clippy::result_large_err)]
     let answer = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         target = request.uri().to_string();
-        response.headers_mut().insert(
-            header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static("ari"),
-        );
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("ari"));
         Ok(response)
     };
     let connection = accept_hdr_async(stream, answer).await?;
@@ -127,9 +126,7 @@ async fn connection(stream: TcpStream) -> Result<(), Failure> {
 
 /// Microseconds since 1970.
 fn now() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_micros() as u64
 }
 

@@ -31,11 +31,7 @@ struct Requests {
 }
 
 /// Sends requests with so many on their way at a time, and says how long the answers took.
-pub(crate) async fn ping(
-    connection: Connection,
-    count: usize,
-    window: usize,
-) -> Result<(), Failure> {
+pub(crate) async fn ping(connection: Connection, count: usize, window: usize) -> Result<(), Failure> {
     let mut requests = Requests {
         connection,
         sent: Vec::new(),

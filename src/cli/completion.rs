@@ -39,12 +39,8 @@ fn following_name(command: &Command, words: &[&str]) -> Option<&'static str> {
 fn arguments_after(action: Action, arguments: &[&str], operator: &impl Operator) -> Vec<String> {
     match (action, arguments) {
         (Action::ShutDownSession, []) => operator.session_ids(),
-        (Action::ShowConnection | Action::StartConnection | Action::TestConnection, []) => {
-            operator.connection_ids()
-        }
-        (Action::ShowConnection, [id])
-            if operator.connection_ids().iter().any(|known| known == id) =>
-        {
+        (Action::ShowConnection | Action::StartConnection | Action::TestConnection, []) => operator.connection_ids(),
+        (Action::ShowConnection, [id]) if operator.connection_ids().iter().any(|known| known == id) => {
             vec![DETAIL.to_owned()]
         }
         _ => Vec::new(),

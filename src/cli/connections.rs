@@ -23,11 +23,7 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
     let dashes = [32, 15, 32, 7, 64].map(|count| "-".repeat(count));
     push_row(&mut output, dashes.each_ref().map(String::as_str));
     for connection in snapshot.config.connections.values() {
-        let status = if connection.is_valid() {
-            "valid"
-        } else {
-            "INVALID"
-        };
+        let status = if connection.is_valid() { "valid" } else { "INVALID" };
         let cells = [
             &shown(&connection.name),
             connection.client.connection_type.as_str(),
@@ -50,12 +46,7 @@ fn push_row(output: &mut String, [name, kind, apps, status, uri]: [&str; 5]) {
 }
 
 /// The settings of one connection and, if `with_detail`, how it is doing.
-pub(super) fn show(
-    snapshot: &Snapshot,
-    id: &str,
-    with_detail: bool,
-    mut output: impl FnMut(&str),
-) -> Result<()> {
+pub(super) fn show(snapshot: &Snapshot, id: &str, with_detail: bool, mut output: impl FnMut(&str)) -> Result<()> {
     let Some(connection) = snapshot.config.connections.get(id) else {
         output(&format!("{NOT_FOUND}\n"));
         return Err(Error::Command);
@@ -82,37 +73,22 @@ fn settings(connection: &Connection) -> String {
     let mut add = |label: &str, value: &str| push_setting(&mut page, label, value);
     add("uri", &client.uri.display);
     add("protocols", &client.protocols);
-    add(
-        "apps",
-        &marked(&connection.apps_as_written, &connection.apps_fault),
-    );
+    add("apps", &marked(&connection.apps_as_written, &connection.apps_fault));
     add("username", &client.username);
     add("password", "********");
-    add(
-        "local_ari_user",
-        &marked(&connection.local_ari_user, &connection.user_fault),
-    );
+    add("local_ari_user", &marked(&connection.local_ari_user, &connection.user_fault));
     add("connection_type", client.connection_type.as_str());
     add("subscribe_all", yes_or_no(connection.subscribe_all));
-    add(
-        "connec_timeout",
-        &client.connection_timeout.as_millis().to_string(),
-    );
+    add("connec_timeout", &client.connection_timeout.as_millis().to_string());
     add("reconnect_attempts", &client.reconnect_attempts.to_string());
-    add(
-        "reconnect_interval",
-        &client.reconnect_interval.as_millis().to_string(),
-    );
+    add("reconnect_interval", &client.reconnect_interval.as_millis().to_string());
     add("tls_enabled", yes_or_no(client.tls_enabled));
     add("ca_list_file", &path(&client.ca_list_file));
     add("ca_list_path", &path(&client.ca_list_path));
     add("cert_file", &path(&client.cert_file));
     add("priv_key_file", &path(&client.priv_key_file));
     add("verify_server", yes_or_no(client.verify_server_cert));
-    add(
-        "verify_server_hostname",
-        yes_or_no(client.verify_server_hostname),
-    );
+    add("verify_server_hostname", yes_or_no(client.verify_server_hostname));
     page
 }
 
@@ -128,12 +104,7 @@ fn path(path: &Option<PathBuf>) -> String {
 
 /// Starts a connection. Asterisk says "Starting" of one that is invalid or runs already too, and leaves it at that
 /// (recorded); here a second line tells.
-pub(super) fn start(
-    operator: &impl Operator,
-    id: &str,
-    inside_callback: bool,
-    mut output: impl FnMut(&str),
-) -> Result<()> {
+pub(super) fn start(operator: &impl Operator, id: &str, inside_callback: bool, mut output: impl FnMut(&str)) -> Result<()> {
     let started = operator
         .start(id, inside_callback)
         .map_err(|error| failed(error, NOT_FOUND, &mut output))?;
@@ -146,9 +117,7 @@ pub(super) fn start(
         }
         Started::Invalid(reason) => {
             let reason = shown(&reason);
-            message.push_str(&format!(
-                "'{id}' is invalid and was not started: {reason}\n"
-            ));
+            message.push_str(&format!("'{id}' is invalid and was not started: {reason}\n"));
         }
     }
     output(&message);
@@ -157,9 +126,7 @@ pub(super) fn start(
 
 /// Tries a connection aside and tells how far it came.
 pub(super) fn test(operator: &impl Operator, id: &str, mut output: impl FnMut(&str)) -> Result<()> {
-    let steps = operator
-        .test(id)
-        .map_err(|error| failed(error, NOT_FOUND, &mut output))?;
+    let steps = operator.test(id).map_err(|error| failed(error, NOT_FOUND, &mut output))?;
     let works = net::worked(&steps);
     let verdict = if works { "works" } else { "does not work" };
     let mut report = format!("{} {verdict}\n", shown(id));

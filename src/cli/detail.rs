@@ -16,22 +16,15 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     if let Some(fault) = &connection.user_fault {
         push_setting(&mut page, "local_ari_user_fault", fault);
     }
-    push_setting(
-        &mut page,
-        "notices_silence",
-        &notices_silence(snapshot, &connection.client),
-    );
+    push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         push_calls(&mut page, snapshot, connection);
         return page;
     }
-    let view = snapshot
-        .sessions
-        .iter()
-        .find_map(|session| match &session.kind {
-            SessionKind::Persistent(view) if session.id == connection.name => Some(view),
-            _ => None,
-        });
+    let view = snapshot.sessions.iter().find_map(|session| match &session.kind {
+        SessionKind::Persistent(view) if session.id == connection.name => Some(view),
+        _ => None,
+    });
     match view {
         Some(view) => push_view(&mut page, view),
         None => push_setting(&mut page, "state", "not running"),
@@ -40,16 +33,10 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
 }
 
 fn push_calls(page: &mut String, snapshot: &Snapshot, connection: &Connection) {
-    let calls = snapshot
-        .sessions
-        .iter()
-        .filter_map(|session| match &session.kind {
-            SessionKind::PerCall {
-                connection: name,
-                view,
-            } if *name == connection.name => Some((session, view)),
-            _ => None,
-        });
+    let calls = snapshot.sessions.iter().filter_map(|session| match &session.kind {
+        SessionKind::PerCall { connection: name, view } if *name == connection.name => Some((session, view)),
+        _ => None,
+    });
     let mut count = 0_usize;
     let mut pages = String::new();
     for (session, view) in calls {
@@ -65,10 +52,7 @@ fn push_view(page: &mut String, view: &View) {
     let mut add = |label: &str, value: &str| push_setting(page, label, value);
     let age = duration(view.phase_age);
     add("state", &format!("{} for {age}", view.phase.as_str()));
-    add(
-        "remote_address",
-        view.remote_address.as_deref().unwrap_or("N/A"),
-    );
+    add("remote_address", view.remote_address.as_deref().unwrap_or("N/A"));
     add("last_error", view.last_error.as_deref().unwrap_or("none"));
     add("failed_attempts", &view.failed_attempts.to_string());
     let next_attempt = match (&view.phase, view.next_attempt) {
@@ -81,10 +65,7 @@ fn push_view(page: &mut String, view: &View) {
     add("queued_messages", &view.queued_messages.to_string());
     add("queued_bytes", &view.queued_bytes.to_string());
     add("dropped_events", &view.totals.events_dropped.to_string());
-    add(
-        "unconfirmed_messages",
-        &view.totals.messages_unconfirmed.to_string(),
-    );
+    add("unconfirmed_messages", &view.totals.messages_unconfirmed.to_string());
     let round_trip = view.round_trip.map(duration);
     add("round_trip", round_trip.as_deref().unwrap_or("N/A"));
 }
@@ -93,9 +74,7 @@ fn push_view(page: &mut String, view: &View) {
 fn notices_silence(snapshot: &Snapshot, client: &Client) -> String {
     let when_sending = client
         .tcp_keepalive
-        .map_or(snapshot.config.write_timeout(client), |keepalive| {
-            keepalive.longest()
-        });
+        .map_or(snapshot.config.write_timeout(client), |keepalive| keepalive.longest());
     let sending = format!("within {} when something is sent", duration(when_sending));
     let at_rest = [
         (client.pingpong, "enable_pingpongs"),
@@ -106,10 +85,7 @@ fn notices_silence(snapshot: &Snapshot, client: &Client) -> String {
     .min();
     match at_rest {
         Some((longest, parameter)) => {
-            format!(
-                "{sending}, within {} at rest ({parameter})",
-                duration(longest)
-            )
+            format!("{sending}, within {} at rest ({parameter})", duration(longest))
         }
         None => format!("{sending}, not at rest (enable_pingpongs, enable_tcp_keepalives)"),
     }

@@ -135,12 +135,7 @@ impl Command {
 ///
 /// [`Error::Usage`] if they name none, or, with its usage printed, if its arguments do not fit; [`Error::Command`] if it
 /// failed and said why. Hosts add what they print for every failed command themselves.
-pub fn execute(
-    operator: &impl Operator,
-    words: &[&str],
-    inside_callback: bool,
-    mut output: impl FnMut(&str),
-) -> Result<()> {
+pub fn execute(operator: &impl Operator, words: &[&str], inside_callback: bool, mut output: impl FnMut(&str)) -> Result<()> {
     let found = COMMANDS
         .iter()
         .find_map(|command| Some((command, command.arguments_in(words)?)));

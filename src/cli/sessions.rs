@@ -11,13 +11,7 @@ use crate::session::{Phase, View};
 /// ends in blanks, as Asterisk's does (recorded).
 pub(super) fn table(snapshot: &Snapshot) -> String {
     let mut output = String::new();
-    let heading = [
-        "Connection ID",
-        "Type",
-        "RemoteAddr",
-        "State",
-        "Apps            ",
-    ];
+    let heading = ["Connection ID", "Type", "RemoteAddr", "State", "Apps            "];
     push_row(&mut output, heading);
     let dashes = [37, 15, 32, 5, 16].map(|count| "-".repeat(count));
     push_row(&mut output, dashes.each_ref().map(String::as_str));
@@ -32,13 +26,7 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
         let mut apps: Vec<&str> = session.apps.iter().map(String::as_str).collect();
         apps.sort_unstable();
         let apps = apps.join(",");
-        let cells = [
-            &shown(&session.id),
-            kind,
-            &shown(address),
-            state,
-            &shown(&apps),
-        ];
+        let cells = [&shown(&session.id), kind, &shown(address), state, &shown(&apps)];
         push_row(&mut output, cells);
     }
     output
@@ -59,20 +47,11 @@ fn address(view: &View) -> &str {
 }
 
 fn state(view: &View) -> &'static str {
-    if view.phase == Phase::Up {
-        "Up"
-    } else {
-        "Down"
-    }
+    if view.phase == Phase::Up { "Up" } else { "Down" }
 }
 
 /// Ends one session.
-pub(super) fn shut_down(
-    operator: &impl Operator,
-    id: &str,
-    inside_callback: bool,
-    mut output: impl FnMut(&str),
-) -> Result<()> {
+pub(super) fn shut_down(operator: &impl Operator, id: &str, inside_callback: bool, mut output: impl FnMut(&str)) -> Result<()> {
     let shown_id = shown(id);
     operator.shut_down(id, inside_callback).map_err(|error| {
         let message = format!("Websocket session '{shown_id}' not found");
@@ -83,11 +62,7 @@ pub(super) fn shut_down(
 }
 
 /// Ends every session, inbound ones too.
-pub(super) fn shut_down_all(
-    operator: &impl Operator,
-    inside_callback: bool,
-    mut output: impl FnMut(&str),
-) -> Result<()> {
+pub(super) fn shut_down_all(operator: &impl Operator, inside_callback: bool, mut output: impl FnMut(&str)) -> Result<()> {
     operator
         .shut_down_all(inside_callback)
         .map_err(|error| failed(error, "Websocket sessions not found", &mut output))?;

@@ -53,14 +53,8 @@ fn words_that_are_no_command_print_nothing() {
 #[test]
 fn wrong_arguments_print_the_usage() {
     for (line, expected) in [
-        (
-            "ari show outbound-websockets extra",
-            "ari show outbound-websockets\n",
-        ),
-        (
-            "ari show outbound-websocket",
-            "ari show outbound-websocket <connection id>\n",
-        ),
+        ("ari show outbound-websockets extra", "ari show outbound-websockets\n"),
+        ("ari show outbound-websocket", "ari show outbound-websocket <connection id>\n"),
         (
             "ari show outbound-websocket connA extra",
             "ari show outbound-websocket <connection id>\n",
@@ -70,22 +64,10 @@ fn wrong_arguments_print_the_usage() {
             "ari show outbound-websocket <connection id>\n",
         ),
         ("ari show sessions extra", "ari show sessions\n"),
-        (
-            "ari show websocket sessions extra",
-            "ari show websocket sessions\n",
-        ),
-        (
-            "ari shutdown websocket session",
-            "ari shutdown websocket session <id>\n",
-        ),
-        (
-            "ari shutdown websocket session a b",
-            "ari shutdown websocket session <id>\n",
-        ),
-        (
-            "ari shutdown websocket sessions extra",
-            "ari shutdown websocket sessions\n",
-        ),
+        ("ari show websocket sessions extra", "ari show websocket sessions\n"),
+        ("ari shutdown websocket session", "ari shutdown websocket session <id>\n"),
+        ("ari shutdown websocket session a b", "ari shutdown websocket session <id>\n"),
+        ("ari shutdown websocket sessions extra", "ari shutdown websocket sessions\n"),
         (
             "ari start outbound-websocket",
             "ari start outbound-websocket <connection id>\n",
@@ -96,14 +78,8 @@ fn wrong_arguments_print_the_usage() {
         ),
     ] {
         let (text, result) = recorder().run(line);
-        assert!(
-            text.starts_with(&format!("Usage: {expected}       ")),
-            "{line}: {text}"
-        );
-        assert!(
-            text.ends_with(".\n") || text.ends_with("changes.\n"),
-            "{line}: {text}"
-        );
+        assert!(text.starts_with(&format!("Usage: {expected}       ")), "{line}: {text}");
+        assert!(text.ends_with(".\n") || text.ends_with("changes.\n"), "{line}: {text}");
         assert!(matches!(result, Err(Error::Usage)), "{line}");
     }
 }
@@ -111,23 +87,11 @@ fn wrong_arguments_print_the_usage() {
 #[test]
 fn every_command_has_help_that_fits_it() {
     for command in COMMANDS {
-        let texts = [
-            command.words,
-            command.arguments,
-            command.summary,
-            command.usage,
-        ];
-        let [words, arguments, summary, usage] =
-            texts.map(|text| text.to_str().unwrap_or_default());
+        let texts = [command.words, command.arguments, command.summary, command.usage];
+        let [words, arguments, summary, usage] = texts.map(|text| text.to_str().unwrap_or_default());
         let syntax = format!("Usage: {words} {arguments}");
-        assert!(
-            usage.starts_with(&format!("{}\n", syntax.trim_end())),
-            "{words}"
-        );
-        assert!(
-            usage.ends_with('\n') && usage.lines().all(|line| line.len() <= 79),
-            "{words}"
-        );
+        assert!(usage.starts_with(&format!("{}\n", syntax.trim_end())), "{words}");
+        assert!(usage.ends_with('\n') && usage.lines().all(|line| line.len() <= 79), "{words}");
         assert!(!summary.is_empty() && !summary.contains('\n'), "{words}");
     }
 }
@@ -177,10 +141,7 @@ fn a_start_says_what_came_of_it() {
     let starting = "Starting websocket session for outbound-websocket 'connA'\n";
     for (started, more) in [
         (Started::Begun, ""),
-        (
-            Started::AlreadyRunning,
-            "'connA' is running already; nothing was changed\n",
-        ),
+        (Started::AlreadyRunning, "'connA' is running already; nothing was changed\n"),
         (
             Started::Invalid("no user".to_owned()),
             "'connA' is invalid and was not started: no user\n",
@@ -213,10 +174,7 @@ fn a_shutdown_names_its_session() {
     let (text, result) = recorder.run("ari shutdown websocket sessions");
     assert_eq!(text, "Shutting down all websocket sessions\n");
     assert!(result.is_ok());
-    assert_eq!(
-        *recorder.calls.borrow(),
-        ["shut down connA false", "shut down all false"]
-    );
+    assert_eq!(*recorder.calls.borrow(), ["shut down connA false", "shut down all false"]);
 }
 
 #[test]
@@ -232,10 +190,7 @@ fn shutting_down_what_is_not_there_fails() {
 fn other_failures_print_their_reason() {
     let mut recorder = recorder();
     recorder.failure = || Some(Error::Host("the host\nsaid no".to_owned()));
-    for line in [
-        "ari shutdown websocket sessions",
-        "ari start outbound-websocket connA",
-    ] {
+    for line in ["ari shutdown websocket sessions", "ari start outbound-websocket connA"] {
         let (text, result) = recorder.run(line);
         assert_eq!(text, "the host\\nsaid no\n");
         assert!(matches!(result, Err(Error::Command)));
@@ -257,31 +212,20 @@ fn words_of_commands_complete_once_each() {
     assert_eq!(completed("ari", "S"), ["show", "shutdown", "start"]);
     assert_eq!(
         completed("ari SHOW", ""),
-        [
-            "outbound-websocket",
-            "outbound-websockets",
-            "sessions",
-            "websocket"
-        ]
+        ["outbound-websocket", "outbound-websockets", "sessions", "websocket"]
     );
     assert_eq!(
         completed("ari show", "outbound-websocket"),
         ["outbound-websocket", "outbound-websockets"]
     );
     assert_eq!(completed("ari show websocket", ""), ["sessions"]);
-    assert_eq!(
-        completed("ari shutdown websocket", "s"),
-        ["session", "sessions"]
-    );
+    assert_eq!(completed("ari shutdown websocket", "s"), ["session", "sessions"]);
     assert!(completed("ari stop", "").is_empty());
 }
 
 #[test]
 fn ids_complete_without_case_in_asterisks_order() {
-    for line in [
-        "ari show outbound-websocket",
-        "ari start outbound-websocket",
-    ] {
+    for line in ["ari show outbound-websocket", "ari start outbound-websocket"] {
         assert_eq!(completed(line, ""), ["Conn_c", "connA", "connB", "other"]);
         assert_eq!(completed(line, "C"), ["Conn_c", "connA", "connB"]);
         assert_eq!(completed(line, "connA"), ["connA"]);
@@ -313,10 +257,7 @@ fn only_sessions_that_exist_are_offered_for_shutdown() {
 
 #[test]
 fn nothing_follows_a_complete_command_but_detail() {
-    assert_eq!(
-        completed("ari show outbound-websocket connA", ""),
-        ["detail"]
-    );
+    assert_eq!(completed("ari show outbound-websocket connA", ""), ["detail"]);
     assert!(completed("ari show outbound-websocket nosuch", "").is_empty());
     assert!(completed("ari show outbound-websocket connA detail", "").is_empty());
     assert!(completed("ari start outbound-websocket connA", "").is_empty());

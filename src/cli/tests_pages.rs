@@ -36,10 +36,7 @@ fn call(connection: &str) -> SessionKind {
 
 #[test]
 fn without_connections_the_table_is_its_heading() {
-    assert_eq!(
-        printed("ari show outbound-websockets", vec![], vec![]),
-        CONNECTIONS
-    );
+    assert_eq!(printed("ari show outbound-websockets", vec![], vec![]), CONNECTIONS);
 }
 
 #[test]
@@ -64,10 +61,7 @@ fn the_table_of_connections_has_asterisks_columns() {
         )
     );
     let connections = vec![invalid, long, per_call, mixed];
-    assert_eq!(
-        printed("ari show outbound-websockets", connections, vec![]),
-        expected
-    );
+    assert_eq!(printed("ari show outbound-websockets", connections, vec![]), expected);
 }
 
 #[test]
@@ -95,14 +89,8 @@ fn the_table_of_sessions_has_asterisks_columns() {
             "connection2                           per_call_config N/A                              N/A   testapp\n",
             "connection2:Local/per@default-00000000;2 per_call        127.0.0.1:9100                   Up    testapp:Local/per@default-00000000;2\n",
         );
-    assert_eq!(
-        printed("ari show sessions", vec![], sessions.clone()),
-        expected
-    );
-    assert_eq!(
-        printed("ari show websocket sessions", vec![], sessions),
-        expected
-    );
+    assert_eq!(printed("ari show sessions", vec![], sessions.clone()), expected);
+    assert_eq!(printed("ari show websocket sessions", vec![], sessions), expected);
 }
 
 #[test]
@@ -114,11 +102,7 @@ fn a_session_that_is_down_keeps_its_last_address() {
     };
     let sessions = vec![
         session("a", &["a"], SessionKind::Persistent(down(None))),
-        session(
-            "b",
-            &["b"],
-            SessionKind::Persistent(down(Some("127.0.0.1:9100"))),
-        ),
+        session("b", &["b"], SessionKind::Persistent(down(Some("127.0.0.1:9100")))),
     ];
     let expected = sessions_heading()
         + concat!(
@@ -201,11 +185,7 @@ fn the_page_of_an_invalid_connection_says_what_is_invalid() {
         "\n",
     );
     assert_eq!(
-        printed(
-            "ari show outbound-websocket connection1",
-            vec![invalid],
-            vec![]
-        ),
+        printed("ari show outbound-websocket connection1", vec![invalid], vec![]),
         expected
     );
 }
@@ -230,22 +210,14 @@ fn detail_comes_after_the_settings() {
             ..Totals::default()
         },
     };
-    let sessions = vec![session(
-        "connection1",
-        &["testapp"],
-        SessionKind::Persistent(view),
-    )];
+    let sessions = vec![session("connection1", &["testapp"], SessionKind::Persistent(view))];
     let connections = vec![connection("connection1", "testapp")];
     let plain = printed(
         "ari show outbound-websocket connection1",
         connections.clone(),
         sessions.clone(),
     );
-    let detail = printed(
-        "ari show outbound-websocket connection1 DETAIL",
-        connections,
-        sessions,
-    );
+    let detail = printed("ari show outbound-websocket connection1 DETAIL", connections, sessions);
     let expected = concat!(
         "notices_silence =        within 10.0 s when something is sent, not at rest (enable_pingpongs, enable_tcp_keepalives)\n",
         "state =                  waiting for 400.0 ms\n",
@@ -264,10 +236,7 @@ fn detail_comes_after_the_settings() {
     );
     assert_eq!(
         detail,
-        format!(
-            "{}{expected}",
-            plain.trim_end_matches('\n').to_owned() + "\n"
-        )
+        format!("{}{expected}", plain.trim_end_matches('\n').to_owned() + "\n")
     );
 }
 
@@ -275,11 +244,7 @@ fn detail_comes_after_the_settings() {
 fn detail_of_a_connection_without_a_session_says_so_and_why() {
     let mut invalid = connection("connection1", "testapp");
     invalid.apps_fault = Some("connection2 has testapp too".to_owned());
-    let page = printed(
-        "ari show outbound-websocket connection1 detail",
-        vec![invalid],
-        vec![],
-    );
+    let page = printed("ari show outbound-websocket connection1 detail", vec![invalid], vec![]);
     assert!(
         page.ends_with(concat!(
             "apps_fault =             connection2 has testapp too\n",
@@ -307,9 +272,7 @@ fn detail_tells_the_longest_time_until_silence_is_noticed() {
             vec![watched.clone()],
             vec![],
         );
-        let line = page
-            .lines()
-            .find(|line| line.starts_with("notices_silence"));
+        let line = page.lines().find(|line| line.starts_with("notices_silence"));
         line.and_then(|line| line.split_once("= "))
             .map(|(_, told)| told.trim().to_owned())
     };
@@ -335,11 +298,7 @@ fn detail_of_a_per_call_configuration_has_each_call() {
         session("connection1:a", &["testapp:a"], call("connection1")),
         session("connection1:b:c", &["testapp:c"], call("connection1:b")),
     ];
-    let page = printed(
-        "ari show outbound-websocket connection1 detail",
-        vec![per_call],
-        sessions,
-    );
+    let page = printed("ari show outbound-websocket connection1 detail", vec![per_call], sessions);
     let expected = concat!(
         "sessions =               1\n",
         "session =                connection1:a\n",

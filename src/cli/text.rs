@@ -6,10 +6,7 @@ pub(super) use crate::text::visible as shown;
 /// (recorded).
 pub(super) fn push_cell(output: &mut String, cell: &str, width: usize) {
     output.push_str(cell);
-    output.extend(std::iter::repeat_n(
-        ' ',
-        width.saturating_sub(cell.len()) + 1,
-    ));
+    output.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.len()) + 1));
 }
 
 /// Appends `label =`, padded to Asterisk's column of values (recorded), and the value.

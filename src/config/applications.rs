@@ -59,9 +59,7 @@ fn apps(text: &str) -> Result<Apps, String> {
             return Err("an application's name is empty; remove the comma too many".to_owned());
         }
         if name.len() > APP_LENGTH {
-            return Err(format!(
-                "an application's name is longer than {APP_LENGTH} bytes; shorten it"
-            ));
+            return Err(format!("an application's name is longer than {APP_LENGTH} bytes; shorten it"));
         }
         if name.contains(char::is_control) {
             return Err("an application's name has control characters; remove them".to_owned());
@@ -94,9 +92,7 @@ mod tests {
 
     #[test]
     fn whatever_else_is_in_the_name_of_an_application_belongs_to_it() {
-        for name in [
-            "my app", "a/1", "a:1", "é", "a=b", "[a]", "#a", "a'b", "*", ".",
-        ] {
+        for name in ["my app", "a/1", "a:1", "é", "a=b", "[a]", "#a", "a'b", "*", "."] {
             assert_eq!(names(name), [name]);
         }
     }

@@ -96,11 +96,7 @@ pub(super) fn read(
 }
 
 /// `[general]`. An error in it must not harm any connection: what was in effect stays.
-fn read_general(
-    sections: &[&Section],
-    previous: Option<&Config>,
-    problems: &mut Problems,
-) -> General {
+fn read_general(sections: &[&Section], previous: Option<&Config>, problems: &mut Problems) -> General {
     let mark = problems.mark();
     let general = match sections {
         [] => Some(General::default()),
@@ -111,10 +107,7 @@ fn read_general(
         }
         [first, others @ ..] => {
             for section in others {
-                let message = format!(
-                    "another [general] stands above (line {}); make it one",
-                    first.origin.line
-                );
+                let message = format!("another [general] stands above (line {}); make it one", first.origin.line);
                 problems.add(section.origin.error(message).of(&section.name, ""));
             }
             None
@@ -124,9 +117,7 @@ fn read_general(
         if previous.is_some() {
             problems.keep_since(mark);
         }
-        previous
-            .map(|config| config.general.clone())
-            .unwrap_or_default()
+        previous.map(|config| config.general.clone()).unwrap_or_default()
     })
 }
 

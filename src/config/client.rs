@@ -29,9 +29,7 @@ pub(super) fn read(
     let loaded_before = |_: &str, name: &str| clients.had(name);
     let sorted = sort(sections, &[WEBSOCKET_CLIENT], loaded_before, problems);
     for (_, section) in sorted.typed {
-        clients.read(&section.name, problems, |problems| {
-            read_client(section, directory, problems)
-        });
+        clients.read(&section.name, problems, |problems| read_client(section, directory, problems));
     }
     // A missing or misspelt type is no deletion.
     for name in sorted.untyped {
@@ -57,10 +55,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         object.warning("connection_type", message);
     }
     let shortest = client.interval();
-    if client
-        .max_reconnect_interval
-        .is_some_and(|longest| longest < shortest)
-    {
+    if client.max_reconnect_interval.is_some_and(|longest| longest < shortest) {
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
@@ -155,14 +150,8 @@ fn unverified(object: &mut Object<'_>, client: &Client) {
 /// Warns, once for the connection, of credentials that others than this machine can read.
 fn readable(object: &mut Object<'_>, client: &Client) {
     let has_login = has_login(client);
-    let hops = [
-        Some(&client.uri.host),
-        client.proxy.as_ref().map(|proxy| &proxy.host),
-    ];
-    let leaves = hops
-        .into_iter()
-        .flatten()
-        .any(|host| !is_this_machine(host));
+    let hops = [Some(&client.uri.host), client.proxy.as_ref().map(|proxy| &proxy.host)];
+    let leaves = hops.into_iter().flatten().any(|host| !is_this_machine(host));
     if leaves && (has_login || !client.headers.is_empty()) {
         let what = match has_login {
             true => "the password",
@@ -203,8 +192,7 @@ fn proxy(object: &mut Object<'_>) -> Option<Proxy> {
         Ok((host, Some(port))) => Some(Proxy {
             host,
             port,
-            credentials: (!username.is_empty())
-                .then(|| (username.to_owned(), Secret::new(password))),
+            credentials: (!username.is_empty()).then(|| (username.to_owned(), Secret::new(password))),
         }),
         Ok((_, None)) => {
             object.error("proxy_host", "the port is missing; write host:port");

@@ -60,25 +60,18 @@ pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secr
     };
     let checked = password.and_then(|password| match password.reveal() {
         "" => Err("there is no password in it; add one".to_owned()),
-        text if text.contains(char::is_control) => {
-            Err("the password has control characters; remove them".to_owned())
-        }
+        text if text.contains(char::is_control) => Err("the password has control characters; remove them".to_owned()),
         _ => Ok(password),
     });
     checked.map_err(|message| object.error(key, message)).ok()
 }
 
 fn first_line(path: &Path) -> Result<Secret, String> {
-    let bytes = read_file(path, PASSWORD_FILE).map_err(|error| {
-        format!("the file cannot be read: {error}; mend the path or its permissions")
-    })?;
-    let line = bytes
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
+    let bytes = read_file(path, PASSWORD_FILE)
+        .map_err(|error| format!("the file cannot be read: {error}; mend the path or its permissions"))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = std::str::from_utf8(line)
-        .map_err(|_| "it has bytes that are not UTF-8; save it as UTF-8")?;
+    let text = std::str::from_utf8(line).map_err(|_| "it has bytes that are not UTF-8; save it as UTF-8")?;
     Ok(Secret::new(text))
 }
 
@@ -87,14 +80,10 @@ fn variable(name: &str) -> Result<Secret, String> {
     if name.contains(['=', '\0']) {
         return Err("write the name of an environment variable".to_owned());
     }
-    env::var(name)
-        .map(Secret::new)
-        .map_err(|error| match error {
-            env::VarError::NotPresent => {
-                "there is no such environment variable; set it where the host is started".to_owned()
-            }
-            env::VarError::NotUnicode(_) => "its value is not UTF-8; mend it".to_owned(),
-        })
+    env::var(name).map(Secret::new).map_err(|error| match error {
+        env::VarError::NotPresent => "there is no such environment variable; set it where the host is started".to_owned(),
+        env::VarError::NotUnicode(_) => "its value is not UTF-8; mend it".to_owned(),
+    })
 }
 
 /// `protocols`: tokens between commas, each of them once (RFC 6455 section 4.1).
@@ -142,10 +131,7 @@ pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, 
             Err(message) => object.error_of(setting, message),
         }
         if setting.flaw == Flaw::CutAtNul {
-            object.error_of(
-                setting,
-                "control characters are not allowed here; remove them",
-            );
+            object.error_of(setting, "control characters are not allowed here; remove them");
         }
     }
     headers
@@ -154,10 +140,8 @@ pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, 
 fn header(text: &str) -> Result<(String, Secret), &'static str> {
     let (name, value) = text.split_once(':').ok_or("write header = Name: value")?;
     let (name, value) = (trim(name), trim(value));
-    HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| "a header's name has only letters, digits and hyphens; mend it")?;
-    HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| "control characters are not allowed here; remove them")?;
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name has only letters, digits and hyphens; mend it")?;
+    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| "control characters are not allowed here; remove them")?;
     let lower = name.to_ascii_lowercase();
     if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         return Err("this header belongs to the upgrade itself; remove it");

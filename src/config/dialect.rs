@@ -145,9 +145,7 @@ impl Plain {
 impl Setting {
     fn new(key: &str, value: &str, origin: Origin, flaw: Flaw) -> Self {
         let appended = key.ends_with('+');
-        let framed = value
-            .strip_prefix('|')
-            .and_then(|value| value.strip_suffix('|'));
+        let framed = value.strip_prefix('|').and_then(|value| value.strip_suffix('|'));
         Self {
             key: trim(key.strip_suffix('+').unwrap_or(key)).to_ascii_lowercase(),
             value: framed.unwrap_or(value).to_owned(),
@@ -160,9 +158,7 @@ impl Setting {
 
 /// Takes `name](options) anything` apart, the rest of a line after its opening bracket.
 fn header(text: &str) -> Result<(String, Vec<String>), &'static str> {
-    let (name, rest) = text
-        .split_once(']')
-        .ok_or("the ] of this section is missing; write [name]")?;
+    let (name, rest) = text.split_once(']').ok_or("the ] of this section is missing; write [name]")?;
     let options = match rest.strip_prefix('(') {
         None => "",
         Some(rest) => {
@@ -279,19 +275,8 @@ mod tests {
         let (blocks, _) = read("[a]\nx=1\ny=2\nx=3\n[b]\nx=4\n[a]\nz=5\nx=6");
         let found: Vec<_> = blocks
             .iter()
-            .flat_map(|section| {
-                section
-                    .settings
-                    .iter()
-                    .map(move |setting| (section, setting))
-            })
-            .map(|(section, setting)| {
-                (
-                    section.header.name.as_str(),
-                    setting.value.as_str(),
-                    setting.origin.line,
-                )
-            })
+            .flat_map(|section| section.settings.iter().map(move |setting| (section, setting)))
+            .map(|(section, setting)| (section.header.name.as_str(), setting.value.as_str(), setting.origin.line))
             .collect();
         let expected = [
             ("a", "1", 2),
@@ -314,10 +299,7 @@ mod tests {
     #[test]
     fn what_makes_a_file_unreadable_is_told_with_its_line() {
         for (text, expected) in [
-            (
-                "x = y\n[s]",
-                "a.conf:1: this stands before the first section",
-            ),
+            ("x = y\n[s]", "a.conf:1: this stands before the first section"),
             ("[s]\n[t", "a.conf:2: the ] of this section is missing"),
             ("[s](t", "a.conf:1: the ) of this section is missing"),
         ] {

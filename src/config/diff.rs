@@ -138,23 +138,10 @@ fn differing<T>(table: &[Parameter<T>], old: &T, new: &T) -> Vec<&'static str> {
 fn app_changes(old: &Connection, new: &Connection) -> AppChanges {
     let before: HashSet<&String> = old.apps.iter().collect();
     let after: HashSet<&String> = new.apps.iter().collect();
-    let (kept, added) = new
-        .apps
-        .iter()
-        .cloned()
-        .partition(|app| before.contains(app));
-    let mut removed: Vec<String> = old
-        .apps
-        .iter()
-        .filter(|app| !after.contains(app))
-        .cloned()
-        .collect();
+    let (kept, added) = new.apps.iter().cloned().partition(|app| before.contains(app));
+    let mut removed: Vec<String> = old.apps.iter().filter(|app| !after.contains(app)).cloned().collect();
     removed.sort();
-    AppChanges {
-        added,
-        removed,
-        kept,
-    }
+    AppChanges { added, removed, kept }
 }
 
 /// The parameters that differ, and the strongest of their effects.

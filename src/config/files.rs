@@ -69,10 +69,7 @@ mod tests {
         assert_eq!(read_file(&path, 5).expect("its bytes")[..], *b"12345");
         let error = read_file(&path, 4).expect_err("too large");
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-        assert_eq!(
-            error.to_string(),
-            "it is too large, at most 4 bytes are read"
-        );
+        assert_eq!(error.to_string(), "it is too large, at most 4 bytes are read");
     }
 
     #[test]

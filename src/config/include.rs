@@ -62,9 +62,7 @@ impl<'a> Includer<'a> {
 
     /// Adds a file if it exists and was not included already.
     pub(super) fn optional(&mut self, path: &Path) {
-        let known = path
-            .canonicalize()
-            .is_ok_and(|path| self.read.contains(&path));
+        let known = path.canonicalize().is_ok_and(|path| self.read.contains(&path));
         if !known && !is_absent(path) {
             self.required(path);
         }
@@ -82,15 +80,9 @@ impl<'a> Includer<'a> {
             Ok(content) => content,
             Err(error) => {
                 let message = match (origin.line, error.kind()) {
-                    (0, io::ErrorKind::NotFound) if is_absent(path) => {
-                        "the file is missing; create it".to_owned()
-                    }
-                    (0, io::ErrorKind::NotFound) => {
-                        "this is a link to a file that is missing; mend it".to_owned()
-                    }
-                    (0, _) => format!(
-                        "the file cannot be read: {error}; make it a file that the host may read"
-                    ),
+                    (0, io::ErrorKind::NotFound) if is_absent(path) => "the file is missing; create it".to_owned(),
+                    (0, io::ErrorKind::NotFound) => "this is a link to a file that is missing; mend it".to_owned(),
+                    (0, _) => format!("the file cannot be read: {error}; make it a file that the host may read"),
                     _ => format!("{} cannot be read: {error}", shown_path(path)),
                 };
                 match severity {
@@ -161,9 +153,7 @@ impl<'a> Includer<'a> {
             Ok(paths) => {
                 for path in paths {
                     if self.open.len() > DEPTH || self.files >= FILES {
-                        let message = format!(
-                            "too many files; at most {FILES} may be included, {DEPTH} deep"
-                        );
+                        let message = format!("too many files; at most {FILES} may be included, {DEPTH} deep");
                         return self.problems.refuse(origin.error(message));
                     }
                     self.file(&path, origin, severity);
@@ -193,8 +183,7 @@ impl<'a> Includer<'a> {
             pattern.push('/');
         }
         pattern.push_str(argument);
-        let paths = glob_with(&pattern, MATCHING)
-            .map_err(|error| format!("{} is no pattern: {error}", shown(argument)))?;
+        let paths = glob_with(&pattern, MATCHING).map_err(|error| format!("{} is no pattern: {error}", shown(argument)))?;
         // A folder that a pattern happens to match is not meant. One more than are read says that there are too many.
         let files = paths.flatten().filter(|path| !path.is_dir());
         Ok(files.take(FILES + 1).collect())

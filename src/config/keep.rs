@@ -22,18 +22,12 @@ impl<'a, T> Keeper<'a, T> {
 
     /// Whether there was an object of this name before.
     pub(super) fn had(&self, name: &str) -> bool {
-        self.previous
-            .is_some_and(|before| before.contains_key(name))
+        self.previous.is_some_and(|before| before.contains_key(name))
     }
 
     /// Reads an object. If that fails, the one of its name from before stays, as the problems then
     /// say. Tells whether there is an object now.
-    pub(super) fn read(
-        &mut self,
-        name: &str,
-        problems: &mut Problems,
-        read: impl FnOnce(&mut Problems) -> Option<T>,
-    ) -> bool {
+    pub(super) fn read(&mut self, name: &str, problems: &mut Problems, read: impl FnOnce(&mut Problems) -> Option<T>) -> bool {
         let mark = problems.mark();
         if let Some(object) = read(problems) {
             self.objects.insert(name.to_owned(), Arc::new(object));

@@ -48,10 +48,7 @@ pub(super) fn lines(file: &Arc<Path>, bytes: &[u8], problems: &mut Problems) -> 
         let line = cut.and_then(|at| line.get(..at)).unwrap_or(line);
         let (text, utf8) = match String::from_utf8(comments.strip(line, number)) {
             Ok(text) => (text, true),
-            Err(error) => (
-                String::from_utf8_lossy(error.as_bytes()).into_owned(),
-                false,
-            ),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
         };
         let flaw = match (utf8, cut) {
             (false, _) => Flaw::NotUtf8,
@@ -60,9 +57,7 @@ pub(super) fn lines(file: &Arc<Path>, bytes: &[u8], problems: &mut Problems) -> 
         };
         let text = trim(&text);
         if flaw == Flaw::CutAtNul {
-            problems.add(origin(number).warning(
-                "there is a NUL byte in this line, what follows it is ignored; remove it",
-            ));
+            problems.add(origin(number).warning("there is a NUL byte in this line, what follows it is ignored; remove it"));
         }
         if !text.is_empty() {
             result.push(Line {
@@ -160,10 +155,7 @@ mod tests {
 
     #[test]
     fn a_semicolon_begins_a_comment_anywhere() {
-        assert_eq!(
-            texts("; all\n  ; indented\na = b;c\nd = e ; f"),
-            ["a = b", "d = e"]
-        );
+        assert_eq!(texts("; all\n  ; indented\na = b;c\nd = e ; f"), ["a = b", "d = e"]);
     }
 
     #[test]
@@ -213,10 +205,7 @@ mod tests {
 
     #[test]
     fn carriage_returns_and_a_byte_order_mark_are_not_seen() {
-        assert_eq!(
-            texts("\u{feff}[general]\r\na = b\r\n"),
-            ["[general]", "a = b"]
-        );
+        assert_eq!(texts("\u{feff}[general]\r\na = b\r\n"), ["[general]", "a = b"]);
     }
 
     #[test]

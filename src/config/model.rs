@@ -68,8 +68,7 @@ pub enum PasswordFormat {
 }
 
 impl Word for PasswordFormat {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("plain", Self::Plain), ("crypt", Self::Crypt)];
+    const WORDS: &'static [(&'static str, Self)] = &[("plain", Self::Plain), ("crypt", Self::Crypt)];
 }
 
 /// An object with `type = outbound_websocket`, together with its websocket client.
@@ -226,9 +225,7 @@ impl Client {
 
     /// The port to connect to: the URI's, else 443 with TLS and 80 without (RFC 6455 section 3).
     pub fn port(&self) -> u16 {
-        self.uri
-            .port
-            .unwrap_or(if self.uses_tls() { 443 } else { 80 })
+        self.uri.port.unwrap_or(if self.uses_tls() { 443 } else { 80 })
     }
 }
 
@@ -320,10 +317,7 @@ pub enum Overflow {
 }
 
 impl Word for Overflow {
-    const WORDS: &[(&str, Self)] = &[
-        ("drop_oldest", Self::DropOldest),
-        ("drop_newest", Self::DropNewest),
-    ];
+    const WORDS: &[(&str, Self)] = &[("drop_oldest", Self::DropOldest), ("drop_newest", Self::DropNewest)];
 }
 
 /// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.

@@ -46,9 +46,7 @@ impl<'a> Object<'a> {
         let settings = section.settings.iter();
         Self {
             section,
-            settings: settings
-                .map(|setting| (setting.key.as_str(), setting))
-                .collect(),
+            settings: settings.map(|setting| (setting.key.as_str(), setting)).collect(),
             problems,
             failed: false,
         }
@@ -195,10 +193,7 @@ pub(super) fn sort<'a>(
     let mut typed = Vec::new();
     let mut without = Vec::new();
     for section in sections.into_iter().filter(|section| !section.template) {
-        if section.name.is_empty()
-            || section.name.contains(char::is_control)
-            || section.flaw == Flaw::NotUtf8
-        {
+        if section.name.is_empty() || section.name.contains(char::is_control) || section.flaw == Flaw::NotUtf8 {
             let message = "the section's name is empty, not UTF-8 or has control characters; \
                            mend it";
             problems.add(section.origin.error(message));
@@ -206,20 +201,16 @@ pub(super) fn sort<'a>(
         }
         let mut settings = section.settings.iter().filter(|one| one.key == "type");
         let setting = settings.next();
-        if let Some(other) =
-            settings.find(|one| setting.is_some_and(|first| first.value != one.value))
-        {
+        if let Some(other) = settings.find(|one| setting.is_some_and(|first| first.value != one.value)) {
             let message = "another type stands above, and that one counts; remove one of them";
             problems.add(other.origin.warning(message).of(&section.name, "type"));
         }
-        let Some(kind) = setting.and_then(|one| types.iter().find(|kind| **kind == one.value))
-        else {
+        let Some(kind) = setting.and_then(|one| types.iter().find(|kind| **kind == one.value)) else {
             without.push((section, setting));
             continue;
         };
         if let Some(line) = found.insert((kind, &section.name), section.origin.line) {
-            let message =
-                format!("another {kind} has this name (line {line}); rename or remove one of them");
+            let message = format!("another {kind} has this name (line {line}); rename or remove one of them");
             problems.refuse(section.origin.error(message).of(&section.name, ""));
             continue;
         }
@@ -232,18 +223,14 @@ pub(super) fn sort<'a>(
         };
         let origin = setting.map_or(&section.origin, |setting| &setting.origin);
         let mut problem = origin.error(message).of(&section.name, "type");
-        problem.kept = types.iter().any(|kind| {
-            !found.contains_key(&(*kind, section.name.as_str()))
-                && loaded_before(kind, &section.name)
-        });
+        problem.kept = types
+            .iter()
+            .any(|kind| !found.contains_key(&(*kind, section.name.as_str())) && loaded_before(kind, &section.name));
         problems.add(problem);
     }
     Sorted {
         typed,
-        untyped: without
-            .into_iter()
-            .map(|(section, _)| section.name.as_str())
-            .collect(),
+        untyped: without.into_iter().map(|(section, _)| section.name.as_str()).collect(),
     }
 }
 
@@ -254,9 +241,6 @@ fn wrong_type(kind: &str, types: &[&'static str]) -> String {
     }
     match nearest(kind, types.iter().copied()) {
         Some(nearest) => format!("there is no such type; write type = {nearest}"),
-        None => format!(
-            "there is no such type here; it must be {}",
-            types.join(" or ")
-        ),
+        None => format!("there is no such type here; it must be {}", types.join(" or ")),
     }
 }

@@ -28,10 +28,7 @@ pub fn parameters() -> String {
 }
 
 fn section<T>(kind: &str, table: &[Parameter<T>]) -> String {
-    let rows: String = table
-        .iter()
-        .map(|parameter| row(&parameter.about))
-        .collect();
+    let rows: String = table.iter().map(|parameter| row(&parameter.about)).collect();
     let columns = "| parameter | value | default | a change | |\n|---|---|---|---|---|\n";
     format!("## `{kind}`\n\n{columns}{rows}")
 }

@@ -79,9 +79,7 @@ impl Form {
                     _ => "",
                 };
                 let (least, most) = (range.start(), range.end());
-                format!(
-                    "it is no whole number{unit} from {least} to {most}; write one, and nothing behind it"
-                )
+                format!("it is no whole number{unit} from {least} to {most}; write one, and nothing behind it")
             }
             Self::Ignored | Self::Required | Self::Text | Self::Path => String::new(),
         }

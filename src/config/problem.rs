@@ -151,14 +151,10 @@ impl Problems {
 
     /// Everything that was found, in the order in which it was found.
     pub(super) fn into_list(mut self, file: &Path) -> Vec<Problem> {
-        for (severity, count) in [
-            (Severity::Error, self.errors),
-            (Severity::Warning, self.warnings),
-        ] {
+        for (severity, count) in [(Severity::Error, self.errors), (Severity::Warning, self.warnings)] {
             if let Some(more @ 1..) = count.checked_sub(LISTED) {
                 let message = format!("{more} more like these are not listed; mend these first");
-                self.list
-                    .push(Origin::whole(file).problem(severity, message));
+                self.list.push(Origin::whole(file).problem(severity, message));
             }
         }
         self.list
@@ -197,10 +193,7 @@ mod tests {
     fn a_problem_names_file_line_section_and_key() {
         let mut problem = problem().of("connection1", "apps");
         problem.line = 7;
-        assert_eq!(
-            problem.to_string(),
-            "ari.conf:7: [connection1] apps: do this"
-        );
+        assert_eq!(problem.to_string(), "ari.conf:7: [connection1] apps: do this");
         problem.kept = true;
         assert_eq!(
             problem.to_string(),

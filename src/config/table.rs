@@ -15,9 +15,7 @@ use super::problem::{Problems, is_word};
 use super::template::Section;
 use super::uri::read_uri;
 use super::values::nearest;
-use super::{
-    Client, Connection, ConnectionType, General, Overflow, PasswordFormat, TlsVersion, User,
-};
+use super::{Client, Connection, ConnectionType, General, Overflow, PasswordFormat, TlsVersion, User};
 
 /// A day; longer times are slips of the pen.
 const DAY: i64 = 86_400_000;
@@ -59,9 +57,7 @@ macro_rules! part {
 macro_rules! switch {
     ($whole:ident) => {
         Place {
-            read: |it, object, about| {
-                it.$whole = object.value::<bool>(about).then(Default::default)
-            },
+            read: |it, object, about| it.$whole = object.value::<bool>(about).then(Default::default),
             differs: |old, new| old.$whole.is_some() != new.$whole.is_some(),
         }
     };
@@ -224,11 +220,7 @@ const fn ignored<T>(name: &'static str, description: &'static str) -> Parameter<
 }
 
 /// Begins to read a section, in which the parameters of a table may stand and those that begin with `@`.
-pub(super) fn object<'a, T>(
-    section: &'a Section,
-    table: &[Parameter<T>],
-    problems: &'a mut Problems,
-) -> Object<'a> {
+pub(super) fn object<'a, T>(section: &'a Section, table: &[Parameter<T>], problems: &'a mut Problems) -> Object<'a> {
     let mut object = Object::new(section, problems);
     for setting in &section.settings {
         let key = setting.key.as_str();
@@ -257,10 +249,7 @@ pub(super) fn object<'a, T>(
 pub(super) fn section_of(key: &str) -> Option<&'static str> {
     let sections = [
         (has(CLIENT, key), "a section with type = websocket_client"),
-        (
-            has(CONNECTION, key),
-            "a section with type = outbound_websocket",
-        ),
+        (has(CONNECTION, key), "a section with type = outbound_websocket"),
         (has(USER, key), "a section with type = user"),
         (has(GENERAL, key), "[general]"),
     ];

@@ -35,11 +35,7 @@ pub(super) struct Section {
 }
 
 /// Reads files, the later ones as if appended to the first, which alone has to exist.
-pub(super) fn sections(
-    required: &Path,
-    optional: Option<&Path>,
-    problems: &mut Problems,
-) -> Vec<Section> {
+pub(super) fn sections(required: &Path, optional: Option<&Path>, problems: &mut Problems) -> Vec<Section> {
     let mut includer = Includer::new(problems);
     includer.required(required);
     if let Some(optional) = optional {
@@ -215,12 +211,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_inherited_comes_first_and_in_order() {
         let text = "[t](!)\na = 1\n[u](!,t)\nb = 2\n[s](u,t)\nc = 3";
-        let expected = [
-            pair("a", "1"),
-            pair("b", "2"),
-            pair("a", "1"),
-            pair("c", "3"),
-        ];
+        let expected = [pair("a", "1"), pair("b", "2"), pair("a", "1"), pair("c", "3")];
         assert_eq!(settings(text), expected);
     }
 

@@ -39,16 +39,15 @@ pub(super) fn validate(ari: &mut Ari, file: &Path, problems: &mut Problems) {
             let message = format!("{fault}; {remedy}");
             problems.add(user_origin.error(message).of(name, "local_ari_user"));
         }
-        let connection =
-            if (&apps_fault, &user_fault) == (&connection.apps_fault, &connection.user_fault) {
-                Arc::clone(connection)
-            } else {
-                Arc::new(Connection {
-                    apps_fault,
-                    user_fault,
-                    ..Connection::clone(connection)
-                })
-            };
+        let connection = if (&apps_fault, &user_fault) == (&connection.apps_fault, &connection.user_fault) {
+            Arc::clone(connection)
+        } else {
+            Arc::new(Connection {
+                apps_fault,
+                user_fault,
+                ..Connection::clone(connection)
+            })
+        };
         marked.insert(name.clone(), connection);
     }
     ari.connections = marked;
@@ -81,27 +80,15 @@ fn apps_fault(connection: &Connection, owners: &HashMap<String, Vec<String>>) ->
     if unnamed > 0 {
         others.push(format!("{unnamed} more"));
     }
-    Some(format!(
-        "application {} is also in {}",
-        shown(app),
-        others.join(" and "),
-    ))
+    Some(format!("application {} is also in {}", shown(app), others.join(" and "),))
 }
 
-fn user_fault(
-    connection: &Connection,
-    users: &BTreeMap<String, Arc<User>>,
-    faulty: &HashSet<String>,
-) -> Option<String> {
+fn user_fault(connection: &Connection, users: &BTreeMap<String, Arc<User>>, faulty: &HashSet<String>) -> Option<String> {
     let name = shown(&connection.local_ari_user);
     match users.get(&connection.local_ari_user) {
-        None if faulty.contains(&connection.local_ari_user) => {
-            Some(format!("user {name} has an error"))
-        }
+        None if faulty.contains(&connection.local_ari_user) => Some(format!("user {name} has an error")),
         None => Some(format!("there is no user {name}")),
-        Some(user) if user.password_format == PasswordFormat::Crypt => {
-            Some(format!("the password of user {name} is crypted"))
-        }
+        Some(user) if user.password_format == PasswordFormat::Crypt => Some(format!("the password of user {name} is crypted")),
         Some(user) => credentials_fault(user).map(|(fault, _)| fault),
     }
 }
@@ -113,8 +100,7 @@ fn credentials_fault(user: &User) -> Option<(String, &'static str)> {
     let length = user.name.len() + ":".len() + user.password.reveal().len();
     if user.name.contains(':') {
         // RFC 7617 section 2.
-        let fault =
-            format!("what follows the colon in the name of user {name} would be the password");
+        let fault = format!("what follows the colon in the name of user {name} would be the password");
         Some((fault, "name a user without a colon"))
     } else if length > CREDENTIALS {
         let fault = format!(

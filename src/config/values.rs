@@ -28,9 +28,7 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     if !digits.starts_with(|digit: char| digit.is_ascii_alphanumeric()) {
         return None;
     }
-    i64::from_str_radix(digits, radix)
-        .ok()
-        .map(|number| sign * number)
+    i64::from_str_radix(digits, radix).ok().map(|number| sign * number)
 }
 
 /// The one of `known` that `text` was most likely meant to be, if any is near.
@@ -51,10 +49,7 @@ pub(super) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The name that was most likely meant, for a message. Of very many names not all are looked at.
-pub(super) fn nearest_name<'a>(
-    text: &str,
-    names: impl Iterator<Item = &'a String>,
-) -> Option<String> {
+pub(super) fn nearest_name<'a>(text: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
     const LOOKED_AT: usize = 200;
     nearest(text, names.take(LOOKED_AT).map(String::as_str)).map(shown)
 }
@@ -75,16 +70,7 @@ mod tests {
 
     #[test]
     fn other_words_are_no_booleans() {
-        for word in [
-            "",
-            "maybe",
-            "2",
-            "01",
-            "\"yes\"",
-            "yes please",
-            "yesx",
-            "enabled",
-        ] {
+        for word in ["", "maybe", "2", "01", "\"yes\"", "yes please", "yesx", "enabled"] {
             assert_eq!(boolean(word), None, "{word}");
         }
     }

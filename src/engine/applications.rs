@@ -54,9 +54,7 @@ impl Applications {
     /// The applications of a session, sorted.
     pub(super) fn of(&self, session: &Arc<Session>) -> Vec<String> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        let its = owners
-            .iter()
-            .filter(|(_, owner)| Arc::ptr_eq(&owner.session, session));
+        let its = owners.iter().filter(|(_, owner)| Arc::ptr_eq(&owner.session, session));
         let mut apps: Vec<_> = its.map(|(app, _)| app.to_string()).collect();
         apps.sort_unstable();
         apps
@@ -67,11 +65,7 @@ impl Applications {
     ///
     /// # Errors
     /// The host did not register it.
-    pub(super) async fn register(
-        &self,
-        session: &Arc<Session>,
-        app: &str,
-    ) -> Result<Registration, Failed> {
+    pub(super) async fn register(&self, session: &Arc<Session>, app: &str) -> Result<Registration, Failed> {
         self.give(app, session);
         let registration = self.ask_to_register(session, app).await;
         if registration.is_err() {
@@ -187,11 +181,7 @@ impl Applications {
             };
             context.users.remove(connection);
             let is_unused = context.users.is_empty();
-            let unused = if is_unused {
-                dialplan.remove(app)
-            } else {
-                None
-            };
+            let unused = if is_unused { dialplan.remove(app) } else { None };
             unused.is_some_and(|context| context.is_ours)
         };
         if is_unused {

@@ -47,12 +47,7 @@ impl Engine {
     ///
     /// # Panics
     /// On a thread that runs tasks of an asynchronous runtime, where nothing may block.
-    pub fn stasis_start(
-        self: &Arc<Self>,
-        app: &str,
-        channel_id: &str,
-        channel_name: &str,
-    ) -> Result<String> {
+    pub fn stasis_start(self: &Arc<Self>, app: &str, channel_id: &str, channel_name: &str) -> Result<String> {
         let entry = self.entry(app, channel_id, channel_name)?;
         let entering = ChannelThread::of(self.enter(entry));
         self.threads.io.block_on(entering)
@@ -90,9 +85,7 @@ impl Engine {
             return Ok(());
         }
         table.early_cancels.remember(channel_id, Instant::now());
-        Err(Error::NotFound(format!(
-            "channel {channel_id} is not being started"
-        )))
+        Err(Error::NotFound(format!("channel {channel_id} is not being started")))
     }
 
     /// Stasis returned for a channel.
@@ -127,16 +120,12 @@ impl Engine {
             return Err(Error::Unloaded);
         }
         if table.starting.contains_key(channel_id) {
-            return Err(Error::Duplicate(format!(
-                "channel {channel_id} is being started already"
-            )));
+            return Err(Error::Duplicate(format!("channel {channel_id} is being started already")));
         }
         if table.early_cancels.take(channel_id, Instant::now()) {
             cancelled.cancel();
         }
-        table
-            .starting
-            .insert(channel_id.to_owned(), cancelled.clone());
+        table.starting.insert(channel_id.to_owned(), cancelled.clone());
         Ok(Entry {
             app: app.to_owned(),
             channel_id: channel_id.to_owned(),
@@ -166,10 +155,7 @@ impl Engine {
         if let Err(error) = &outcome {
             self.log().notice(
                 &entry.channel_id,
-                format_args!(
-                    "{} does not enter Stasis({}): {error}",
-                    entry.channel_name, entry.app
-                ),
+                format_args!("{} does not enter Stasis({}): {error}", entry.channel_name, entry.app),
             );
         }
         outcome
@@ -255,9 +241,7 @@ impl Engine {
             session: Arc::clone(&session),
             unlisted: CancellationToken::new(),
         };
-        self.table()
-            .per_call
-            .insert(application.clone(), call.clone());
+        self.table().per_call.insert(application.clone(), call.clone());
         let opened = match self.open(&session, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -269,12 +253,7 @@ impl Engine {
         };
         // Whoever waits for the start calls the host: in the blocking form the channel's own thread, so that it is woken once.
         let is_wanted = !session.is_stopping();
-        let registered = is_wanted
-            && self
-                .applications
-                .register(&session, &application)
-                .await
-                .is_ok();
+        let registered = is_wanted && self.applications.register(&session, &application).await.is_ok();
         if !registered {
             // The websocket still gets its Close.
             session.stop(Stop::Now);
@@ -283,9 +262,7 @@ impl Engine {
         let run = async move { engine.run_call(call, opened).await };
         self.tasks.spawn_on(run, &runtime);
         if is_wanted && !registered {
-            return Err(Error::Host(
-                "the PBX did not register the application".into(),
-            ));
+            return Err(Error::Host("the PBX did not register the application".into()));
         }
         // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it does
         // the rest.
@@ -388,8 +365,7 @@ impl Engine {
                 None => run.await,
             };
             if ended.is_err() {
-                self.log()
-                    .error(session.id(), "the session failed inside the library");
+                self.log().error(session.id(), "the session failed inside the library");
             }
             channels
         };
@@ -445,9 +421,7 @@ impl Engine {
             }
             self.log().warning(
                 channel,
-                format_args!(
-                    "its application {application} is gone: Stasis ends with STASISSTATUS=FAILED"
-                ),
+                format_args!("its application {application} is gone: Stasis ends with STASISSTATUS=FAILED"),
             );
             self.context.calls.stasis_failed(channel, application).await;
         }

@@ -14,9 +14,7 @@ pub(super) fn share() -> usize {
 }
 
 fn share_of(limits: &str) -> usize {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"));
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
     soft.map_or(usize::MAX, |limit| (limit - limit.div_ceil(4)).max(1))
 }

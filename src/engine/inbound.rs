@@ -24,9 +24,7 @@ impl Engine {
             return Err(Error::Duplicate(format!("the id {id} is a connection's")));
         }
         match table.inbound.entry(id.to_owned()) {
-            Entry::Occupied(_) => Err(Error::Duplicate(format!(
-                "the inbound session {id} is open already"
-            ))),
+            Entry::Occupied(_) => Err(Error::Duplicate(format!("the inbound session {id} is open already"))),
             Entry::Vacant(vacant) => {
                 vacant.insert(Inbound {
                     remote_address: remote_address.to_owned(),

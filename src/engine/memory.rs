@@ -30,9 +30,7 @@ fn share_of(read: impl Fn(&Path) -> Option<String>) -> usize {
 
 /// `MemTotal` of proc_meminfo(5), in bytes.
 fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     kilobytes.checked_mul(1024)
 }
@@ -52,9 +50,7 @@ fn files_of_limits(line: &str) -> Vec<PathBuf> {
     };
     // In a container the path may be one of the machine outside: then the mount itself is the container's.
     let path = Path::new(path.trim_start_matches('/'));
-    let around = path
-        .ancestors()
-        .map(|group| Path::new(mount).join(group).join(file));
+    let around = path.ancestors().map(|group| Path::new(mount).join(group).join(file));
     around.collect()
 }
 
@@ -92,10 +88,7 @@ mod tests {
         let files = [
             MACHINE,
             ("/proc/self/cgroup", "0::/system.slice/pbx.service\n"),
-            (
-                "/sys/fs/cgroup/system.slice/pbx.service/memory.max",
-                "max\n",
-            ),
+            ("/sys/fs/cgroup/system.slice/pbx.service/memory.max", "max\n"),
             ("/sys/fs/cgroup/system.slice/memory.max", "1073741824\n"),
         ];
         assert_eq!(share(&files), 256 << 20);
@@ -105,10 +98,7 @@ mod tests {
     fn control_groups_of_the_first_version_count_too() {
         let files = [
             MACHINE,
-            (
-                "/proc/self/cgroup",
-                "5:devices:/a\n4:cpu,memory:/outside/b\n0::/\n",
-            ),
+            ("/proc/self/cgroup", "5:devices:/a\n4:cpu,memory:/outside/b\n0::/\n"),
             ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n"),
         ];
         assert_eq!(share(&files), 128 << 20);

@@ -83,12 +83,7 @@ impl Engine {
     }
 
     /// The same on threads that are there already, and with what attempts to connect share.
-    fn on(
-        threads: Threads,
-        resources: Resources,
-        host: Arc<dyn Host>,
-        options: Options,
-    ) -> Arc<Self> {
+    fn on(threads: Threads, resources: Resources, host: Arc<dyn Host>, options: Options) -> Arc<Self> {
         let context = Context::new(
             Calls::new(
                 Arc::clone(&host),
@@ -131,9 +126,7 @@ impl Engine {
     /// No connection serves the application, it is not a JSON object, or it was dropped.
     pub fn event(self: &Arc<Self>, application: &str, json: &[u8]) -> Result<()> {
         let Some((application, session)) = self.applications.find(application) else {
-            return Err(Error::NotFound(format!(
-                "no connection serves the application {application}"
-            )));
+            return Err(Error::NotFound(format!("no connection serves the application {application}")));
         };
         let outcome = session.event(application, json);
         if outcome.is_err() {
@@ -146,19 +139,11 @@ impl Engine {
     ///
     /// # Errors
     /// It cannot be sent as it is, or nobody waits for it.
-    pub fn request_complete(
-        &self,
-        id: u64,
-        status: i32,
-        reason: Option<&str>,
-        body: Option<&str>,
-    ) -> Result<()> {
+    pub fn request_complete(&self, id: u64, status: i32, reason: Option<&str>, body: Option<&str>) -> Result<()> {
         let status = u16::try_from(status)
             .ok()
             .filter(|status| (100..600).contains(status))
-            .ok_or_else(|| {
-                Error::Argument(format!("{status} is no HTTP status code (100 to 599)"))
-            })?;
+            .ok_or_else(|| Error::Argument(format!("{status} is no HTTP status code (100 to 599)")))?;
         if let Some(body) = body {
             protocol::check_body(body).map_err(Error::Json)?;
         }
@@ -167,8 +152,7 @@ impl Engine {
         let copy = body.filter(|_| room).map(crate::memory::copied);
         if !room || copy == Some(None) {
             return Err(Error::System(
-                "the system refused the memory for the answer; the request still waits for one"
-                    .into(),
+                "the system refused the memory for the answer; the request still waits for one".into(),
             ));
         }
         let answer = Answer {

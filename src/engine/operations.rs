@@ -76,9 +76,7 @@ impl Engine {
     /// # Errors
     /// A file that must be there is missing, or one cannot be read or parsed.
     pub fn load(&self, report: &mut dyn FnMut(&ReportEntry)) -> Result<()> {
-        self.operate(false, Operation::Load)?
-            .iter()
-            .for_each(report);
+        self.operate(false, Operation::Load)?.iter().for_each(report);
         Ok(())
     }
 
@@ -86,27 +84,16 @@ impl Engine {
     ///
     /// # Errors
     /// A file that must be there is missing, or one cannot be read or parsed: nothing changed. Or it would wait for the callback that it was called from.
-    pub fn reload(
-        &self,
-        inside_callback: bool,
-        report: &mut dyn FnMut(&ReportEntry),
-    ) -> Result<()> {
-        self.operate(inside_callback, Operation::Reload)?
-            .iter()
-            .for_each(report);
+    pub fn reload(&self, inside_callback: bool, report: &mut dyn FnMut(&ReportEntry)) -> Result<()> {
+        self.operate(inside_callback, Operation::Reload)?.iter().for_each(report);
         Ok(())
     }
 
     /// Carries out one operation. One that panics must not take the next ones with it.
-    async fn carry_out<R>(
-        &self,
-        operation: impl Future<Output = Result<R>>,
-        answer: SyncSender<Result<R>>,
-    ) {
+    async fn carry_out<R>(&self, operation: impl Future<Output = Result<R>>, answer: SyncSender<Result<R>>) {
         let outcome = AssertUnwindSafe(operation).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| {
-            self.log()
-                .error("", "an operation failed inside the library");
+            self.log().error("", "an operation failed inside the library");
             Err(Error::Internal("an operation panicked".into()))
         });
         // Before the answer: whoever gets it may ask for the next one at once.
@@ -130,9 +117,7 @@ impl Engine {
             return Err(Error::Busy);
         }
         let (answer, answered) = sync_channel(1);
-        self.operations
-            .send(operation(answer))
-            .map_err(|_| Error::Unloaded)?;
+        self.operations.send(operation(answer)).map_err(|_| Error::Unloaded)?;
         answered.recv().map_err(|_| Error::Unloaded)?
     }
 
@@ -144,10 +129,7 @@ impl Engine {
     }
 
     /// `previous` is what was in effect.
-    async fn apply_configuration(
-        self: &Arc<Self>,
-        previous: Option<Arc<Config>>,
-    ) -> Result<Vec<ReportEntry>> {
+    async fn apply_configuration(self: &Arc<Self>, previous: Option<Arc<Config>>) -> Result<Vec<ReportEntry>> {
         let old = self.context.config();
         let directory = self.options.config_directory.clone();
         // Files may lie on a slow disk.
@@ -172,8 +154,7 @@ impl Engine {
                 // Logged as problems.
                 ReportKind::Refused | ReportKind::Warning => continue,
             };
-            self.log()
-                .info(&entry.object, format_args!("{done}: {}", entry.message));
+            self.log().info(&entry.object, format_args!("{done}: {}", entry.message));
         }
         self.carry_out_plan(&plan, &new).await;
         Ok(entries)

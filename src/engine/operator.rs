@@ -59,9 +59,7 @@ impl Operator for Engine {
     }
 
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started> {
-        self.operate(inside_callback, |answer| {
-            Operation::Start(connection.to_owned(), answer)
-        })
+        self.operate(inside_callback, |answer| Operation::Start(connection.to_owned(), answer))
     }
 
     fn test(&self, connection: &str) -> Result<Vec<Step>> {
@@ -82,9 +80,7 @@ impl Operator for Engine {
     }
 
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {
-        self.operate(inside_callback, |answer| {
-            Operation::ShutDown(session.to_owned(), answer)
-        })
+        self.operate(inside_callback, |answer| Operation::ShutDown(session.to_owned(), answer))
     }
 
     fn shut_down_all(&self, inside_callback: bool) -> Result<()> {

@@ -48,13 +48,8 @@ impl Options {
         queue_max_total_bytes: usize,
         log_level: Level,
     ) -> Result<Self> {
-        if product
-            .chars()
-            .any(|character| !(' '..='~').contains(&character))
-        {
-            return Err(Error::Argument(
-                "product may have printable ASCII characters only".into(),
-            ));
+        if product.chars().any(|character| !(' '..='~').contains(&character)) {
+            return Err(Error::Argument("product may have printable ASCII characters only".into()));
         }
         let cores = available_parallelism().map_or(1, usize::from);
         Ok(Self {
@@ -62,12 +57,7 @@ impl Options {
             asterisk_id: asterisk_id.to_owned(),
             product: product.to_owned(),
             io_threads: threads("io_threads", io_threads, 64, cores.min(DEFAULT_IO_THREADS))?,
-            request_threads: threads(
-                "request_threads",
-                request_threads,
-                256,
-                DEFAULT_REQUEST_THREADS,
-            )?,
+            request_threads: threads("request_threads", request_threads, 256, DEFAULT_REQUEST_THREADS)?,
             queue_max_total_bytes: match queue_max_total_bytes {
                 0 => memory::share().max(LEAST_TOTAL),
                 given if given < LEAST_TOTAL => {
@@ -104,9 +94,7 @@ impl Options {
 
 fn threads(name: &str, given: u32, most: u32, default: usize) -> Result<usize> {
     if given > most {
-        return Err(Error::Argument(format!(
-            "{name} is {given}, at most {most} are allowed"
-        )));
+        return Err(Error::Argument(format!("{name} is {given}, at most {most} are allowed")));
     }
     match usize::try_from(given) {
         Ok(0) | Err(_) => Ok(default),

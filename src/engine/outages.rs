@@ -39,13 +39,9 @@ impl Engine {
             return Vec::new();
         }
         let sessions: Vec<_> = self.table().all_persistent().cloned().collect();
-        let views = sessions
-            .iter()
-            .map(|session| (session.id(), session.view()));
+        let views = sessions.iter().map(|session| (session.id(), session.view()));
         views
-            .filter(|(_, view)| {
-                view.failed_attempts > 0 && matches!(view.phase, Phase::Connecting | Phase::Waiting)
-            })
+            .filter(|(_, view)| view.failed_attempts > 0 && matches!(view.phase, Phase::Connecting | Phase::Waiting))
             .map(|(id, view)| Outage {
                 connection: id.to_owned(),
                 reason: view.last_error.unwrap_or_default(),
@@ -71,11 +67,7 @@ async fn watch(begun: &Notify, outages: impl Fn() -> Vec<Outage>, tell: impl Fn(
 /// What is said of the connections that are down; nothing if there are none.
 fn line(outages: &[Outage]) -> Option<String> {
     let reason = most_frequent(outages.iter().map(|outage| outage.reason.as_str()))?;
-    let names: Vec<_> = outages
-        .iter()
-        .take(NAMED)
-        .map(|outage| outage.connection.as_str())
-        .collect();
+    let names: Vec<_> = outages.iter().take(NAMED).map(|outage| outage.connection.as_str()).collect();
     let (names, count) = (names.join(", "), outages.len());
     Some(match count {
         1 => format!("connection {names} is still down ({reason})"),
@@ -126,11 +118,7 @@ mod tests {
 
     #[test]
     fn a_few_are_named_with_the_most_frequent_reason() {
-        let outages = [
-            outage("a", "reset"),
-            outage("b", "refused"),
-            outage("c", "refused"),
-        ];
+        let outages = [outage("a", "reset"), outage("b", "refused"), outage("c", "refused")];
         assert_eq!(
             line(&outages).as_deref(),
             Some("3 connections are still down: a, b, c (most often: refused)")
@@ -139,9 +127,7 @@ mod tests {
 
     #[test]
     fn many_are_counted() {
-        let outages: Vec<_> = (1..=100)
-            .map(|number| outage(&number.to_string(), "refused"))
-            .collect();
+        let outages: Vec<_> = (1..=100).map(|number| outage(&number.to_string(), "refused")).collect();
         assert_eq!(
             line(&outages).as_deref(),
             Some("100 connections are still down: 1, 2, 3 and 97 more (most often: refused)")

@@ -108,11 +108,7 @@ impl Engine {
     pub(super) async fn shut_down_session(&self, id: &str) -> Result<()> {
         let (is_connection, call, is_inbound) = {
             let table = self.table();
-            (
-                table.is_begun(id),
-                table.call(id).cloned(),
-                table.inbound.contains_key(id),
-            )
+            (table.is_begun(id), table.call(id).cloned(), table.inbound.contains_key(id))
         };
         if is_connection {
             self.shut_down_connection(id).await;
@@ -121,9 +117,7 @@ impl Engine {
         } else if is_inbound {
             self.shut_down_inbound(id).await?;
         } else {
-            return Err(Error::NotFound(format!(
-                "Websocket session '{id}' not found"
-            )));
+            return Err(Error::NotFound(format!("Websocket session '{id}' not found")));
         }
         Ok(())
     }
@@ -141,10 +135,7 @@ impl Engine {
     async fn shut_down_connection(&self, name: &str) {
         let config = self.context.config();
         // A session has its last valid settings, whatever the configuration says now.
-        let session = self
-            .table()
-            .persistent(name)
-            .map(|session| session.settings());
+        let session = self.table().persistent(name).map(|session| session.settings());
         let before = session.or_else(|| config.connections.get(name).cloned());
         self.end(name, Stop::soon()).await;
         if let Some(before) = before {
@@ -170,8 +161,7 @@ impl Engine {
         }
         for id in inbound {
             if let Err(error) = self.shut_down_inbound(&id).await {
-                self.log()
-                    .warning(&id, format_args!("not shut down: {error}"));
+                self.log().warning(&id, format_args!("not shut down: {error}"));
             }
         }
     }
@@ -218,9 +208,7 @@ impl Engine {
                 Running::Persistent(session)
             }
         };
-        self.table()
-            .connections
-            .insert(name.clone(), running.clone());
+        self.table().connections.insert(name.clone(), running.clone());
         for app in &connection.apps {
             if let Running::Persistent(session) = &running {
                 self.applications.register_configured(session, app).await;
@@ -236,15 +224,10 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(Task::new(&session).live())
-                .catch_unwind()
-                .await
-                .is_err()
-            {
-                engine.log().error(
-                    session.id(),
-                    "the session failed inside the library; it begins again",
-                );
+            while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
+                engine
+                    .log()
+                    .error(session.id(), "the session failed inside the library; it begins again");
                 sleep(session.settings().client.interval()).await;
             }
             session.finish();

@@ -74,12 +74,7 @@ pub(super) fn plan(old: &Config, new: &Config, running: &BTreeMap<String, Was>) 
     }
     let changed = diff.changed.iter().map(|change| &change.new);
     for connection in changed.filter(|connection| connection.is_valid()) {
-        change(
-            connection,
-            running.get(&connection.name),
-            &mut taken,
-            &mut given,
-        );
+        change(connection, running.get(&connection.name), &mut taken, &mut given);
     }
     let added = diff.added.iter().filter(|connection| connection.is_valid());
     given.extend(added.cloned().map(Step::Begin));
@@ -115,12 +110,7 @@ fn change(new: &Arc<Connection>, was: Option<&Was>, taken: &mut Vec<Step>, given
 
 /// A persistent connection stays one. `settings` is what it runs with: while a connection is invalid, that is not what the
 /// configuration has.
-fn go_on(
-    settings: &Arc<Connection>,
-    new: &Arc<Connection>,
-    taken: &mut Vec<Step>,
-    given: &mut Vec<Step>,
-) {
+fn go_on(settings: &Arc<Connection>, new: &Arc<Connection>, taken: &mut Vec<Step>, given: &mut Vec<Step>) {
     let Some(change) = config::change(settings, new) else {
         return;
     };
@@ -134,11 +124,7 @@ fn go_on(
     leaving.sort_unstable();
     for app in leaving {
         let is_removed = change.apps.removed.contains(&app);
-        let how = if is_removed {
-            Change::Unregister
-        } else {
-            Change::Suspend
-        };
+        let how = if is_removed { Change::Unregister } else { Change::Suspend };
         taken.push(step(how(app)));
     }
     given.push(step(Change::Settings(Arc::clone(new))));

@@ -44,11 +44,7 @@ pub(super) fn changes(old: &Config, new: &Config, diff: &Diff) -> Vec<ReportEntr
     }
     let users = config::user_changes(&old.users, &new.users);
     for user in &users.removed {
-        entries.push(ReportEntry::change(
-            Removed,
-            &user.name,
-            described_user(user),
-        ));
+        entries.push(ReportEntry::change(Removed, &user.name, described_user(user)));
     }
     for (name, parameters) in &users.changed {
         let message = format!("user: {}", parameters.join(", "));
@@ -93,9 +89,7 @@ fn described(connection: &Connection) -> String {
 fn described_change(change: &ConnectionChange) -> String {
     let mut parts: Vec<_> = change.parameters.iter().map(ToString::to_string).collect();
     match (change.old.is_valid(), change.new.is_valid()) {
-        (true, false) => {
-            parts.push("invalid from now on; a session that it has goes on as it is".to_owned())
-        }
+        (true, false) => parts.push("invalid from now on; a session that it has goes on as it is".to_owned()),
         (false, true) => parts.push("valid again".to_owned()),
         (false, false) if parts.is_empty() => parts.push("invalid for another reason".to_owned()),
         _ => {}

@@ -70,10 +70,7 @@ impl Engine {
         let mut sessions = Vec::new();
         for (id, running) in copy.connections {
             let (kind, apps) = match running {
-                Running::Persistent(session) => (
-                    SessionKind::Persistent(session.view()),
-                    session.applications(),
-                ),
+                Running::Persistent(session) => (SessionKind::Persistent(session.view()), session.applications()),
                 Running::Listed(apps) => (SessionKind::PerCallConfig, apps),
                 Running::ShutDown(_) => continue,
             };
@@ -159,10 +156,7 @@ mod tests {
         let settings = Arc::new(connection("connA", "app1"));
         let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));
         let running = Running::Persistent(Arc::clone(&session));
-        engine
-            .table()
-            .connections
-            .insert("connA".to_owned(), running);
+        engine.table().connections.insert("connA".to_owned(), running);
         let unlooked = Arc::strong_count(&session);
         // Another thread has the session's lock.
         let busy = session.locked();

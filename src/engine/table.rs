@@ -57,12 +57,10 @@ impl Table {
 
     /// The sessions of persistent connections, sorted by name.
     pub(super) fn all_persistent(&self) -> impl Iterator<Item = &Arc<Session>> {
-        self.connections
-            .values()
-            .filter_map(|running| match running {
-                Running::Persistent(session) => Some(session),
-                Running::Listed(_) | Running::ShutDown(_) => None,
-            })
+        self.connections.values().filter_map(|running| match running {
+            Running::Persistent(session) => Some(session),
+            Running::Listed(_) | Running::ShutDown(_) => None,
+        })
     }
 
     /// The connections that have begun and not ended.
@@ -102,8 +100,7 @@ impl Table {
 
     /// The session has ended. In one step, so that no counter ever goes back.
     pub(super) fn ended(&mut self, session: &Arc<Session>) {
-        self.leaving
-            .retain(|leaving| !Arc::ptr_eq(leaving, session));
+        self.leaving.retain(|leaving| !Arc::ptr_eq(leaving, session));
         self.ended += session.counters().totals();
     }
 

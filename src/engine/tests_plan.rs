@@ -100,12 +100,7 @@ fn another_user_name_reconnects_and_registers_nothing() {
     client(&mut other).username = "other".into();
     assert_eq!(
         steps(&[&one], &[&other], &[("one", persistent(&one))]),
-        [
-            "take up",
-            "one has new settings",
-            "one has them in order",
-            "one reconnects"
-        ]
+        ["take up", "one has new settings", "one has them in order", "one reconnects"]
     );
 }
 
@@ -140,16 +135,9 @@ fn another_type_ends_the_old_kind_and_begins_the_new_one() {
 
 #[test]
 fn a_per_call_configuration_gives_up_contexts_and_is_listed_anew() {
-    let (one, other) = (
-        of_calls(connection("one", "a,b")),
-        of_calls(connection("one", "b,c")),
-    );
+    let (one, other) = (of_calls(connection("one", "a,b")), of_calls(connection("one", "b,c")));
     assert_eq!(
-        steps(
-            &[&one],
-            &[&other],
-            &[("one", Was::Listed(one.apps.clone()))]
-        ),
+        steps(&[&one], &[&other], &[("one", Was::Listed(one.apps.clone()))]),
         ["one destroys the context of a", "take up", "begin one"]
     );
 }
@@ -172,8 +160,5 @@ fn a_connection_that_was_shut_down_stays_so_until_it_changes() {
     invalid.user_fault = Some("no user".into());
     let running = [("one", Was::ShutDown(Arc::new(one.clone())))];
     assert_eq!(steps(&[&invalid], &[&one], &running), ["take up"]);
-    assert_eq!(
-        steps(&[&one], &[&other], &running),
-        ["take up", "begin one"]
-    );
+    assert_eq!(steps(&[&one], &[&other], &running), ["take up", "begin one"]);
 }

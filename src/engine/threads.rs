@@ -28,8 +28,7 @@ impl Threads {
     /// The system refused one; says which. Then there is none.
     pub(super) fn start(host: &Arc<dyn Host>, options: &Options) -> Result<Self> {
         let io = IoThreads::start(options.io_threads)?;
-        let requests =
-            Pool::start("ariws-request", options.request_threads).inspect_err(|_| io.end())?;
+        let requests = Pool::start("ariws-request", options.request_threads).inspect_err(|_| io.end())?;
         let others = Pool::start("ariws-host", HOST_THREADS).inspect_err(|_| {
             requests.end(None);
             io.end();
@@ -44,9 +43,7 @@ impl Threads {
             pool.when_refused(move |error| {
                 log.warning(
                     "",
-                    format!(
-                        "{error}; until it grants one, what the PBX is called for waits in turn"
-                    ),
+                    format!("{error}; until it grants one, what the PBX is called for waits in turn"),
                 );
             });
         }

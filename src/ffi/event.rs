@@ -40,12 +40,7 @@ pub unsafe extern "C" fn ariws_event(
     guard(ptr::null_mut(), 0, || {
         let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string and for the length.
-        let (application, json) = unsafe {
-            (
-                required_text(application, "application")?,
-                bytes(json, json_length, "json")?,
-            )
-        };
+        let (application, json) = unsafe { (required_text(application, "application")?, bytes(json, json_length, "json")?) };
         engine.event(application, json)
     })
 }

@@ -35,11 +35,7 @@ pub(super) fn calling_host<R>(call: impl FnOnce() -> R) -> R {
 
 /// Runs the body of an exported function: an error becomes its code, with its text in `message` if that is not NULL. In
 /// a child of the process that loaded the library it is not run.
-pub(super) fn guard(
-    message: *mut c_char,
-    message_size: usize,
-    body: impl FnOnce() -> Result<()>,
-) -> i32 {
+pub(super) fn guard(message: *mut c_char, message_size: usize, body: impl FnOnce() -> Result<()>) -> i32 {
     let outcome = if fork::is_orphaned() {
         Ok(Err(Error::Forked))
     } else {
@@ -78,11 +74,7 @@ mod tests {
         let mut message = [0 as c_char; 64];
         let code = guard(message.as_mut_ptr(), message.len(), || panic!("broken"));
         assert_eq!(code, ARIWS_ERROR_INTERNAL);
-        let text: Vec<u8> = message
-            .iter()
-            .map(|&byte| byte as u8)
-            .take_while(|&byte| byte != 0)
-            .collect();
+        let text: Vec<u8> = message.iter().map(|&byte| byte as u8).take_while(|&byte| byte != 0).collect();
         assert_eq!(text, b"internal error: broken");
     }
 

@@ -86,12 +86,7 @@ impl Host for HostTable {
         calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
             unsafe {
-                (self.log)(
-                    self.userdata.get(),
-                    level,
-                    subject.as_ptr(),
-                    message.as_ptr(),
-                );
+                (self.log)(self.userdata.get(), level, subject.as_ptr(), message.as_ptr());
             }
         });
     }
@@ -127,9 +122,7 @@ impl Host for HostTable {
             path: path.as_ptr(),
             parameters: parameters.as_ptr(),
             parameters_count: parameters.len(),
-            content_type: content_type
-                .as_ref()
-                .map_or(ptr::null(), |text| text.as_ptr()),
+            content_type: content_type.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
             body: body.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
             body_length: body.as_ref().map_or(0, |text| text.as_bytes().len()),
             user: user.as_ptr(),
@@ -151,11 +144,7 @@ impl Host for HostTable {
         }
     }
 
-    fn app_register(
-        &self,
-        app: &str,
-        subscribe_all: bool,
-    ) -> std::result::Result<Registration, Failed> {
+    fn app_register(&self, app: &str, subscribe_all: bool) -> std::result::Result<Registration, Failed> {
         let app = c_text(app);
         let result = calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the string lives until it returns.
@@ -180,11 +169,7 @@ impl Host for HostTable {
         })
     }
 
-    fn context_create(
-        &self,
-        context: &str,
-        app: &str,
-    ) -> std::result::Result<ContextState, Failed> {
+    fn context_create(&self, context: &str, app: &str) -> std::result::Result<ContextState, Failed> {
         let (context, app) = (c_text(context), c_text(app));
         let result = calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
@@ -206,11 +191,7 @@ impl Host for HostTable {
         calling_host(|| {
             // SAFETY: the host vouched for its callback and userdata; the strings live until it returns.
             unsafe {
-                (self.stasis_failed)(
-                    self.userdata.get(),
-                    channel_id.as_ptr(),
-                    application.as_ptr(),
-                );
+                (self.stasis_failed)(self.userdata.get(), channel_id.as_ptr(), application.as_ptr());
             }
         });
     }

@@ -22,10 +22,7 @@ use super::types::{ariws_inbound, ariws_instance};
 /// # Safety
 /// Pointers are NULL or valid for what they stand for; `inbound` begins with its `struct_size`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ariws_inbound_opened(
-    instance: *const ariws_instance,
-    inbound: *const ariws_inbound,
-) -> i32 {
+pub unsafe extern "C" fn ariws_inbound_opened(instance: *const ariws_instance, inbound: *const ariws_inbound) -> i32 {
     guard(ptr::null_mut(), 0, || {
         let engine = engine(instance)?;
         let required = std::mem::offset_of!(ariws_inbound, remote_address);
@@ -38,11 +35,7 @@ pub unsafe extern "C" fn ariws_inbound_opened(
                 optional_text(inbound.apps, "inbound.apps")?,
             )
         };
-        engine.inbound_opened(
-            session_id,
-            remote_address.unwrap_or_default(),
-            apps.unwrap_or_default(),
-        )
+        engine.inbound_opened(session_id, remote_address.unwrap_or_default(), apps.unwrap_or_default())
     })
 }
 
@@ -58,10 +51,7 @@ pub unsafe extern "C" fn ariws_inbound_opened(
 /// # Safety
 /// Pointers are NULL or valid for what they stand for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ariws_inbound_closed(
-    instance: *const ariws_instance,
-    session_id: *const c_char,
-) -> i32 {
+pub unsafe extern "C" fn ariws_inbound_closed(instance: *const ariws_instance, session_id: *const c_char) -> i32 {
     guard(ptr::null_mut(), 0, || {
         let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string.

@@ -12,10 +12,9 @@ use super::guard::{guard, inside_callback};
 use super::host_table::HostTable;
 use super::strings::{c_text, optional_text, required_text};
 use super::types::{
-    ARIWS_LOG_DEBUG, ARIWS_LOG_ERROR, ARIWS_LOG_INFO, ARIWS_LOG_NOTICE, ARIWS_LOG_WARNING,
-    ARIWS_REPORT_ADDED, ARIWS_REPORT_CHANGED, ARIWS_REPORT_REFUSED, ARIWS_REPORT_REMOVED,
-    ARIWS_REPORT_WARNING, ariws_host, ariws_instance, ariws_options, ariws_report_callback,
-    ariws_report_entry,
+    ARIWS_LOG_DEBUG, ARIWS_LOG_ERROR, ARIWS_LOG_INFO, ARIWS_LOG_NOTICE, ARIWS_LOG_WARNING, ARIWS_REPORT_ADDED,
+    ARIWS_REPORT_CHANGED, ARIWS_REPORT_REFUSED, ARIWS_REPORT_REMOVED, ARIWS_REPORT_WARNING, ariws_host, ariws_instance,
+    ariws_options, ariws_report_callback, ariws_report_entry,
 };
 use super::{fork, panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
@@ -93,8 +92,7 @@ pub unsafe extern "C" fn ariws_load(
         panics::install();
         let handle = NEXT_HANDLE.fetch_add(1, Ordering::Relaxed);
         fork::begin();
-        let engine = threads::with_signals_blocked(|| Engine::start(Arc::new(table), options))
-            .inspect_err(|_| fork::end())?;
+        let engine = threads::with_signals_blocked(|| Engine::start(Arc::new(table), options)).inspect_err(|_| fork::end())?;
         INSTANCES
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -181,23 +179,14 @@ pub unsafe extern "C" fn ariws_unload(instance: *mut ariws_instance, grace_ms: u
 }
 
 fn forget(handle: usize) -> Option<Arc<Engine>> {
-    INSTANCES
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(&handle)
+    INSTANCES.write().unwrap_or_else(PoisonError::into_inner).remove(&handle)
 }
 
 /// # Safety
 /// `options` is NULL or begins with a `struct_size` that says how much of it exists.
 unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
     // SAFETY: the caller's promise; every field of ariws_options may be zero.
-    let options = unsafe {
-        sized::copy(
-            options,
-            std::mem::offset_of!(ariws_options, product),
-            "options",
-        )?
-    };
+    let options = unsafe { sized::copy(options, std::mem::offset_of!(ariws_options, product), "options")? };
     // SAFETY: the caller vouches for the strings.
     let (directory, asterisk_id, product) = unsafe {
         (
@@ -277,10 +266,7 @@ mod tests {
     #[test]
     fn every_message_is_logged_unless_a_level_says_otherwise() {
         assert_eq!(least_level(0).expect("a level"), Level::Debug);
-        assert_eq!(
-            least_level(ARIWS_LOG_WARNING).expect("a level"),
-            Level::Warning
-        );
+        assert_eq!(least_level(ARIWS_LOG_WARNING).expect("a level"), Level::Warning);
         for number in [-1, 6] {
             assert!(matches!(least_level(number), Err(Error::Argument(_))));
         }

@@ -49,7 +49,5 @@ fn ends_the_process(info: &panic::PanicHookInfo<'_>) -> bool {
 }
 
 fn on_own_thread() -> bool {
-    std::thread::current()
-        .name()
-        .is_some_and(|name| name.starts_with("ariws-"))
+    std::thread::current().name().is_some_and(|name| name.starts_with("ariws-"))
 }

@@ -56,11 +56,7 @@ sized!(ariws_cli_command: struct_size, words, arguments, summary, usage);
 ///
 /// # Safety
 /// `source` is NULL or begins with a `size_t` that says how many of its bytes exist.
-pub(super) unsafe fn copy<T: Grows>(
-    source: *const T,
-    required: usize,
-    name: &'static str,
-) -> Result<T> {
+pub(super) unsafe fn copy<T: Grows>(source: *const T, required: usize, name: &'static str) -> Result<T> {
     if source.is_null() {
         return Err(Error::Null(name));
     }
@@ -72,11 +68,7 @@ pub(super) unsafe fn copy<T: Grows>(
     let mut target = MaybeUninit::<T>::zeroed();
     // SAFETY: both have that many bytes, and a zeroed T is a T by the promise of the trait.
     unsafe {
-        ptr::copy_nonoverlapping(
-            source.cast::<u8>(),
-            target.as_mut_ptr().cast::<u8>(),
-            T::whole(size),
-        );
+        ptr::copy_nonoverlapping(source.cast::<u8>(), target.as_mut_ptr().cast::<u8>(), T::whole(size));
         Ok(target.assume_init())
     }
 }

@@ -114,9 +114,7 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
                 Err(error) => (i32::from(&error), None, error.to_string()),
             };
             let reason = c_text(&visible(&reason));
-            let application = application
-                .as_ref()
-                .map_or(ptr::null(), |name| name.as_ptr());
+            let application = application.as_ref().map_or(ptr::null(), |name| name.as_ptr());
             calling_host(|| {
                 // SAFETY: the host gave the pair of callback and data; the strings live until the callback returns.
                 unsafe { done(data.get(), result, application, reason.as_ptr()) };
@@ -143,10 +141,7 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
 /// # Safety
 /// Pointers are NULL or valid for what they stand for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ariws_stasis_cancel(
-    instance: *const ariws_instance,
-    channel_id: *const c_char,
-) -> i32 {
+pub unsafe extern "C" fn ariws_stasis_cancel(instance: *const ariws_instance, channel_id: *const c_char) -> i32 {
     guard(ptr::null_mut(), 0, || {
         let engine = engine(instance)?;
         // SAFETY: the caller vouches for the string.
@@ -197,11 +192,7 @@ pub unsafe extern "C" fn ariws_stasis_end(
 
 /// # Safety
 /// The pointers are NULL or NUL-terminated strings that outlive the result.
-unsafe fn channel<'a>(
-    app: *const c_char,
-    id: *const c_char,
-    name: *const c_char,
-) -> Result<(&'a str, &'a str, &'a str)> {
+unsafe fn channel<'a>(app: *const c_char, id: *const c_char, name: *const c_char) -> Result<(&'a str, &'a str, &'a str)> {
     // SAFETY: the caller's promise.
     unsafe {
         Ok((

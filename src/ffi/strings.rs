@@ -31,10 +31,7 @@ pub(super) unsafe fn required_id<'a>(text: *const c_char, name: &'static str) ->
 ///
 /// # Safety
 /// As for [`required_text`].
-pub(super) unsafe fn optional_text<'a>(
-    text: *const c_char,
-    name: &'static str,
-) -> Result<Option<&'a str>> {
+pub(super) unsafe fn optional_text<'a>(text: *const c_char, name: &'static str) -> Result<Option<&'a str>> {
     if text.is_null() {
         return Ok(None);
     }
@@ -47,11 +44,7 @@ pub(super) unsafe fn optional_text<'a>(
 ///
 /// # Safety
 /// `start` is NULL or valid for `length` bytes that outlive the result.
-pub(super) unsafe fn bytes<'a>(
-    start: *const c_char,
-    length: usize,
-    name: &'static str,
-) -> Result<&'a [u8]> {
+pub(super) unsafe fn bytes<'a>(start: *const c_char, length: usize, name: &'static str) -> Result<&'a [u8]> {
     if length == 0 {
         return Ok(&[]);
     }
@@ -59,9 +52,7 @@ pub(super) unsafe fn bytes<'a>(
         return Err(Error::Null(name));
     }
     if isize::try_from(length).is_err() {
-        return Err(Error::Argument(format!(
-            "the length of {name} is impossible"
-        )));
+        return Err(Error::Argument(format!("the length of {name} is impossible")));
     }
     // SAFETY: not NULL, and the caller vouches for the length.
     Ok(unsafe { slice::from_raw_parts(start.cast(), length) })
@@ -69,8 +60,7 @@ pub(super) unsafe fn bytes<'a>(
 
 /// What cannot stand in a C string is shown as what it is: a character that does not belong.
 pub(super) fn c_text(text: &str) -> CString {
-    CString::new(text)
-        .unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
+    CString::new(text).unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
 
 /// Writes text to the caller's buffer, NUL-terminated and cut at a character if it must be. NULL and 0 are fine.

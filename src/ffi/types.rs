@@ -46,14 +46,8 @@ pub const ARIWS_HOST_FAILED: i32 = -1;
 /// Thread: one thread of the library, for this purpose only; messages come in order. It may block; while it does,
 /// messages queue up, at most 4,096 and one MiB. When the queue is full they are dropped, and a message in their place
 /// says how many.
-pub type ariws_log_callback = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        level: i32,
-        subject: *const c_char,
-        message: *const c_char,
-    ),
->;
+pub type ariws_log_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, level: i32, subject: *const c_char, message: *const c_char)>;
 
 /// One parameter of a request, decoded. Both strings are NUL-terminated and hold no other NUL. A name has no control
 /// characters; a value may, as a text of several lines has: a host that writes it into a log or a header escapes them.
@@ -136,8 +130,7 @@ pub struct ariws_request {
 /// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and, unless
 /// `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
 /// the library gives in its place when `request_timeout` has passed.
-pub type ariws_ari_request_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
+pub type ariws_ari_request_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
 
 /// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and
 /// the library has answered 504. The host may stop working on it. It may still answer: `ariws_request_complete` then
@@ -145,8 +138,7 @@ pub type ariws_ari_request_callback =
 /// come for one that is being answered in this moment. It does not come for requests that `ariws_unload` has ended.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
-pub type ariws_request_cancelled_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, id: u64)>;
+pub type ariws_request_cancelled_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, id: u64)>;
 
 /// Registers a Stasis application whose events the host will give to `ariws_event`.
 ///
@@ -164,20 +156,17 @@ pub type ariws_request_cancelled_callback =
 /// Returns ARIWS_APP_REGISTERED, ARIWS_APP_REPLACED, or a negative number for a failure.
 ///
 /// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
-pub type ariws_app_register_callback = Option<
-    unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32,
->;
+pub type ariws_app_register_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32>;
 
 /// Ends the library's registration of a Stasis application. If somebody else has replaced it since, theirs stays.
 /// Thread and rules as for `ariws_app_register_callback`.
-pub type ariws_app_unregister_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char)>;
+pub type ariws_app_unregister_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char)>;
 
 /// Tells whether anybody has registered the Stasis application: 1 or 0.
 ///
 /// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
-pub type ariws_app_is_registered_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
+pub type ariws_app_is_registered_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, app: *const c_char) -> i32>;
 
 /// Creates the dialplan context `context`, which is `stasis-` and the application's name, with extension `_.` priority
 /// 1 `Stasis(<app>)` and extension `h` priority 1 `NoOp`. It comes for each application of a persistent connection, and
@@ -187,13 +176,11 @@ pub type ariws_app_is_registered_callback =
 /// Returns ARIWS_CONTEXT_CREATED, ARIWS_CONTEXT_EXISTS, or a negative number for a failure.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
-pub type ariws_context_create_callback = Option<
-    unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char, app: *const c_char) -> i32,
->;
+pub type ariws_context_create_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char, app: *const c_char) -> i32>;
 
 /// Destroys a context that `context_create` created. Thread as there.
-pub type ariws_context_destroy_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
+pub type ariws_context_destroy_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
 
 /// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
 /// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is
@@ -206,18 +193,12 @@ pub type ariws_context_destroy_callback =
 /// connection.
 ///
 /// Thread: a pool of the library's for host calls. It may block.
-pub type ariws_stasis_failed_callback = Option<
-    unsafe extern "C" fn(
-        userdata: *mut c_void,
-        channel_id: *const c_char,
-        application: *const c_char,
-    ),
->;
+pub type ariws_stasis_failed_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, channel_id: *const c_char, application: *const c_char)>;
 
 /// The operator shut down a websocket that an application had opened to the host. Thread: the pool for host
 /// calls.
-pub type ariws_inbound_shutdown_callback =
-    Option<unsafe extern "C" fn(userdata: *mut c_void, session_id: *const c_char)>;
+pub type ariws_inbound_shutdown_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, session_id: *const c_char)>;
 
 /// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
 /// failed after it had accepted the table, on the thread that called it.
@@ -331,14 +312,12 @@ pub struct ariws_report_entry {
 
 /// Receives the entries of a report, on the thread that called, before the call returns. `data` is the
 /// caller's. It may call every function of the library but `ariws_load`, `ariws_reload` and `ariws_unload`.
-pub type ariws_report_callback =
-    Option<unsafe extern "C" fn(data: *mut c_void, entry: *const ariws_report_entry)>;
+pub type ariws_report_callback = Option<unsafe extern "C" fn(data: *mut c_void, entry: *const ariws_report_entry)>;
 
 /// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
 /// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
 /// function of the library but `ariws_load` and `ariws_unload`.
-pub type ariws_write_callback =
-    Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
+pub type ariws_write_callback = Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
 
 /// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`
 /// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
@@ -346,14 +325,8 @@ pub type ariws_write_callback =
 ///
 /// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
 /// It is to tell the channel's own thread and return: other callbacks wait for their turn on that pool.
-pub type ariws_stasis_start_callback = Option<
-    unsafe extern "C" fn(
-        data: *mut c_void,
-        result: i32,
-        application: *const c_char,
-        message: *const c_char,
-    ),
->;
+pub type ariws_stasis_start_callback =
+    Option<unsafe extern "C" fn(data: *mut c_void, result: i32, application: *const c_char, message: *const c_char)>;
 
 /// A websocket that an application opened to the host. Copied at the call.
 #[repr(C)]

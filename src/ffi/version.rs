@@ -29,11 +29,10 @@ pub extern "C" fn ariws_abi_version() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn ariws_version() -> *const c_char {
     guard_value(c"".as_ptr(), || {
-        const VERSION: &CStr =
-            match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-                Ok(version) => version,
-                Err(_) => panic!("a version has no NUL"),
-            };
+        const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => panic!("a version has no NUL"),
+        };
         VERSION.as_ptr()
     })
 }
@@ -81,8 +80,7 @@ mod tests {
 
     #[test]
     fn the_version_constants_agree_with_the_package() {
-        let constants =
-            format!("{ARIWS_VERSION_MAJOR}.{ARIWS_VERSION_MINOR}.{ARIWS_VERSION_PATCH}");
+        let constants = format!("{ARIWS_VERSION_MAJOR}.{ARIWS_VERSION_MINOR}.{ARIWS_VERSION_PATCH}");
         assert_eq!(constants, env!("CARGO_PKG_VERSION"));
     }
 }

@@ -56,12 +56,7 @@ pub struct Turn(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaph
 
 impl Calls {
     /// `turns`: how many ARI requests the host runs at a time.
-    pub(crate) fn new(
-        host: Arc<dyn Host>,
-        turns: usize,
-        requests: Arc<dyn Workers>,
-        others: Arc<dyn Workers>,
-    ) -> Self {
+    pub(crate) fn new(host: Arc<dyn Host>, turns: usize, requests: Arc<dyn Workers>, others: Arc<dyn Workers>) -> Self {
         Self {
             host,
             turns: Arc::new(Semaphore::new(turns)),
@@ -77,11 +72,7 @@ impl Calls {
     }
 
     /// `app_register`.
-    pub async fn app_register(
-        &self,
-        app: &str,
-        subscribe_all: bool,
-    ) -> Result<Registration, Failed> {
+    pub async fn app_register(&self, app: &str, subscribe_all: bool) -> Result<Registration, Failed> {
         let app = app.to_owned();
         self.run(move |host| host.app_register(&app, subscribe_all))
             .await
@@ -97,9 +88,7 @@ impl Calls {
     /// `app_is_registered`.
     pub async fn app_is_registered(&self, app: &str) -> bool {
         let app = app.to_owned();
-        self.run(move |host| host.app_is_registered(&app))
-            .await
-            .unwrap_or(false)
+        self.run(move |host| host.app_is_registered(&app)).await.unwrap_or(false)
     }
 
     /// `context_create`.
@@ -119,8 +108,7 @@ impl Calls {
     /// `stasis_failed`.
     pub async fn stasis_failed(&self, channel_id: &str, application: &str) {
         let (channel_id, application) = (channel_id.to_owned(), application.to_owned());
-        self.run(move |host| host.stasis_failed(&channel_id, &application))
-            .await;
+        self.run(move |host| host.stasis_failed(&channel_id, &application)).await;
     }
 
     /// `inbound_shutdown`.
@@ -158,10 +146,7 @@ impl Calls {
 
     /// Runs something else that calls the host, such as the end of an asynchronous start. None if it failed, or the end has
     /// begun.
-    pub async fn run<R: Send + 'static>(
-        &self,
-        call: impl FnOnce(&dyn Host) -> R + Send + 'static,
-    ) -> Option<R> {
+    pub async fn run<R: Send + 'static>(&self, call: impl FnOnce(&dyn Host) -> R + Send + 'static) -> Option<R> {
         let token = self.token()?;
         if ChannelThread::is_this() {
             // It may come back with a call of its own, which needs the leave of the runtime to wait in its turn.

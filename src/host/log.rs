@@ -152,11 +152,7 @@ impl Log {
         if self.takes(level) {
             let text = visible(&message.to_string()).into();
             let subject = visible(subject).into();
-            let line = Line::Message {
-                level,
-                subject,
-                text,
-            };
+            let line = Line::Message { level, subject, text };
             self.put(&mut self.waiting(), line);
         }
     }
@@ -194,24 +190,16 @@ impl Log {
     fn deliver(&self, host: &dyn Host) {
         while let Some(line) = self.next() {
             match line {
-                Line::Message {
-                    level,
-                    subject,
-                    text,
-                } => tell(host, level, &subject, &text),
+                Line::Message { level, subject, text } => tell(host, level, &subject, &text),
                 Line::Gap(count) => {
-                    let text = format!(
-                        "{count} messages for the log were dropped: the host took too long"
-                    );
+                    let text = format!("{count} messages for the log were dropped: the host took too long");
                     tell(host, self.loss(), "", &text);
                 }
             }
         }
         let left = self.abandon();
         if left > 0 {
-            let text = format!(
-                "{left} messages for the log were dropped: the instance ended before the host had taken them"
-            );
+            let text = format!("{left} messages for the log were dropped: the instance ended before the host had taken them");
             tell(host, self.loss(), "", &text);
         }
     }
@@ -243,11 +231,7 @@ impl Log {
             }
             let due = waiting.rates.due();
             waiting = match due {
-                None => self
-                    .0
-                    .changed
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.0.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
                 Some(due) => {
                     let time = due.saturating_duration_since(now);
                     self.0
@@ -278,10 +262,7 @@ impl Log {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {

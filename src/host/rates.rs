@@ -88,8 +88,7 @@ struct Rate {
 impl Rate {
     /// From when on there may be another line; none if at once.
     fn next(&self) -> Option<Instant> {
-        self.settled
-            .and_then(|settled| settled.checked_sub(INTERVAL * (BURST - 1)))
+        self.settled.and_then(|settled| settled.checked_sub(INTERVAL * (BURST - 1)))
     }
 
     /// There is a line; gives the number of those that were left out before it.
@@ -113,8 +112,7 @@ impl Rates {
     pub(super) fn admit(&mut self, kind: Kind, connection: &str, now: Instant) -> Result<u64, u64> {
         if !self.0.contains_key(connection) {
             // A reload may have removed connections.
-            self.0
-                .retain(|_, rates| !rates.iter().all(|rate| rate.is_forgotten(now)));
+            self.0.retain(|_, rates| !rates.iter().all(|rate| rate.is_forgotten(now)));
             self.0.insert(connection.to_owned(), Default::default());
         }
         let rates = self.0.get_mut(connection);
@@ -132,10 +130,7 @@ impl Rates {
     /// When lines that were left out are due, if any were.
     pub(super) fn due(&self) -> Option<Instant> {
         let rates = self.0.values().flatten();
-        rates
-            .filter(|rate| rate.left_out > 0)
-            .filter_map(Rate::next)
-            .min()
+        rates.filter(|rate| rate.left_out > 0).filter_map(Rate::next).min()
     }
 
     /// Lines for those that were left out: the level, the connection and the text.

@@ -75,7 +75,5 @@ impl Page {
 
 /// A label's value as the format wants it: backslashes, quotes and line feeds escaped.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -30,9 +30,7 @@ impl Frames {
         let (mut bytes, mut texts) = (all, 0);
         while let Some((&first, others)) = bytes.split_first() {
             if self.payload_left > 0 {
-                let skipped = bytes
-                    .len()
-                    .min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
+                let skipped = bytes.len().min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
                 self.payload_left -= skipped as u64;
                 bytes = bytes.get(skipped..).unwrap_or_default();
                 if self.payload_left == 0 {
@@ -138,10 +136,7 @@ pub(super) mod tests {
             .collect();
         for piece in [1, 2, 3, 7, 1000, stream.len()] {
             let mut frames = Frames::default();
-            let texts: u64 = stream
-                .chunks(piece)
-                .map(|bytes| frames.pass(bytes).texts)
-                .sum();
+            let texts: u64 = stream.chunks(piece).map(|bytes| frames.pass(bytes).texts).sum();
             assert_eq!(texts, 7, "in pieces of {piece}");
         }
     }
@@ -160,12 +155,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_length_that_is_not_minimal_is_found_whatever_the_pieces() {
-        let good = [
-            &[0x81, 2, b'h', b'i'][..],
-            &frame(2, 126),
-            &frame(2, 65_536),
-        ]
-        .concat();
+        let good = [&[0x81, 2, b'h', b'i'][..], &frame(2, 126), &frame(2, 65_536)].concat();
         for bad in [
             &[0x81, 126, 0, 125][..],
             &[0x89, 126, 0, 0],
@@ -180,11 +170,7 @@ pub(super) mod tests {
                     passed += bytes.len();
                     found
                 });
-                assert_eq!(
-                    found,
-                    Some(good.len() + bad.len() - 1),
-                    "{bad:?} in pieces of {piece}"
-                );
+                assert_eq!(found, Some(good.len() + bad.len() - 1), "{bad:?} in pieces of {piece}");
             }
         }
     }

@@ -77,12 +77,7 @@ impl Head {
             fields: response
                 .headers
                 .iter()
-                .map(|field| {
-                    (
-                        field.name.to_owned(),
-                        unfolded(&String::from_utf8_lossy(field.value)),
-                    )
-                })
+                .map(|field| (field.name.to_owned(), unfolded(&String::from_utf8_lossy(field.value))))
                 .collect(),
             rest: bytes.get(length..).unwrap_or_default().to_vec(),
         }))
@@ -156,9 +151,7 @@ mod tests {
     #[tokio::test]
     async fn what_follows_the_head_is_kept() {
         let (mut near, mut far) = tokio::io::duplex(64);
-        far.write_all(b"HTTP/1.1 101 Up\r\n\r\n\x81\x00")
-            .await
-            .expect("room");
+        far.write_all(b"HTTP/1.1 101 Up\r\n\r\n\x81\x00").await.expect("room");
         let head = Head::read(&mut near).await.expect("a head");
         assert_eq!(head.rest, b"\x81\x00");
     }
@@ -167,10 +160,7 @@ mod tests {
     async fn interim_answers_are_passed_over() {
         let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
         let answer = format!("{interim}HTTP/1.1 101 Up\r\nA: b\r\n\r\n\u{1}");
-        for head in [
-            read(answer.as_bytes()).await,
-            Head::read(&mut answer.as_bytes()).await,
-        ] {
+        for head in [read(answer.as_bytes()).await, Head::read(&mut answer.as_bytes()).await] {
             let head = head.expect("a head");
             assert_eq!((head.status, head.values("A").next()), (101, Some("b")));
         }
@@ -200,10 +190,7 @@ mod tests {
     #[tokio::test]
     async fn an_end_within_the_head_says_so() {
         let error = read(b"HTTP/1.1 101 Up\r\n").await.err();
-        assert_eq!(
-            error.as_deref(),
-            Some("the peer closed the connection within its answer")
-        );
+        assert_eq!(error.as_deref(), Some("the peer closed the connection within its answer"));
     }
 
     #[tokio::test]
@@ -214,20 +201,13 @@ mod tests {
             answer.extend_from_slice(&[b'y'; 1024]);
             answer.extend_from_slice(b"\r\n");
         }
-        assert!(
-            read(&answer)
-                .await
-                .is_err_and(|error| error.contains("over 65536 bytes"))
-        );
+        assert!(read(&answer).await.is_err_and(|error| error.contains("over 65536 bytes")));
     }
 
     #[tokio::test]
     async fn a_long_head_is_refused_though_its_end_comes_with_what_makes_it_long() {
         let answer = format!("HTTP/1.1 101 Up\r\nX: {}\r\n\r\n", "y".repeat(100_000));
         let error = Head::read(&mut answer.as_bytes()).await.err();
-        assert_eq!(
-            error.as_deref(),
-            Some("the head of the answer is over 65536 bytes")
-        );
+        assert_eq!(error.as_deref(), Some("the head of the answer is over 65536 bytes"));
     }
 }

@@ -153,9 +153,7 @@ impl<S: Link> Metered<S> {
     }
 
     fn note<R>(&self, outcome: &Poll<R>) {
-        self.meter
-            .blocked
-            .store(outcome.is_pending(), Ordering::Relaxed);
+        self.meter.blocked.store(outcome.is_pending(), Ordering::Relaxed);
     }
 
     fn publish(&self) {
@@ -180,11 +178,7 @@ impl<S: Link> Metered<S> {
 }
 
 impl<S: Link> AsyncRead for Metered<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.is_cut {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, NotMinimal)));
         }
@@ -203,11 +197,7 @@ impl<S: Link> AsyncRead for Metered<S> {
 }
 
 impl<S: Link> AsyncWrite for Metered<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.stream.peer_has_gone() {
             return Poll::Ready(Err(io::Error::new(
@@ -281,21 +271,13 @@ mod tests {
     }
 
     impl AsyncRead for Records {
-        fn poll_read(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            _: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
     }
 
     impl AsyncWrite for Records {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
             self.held += bytes.len();
             let _ = self.pass();
             Poll::Ready(Ok(bytes.len()))

@@ -180,11 +180,7 @@ impl Memory {
 ///
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
-pub async fn connect(
-    client: &Client,
-    user_agent: &str,
-    memory: &Memory,
-) -> Result<Connected, AttemptError> {
+pub async fn connect(client: &Client, user_agent: &str, memory: &Memory) -> Result<Connected, AttemptError> {
     within_timeout(client, user_agent, memory, &Trail::position()).await
 }
 
@@ -211,29 +207,14 @@ pub fn worked(steps: &[Step]) -> bool {
     steps.last().is_some_and(|step| step.outcome.is_ok())
 }
 
-async fn within_timeout(
-    client: &Client,
-    user_agent: &str,
-    memory: &Memory,
-    trail: &Trail,
-) -> Result<Connected, AttemptError> {
-    match timeout(
-        client.connection_timeout,
-        attempt(client, user_agent, memory, trail),
-    )
-    .await
-    {
+async fn within_timeout(client: &Client, user_agent: &str, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
+    match timeout(client.connection_timeout, attempt(client, user_agent, memory, trail)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(trail.timed_out(client.connection_timeout, &memory.rotation)),
     }
 }
 
-async fn attempt(
-    client: &Client,
-    user_agent: &str,
-    memory: &Memory,
-    trail: &Trail,
-) -> Result<Connected, AttemptError> {
+async fn attempt(client: &Client, user_agent: &str, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
     let dialed = memory.resources.dialer.dial(client, memory, trail).await?;
     let remote = dialed.remote;
     let mark = trail.enter(Stage::Upgrade, Some(remote));
@@ -253,9 +234,7 @@ async fn attempt(
 
 async fn dial(client: &Client, memory: &Memory, trail: &Trail) -> Result<Dialed, AttemptError> {
     let resources = &memory.resources;
-    let tls = client
-        .uses_tls()
-        .then(|| memory.tls.prepare(client, &resources.blocking));
+    let tls = client.uses_tls().then(|| memory.tls.prepare(client, &resources.blocking));
     let mark = trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
@@ -267,17 +246,12 @@ async fn dial(client: &Client, memory: &Memory, trail: &Trail) -> Result<Dialed,
         .await
         .map_err(|error| AttemptError::new(Stage::Resolve, error))?;
     trail.passed(mark, || {
-        let addresses: Vec<_> = addresses
-            .iter()
-            .map(|found| found.ip().to_string())
-            .collect();
+        let addresses: Vec<_> = addresses.iter().map(|found| found.ip().to_string()).collect();
         format!("{host}: {}", addresses.join(", "))
     });
     let addresses = memory.rotation.order(addresses);
     let (tcp, place) = race::open(addresses, client.connection_timeout, memory, trail).await?;
-    let remote = tcp
-        .peer_addr()
-        .map_err(|error| AttemptError::new(Stage::Tcp, error))?;
+    let remote = tcp.peer_addr().map_err(|error| AttemptError::new(Stage::Tcp, error))?;
     configure(&tcp, client).map_err(|error| AttemptError::new(Stage::Tcp, error))?;
 
     let stream = secure(tcp, client, tls, trail, remote).await;
@@ -314,9 +288,7 @@ async fn secure(
         proxy::tunnel(&mut tcp, proxy, &client.uri.host, client.port())
             .await
             .map_err(|cause| AttemptError::new(Stage::Proxy, cause))?;
-        trail.passed(mark, || {
-            format!("tunnel to {}:{}", client.uri.host, client.port())
-        });
+        trail.passed(mark, || format!("tunnel to {}:{}", client.uri.host, client.port()));
     }
     let Some(tls) = tls else {
         return Ok(Stream::Plain(tcp));

@@ -21,10 +21,7 @@ pub(super) async fn tunnel(
         format!("{host}:{port}")
     };
     let start = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-    let login = proxy
-        .credentials
-        .as_ref()
-        .map(|(user, password)| basic(user, password));
+    let login = proxy.credentials.as_ref().map(|(user, password)| basic(user, password));
     let field = login.iter();
     let field = field.flat_map(|login| ["Proxy-Authorization: ", login, "\r\n"]);
     let request = joined(iter::once(start.as_str()).chain(field).chain(["\r\n"]));
@@ -38,9 +35,7 @@ pub(super) async fn tunnel(
         // Nobody at the far end speaks first: neither TLS nor the upgrade lets a server do so.
         200..=299 => Err("the proxy sent more than its answer".into()),
         // RFC 9110 has 407 for it; tinyproxy answers 401 to a wrong password.
-        401 | 407 => Err(format!(
-            "the proxy answered {head}; check proxy_username and proxy_password"
-        )),
+        401 | 407 => Err(format!("the proxy answered {head}; check proxy_username and proxy_password")),
         _ => Err(format!("the proxy answered {head}")),
     }
 }

@@ -110,10 +110,7 @@ mod tests {
                     socket
                 })
                 .collect();
-            Self {
-                listener,
-                _queue: queue,
-            }
+            Self { listener, _queue: queue }
         }
 
         fn address(&self) -> SocketAddr {
@@ -126,9 +123,7 @@ mod tests {
         let trail = Trail::complete();
         let timeout = Duration::from_secs(10);
         let opened = open(addresses.to_vec(), timeout, memory, &trail).await;
-        let peer = opened
-            .ok()
-            .map(|(stream, _)| stream.peer_addr().expect("a peer"));
+        let peer = opened.ok().map(|(stream, _)| stream.peer_addr().expect("a peer"));
         let steps = trail
             .steps()
             .into_iter()
@@ -151,10 +146,7 @@ mod tests {
         assert_eq!(
             steps,
             [
-                format!(
-                    "{}: no answer yet when another address had answered",
-                    silent.address()
-                ),
+                format!("{}: no answer yet when another address had answered", silent.address()),
                 format!("{well}: connected"),
             ]
         );

@@ -86,18 +86,11 @@ impl Resolver {
             let message = "the look-up failed inside the library".to_owned();
             Err((io::ErrorKind::Other, message))
         });
-        let addresses =
-            outcome.map_err(|(kind, error)| io::Error::new(kind, format!("{host}: {error}")))?;
+        let addresses = outcome.map_err(|(kind, error)| io::Error::new(kind, format!("{host}: {error}")))?;
         if addresses.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("{host} has no address"),
-            ));
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")));
         }
-        Ok(addresses
-            .into_iter()
-            .map(|address| SocketAddr::new(address, port))
-            .collect())
+        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
     /// Waits until no look-up is under way.
@@ -240,11 +233,7 @@ mod tests {
                 }
                 Ok(vec![ANSWER])
             });
-            Self {
-                resolver,
-                gate,
-                asked,
-            }
+            Self { resolver, gate, asked }
         }
 
         async fn ask(&self, name: &str) -> bool {

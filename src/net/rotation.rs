@@ -27,9 +27,9 @@ impl Rotation {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         addresses.sort_unstable();
         addresses.dedup();
-        state.failures.retain(|address, failed| {
-            failed.elapsed() < AVOIDED && addresses.binary_search(address).is_ok()
-        });
+        state
+            .failures
+            .retain(|address, failed| failed.elapsed() < AVOIDED && addresses.binary_search(address).is_ok());
         let next = addresses.partition_point(|address| Some(*address) <= state.last);
         let count = addresses.len().max(1);
         addresses.rotate_left(next % count);
@@ -63,9 +63,7 @@ impl Rotation {
 fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let count = addresses.len();
-    let (one, other): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv4() == first);
+    let (one, other): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv4() == first);
     let (mut one, mut other) = (one.into_iter(), other.into_iter());
     let mut ordered = Vec::with_capacity(count);
     while ordered.len() < count {
@@ -80,9 +78,7 @@ mod tests {
     use super::*;
 
     fn addresses() -> Vec<SocketAddr> {
-        (1..=3)
-            .map(|last| SocketAddr::from(([192, 0, 2, last], 80)))
-            .collect()
+        (1..=3).map(|last| SocketAddr::from(([192, 0, 2, last], 80))).collect()
     }
 
     #[test]
@@ -107,10 +103,7 @@ mod tests {
         both.extend([six(1), six(2)]);
         let [one, two, three] = [addresses()[0], addresses()[1], addresses()[2]];
         let rotation = Rotation::default();
-        assert_eq!(
-            rotation.order(both.clone()),
-            [one, six(1), two, six(2), three]
-        );
+        assert_eq!(rotation.order(both.clone()), [one, six(1), two, six(2), three]);
         rotation.failed(six(1));
         assert_eq!(rotation.order(both), [two, six(2), three, one, six(1)]);
     }

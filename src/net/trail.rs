@@ -24,11 +24,7 @@ pub struct Step {
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.took.as_secs_f64() * 1000.0;
-        write!(
-            formatter,
-            "{:<8} {milliseconds:>9.1} ms  ",
-            self.stage.as_str()
-        )?;
+        write!(formatter, "{:<8} {milliseconds:>9.1} ms  ", self.stage.as_str())?;
         if let Some(address) = self.address {
             write!(formatter, "{address} ")?;
         }
@@ -125,10 +121,7 @@ impl Trail {
     /// Says what the deadline of the attempt cut short.
     pub(super) fn timed_out(&self, after: Duration, rotation: &Rotation) -> AttemptError {
         let (stage, addresses) = self.with(|state| {
-            let stage = state
-                .running
-                .last()
-                .map_or(Stage::Resolve, |running| running.stage);
+            let stage = state.running.last().map_or(Stage::Resolve, |running| running.stage);
             let addresses = state.running.iter().filter_map(|running| running.address);
             (stage, addresses.collect::<Vec<_>>())
         });
@@ -149,10 +142,7 @@ impl Trail {
             Stage::Upgrade => "no complete answer to the upgrade request",
         };
         let after = after.as_millis();
-        AttemptError::new(
-            stage,
-            format!("{who}{what} within {after} ms (connection_timeout)"),
-        )
+        AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
     }
 
     fn with<R>(&self, action: impl FnOnce(&mut State) -> R) -> R {

@@ -37,19 +37,13 @@ pub(super) async fn upgrade<S: Link>(
         .write_all(request(client, user_agent, &key).as_bytes())
         .await
         .map_err(|error| fail(tls::told(&error)))?;
-    stream
-        .flush()
-        .await
-        .map_err(|error| fail(tls::told(&error)))?;
+    stream.flush().await.map_err(|error| fail(tls::told(&error)))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),
         ..fail(cause)
     })?;
-    let protocol = head
-        .values("Sec-WebSocket-Protocol")
-        .next()
-        .map(str::to_owned);
+    let protocol = head.values("Sec-WebSocket-Protocol").next().map(str::to_owned);
 
     let limit = usize::try_from(client.max_message_size).ok();
     let config = WebSocketConfig::default()
@@ -58,8 +52,7 @@ pub(super) async fn upgrade<S: Link>(
         .max_message_size(limit)
         .max_frame_size(limit);
     let first = stream.begin_frames(head.rest);
-    let websocket =
-        WebSocketStream::from_partially_read(stream, first, Role::Client, Some(config)).await;
+    let websocket = WebSocketStream::from_partially_read(stream, first, Role::Client, Some(config)).await;
     Ok((websocket, protocol))
 }
 
@@ -99,9 +92,7 @@ fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
     fields.extend(own.map(|(name, value)| (name.as_str(), value.reveal())));
     fields.push(("User-Agent", user_agent));
     fields.push(("Sec-WebSocket-Key", key));
-    let fields = fields
-        .iter()
-        .flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]);
+    let fields = fields.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]);
     joined(iter::once(start.as_str()).chain(fields).chain(["\r\n"]))
 }
 
@@ -118,10 +109,7 @@ fn credentials(client: &Client) -> Option<(&str, &Secret)> {
     match &client.uri.credentials {
         Some((user, password)) => Some((user, password)),
         None if client.username.is_empty() => None,
-        None => client
-            .password
-            .as_ref()
-            .map(|password| (client.username.as_str(), password)),
+        None => client.password.as_ref().map(|password| (client.username.as_str(), password)),
     }
 }
 
@@ -141,10 +129,7 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
     if head.status != 101 {
         return Err(refusal(head, client));
     }
-    let has = |name, token: &str| {
-        head.members(name)
-            .any(|member| member.eq_ignore_ascii_case(token))
-    };
+    let has = |name, token: &str| head.members(name).any(|member| member.eq_ignore_ascii_case(token));
     if !has("Upgrade", "websocket") {
         return Err("the answer has no Upgrade: websocket".into());
     }

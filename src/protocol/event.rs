@@ -59,8 +59,7 @@ pub fn complete(
     let json = json.trim();
     let members = json.strip_suffix('}')?;
     let members = members.trim_end();
-    let missing =
-        !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
+    let missing = !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
     let mut event = Object::continued(members, if missing { 128 } else { 0 });
     if !inspection.has_timestamp {
         event.text("timestamp", &timestamp());
@@ -108,12 +107,7 @@ fn id(object: &RawValue) -> Option<String> {
 }
 
 /// `ApplicationRegistered` and its kin, byte for byte as Asterisk sends them (recorded).
-pub fn application_event(
-    kind: &str,
-    application: &str,
-    timestamp: &str,
-    asterisk_id: &str,
-) -> String {
+pub fn application_event(kind: &str, application: &str, timestamp: &str, asterisk_id: &str) -> String {
     let mut event = Object::with_capacity(160);
     event
         .text("type", kind)
@@ -170,10 +164,7 @@ mod tests {
 
     #[test]
     fn the_type_is_decoded_and_anything_but_a_string_is_none() {
-        assert_eq!(
-            inspect(br#"{"\u0074ype":"Dia\u006c"}"#).unwrap().kind,
-            "Dial"
-        );
+        assert_eq!(inspect(br#"{"\u0074ype":"Dia\u006c"}"#).unwrap().kind, "Dial");
         assert_eq!(inspect(br#"{"type":["Dial"]}"#).unwrap().kind, "");
     }
 

@@ -26,10 +26,7 @@ pub(super) enum Shape {
 /// Calls `visit` with every member of the object that `json` is, in order, repeated names included.
 ///
 /// The whole text is checked. Scalars are an error, as is anything but white space after the value.
-pub(super) fn members<'a>(
-    json: &'a str,
-    visit: impl FnMut(&str, &'a RawValue),
-) -> serde_json::Result<Shape> {
+pub(super) fn members<'a>(json: &'a str, visit: impl FnMut(&str, &'a RawValue)) -> serde_json::Result<Shape> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let shape = deserializer.deserialize_any(Members(visit))?;
     deserializer.end()?;
@@ -273,14 +270,7 @@ mod tests {
     #[test]
     fn of_a_long_array_the_first_elements_are_taken() {
         let array: &RawValue = serde_json::from_str("[1,{},[2],3]").unwrap();
-        let texts = |most| -> Option<Vec<&str>> {
-            Some(
-                elements(array, most)?
-                    .into_iter()
-                    .map(RawValue::get)
-                    .collect(),
-            )
-        };
+        let texts = |most| -> Option<Vec<&str>> { Some(elements(array, most)?.into_iter().map(RawValue::get).collect()) };
         assert_eq!(texts(2), Some(vec!["1", "{}"]));
         assert_eq!(texts(9), Some(vec!["1", "{}", "[2]", "3"]));
         assert!(elements(serde_json::from_str("{}").unwrap(), 1).is_none());
@@ -294,17 +284,12 @@ mod tests {
         });
         assert_eq!(shape.unwrap(), Shape::Object);
         let expected = [("a", "1.50"), ("b", "[ ]"), ("a", r#""x""#)];
-        assert_eq!(
-            seen,
-            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
+        assert_eq!(seen, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
     fn scalars_and_trailing_text_are_errors() {
-        for json in [
-            "", " ", "5", "null", "\"x\"", "{} x", "{}{}", "[1,]", "{\"a\":}",
-        ] {
+        for json in ["", " ", "5", "null", "\"x\"", "{} x", "{}{}", "[1,]", "{\"a\":}"] {
             assert!(members(json, |_, _| ()).is_err(), "{json}");
         }
     }
@@ -350,8 +335,7 @@ mod tests {
 
     #[test]
     fn compaction_keeps_strings_and_numbers() {
-        let json =
-            "{ \"a b\" : [ 1.50 ,\t12345678901234567890 , 1E+2 ],\r\n\"q\\\" , \" : null }\n";
+        let json = "{ \"a b\" : [ 1.50 ,\t12345678901234567890 , 1E+2 ],\r\n\"q\\\" , \" : null }\n";
         assert_eq!(
             compacted(json).as_deref(),
             Some(r#"{"a b":[1.50,12345678901234567890,1E+2],"q\" , ":null}"#)

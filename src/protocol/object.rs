@@ -34,10 +34,7 @@ impl Object {
     /// A member that is a string. Names are the library's own and need no escapes.
     pub(super) fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
-        if value
-            .bytes()
-            .fold(false, |found, byte| found | needs_escape(byte))
-        {
+        if value.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
             // It fails where this does, which is known.
             let _ = serde_json::to_writer(&mut *self, value);
         } else {

@@ -25,14 +25,7 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 6] = [
-        Self::Get,
-        Self::Post,
-        Self::Put,
-        Self::Delete,
-        Self::Head,
-        Self::Options,
-    ];
+    const ALL: [Self; 6] = [Self::Get, Self::Post, Self::Put, Self::Delete, Self::Head, Self::Options];
 
     /// The method's name.
     pub fn as_str(self) -> &'static str {
@@ -125,20 +118,15 @@ pub fn parse(text: &str) -> Result<Request, Response> {
     };
     // A body that is no string or is empty counts as none, whatever its content type (recorded).
     if let Some(body) = filled(message.message_body) {
-        let content_type = filled(message.content_type)
-            .ok_or_else(|| bad_request("No 'content_type' for 'message_body'."))?;
+        let content_type = filled(message.content_type).ok_or_else(|| bad_request("No 'content_type' for 'message_body'."))?;
         if has_controls(&content_type) {
-            return Err(bad_request(
-                "Control characters in the 'content_type' property.",
-            ));
+            return Err(bad_request("Control characters in the 'content_type' property."));
         } else if is_media_type(&content_type, "application/x-www-form-urlencoded") {
             parameters.add(decoded(&body)).map_err(bad_request)?;
         } else if !is_media_type(&content_type, "application/json") {
             return Err(bad_request("Unknown content type."));
         } else if json::members(&body, |_, _| ()).is_err() || !json::is_sound(&body) {
-            return Err(bad_request(
-                "Unable to parse 'message_body' as 'application/json'.",
-            ));
+            return Err(bad_request("Unable to parse 'message_body' as 'application/json'."));
         } else {
             request.body = Some(body.into_owned());
             request.content_type = Some(content_type.into_owned());
@@ -161,10 +149,7 @@ struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// More of them, each of which may be a fault; those behind the first fault are not looked at.
-    fn add(
-        &mut self,
-        pairs: impl Iterator<Item = Result<(String, String), &'static str>>,
-    ) -> Result<(), &'static str> {
+    fn add(&mut self, pairs: impl Iterator<Item = Result<(String, String), &'static str>>) -> Result<(), &'static str> {
         for pair in pairs {
             let pair = pair?;
             if self.0.len() == MOST_PARAMETERS {
@@ -293,9 +278,7 @@ impl<'a> Message<'a> {
     /// many the first ones, so that whoever counts them notices.
     fn query_strings(&self) -> impl Iterator<Item = Result<(String, String), &'static str>> {
         let most = MOST_PARAMETERS + 1;
-        let items = self
-            .query_strings
-            .and_then(|value| json::elements(value, most));
+        let items = self.query_strings.and_then(|value| json::elements(value, most));
         items
             .unwrap_or_default()
             .into_iter()
@@ -343,9 +326,7 @@ fn id(value: Option<&RawValue>) -> String {
 
 /// The pairs of a query or form: plus signs and percent escapes are decoded, bad escapes stay (recorded).
 fn decoded(query: &str) -> impl Iterator<Item = Result<(String, String), &'static str>> {
-    form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .map(Ok)
+    form_urlencoded::parse(query.as_bytes()).into_owned().map(Ok)
 }
 
 /// Compares without case and parameters (RFC 9110 section 8.3.1).

@@ -41,9 +41,7 @@ impl Response {
             .text("reason_phrase", &self.reason)
             .text("uri", &self.uri);
         if let Some(body) = body {
-            message
-                .text("content_type", "application/json")
-                .text("message_body", body);
+            message.text("content_type", "application/json").text("message_body", body);
         }
         message
             .text("application", application)
@@ -71,14 +69,14 @@ impl Response {
 
     /// What is answered in its place if it cannot wait to be sent.
     pub fn without_room(&self) -> Self {
-        self.instead("The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)")
+        self.instead(
+            "The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)",
+        )
     }
 
     /// What is answered in its place if the system has no memory for it.
     pub fn without_memory(&self) -> Self {
-        self.instead(
-            "The request was run; its answer is lost, as the system refused the memory for it",
-        )
+        self.instead("The request was run; its answer is lost, as the system refused the memory for it")
     }
 
     fn instead(&self, message: &str) -> Self {

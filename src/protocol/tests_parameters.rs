@@ -15,10 +15,7 @@ fn parameters_come_from_the_uri_then_query_strings_then_the_form() {
         r#""uri":"a?x=1","query_strings":[{"name":"x","value":"2","other":[]}],"content_type":"application/x-www-form-urlencoded","message_body":"x=3&y""#,
     );
     let request = request(&text);
-    assert_eq!(
-        request.parameters,
-        pairs(&[("x", "1"), ("x", "2"), ("x", "3"), ("y", "")])
-    );
+    assert_eq!(request.parameters, pairs(&[("x", "1"), ("x", "2"), ("x", "3"), ("y", "")]));
     assert_eq!(request.body, None);
 }
 
@@ -32,22 +29,14 @@ fn only_uri_and_form_are_decoded() {
     assert_eq!(request.path, "p%41+");
     assert_eq!(
         request.parameters,
-        pairs(&[
-            ("n", "1"),
-            ("n", "a&b c+é%zz%"),
-            ("n", encoded),
-            ("n", "a&b c+é%zz%")
-        ])
+        pairs(&[("n", "1"), ("n", "a&b c+é%zz%"), ("n", encoded), ("n", "a&b c+é%zz%")])
     );
 }
 
 #[test]
 fn query_strings_that_are_no_array_are_ignored() {
     for value in ["null", "5", "true", "{\"x\":1}", "\"x=1\"", "[]"] {
-        assert_eq!(
-            request(&with(&format!(r#""query_strings":{value}"#))).parameters,
-            []
-        );
+        assert_eq!(request(&with(&format!(r#""query_strings":{value}"#))).parameters, []);
     }
 }
 
@@ -66,9 +55,7 @@ fn one_bad_item_of_query_strings_fails_the_request() {
         "[]",
         "5",
     ] {
-        let text = with(&format!(
-            r#""query_strings":[{{"name":"","value":""}},{item}]"#
-        ));
+        let text = with(&format!(r#""query_strings":[{{"name":"","value":""}},{item}]"#));
         assert_eq!(
             message_of(&refused(&text)),
             "Unable to parse 'query_strings' array.",
@@ -89,23 +76,14 @@ fn a_body_that_is_no_filled_string_counts_as_none() {
 #[test]
 fn a_content_type_that_is_no_filled_string_counts_as_none() {
     for content_type in ["{}", "[1]", "5", "null", "\"\""] {
-        let text = with(&format!(
-            r#""message_body":"x","content_type":{content_type}"#
-        ));
-        assert_eq!(
-            message_of(&refused(&text)),
-            "No 'content_type' for 'message_body'."
-        );
+        let text = with(&format!(r#""message_body":"x","content_type":{content_type}"#));
+        assert_eq!(message_of(&refused(&text)), "No 'content_type' for 'message_body'.");
     }
 }
 
 #[test]
 fn content_types_are_compared_without_case_and_parameters() {
-    for content_type in [
-        "Application/JSON",
-        "application/json; charset=utf-8",
-        "application/json ;x",
-    ] {
+    for content_type in ["Application/JSON", "application/json; charset=utf-8", "application/json ;x"] {
         let text = with(&format!(
             r#""message_body":"{{\"a\": 1.50}}","content_type":"{content_type}""#
         ));
@@ -114,21 +92,14 @@ fn content_types_are_compared_without_case_and_parameters() {
         assert_eq!(request.content_type.as_deref(), Some(content_type));
     }
     for content_type in ["text/json", "application/jsonx", "multipart/form-data", ";"] {
-        let text = with(&format!(
-            r#""message_body":"{{}}","content_type":"{content_type}""#
-        ));
+        let text = with(&format!(r#""message_body":"{{}}","content_type":"{content_type}""#));
         assert_eq!(message_of(&refused(&text)), "Unknown content type.");
     }
 }
 
 #[test]
 fn a_json_body_is_an_object_or_an_array() {
-    for body in [
-        "{}",
-        "[]",
-        "[1,2]",
-        " {\\\"variables\\\":{\\\"a\\\":[1]}}\\n",
-    ] {
+    for body in ["{}", "[]", "[1,2]", " {\\\"variables\\\":{\\\"a\\\":[1]}}\\n"] {
         request(&with(&format!(
             r#""message_body":"{body}","content_type":"application/json""#
         )));
@@ -146,9 +117,7 @@ fn a_json_body_is_an_object_or_an_array() {
         "{\\\"a\\\":\\\"\\\\ud800\\\"}",
         "{\\\"a\\\":\\\"\\\\u0000\\\"}",
     ] {
-        let text = with(&format!(
-            r#""message_body":"{body}","content_type":"application/json""#
-        ));
+        let text = with(&format!(r#""message_body":"{body}","content_type":"application/json""#));
         assert_eq!(
             message_of(&refused(&text)),
             "Unable to parse 'message_body' as 'application/json'.",
@@ -173,11 +142,7 @@ fn a_request_has_a_thousand_parameters_at_most_from_all_places_together() {
         let accepted = request(&parameters_from(uri, query_strings, form));
         assert_eq!(accepted.parameters.len(), 1000);
         for (more_uri, more_query_strings, more_form) in [(1, 0, 0), (0, 1, 0), (0, 0, 1)] {
-            let text = parameters_from(
-                uri + more_uri,
-                query_strings + more_query_strings,
-                form + more_form,
-            );
+            let text = parameters_from(uri + more_uri, query_strings + more_query_strings, form + more_form);
             let refused = refused(&text);
             assert_eq!(
                 (refused.status, message_of(&refused).as_str()),

@@ -99,16 +99,8 @@ fn the_first_check_that_fails_decides() {
         (r#"{"type":""}"#, "", "No 'type' property."),
         (r#"{"type":["RESTRequest"]}"#, "", "No 'type' property."),
         (r#"{"type":"X"}"#, "", "Unknown request type."),
-        (
-            r#"{"type":"RESTRequest"}"#,
-            "",
-            "Empty or missing 'uri' property.",
-        ),
-        (
-            r#"{"type":"RESTRequest","uri":5}"#,
-            "",
-            "Empty or missing 'uri' property.",
-        ),
+        (r#"{"type":"RESTRequest"}"#, "", "Empty or missing 'uri' property."),
+        (r#"{"type":"RESTRequest","uri":5}"#, "", "Empty or missing 'uri' property."),
         (
             r#"{"type":"RESTRequest","uri":"x?y=1"}"#,
             "x",
@@ -147,11 +139,7 @@ fn the_first_check_that_fails_decides() {
     ];
     for (text, uri, message) in cases {
         let response = refused(text);
-        assert_eq!(
-            (response.status, &*response.reason),
-            (400, "Bad request"),
-            "{text}"
-        );
+        assert_eq!((response.status, &*response.reason), (400, "Bad request"), "{text}");
         assert_eq!(response.uri, uri, "{text}");
         assert_eq!(message_of(&response), message, "{text}");
     }
@@ -167,9 +155,7 @@ fn a_refused_request_keeps_its_ids() {
 #[test]
 fn ids_that_are_numbers_keep_their_digits() {
     for number in ["5", "-1", "1.50", "12345678901234567890", "1E+2"] {
-        let text = with(&format!(
-            r#""transaction_id":{number},"request_id":{number}"#
-        ));
+        let text = with(&format!(r#""transaction_id":{number},"request_id":{number}"#));
         let request = request(&text);
         assert_eq!(request.transaction_id, number);
         assert_eq!(request.request_id, number);
@@ -179,10 +165,7 @@ fn ids_that_are_numbers_keep_their_digits() {
 #[test]
 fn ids_that_are_neither_strings_nor_numbers_are_empty() {
     for value in ["null", "true", "{}", "[1]", "\"\""] {
-        assert_eq!(
-            request(&with(&format!(r#""request_id":{value}"#))).request_id,
-            ""
-        );
+        assert_eq!(request(&with(&format!(r#""request_id":{value}"#))).request_id, "");
     }
 }
 
@@ -195,9 +178,7 @@ fn the_last_of_a_repeated_member_wins() {
         ("last", "asterisk/ping")
     );
     assert_eq!(
-        message_of(&refused(
-            r#"{"type":"RESTRequest","type":"X","uri":"x","method":"GET"}"#
-        )),
+        message_of(&refused(r#"{"type":"RESTRequest","type":"X","uri":"x","method":"GET"}"#)),
         "Unknown request type."
     );
 }
@@ -223,15 +204,9 @@ fn a_read_only_user_may_get_and_ask_for_options_only() {
         ] {
             let text = with(&format!(r#""method":"{method}","uri":"{path}""#));
             let request = request(&text);
-            let denied = request
-                .refusal(true)
-                .is_some_and(|response| response.status == 403);
+            let denied = request.refusal(true).is_some_and(|response| response.status == 403);
             assert_eq!(denied, !allowed, "{method} {path}");
-            assert!(
-                request
-                    .refusal(false)
-                    .is_none_or(|response| response.status != 403)
-            );
+            assert!(request.refusal(false).is_none_or(|response| response.status != 403));
         }
     }
 }
@@ -262,10 +237,7 @@ fn a_websocket_is_not_opened_from_a_websocket() {
         let refusal = request(&with(&format!(r#""method":"GET","uri":"{uri}""#))).refusal(true);
         let refusal = refusal.unwrap_or_else(|| panic!("{uri}"));
         assert_eq!((refusal.status, &*refusal.reason), (400, "Bad request"));
-        assert_eq!(
-            message_of(&refusal),
-            "Can't upgrade to websocket from a websocket"
-        );
+        assert_eq!(message_of(&refusal), "Can't upgrade to websocket from a websocket");
     }
     for (method, uri) in [
         ("OPTIONS", "events"),
@@ -282,10 +254,7 @@ fn a_websocket_is_not_opened_from_a_websocket() {
 fn a_hosts_answer_has_the_usual_reason_unless_it_gives_one() {
     let request = request(&with(r#""uri":"bridges?bridgeId=b1""#));
     let response = request.answer(409, None, Some("{ \"message\" : \"there\" }"));
-    assert_eq!(
-        (&*response.reason, response.uri.as_str()),
-        ("Conflict", "bridges")
-    );
+    assert_eq!((&*response.reason, response.uri.as_str()), ("Conflict", "bridges"));
     assert_eq!(response.body.as_deref(), Some(r#"{"message":"there"}"#));
     let response = request.answer(404, Some("Variable Not Found"), None);
     assert_eq!(&*response.reason, "Variable Not Found");
@@ -302,10 +271,7 @@ fn control_characters_reach_no_host_where_it_expects_none() {
     ] {
         let response = refused(&with(member));
         assert_eq!(response.status, 400, "{member}");
-        assert!(
-            message_of(&response).starts_with("Control characters"),
-            "{member}"
-        );
+        assert!(message_of(&response).starts_with("Control characters"), "{member}");
     }
     let escaped = request(&with(r#""uri":"channels/a%0d%0a?variable=%0a""#));
     assert_eq!(escaped.path, "channels/a%0d%0a");
@@ -321,11 +287,7 @@ fn control_characters_are_refused_in_names_of_parameters_wherever_they_come_from
     ] {
         let response = refused(&with(member));
         let expected = "Control characters in the name of a parameter.";
-        assert_eq!(
-            (response.status, message_of(&response).as_str()),
-            (400, expected),
-            "{member}"
-        );
+        assert_eq!((response.status, message_of(&response).as_str()), (400, expected), "{member}");
     }
 }
 
@@ -337,14 +299,8 @@ fn a_nul_is_refused_in_values_and_line_feeds_are_not() {
     ] {
         let response = refused(&with(member));
         let expected = "NUL in the value of a parameter.";
-        assert_eq!(
-            (response.status, message_of(&response).as_str()),
-            (400, expected),
-            "{member}"
-        );
+        assert_eq!((response.status, message_of(&response).as_str()), (400, expected), "{member}");
     }
-    let lines = request(&with(
-        r#""query_strings":[{"name":"value","value":"a\r\n\tb"}]"#,
-    ));
+    let lines = request(&with(r#""query_strings":[{"name":"value","value":"a\r\n\tb"}]"#));
     assert_eq!(lines.parameters, [("value".into(), "a\r\n\tb".into())]);
 }

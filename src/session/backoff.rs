@@ -12,9 +12,7 @@ pub(super) fn pause(client: &Client, failures: u32, random: f64) -> Duration {
     if client.max_reconnect_interval.is_none() {
         return longest;
     }
-    longest
-        .mul_f64(random.clamp(0.0, 1.0))
-        .max(SHORTEST_INTERVAL)
+    longest.mul_f64(random.clamp(0.0, 1.0)).max(SHORTEST_INTERVAL)
 }
 
 /// How long a connection must have been up for its loss not to count as one more failure: the longest pause that led to it,
@@ -29,10 +27,7 @@ fn longest_pause(client: &Client, failures: u32) -> Duration {
         return interval;
     };
     let doublings = failures.saturating_sub(1).min(31);
-    interval
-        .saturating_mul(1 << doublings)
-        .min(longest)
-        .max(interval)
+    interval.saturating_mul(1 << doublings).min(longest).max(interval)
 }
 
 /// A number from 0 to 1. Spreads attempts, nothing more, so the clock's last digits will do.
@@ -51,8 +46,7 @@ pub(super) mod tests {
     pub(in crate::session) fn client(more: &str) -> Client {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("ari.conf"), "").expect("ari.conf");
-        let text =
-            format!("[c]\ntype=websocket_client\nuri=ws://h\nconnection_type=persistent\n{more}");
+        let text = format!("[c]\ntype=websocket_client\nuri=ws://h\nconnection_type=persistent\n{more}");
         std::fs::write(folder.path().join("websocket_client.conf"), text).expect("a file");
         let reading = config::read(folder.path(), None).expect("a configuration");
         Client::clone(&reading.config.clients["c"])
@@ -69,9 +63,7 @@ pub(super) mod tests {
     #[test]
     fn with_a_longest_interval_it_doubles_up_to_that_and_a_random_part_is_waited() {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
-        let whole: Vec<_> = (1..=6)
-            .map(|failures| pause(&client, failures, 1.0).as_millis())
-            .collect();
+        let whole: Vec<_> = (1..=6).map(|failures| pause(&client, failures, 1.0).as_millis()).collect();
         assert_eq!(whole, [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pause(&client, 3, 0.5), Duration::from_millis(200));
     }
@@ -79,9 +71,7 @@ pub(super) mod tests {
     #[test]
     fn a_connection_is_steady_when_it_was_up_for_the_longest_pause_before_it() {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
-        let steady: Vec<_> = [0, 1, 3, 9]
-            .map(|failures| steady(&client, failures).as_millis())
-            .into();
+        let steady: Vec<_> = [0, 1, 3, 9].map(|failures| steady(&client, failures).as_millis()).into();
         assert_eq!(steady, [100, 100, 400, 1000]);
     }
 
@@ -89,9 +79,6 @@ pub(super) mod tests {
     fn no_pause_is_shorter_than_the_shortest() {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
         assert_eq!(pause(&client, 1, 0.0), SHORTEST_INTERVAL);
-        assert_eq!(
-            pause(&self::client("reconnect_interval = 0"), 1, 0.5),
-            SHORTEST_INTERVAL
-        );
+        assert_eq!(pause(&self::client("reconnect_interval = 0"), 1, 0.5), SHORTEST_INTERVAL);
     }
 }

@@ -62,10 +62,7 @@ impl Delivery {
     /// A pong came; gives the time that it took, if it answers a ping. It answers those before it as well (RFC 6455 section
     /// 5.5.3).
     pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let answered = self
-            .waiting
-            .iter()
-            .position(|ping| ping.number.to_be_bytes() == payload)?;
+        let answered = self.waiting.iter().position(|ping| ping.number.to_be_bytes() == payload)?;
         let ping = self.waiting.drain(..=answered).next_back()?;
         self.confirmed = self.confirmed.max(ping.covers);
         Some(now.saturating_duration_since(ping.sent))
@@ -82,10 +79,7 @@ impl Delivery {
     /// The connection is over: how many messages may or may not have arrived, and those that certainly have not, because
     /// the kernel never had their last byte.
     pub(super) fn end(self) -> (u64, Vec<Message>) {
-        (
-            self.sent.saturating_sub(self.confirmed),
-            self.pending.into(),
-        )
+        (self.sent.saturating_sub(self.confirmed), self.pending.into())
     }
 }
 
@@ -101,10 +95,7 @@ mod tests {
     }
 
     fn texts(messages: impl IntoIterator<Item = Message>) -> Vec<String> {
-        messages
-            .into_iter()
-            .map(|message| message.text.to_string())
-            .collect()
+        messages.into_iter().map(|message| message.text.to_string()).collect()
     }
 
     #[test]
@@ -120,10 +111,7 @@ mod tests {
         let mut delivery = with_messages(3);
         drop(delivery.sent(1));
         let (unconfirmed, unsent) = delivery.end();
-        assert_eq!(
-            (unconfirmed, texts(unsent)),
-            (1, vec!["1".into(), "2".into()])
-        );
+        assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
     }
 
     #[test]

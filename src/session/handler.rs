@@ -24,10 +24,7 @@ impl Handler for SessionHandler<'_> {
     fn heard(&self) {
         if self.listening.heard() {
             self.session.outbox().heard();
-            self.session
-                .context()
-                .silent
-                .forget(&self.session.settings().name);
+            self.session.context().silent.forget(&self.session.settings().name);
         }
     }
 
@@ -55,9 +52,7 @@ impl Handler for SessionHandler<'_> {
         // Once for all of them: the threads of the host add to what lies beside.
         let counters = self.session.counters();
         counters.events_sent.fetch_add(events, Ordering::Relaxed);
-        counters
-            .responses_sent
-            .fetch_add(responses, Ordering::Relaxed);
+        counters.responses_sent.fetch_add(responses, Ordering::Relaxed);
     }
 
     fn round_trip(&self, time: Duration) {

@@ -8,14 +8,9 @@ use crate::config::Keepalive;
 /// Whether it is time for a ping of `enable_pingpongs`: not if one is on its way. An error if too many were in vain.
 pub(super) fn probe(delivery: &Delivery, keepalive: Keepalive, now: Timer) -> Result<bool, String> {
     let ages = delivery.pings_waiting(now.into_std());
-    let overdue = ages
-        .iter()
-        .filter(|age| **age >= keepalive.interval)
-        .count();
+    let overdue = ages.iter().filter(|age| **age >= keepalive.interval).count();
     if overdue >= usize::try_from(keepalive.probes).unwrap_or(usize::MAX) {
-        return Err(format!(
-            "the peer answered none of {overdue} pings (pingpong_probes)"
-        ));
+        return Err(format!("the peer answered none of {overdue} pings (pingpong_probes)"));
     }
     Ok(ages.len() == overdue)
 }
@@ -58,9 +53,6 @@ mod tests {
         let then = now + KEEPALIVE.interval;
         delivery.ping(then.into_std());
         delivery.pong(&first, then.into_std());
-        assert_eq!(
-            probe(&delivery, KEEPALIVE, then + KEEPALIVE.interval),
-            Ok(true)
-        );
+        assert_eq!(probe(&delivery, KEEPALIVE, then + KEEPALIVE.interval), Ok(true));
     }
 }

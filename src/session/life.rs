@@ -90,9 +90,7 @@ impl Life {
             Outcome::Ended { how, lasted, .. } => {
                 match (how, lasted < steady(client, self.failures)) {
                     // A peer that accepts and drops is no better than one that refuses.
-                    (End::ClosedByPeer(code, cause), true) => {
-                        self.failed(Failure::dropped(cause, code), client)
-                    }
+                    (End::ClosedByPeer(code, cause), true) => self.failed(Failure::dropped(cause, code), client),
                     (End::Lost(cause), true) => self.failed(Failure::dropped(cause, None), client),
                     // It was closed to be made anew, or had lasted.
                     _ => self.anew(),

@@ -98,11 +98,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn before_stasis_start_nothing_is_expected() {
-        assert!(
-            timeout(LONG, Listening::default().is_in_doubt())
-                .await
-                .is_err()
-        );
+        assert!(timeout(LONG, Listening::default().is_in_doubt()).await.is_err());
     }
 
     #[test]

@@ -159,11 +159,7 @@ impl Members {
         member.ends = member.ends.saturating_sub(1);
         // Unless the channel has come back behind it.
         if member.ends == 0 && member.place == Place::Leaving {
-            member.place = if member.called {
-                Place::Away
-            } else {
-                Place::Gone
-            };
+            member.place = if member.called { Place::Away } else { Place::Gone };
         }
         self.settle(channel, now);
     }
@@ -197,11 +193,7 @@ impl Members {
 
     /// Channels of which events told when the session had ended.
     pub(super) fn stranded(&mut self) -> Vec<String> {
-        if self.have_ended() {
-            self.end()
-        } else {
-            Vec::new()
-        }
+        if self.have_ended() { self.end() } else { Vec::new() }
     }
 
     /// Closes if the time for that has come; whether it has.
@@ -306,10 +298,7 @@ impl Members {
     /// Whether the session must stay, for others than a channel that is leaving.
     pub(super) fn are_held_without(&self, leaving: &str) -> bool {
         let left = self.is_leaving(leaving);
-        let mut others = self
-            .members
-            .iter()
-            .filter(|(channel, _)| !left || *channel != leaving);
+        let mut others = self.members.iter().filter(|(channel, _)| !left || *channel != leaving);
         others.any(|(_, member)| member.holds())
     }
 
@@ -341,11 +330,7 @@ impl Members {
 
     /// A channel has changed: it may have been the last one that held the session. One that is done is forgotten.
     fn settle(&mut self, channel: &str, now: Instant) {
-        if self
-            .members
-            .get(channel)
-            .is_some_and(|member| member.is_done())
-        {
+        if self.members.get(channel).is_some_and(|member| member.is_done()) {
             self.members.remove(channel);
         }
         if self.vacant.is_none() && !self.are_held() {

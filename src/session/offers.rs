@@ -42,9 +42,7 @@ impl Session {
         if let Some(bound) = offered.first_drop {
             let full = match bound {
                 Bound::Queue => "the queue of events is full (queue_max_messages, queue_max_bytes)",
-                Bound::AllQueues => {
-                    "the queues of all connections together are full (queue_max_total_bytes)"
-                }
+                Bound::AllQueues => "the queues of all connections together are full (queue_max_total_bytes)",
             };
             self.context().log.limited(
                 Kind::FullQueue,
@@ -59,24 +57,17 @@ impl Session {
             Offer::TooLarge(bound) => {
                 let bound = match bound {
                     Bound::Queue => "the queue of its connection may be (queue_max_bytes)",
-                    Bound::AllQueues => {
-                        "the queues of all connections together may be (queue_max_total_bytes)"
-                    }
+                    Bound::AllQueues => "the queues of all connections together may be (queue_max_total_bytes)",
                 };
                 let error = Error::TooLarge(format!(
                     "an event of {length} bytes is larger than {bound}; it was dropped and counted"
                 ));
-                self.context().log.limited(
-                    Kind::LargeEvent,
-                    &self.settings().name,
-                    self.id(),
-                    &error,
-                );
+                self.context()
+                    .log
+                    .limited(Kind::LargeEvent, &self.settings().name, self.id(), &error);
                 Err(error)
             }
-            Offer::Ending => Err(Error::NotFound(
-                "the connection of the application is closing".to_owned(),
-            )),
+            Offer::Ending => Err(Error::NotFound("the connection of the application is closing".to_owned())),
         }
     }
 
@@ -140,9 +131,7 @@ impl Session {
                 count(&self.counters().events_dropped);
                 ("event", None)
             }
-            MessageKind::Response { .. } => {
-                ("answer", self.answer(&protocol::lost_answer(&message.text)))
-            }
+            MessageKind::Response { .. } => ("answer", self.answer(&protocol::lost_answer(&message.text))),
             MessageKind::Notice => ("notice", None),
         };
         let length = message.text.len();

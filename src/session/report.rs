@@ -13,12 +13,7 @@ use crate::host::Kind;
 pub(super) struct Opening(String);
 
 impl Opening {
-    pub(super) fn new(
-        settings: &Connection,
-        remote: SocketAddr,
-        failures: u32,
-        dropped: u64,
-    ) -> Self {
+    pub(super) fn new(settings: &Connection, remote: SocketAddr, failures: u32, dropped: u64) -> Self {
         let mut text = format!("connected to {} at {remote}", settings.client.uri.display);
         if failures > 0 {
             text.push_str(&format!(" after {failures} failed attempts"));
@@ -62,13 +57,7 @@ impl Session {
 
     /// Operators hear of the first failure of an outage, and of every refusal that is another than the one before; whoever
     /// looks at all sessions tells them of outages that last.
-    pub(super) fn report_failure(
-        &self,
-        settings: &Connection,
-        failure: &Failure,
-        failures: u32,
-        last: Option<&Failure>,
-    ) {
+    pub(super) fn report_failure(&self, settings: &Connection, failure: &Failure, failures: u32, last: Option<&Failure>) {
         let log = &self.context().log;
         let line = FailedAttempt {
             client: &settings.client,
@@ -130,10 +119,7 @@ impl Session {
                 );
                 return;
             }
-            End::ClosedByPeer(_, code) => (
-                code,
-                format!("the application closed the connection ({code})"),
-            ),
+            End::ClosedByPeer(_, code) => (code, format!("the application closed the connection ({code})")),
             End::Lost(cause) => (cause, format!("connection lost ({cause})")),
         };
         self.lost(cause, unconfirmed);

@@ -42,11 +42,7 @@ pub(super) struct Plan {
 
 impl Session {
     /// The session of a persistent connection.
-    pub fn persistent(
-        context: &Arc<Context>,
-        settings: Arc<Connection>,
-        memory: Arc<Memory>,
-    ) -> Arc<Self> {
+    pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
         let id = settings.name.clone();
         Self::new(context, id, settings, memory, None)
     }
@@ -125,17 +121,13 @@ impl Session {
 
     /// A channel entered the application; false if the session is about to end.
     pub fn entered(&self, channel_id: &str) -> bool {
-        !self.is_per_call()
-            || self
-                .outbox
-                .with_members(|members| members.entered(channel_id))
+        !self.is_per_call() || self.outbox.with_members(|members| members.entered(channel_id))
     }
 
     /// Stasis returned for a channel.
     pub fn left(&self, channel_id: &str) {
         if self.is_per_call() {
-            self.outbox
-                .with_members(|members| members.left(channel_id, now()));
+            self.outbox.with_members(|members| members.left(channel_id, now()));
         }
     }
 
@@ -144,10 +136,7 @@ impl Session {
     pub async fn has_left(&self, channel_id: &str) {
         loop {
             let changed = self.outbox.members_changed();
-            if !self
-                .outbox
-                .members(|members| members.is_leaving(channel_id))
-            {
+            if !self.outbox.members(|members| members.is_leaving(channel_id)) {
                 return;
             }
             changed.await;
@@ -161,8 +150,7 @@ impl Session {
 
     /// Whether other channels are in a per-call session's application than one that leaves it.
     pub fn has_channels_besides(&self, leaving: &str) -> bool {
-        self.outbox
-            .members(|members| members.are_held_without(leaving))
+        self.outbox.members(|members| members.are_held_without(leaving))
     }
 
     /// Lets no channel into a per-call session any more unless one holds it; whether none does.
@@ -173,8 +161,7 @@ impl Session {
     /// A channel comes back to a per-call session: it joins the others that are in its application, or the session lets no
     /// channel in any more. Whether it has joined.
     pub fn join_or_close(&self, channel_id: &str) -> bool {
-        self.outbox
-            .with_members(|members| members.join_or_close(channel_id))
+        self.outbox.with_members(|members| members.join_or_close(channel_id))
     }
 
     /// Ends the session to channels and events; what waits may still be sent. Gives the channels that are in a per-call session's
@@ -190,9 +177,7 @@ impl Session {
         if dropped > 0 {
             self.context.log.warning(
                 &self.id,
-                format_args!(
-                    "{dropped} events were dropped: the session ended before they could be sent"
-                ),
+                format_args!("{dropped} events were dropped: the session ended before they could be sent"),
             );
         }
         channels
@@ -239,12 +224,7 @@ impl Session {
     }
 
     pub(super) fn notice(&self, kind: &str, application: &str) -> String {
-        protocol::application_event(
-            kind,
-            application,
-            &self.context.timestamp(),
-            &self.context.asterisk_id,
-        )
+        protocol::application_event(kind, application, &self.context.timestamp(), &self.context.asterisk_id)
     }
 
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.

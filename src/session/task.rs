@@ -127,9 +127,7 @@ impl Task {
         let pause = pause(&settings.client, self.life.failures(), random());
         let time = Timer::now() + pause;
         let session = &self.session;
-        session
-            .outbox()
-            .note(|status| status.waiting(time.into_std()));
+        session.outbox().note(|status| status.waiting(time.into_std()));
         tokio::select! {
             biased;
             cut = self.wanted.cut_short() => cut,
@@ -184,9 +182,7 @@ impl Task {
             // The connection is as good as any that is at rest.
             session.context().log.warning(
                 session.id(),
-                format_args!(
-                    "a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"
-                ),
+                format_args!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
             );
         }
         let closing = pin!(session.closing(&mut self.wanted));
@@ -243,8 +239,7 @@ impl Session {
 
     fn attempt_failed(&self, error: &str, failures: u32) {
         count(&self.counters().attempts_failed);
-        self.outbox()
-            .note(|status| status.attempt_failed(error, failures));
+        self.outbox().note(|status| status.attempt_failed(error, failures));
     }
 
     /// The connection was lost, or left by its peer.
@@ -307,8 +302,7 @@ impl Session {
         match end {
             End::Closed => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                self.outbox().depth().0 == 0
-                    && self.outbox().with_members(Members::close_if_all_ended)
+                self.outbox().depth().0 == 0 && self.outbox().with_members(Members::close_if_all_ended)
             }
         }
     }
@@ -322,10 +316,7 @@ struct Wanted {
 
 impl Wanted {
     fn new(plan: watch::Receiver<Plan>) -> Self {
-        Self {
-            plan,
-            generation: 0,
-        }
+        Self { plan, generation: 0 }
     }
 
     /// Takes it up as it is now.

@@ -24,12 +24,7 @@ fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
         max_messages: usize::MAX,
         overflow,
     };
-    Outbox::new(
-        limits,
-        Members::default(),
-        Arc::default(),
-        Arc::clone(account),
-    )
+    Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(account))
 }
 
 fn offer_long(outbox: &Outbox, name: &str, length: usize) -> Offered {
@@ -109,11 +104,7 @@ fn an_event_that_is_larger_than_all_queues_may_be_is_no_drop_of_a_full_one() {
 fn where_the_newest_is_dropped_the_others_stay() {
     let account = account(2);
     let one = outbox(&account, Overflow::DropNewest);
-    for (name, expected) in [
-        ("1", Offer::Queued),
-        ("2", Offer::Queued),
-        ("3", Offer::DroppedNewest),
-    ] {
+    for (name, expected) in [("1", Offer::Queued), ("2", Offer::Queued), ("3", Offer::DroppedNewest)] {
         assert_eq!(offer(&one, name).offer, expected);
     }
     assert_eq!(taken(&one), ["1", "2"]);
@@ -127,12 +118,7 @@ fn the_bound_of_the_session_itself_is_told_from_that_of_all() {
         max_messages: 1,
         overflow: Overflow::DropOldest,
     };
-    let one = Outbox::new(
-        limits,
-        Members::default(),
-        Arc::default(),
-        Arc::clone(&account),
-    );
+    let one = Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(&account));
     offer(&one, "1");
     assert_eq!(offer(&one, "2").first_drop, Some(Bound::Queue));
     assert_eq!((used(&account), account.balance().events_dropped), (1, 0));
@@ -193,10 +179,7 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let place = one.respond(connection, answer.clone(), place, false);
     assert_eq!(account.balance().answers_dropped, 1);
     let place = place.expect("its place");
-    assert!(
-        one.respond(connection, answer.clone(), place, true)
-            .is_none()
-    );
+    assert!(one.respond(connection, answer.clone(), place, true).is_none());
     assert_eq!(used(&account), 2);
     assert_eq!(taken(&one), ["1", answer.as_str()]);
     assert_eq!((account.balance().used, places.len()), (0, 0));

@@ -28,9 +28,7 @@ fn lost_after(milliseconds: u64) -> Outcome {
 fn steps(is_per_call: bool, outcomes: impl IntoIterator<Item = Outcome>) -> Vec<Step> {
     let (mut life, client) = (Life::new(is_per_call), settings());
     let outcomes = outcomes.into_iter();
-    outcomes
-        .map(|outcome| life.next(outcome, &client))
-        .collect()
+    outcomes.map(|outcome| life.next(outcome, &client)).collect()
 }
 
 fn pause_after(before: Option<Failure>) -> Step {
@@ -47,13 +45,7 @@ fn a_persistent_session_tries_for_ever() {
 #[test]
 fn a_call_has_as_many_attempts_as_are_configured() {
     let failed = |cause| Outcome::Failed(failure(cause));
-    let outcomes = [
-        failed("1"),
-        Outcome::Paused,
-        failed("2"),
-        Outcome::Paused,
-        failed("3"),
-    ];
+    let outcomes = [failed("1"), Outcome::Paused, failed("2"), Outcome::Paused, failed("3")];
     assert_eq!(
         steps(true, outcomes),
         [
@@ -105,10 +97,7 @@ fn a_close_for_policy_violation_right_away_is_a_refusal() {
     };
     let (mut life, client) = (Life::new(false), settings());
     assert_eq!(life.next(closed, &client), pause_after(None));
-    assert!(
-        life.last()
-            .is_some_and(|last| last.refused && last.connected)
-    );
+    assert!(life.last().is_some_and(|last| last.refused && last.connected));
 }
 
 #[test]

@@ -39,9 +39,7 @@ async fn attempts(client: &Client) -> Vec<usize> {
 fn client(more: &str) -> Client {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("ari.conf"), "").expect("ari.conf");
-    let text = format!(
-        "[c]\ntype=websocket_client\nuri=ws://h\nconnection_type=persistent\nreconnect_interval=500\n{more}"
-    );
+    let text = format!("[c]\ntype=websocket_client\nuri=ws://h\nconnection_type=persistent\nreconnect_interval=500\n{more}");
     std::fs::write(folder.path().join("websocket_client.conf"), text).expect("a file");
     let reading = config::read(folder.path(), None).expect("a configuration");
     Client::clone(&reading.config.clients["c"])

@@ -41,10 +41,7 @@ mod tests {
         let originals: Vec<_> = (0..500)
             .flat_map(|round| lengths.map(|length| format!("{round} é").repeat(1 + length / 5)))
             .collect();
-        let kept: Vec<_> = originals
-            .iter()
-            .map(|text| texts.put(text.clone()))
-            .collect();
+        let kept: Vec<_> = originals.iter().map(|text| texts.put(text.clone())).collect();
         assert_eq!(kept, originals);
     }
 }

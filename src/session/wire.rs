@@ -132,19 +132,12 @@ pub(super) async fn run<S: Link>(
         }
     };
     if let Some(code) = code {
-        let frame = CloseFrame {
-            code,
-            reason: "".into(),
-        };
+        let frame = CloseFrame { code, reason: "".into() };
         // The peer broke the protocol; whether it hears of it is its own affair.
         let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
     }
     shared.account(handler);
-    let (unconfirmed, unsent) = shared
-        .delivery
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .end();
+    let (unconfirmed, unsent) = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     Ended {
         how,
         // Whoever answers a Close has read what came before it.
@@ -197,10 +190,7 @@ impl Shared<'_> {
     }
 
     /// Waits for a write, as long as the kernel takes something.
-    async fn progressing(
-        &self,
-        write: impl Future<Output = Result<(), Error>>,
-    ) -> Result<(), String> {
+    async fn progressing(&self, write: impl Future<Output = Result<(), Error>>) -> Result<(), String> {
         tokio::pin!(write);
         // Most of them end at once, and need no timer.
         let at_once = poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
@@ -226,11 +216,7 @@ impl Shared<'_> {
 type Sink<S> = SplitSink<Box<WebSocketStream<Metered<S>>>, Frame>;
 
 /// Writes until it is to close, and the Close.
-async fn write<S: Link>(
-    sink: &mut Sink<S>,
-    shared: &Shared<'_>,
-    handler: &impl Handler,
-) -> Result<(), String> {
+async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl Handler) -> Result<(), String> {
     let mut confirm: Option<Timer> = None;
     let keepalive = shared.timeouts.pingpong;
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
@@ -256,11 +242,7 @@ async fn write<S: Link>(
         } else if wish.is_some() {
             break;
         }
-        let next = if wish.is_some() {
-            Next::Write
-        } else {
-            shared.outbox.next()
-        };
+        let next = if wish.is_some() { Next::Write } else { shared.outbox.next() };
         if next != Next::Write {
             let latest = match next {
                 Next::Gather => Some(Timer::now() + WINDOW),
@@ -302,17 +284,12 @@ async fn write<S: Link>(
         code: CloseCode::Normal,
         reason: "".into(),
     };
-    shared
-        .progressing(sink.send(Frame::Close(Some(close))))
-        .await
+    shared.progressing(sink.send(Frame::Close(Some(close)))).await
 }
 
 /// The messages of a burst as they go out, without events that the system has no memory for.
 fn framed(mut burst: Vec<Message>, handler: &impl Handler) -> (Vec<Message>, Vec<Frame>) {
-    let mut frames: Vec<_> = burst
-        .iter()
-        .map(|message| handler.spelled(message))
-        .collect();
+    let mut frames: Vec<_> = burst.iter().map(|message| handler.spelled(message)).collect();
     // The websocket copies a frame into a buffer, which may become twice as large as it has to.
     let fits = |frame: &Frame| memory::is_there_for(frame.len(), 3);
     if !frames.iter().all(fits) {
@@ -361,11 +338,7 @@ async fn read<S: Link>(
             Ok(Frame::Binary(_)) => handler.heard(),
             // Pings are answered by the websocket itself.
             Ok(Frame::Ping(_)) => {
-                pings = if shared.meter.is_blocked() {
-                    pings + 1
-                } else {
-                    0
-                };
+                pings = if shared.meter.is_blocked() { pings + 1 } else { 0 };
                 if pings >= PINGS {
                     *shared.reading() = Reading::Owes;
                     shared.outbox.wake();
@@ -410,11 +383,7 @@ fn failed(error: &Error) -> (String, Option<CloseCode>) {
         Error::Capacity(cause) => (format!("{cause} (max_message_size)"), Some(CloseCode::Size)),
         Error::Utf8(_) => ("a message is not UTF-8".into(), Some(CloseCode::Invalid)),
         Error::Protocol(cause) => (cause.to_string(), Some(CloseCode::Protocol)),
-        Error::Io(cause)
-            if cause
-                .get_ref()
-                .is_some_and(|cause| cause.is::<NotMinimal>()) =>
-        {
+        Error::Io(cause) if cause.get_ref().is_some_and(|cause| cause.is::<NotMinimal>()) => {
             (cause.to_string(), Some(CloseCode::Protocol))
         }
         // The kernel gave up: what was sent was not acknowledged, or the last keepalive not answered.

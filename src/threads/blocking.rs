@@ -47,10 +47,7 @@ impl Blocking {
     ///
     /// # Errors
     /// The system refused a thread and there is no other pool, or the work panicked.
-    pub(crate) async fn run<R: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> io::Result<R> {
+    pub(crate) async fn run<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> io::Result<R> {
         let (sender, outcome) = oneshot::channel();
         let job = Box::new(move || {
             // Whoever waited may have gone.

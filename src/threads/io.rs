@@ -64,10 +64,7 @@ impl IoThreads {
 impl Tasks for IoThreads {
     /// That of the thread that has the fewest tasks.
     fn runtime(&self) -> &Handle {
-        let idlest = self
-            .runtimes
-            .iter()
-            .min_by_key(|runtime| runtime.metrics().num_alive_tasks());
+        let idlest = self.runtimes.iter().min_by_key(|runtime| runtime.metrics().num_alive_tasks());
         idlest.expect("there is always one")
     }
 
@@ -108,9 +105,7 @@ mod tests {
     #[test]
     fn tasks_run_on_the_threads_and_are_dropped_at_their_end() {
         let threads = IoThreads::start(1).expect("a thread");
-        let name = threads
-            .runtime()
-            .spawn(async { current().name().map(str::to_owned) });
+        let name = threads.runtime().spawn(async { current().name().map(str::to_owned) });
         let name = threads.runtime().block_on(name).expect("its name");
         assert_eq!(name.as_deref(), Some("ariws-io"));
         let (dropped, waiting) = std::sync::mpsc::channel::<()>();

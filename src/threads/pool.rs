@@ -159,11 +159,7 @@ impl Pool {
     }
 
     /// Waits until the thread is called; or for a while, or until the pool ends.
-    fn idle<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        stays: bool,
-    ) -> (MutexGuard<'a, State>, bool) {
+    fn idle<'a>(&'a self, mut state: MutexGuard<'a, State>, stays: bool) -> (MutexGuard<'a, State>, bool) {
         let until = Instant::now() + KEEP;
         loop {
             if state.called > 0 {
@@ -357,15 +353,10 @@ mod tests {
         let (sender, done) = mpsc::channel();
         for number in 0..100 {
             let sender = sender.clone();
-            pool.add_at_once(Box::new(move || {
-                sender.send(number).expect("the test waits")
-            }));
+            pool.add_at_once(Box::new(move || sender.send(number).expect("the test waits")));
         }
         drop(sender);
-        assert_eq!(
-            done.iter().collect::<Vec<_>>(),
-            (0..100).collect::<Vec<_>>()
-        );
+        assert_eq!(done.iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
         pool.end(None);
     }
 

@@ -111,19 +111,11 @@ pub(crate) fn text<'a>(pointer: *const c_char) -> &'a str {
     text.to_str().expect("UTF-8")
 }
 
-unsafe extern "C" fn log<H: Callbacks>(
-    userdata: *mut c_void,
-    level: i32,
-    subject: *const c_char,
-    message: *const c_char,
-) {
+unsafe extern "C" fn log<H: Callbacks>(userdata: *mut c_void, level: i32, subject: *const c_char, message: *const c_char) {
     host::<H>(userdata).log(level, text(subject), text(message));
 }
 
-unsafe extern "C" fn ari_request<H: Callbacks>(
-    userdata: *mut c_void,
-    request: *const ariws_request,
-) {
+unsafe extern "C" fn ari_request<H: Callbacks>(userdata: *mut c_void, request: *const ariws_request) {
     // SAFETY: the library gives a request that lives until this returns.
     host::<H>(userdata).ari_request(RequestView(unsafe { &*request }));
 }
@@ -132,11 +124,7 @@ unsafe extern "C" fn request_cancelled<H: Callbacks>(userdata: *mut c_void, id: 
     host::<H>(userdata).request_cancelled(id);
 }
 
-unsafe extern "C" fn app_register<H: Callbacks>(
-    userdata: *mut c_void,
-    app: *const c_char,
-    subscribe_all: i32,
-) -> i32 {
+unsafe extern "C" fn app_register<H: Callbacks>(userdata: *mut c_void, app: *const c_char, subscribe_all: i32) -> i32 {
     host::<H>(userdata).app_register(text(app), subscribe_all == 1)
 }
 
@@ -144,18 +132,11 @@ unsafe extern "C" fn app_unregister<H: Callbacks>(userdata: *mut c_void, app: *c
     host::<H>(userdata).app_unregister(text(app));
 }
 
-unsafe extern "C" fn app_is_registered<H: Callbacks>(
-    userdata: *mut c_void,
-    app: *const c_char,
-) -> i32 {
+unsafe extern "C" fn app_is_registered<H: Callbacks>(userdata: *mut c_void, app: *const c_char) -> i32 {
     host::<H>(userdata).app_is_registered(text(app)).into()
 }
 
-unsafe extern "C" fn context_create<H: Callbacks>(
-    userdata: *mut c_void,
-    context: *const c_char,
-    app: *const c_char,
-) -> i32 {
+unsafe extern "C" fn context_create<H: Callbacks>(userdata: *mut c_void, context: *const c_char, app: *const c_char) -> i32 {
     host::<H>(userdata).context_create(text(context), text(app))
 }
 
@@ -163,18 +144,11 @@ unsafe extern "C" fn context_destroy<H: Callbacks>(userdata: *mut c_void, contex
     host::<H>(userdata).context_destroy(text(context));
 }
 
-unsafe extern "C" fn stasis_failed<H: Callbacks>(
-    userdata: *mut c_void,
-    channel_id: *const c_char,
-    application: *const c_char,
-) {
+unsafe extern "C" fn stasis_failed<H: Callbacks>(userdata: *mut c_void, channel_id: *const c_char, application: *const c_char) {
     host::<H>(userdata).stasis_failed(text(channel_id), text(application));
 }
 
-unsafe extern "C" fn inbound_shutdown<H: Callbacks>(
-    userdata: *mut c_void,
-    session_id: *const c_char,
-) {
+unsafe extern "C" fn inbound_shutdown<H: Callbacks>(userdata: *mut c_void, session_id: *const c_char) {
     host::<H>(userdata).inbound_shutdown(text(session_id));
 }
 

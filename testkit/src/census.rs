@@ -51,13 +51,9 @@ fn refusing<R>(large: usize, granted: usize, elsewhere: bool, body: impl FnOnce(
 fn is_refused(bytes: usize) -> bool {
     let is_granted = || {
         let one_less = |granted: usize| granted.checked_sub(1);
-        GRANTED
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-            .is_ok()
+        GRANTED.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
     };
-    bytes >= LARGE.load(Ordering::Relaxed)
-        && HERE.get() != ELSEWHERE.load(Ordering::Relaxed)
-        && !is_granted()
+    bytes >= LARGE.load(Ordering::Relaxed) && HERE.get() != ELSEWHERE.load(Ordering::Relaxed) && !is_granted()
 }
 
 // SAFETY: everything is the system's but the counting.

@@ -7,12 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// The keys of a connection that are no keys of its websocket client.
-const OUTBOUND_WEBSOCKET: [&str; 4] = [
-    "websocket_client_id",
-    "apps",
-    "subscribe_all",
-    "local_ari_user",
-];
+const OUTBOUND_WEBSOCKET: [&str; 4] = ["websocket_client_id", "apps", "subscribe_all", "local_ari_user"];
 
 /// A folder with `ari.conf` and `websocket_client.conf`, removed at the end.
 pub struct Configuration {
@@ -40,14 +35,7 @@ impl Configuration {
     }
 
     /// With one more connection; `more` are further lines of its websocket client.
-    pub fn connection(
-        mut self,
-        name: &str,
-        kind: &str,
-        server: SocketAddr,
-        apps: &str,
-        more: &str,
-    ) -> Self {
+    pub fn connection(mut self, name: &str, kind: &str, server: SocketAddr, apps: &str, more: &str) -> Self {
         self.ari.push_str(&format!(
             "[{name}]\ntype = outbound_websocket\nwebsocket_client_id = {name}\napps = {apps}\nlocal_ari_user = user1\n"
         ));
@@ -91,9 +79,7 @@ impl Configuration {
 
     /// Changes the name of a connection; its websocket client keeps its own.
     pub fn rename(&mut self, name: &str, new: &str) {
-        self.ari = self
-            .ari
-            .replacen(&format!("[{name}]\n"), &format!("[{new}]\n"), 1);
+        self.ari = self.ari.replacen(&format!("[{name}]\n"), &format!("[{new}]\n"), 1);
         self.write();
     }
 
@@ -121,8 +107,7 @@ impl Configuration {
 
     fn write(&self) {
         fs::write(self.folder().join("ari.conf"), &self.ari).expect("ari.conf");
-        fs::write(self.folder().join("websocket_client.conf"), &self.client)
-            .expect("websocket_client.conf");
+        fs::write(self.folder().join("websocket_client.conf"), &self.client).expect("websocket_client.conf");
     }
 }
 

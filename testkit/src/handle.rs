@@ -111,10 +111,7 @@ impl Handle {
 
     /// Waits for metrics as they are wanted.
     pub fn wait_for_metrics(self, wanted: impl Fn(&str) -> bool) -> String {
-        until(
-            || Some(self.metrics()).filter(|metrics| wanted(metrics)),
-            || self.metrics(),
-        )
+        until(|| Some(self.metrics()).filter(|metrics| wanted(metrics)), || self.metrics())
     }
 
     /// Unloads; a handle that is not live is told so.
@@ -170,13 +167,7 @@ impl Handle {
     }
 
     /// Begins a start whose outcome is sent.
-    pub fn begin_start(
-        self,
-        app: &CStr,
-        channel_id: &CStr,
-        channel_name: &CStr,
-        outcome: Sender<Started>,
-    ) -> i32 {
+    pub fn begin_start(self, app: &CStr, channel_id: &CStr, channel_name: &CStr, outcome: Sender<Started>) -> i32 {
         let data = Box::into_raw(Box::new(outcome));
         // SAFETY: the strings live until the call returns, the data until `started` takes it.
         let code = unsafe {
@@ -316,12 +307,7 @@ unsafe extern "C" fn collect_report(data: *mut c_void, entry: *const ariws_repor
 
 unsafe extern "C" fn append_text(data: *mut c_void, text: *const c_char, length: usize) {
     // SAFETY: the data is the string that the caller gave, the text has that length.
-    let (output, bytes) = unsafe {
-        (
-            &mut *data.cast::<String>(),
-            std::slice::from_raw_parts(text.cast(), length),
-        )
-    };
+    let (output, bytes) = unsafe { (&mut *data.cast::<String>(), std::slice::from_raw_parts(text.cast(), length)) };
     output.push_str(std::str::from_utf8(bytes).expect("UTF-8"));
 }
 
@@ -333,12 +319,7 @@ unsafe extern "C" fn push_text(data: *mut c_void, text: *const c_char, length: u
     unsafe { &mut *data.cast::<Vec<String>>() }.push(candidate);
 }
 
-unsafe extern "C" fn started(
-    data: *mut c_void,
-    result: i32,
-    application: *const c_char,
-    message: *const c_char,
-) {
+unsafe extern "C" fn started(data: *mut c_void, result: i32, application: *const c_char, message: *const c_char) {
     // SAFETY: the data is the sender that `begin_start` gave up, and this is called once.
     let sender = unsafe { Box::from_raw(data.cast::<Sender<Started>>()) };
     let outcome = if result == ARIWS_OK {

@@ -39,10 +39,7 @@ pub struct Host {
 
 impl Host {
     /// One that only records.
-    #[allow(
-        clippy::new_ret_no_self,
-        reason = "its address is given to the library"
-    )]
+    #[allow(clippy::new_ret_no_self, reason = "its address is given to the library")]
     pub fn new() -> Box<Self> {
         Self::reacting(|_, _| {})
     }
@@ -196,9 +193,7 @@ impl Host {
     }
 
     fn registered(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn record(&self, call: Call) {

@@ -32,8 +32,7 @@ impl Library<'static> {
         change: impl FnOnce(&mut ariws_options),
     ) -> Self {
         let loaded = Handle::load(Functions::linked(), table, folder, report, change);
-        let handle =
-            loaded.unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"));
+        let handle = loaded.unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"));
         host.attach(handle);
         Self {
             handle,
@@ -50,11 +49,7 @@ impl<'a> Library<'a> {
     }
 
     /// Loads it with other options.
-    pub fn load_with(
-        host: &'a Host,
-        configuration: &Configuration,
-        change: impl FnOnce(&mut ariws_options),
-    ) -> Self {
+    pub fn load_with(host: &'a Host, configuration: &Configuration, change: impl FnOnce(&mut ariws_options)) -> Self {
         let (table, report) = (host.table(), &mut Vec::new());
         Self::try_load_changed(host, &table, configuration.folder(), report, change)
             .unwrap_or_else(|(code, message)| panic!("load failed with {code}: {message}"))
@@ -68,11 +63,7 @@ impl<'a> Library<'a> {
     }
 
     /// Loads it, perhaps in vain.
-    pub fn try_load(
-        host: &'a Host,
-        folder: &Path,
-        report: &mut Vec<ReportLine>,
-    ) -> Result<Self, (i32, String)> {
+    pub fn try_load(host: &'a Host, folder: &Path, report: &mut Vec<ReportLine>) -> Result<Self, (i32, String)> {
         Self::try_load_changed(host, &host.table(), folder, report, |_| {})
     }
 

@@ -125,17 +125,8 @@ impl Setup {
     }
 
     /// With one more connection to another server.
-    pub fn connection_to(
-        mut self,
-        address: SocketAddr,
-        name: &str,
-        kind: &str,
-        apps: &str,
-        more: &str,
-    ) -> Self {
-        self.configuration = self
-            .configuration
-            .connection(name, kind, address, apps, more);
+    pub fn connection_to(mut self, address: SocketAddr, name: &str, kind: &str, apps: &str, more: &str) -> Self {
+        self.configuration = self.configuration.connection(name, kind, address, apps, more);
         self
     }
 

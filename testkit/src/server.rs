@@ -33,9 +33,7 @@ impl Server {
     /// Listens where an earlier server did.
     pub fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).expect("a port");
-        SockRef::from(&listener)
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a time-out");
+        SockRef::from(&listener).set_read_timeout(Some(DEADLINE)).expect("a time-out");
         let address = listener.local_addr().expect("an address");
         Self {
             listener: Some(listener),
@@ -63,16 +61,12 @@ impl Server {
 
     /// The most that one segment of TCP has on connections to come: with small ones the kernels take little at a time.
     pub fn set_segment_size(&self, bytes: u32) {
-        SockRef::from(self.listener())
-            .set_tcp_mss(bytes)
-            .expect("a segment size");
+        SockRef::from(self.listener()).set_tcp_mss(bytes).expect("a segment size");
     }
 
     /// What the kernel keeps of connections to come until it is read.
     pub fn set_receive_buffer(&self, bytes: usize) {
-        SockRef::from(self.listener())
-            .set_recv_buffer_size(bytes)
-            .expect("a buffer");
+        SockRef::from(self.listener()).set_recv_buffer_size(bytes).expect("a buffer");
     }
 
     /// The next TCP connection, without an answer to its upgrade request.
@@ -142,9 +136,7 @@ impl Connection {
     }
 
     pub fn send(&mut self, message: &Value) {
-        self.websocket
-            .send(Message::text(message.to_string()))
-            .expect("room");
+        self.websocket.send(Message::text(message.to_string())).expect("room");
     }
 
     /// Asks and waits for the answer.
@@ -205,10 +197,7 @@ impl Connection {
 
     /// Ends the connection without a Close.
     pub fn finish(self) {
-        self.websocket
-            .get_ref()
-            .shutdown(Shutdown::Both)
-            .expect("a connection");
+        self.websocket.get_ref().shutdown(Shutdown::Both).expect("a connection");
     }
 
     /// Whether no text message comes for a while.
@@ -258,9 +247,7 @@ pub(crate) fn upgrade(stream: TcpStream) -> Connection {
 #[allow(clippy::result_large_err)] // The type is tungstenite's.
 pub(crate) fn agree(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
-        response
-            .headers_mut()
-            .insert("Sec-WebSocket-Protocol", protocol.clone());
+        response.headers_mut().insert("Sec-WebSocket-Protocol", protocol.clone());
     }
     Ok(response)
 }

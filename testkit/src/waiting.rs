@@ -46,11 +46,7 @@ impl<T> Watched<T> {
     }
 
     /// Waits until it gives something; `fault` says what it is instead.
-    pub fn wait_for<R>(
-        &self,
-        mut come: impl FnMut(&T) -> Option<R>,
-        fault: impl Fn(&T) -> String,
-    ) -> R {
+    pub fn wait_for<R>(&self, mut come: impl FnMut(&T) -> Option<R>, fault: impl Fn(&T) -> String) -> R {
         let deadline = Instant::now() + DEADLINE;
         let mut value = self.lock();
         loop {

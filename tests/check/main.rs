@@ -33,8 +33,7 @@ fn folder(more: &str, client: &str) -> TempDir {
         "[general]\n[user1]\ntype = user\npassword = secret\n\
          [bots]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = user1\n{more}"
     );
-    let client =
-        format!("[server]\ntype = websocket_client\nconnection_type = persistent\n{client}\n");
+    let client = format!("[server]\ntype = websocket_client\nconnection_type = persistent\n{client}\n");
     fs::write(folder.path().join("ari.conf"), ari).expect("a file");
     fs::write(folder.path().join("websocket_client.conf"), client).expect("a file");
     folder
@@ -181,9 +180,7 @@ fn programs_get_json() {
     assert_eq!(report["connections"], json!([]));
     assert_eq!(report["users"], json!(["user1"]));
     let problems = report["problems"].as_array().expect("problems");
-    let problem = problems
-        .iter()
-        .find(|problem| problem["section"] == "server");
+    let problem = problems.iter().find(|problem| problem["section"] == "server");
     let problem = problem.expect("the fault of the client");
     assert_eq!(problem["severity"], "error");
     assert_eq!(problem["key"], "reconnect_interval");
@@ -219,9 +216,7 @@ fn a_connection_that_fails_says_at_which_stage() {
     let last = text.lines().last().expect("a line");
     assert!(last.contains("TCP"), "{text}");
     assert!(
-        last.ends_with(&format!(
-            "{address} FAILED: Connection refused (os error 111)"
-        )),
+        last.ends_with(&format!("{address} FAILED: Connection refused (os error 111)")),
         "{text}"
     );
     assert_eq!(status, 3);
@@ -232,9 +227,6 @@ fn no_secret_is_printed() {
     let folder = folder("", "uri = ws://user:hidden@localhost/\npassword = hidden");
     for format in ["text", "json"] {
         let (text, _) = check(&["--format", format, path(&folder)]);
-        assert!(
-            !text.contains("hidden") && !text.contains("secret"),
-            "{text}"
-        );
+        assert!(!text.contains("hidden") && !text.contains("secret"), "{text}");
     }
 }

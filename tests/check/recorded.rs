@@ -30,10 +30,7 @@ fn every_recorded_configuration() {
         let (name, files): (String, Files) = serde_json::from_str(line).expect("files");
         outputs.entry(of(&files)).or_default().push(name);
     }
-    let mut pages: Vec<(Vec<String>, String)> = outputs
-        .into_iter()
-        .map(|(output, names)| (names, output))
-        .collect();
+    let mut pages: Vec<(Vec<String>, String)> = outputs.into_iter().map(|(output, names)| (names, output)).collect();
     pages.sort();
     let pages = pages
         .iter()

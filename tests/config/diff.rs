@@ -79,17 +79,11 @@ fn other_parameters_need_a_new_connection() {
 
 #[test]
 fn a_time_within_a_keepalive_is_told_alone() {
-    let before = config(
-        ARI,
-        &format!("{CLIENT}enable_pingpongs = yes\nenable_tcp_keepalives = yes\n"),
-    );
+    let before = config(ARI, &format!("{CLIENT}enable_pingpongs = yes\nenable_tcp_keepalives = yes\n"));
     let lines = "enable_pingpongs = yes\nenable_tcp_keepalives = yes\n\
         pingpong_interval = 7\ntcp_keepalive_interval = 7";
     let change = changed_from(&before, "", lines);
-    assert_eq!(
-        change.parameters,
-        ["tcp_keepalive_interval", "pingpong_interval"]
-    );
+    assert_eq!(change.parameters, ["tcp_keepalive_interval", "pingpong_interval"]);
 }
 
 #[test]
@@ -119,11 +113,7 @@ fn the_strongest_effect_wins() {
     for (ari, client, effect) in [
         ("apps = x", "reconnect_attempts = 7", Effect::Applications),
         ("apps = x\nsubscribe_all = yes", "", Effect::SubscribeAll),
-        (
-            "apps = x\nsubscribe_all = yes",
-            "protocols = ari",
-            Effect::Reconnect,
-        ),
+        ("apps = x\nsubscribe_all = yes", "protocols = ari", Effect::Reconnect),
         (
             "apps = x",
             "protocols = ari\nconnection_type = per_call_config",
@@ -163,10 +153,7 @@ fn another_user_needs_a_new_connection() {
 
 #[test]
 fn an_invalid_connection_leaves_its_session_alone() {
-    let change = changed(
-        "local_ari_user = ghost",
-        "connection_type = per_call_config",
-    );
+    let change = changed("local_ari_user = ghost", "connection_type = per_call_config");
     assert_eq!(change.effect, Effect::Validity);
     assert_eq!(change.parameters, ["local_ari_user", "connection_type"]);
 }
@@ -177,10 +164,7 @@ fn what_changed_while_invalid_is_found_against_the_session_s_own_connection() {
     let invalid = changed("apps = app1,b\nlocal_ari_user = ghost", "").new;
     let mended = changed_from(&config(ARI, CLIENT), "apps = app1,b", "").new;
     assert_eq!(change(&session, &invalid).unwrap().effect, Effect::Validity);
-    assert_eq!(
-        change(&session, &mended).unwrap().effect,
-        Effect::Applications
-    );
+    assert_eq!(change(&session, &mended).unwrap().effect, Effect::Applications);
 }
 
 #[test]

@@ -19,10 +19,7 @@ fn the_usual_files_are_read() {
 #[test]
 fn ari_outbound_conf_continues_ari_conf() {
     let files = Files::new("[general]\n[base](!)\ntype = user\n[user1](base)\n", CLIENT);
-    files.write(
-        "ari_outbound.conf",
-        "password = x\n[user2](base)\npassword = y\n",
-    );
+    files.write("ari_outbound.conf", "password = x\n[user2](base)\npassword = y\n");
     let reading = files.read();
     assert_eq!(reading.problems, []);
     assert!(reading.config.users.keys().eq(["user1", "user2"]));
@@ -41,10 +38,7 @@ fn ari_outbound_conf_that_is_included_is_read_once() {
 fn a_missing_ari_conf_is_refused() {
     let files = Files::new(ARI, CLIENT);
     std::fs::remove_file(files.path("ari.conf")).unwrap();
-    assert_eq!(
-        files.refused(),
-        ["ari.conf: the file is missing; create it"]
-    );
+    assert_eq!(files.refused(), ["ari.conf: the file is missing; create it"]);
 }
 
 #[test]
@@ -66,10 +60,7 @@ fn without_websocket_client_conf_connections_say_which_client_they_lack() {
     let files = Files::new(ARI, CLIENT);
     std::fs::remove_file(files.path("websocket_client.conf")).unwrap();
     let reading = files.read();
-    assert_eq!(
-        errors_of(&reading, "connection1")[0].key,
-        "websocket_client_id"
-    );
+    assert_eq!(errors_of(&reading, "connection1")[0].key, "websocket_client_id");
     assert!(reading.config.connections.is_empty());
 }
 
@@ -97,9 +88,8 @@ fn what_is_no_regular_file_is_not_read() {
         let files = Files::new(ARI, CLIENT);
         let _ = std::fs::remove_file(files.path(name));
         std::fs::create_dir(files.path(name)).unwrap();
-        let expected = format!(
-            "{name}: the file cannot be read: it is not a regular file; make it a file that the host may read"
-        );
+        let expected =
+            format!("{name}: the file cannot be read: it is not a regular file; make it a file that the host may read");
         assert_eq!(files.refused(), [expected]);
     }
 }
@@ -145,10 +135,7 @@ fn a_file_may_be_included_in_every_spelling() {
         files.write("more.conf", "subscribe_all = yes\n");
         let reading = files.read();
         assert_eq!(reading.problems, [], "{include}");
-        assert!(
-            reading.config.connections["connection1"].subscribe_all,
-            "{include}"
-        );
+        assert!(reading.config.connections["connection1"].subscribe_all, "{include}");
     }
 }
 
@@ -185,10 +172,7 @@ fn a_missing_include_is_refused_and_a_missing_tryinclude_is_not() {
     for name in ["none.conf", "none*.conf", "/none/x.conf"] {
         let files = Files::new(&format!("{ARI}#include {name}\n"), CLIENT);
         let problems = files.refused();
-        assert!(
-            problems[0].starts_with("ari.conf:11: no file"),
-            "{problems:?}"
-        );
+        assert!(problems[0].starts_with("ari.conf:11: no file"), "{problems:?}");
         let files = Files::new(&format!("{ARI}#tryinclude {name}\n"), CLIENT);
         assert_eq!(files.read().problems, []);
     }
@@ -198,19 +182,13 @@ fn a_missing_include_is_refused_and_a_missing_tryinclude_is_not() {
 fn files_that_include_one_another_are_refused() {
     let files = Files::new(&format!("{ARI}#include a.conf\n"), CLIENT);
     files.write("a.conf", "\n#include ./b.conf\n");
-    files.write(
-        "b.conf",
-        "#tryinclude ../nowhere/../a.conf\n#include a.conf\n",
-    );
+    files.write("b.conf", "#tryinclude ../nowhere/../a.conf\n#include a.conf\n");
     let problems = files.refused();
     assert!(
         problems[0].contains("b.conf:2: a.conf would be included for ever"),
         "{problems:?}"
     );
-    assert!(
-        problems[0].contains("b.conf); remove this line"),
-        "{problems:?}"
-    );
+    assert!(problems[0].contains("b.conf); remove this line"), "{problems:?}");
 }
 
 #[test]
@@ -279,10 +257,7 @@ fn exec_is_refused_with_a_remedy() {
 fn other_lines_with_a_hash_are_told_and_ignored() {
     let reading = Files::new(&format!("{ARI}# hello\n"), CLIENT).read();
     let warnings = warnings(&reading);
-    assert!(
-        warnings[0].contains("ari.conf:11: this line begins with #"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].contains("ari.conf:11: this line begins with #"), "{warnings:?}");
     assert!(reading.config.connections.contains_key("connection1"));
 }
 

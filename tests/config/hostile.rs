@@ -166,12 +166,7 @@ fn an_application_in_very_many_connections_is_told_briefly() {
     let reading = reading(&ari, CLIENT);
     assert_eq!(reading.config.connections.len(), 20_001);
     assert!(reading.problems.len() < 2000);
-    assert!(
-        reading
-            .problems
-            .iter()
-            .all(|problem| problem.message.len() < 300)
-    );
+    assert!(reading.problems.iter().all(|problem| problem.message.len() < 300));
 }
 
 #[test]

@@ -106,9 +106,7 @@ fn one_long_list_of_templates() {
 #[test]
 fn many_sections() {
     assert_linear_numbered(TWO_MEGABYTES, |number| {
-        format!(
-            "[c{number}]\ntype = websocket_client\nuri = ws://h\nconnection_type = persistent\n"
-        )
+        format!("[c{number}]\ntype = websocket_client\nuri = ws://h\nconnection_type = persistent\n")
     });
 }
 
@@ -146,9 +144,7 @@ fn many_settings_of_one_key() {
 
 #[test]
 fn many_unknown_parameters() {
-    assert_linear_numbered(TWO_MEGABYTES, |number| {
-        format!("reconnect_intervall{number} = x\n")
-    });
+    assert_linear_numbered(TWO_MEGABYTES, |number| format!("reconnect_intervall{number} = x\n"));
 }
 
 #[test]

@@ -75,15 +75,12 @@ impl Files {
 
     /// Reads again, with the files of `self`, what was read before.
     fn reread(&self, previous: &Config) -> Reading {
-        self.try_read(Some(previous))
-            .expect("files that can be parsed")
+        self.try_read(Some(previous)).expect("files that can be parsed")
     }
 
     /// The problems of what cannot be parsed, shown without the directory.
     fn refused(&self) -> Vec<String> {
-        let problems = self
-            .try_read(None)
-            .expect_err("files that cannot be parsed");
+        let problems = self.try_read(None).expect_err("files that cannot be parsed");
         self.shown(&problems)
     }
 

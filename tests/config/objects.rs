@@ -3,8 +3,8 @@
 use ariws::config::{PasswordFormat, Severity};
 
 use crate::{
-    ARI, CLIENT, Files, client_reading, config, connection, connection_is_refused,
-    connection_reading, errors_of, reading, warnings,
+    ARI, CLIENT, Files, client_reading, config, connection, connection_is_refused, connection_reading, errors_of, reading,
+    warnings,
 };
 
 #[test]
@@ -31,10 +31,7 @@ fn the_sample_of_the_documentation_is_read() {
     assert!(connection.subscribe_all);
     assert_eq!(connection.client.port(), 443);
     assert_eq!(connection.client.reconnect_attempts, 5);
-    assert_eq!(
-        config.general.websocket_write_timeout.unwrap().as_millis(),
-        100
-    );
+    assert_eq!(config.general.websocket_write_timeout.unwrap().as_millis(), 100);
 }
 
 #[test]
@@ -44,16 +41,10 @@ fn the_key_of_a_type_may_be_in_capitals_and_its_value_not() {
             .connections
             .contains_key("connection1")
     );
-    let reading = reading(
-        &ARI.replace("= outbound_websocket", "= OUTBOUND_WEBSOCKET"),
-        CLIENT,
-    );
+    let reading = reading(&ARI.replace("= outbound_websocket", "= OUTBOUND_WEBSOCKET"), CLIENT);
     assert!(reading.config.connections.is_empty());
     let problem = &errors_of(&reading, "connection1")[0];
-    assert!(
-        problem.message.ends_with("write type = outbound_websocket"),
-        "{problem}"
-    );
+    assert!(problem.message.ends_with("write type = outbound_websocket"), "{problem}");
     assert_eq!((problem.line, problem.key.as_str()), (7, "type"));
 }
 
@@ -61,19 +52,13 @@ fn the_key_of_a_type_may_be_in_capitals_and_its_value_not() {
 fn a_missing_type_is_an_error() {
     let reading = reading(&ARI.replace("type = outbound_websocket\n", ""), CLIENT);
     let problem = &errors_of(&reading, "connection1")[0];
-    assert!(
-        problem.message.starts_with("the type is missing"),
-        "{problem}"
-    );
+    assert!(problem.message.starts_with("the type is missing"), "{problem}");
     assert!(!problem.kept);
 }
 
 #[test]
 fn of_several_types_the_first_counts() {
-    let ari = ARI.replace(
-        "type = outbound_websocket",
-        "type = user\ntype = outbound_websocket",
-    );
+    let ari = ARI.replace("type = outbound_websocket", "type = user\ntype = outbound_websocket");
     let reading = reading(&ari, CLIENT);
     assert!(reading.config.connections.is_empty());
     assert!(!errors_of(&reading, "connection1").is_empty());
@@ -89,10 +74,7 @@ fn two_sections_of_one_type_and_name_make_the_file_unusable() {
     );
     assert!(problems[0].contains("(line 6)"), "{problems:?}");
     let problems = Files::new(ARI, &format!("{CLIENT}{CLIENT}")).refused();
-    assert!(
-        problems[0].starts_with("websocket_client.conf:5: [client1]"),
-        "{problems:?}"
-    );
+    assert!(problems[0].starts_with("websocket_client.conf:5: [client1]"), "{problems:?}");
 }
 
 #[test]
@@ -177,26 +159,11 @@ fn an_application_in_two_connections_marks_both() {
         apps = other, \"app1\"\nlocal_ari_user = user1\n";
     let reading = connection_reading(more);
     let fault = |name: &str| reading.config.connections[name].apps_fault.clone().unwrap();
-    assert_eq!(
-        fault("connection1"),
-        "application app1 is also in connection2"
-    );
-    assert_eq!(
-        fault("connection2"),
-        "application app1 is also in connection1"
-    );
-    let lines: Vec<u32> = reading
-        .problems
-        .iter()
-        .map(|problem| problem.line)
-        .collect();
+    assert_eq!(fault("connection1"), "application app1 is also in connection2");
+    assert_eq!(fault("connection2"), "application app1 is also in connection1");
+    let lines: Vec<u32> = reading.problems.iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [9, 14]);
-    assert!(
-        reading
-            .problems
-            .iter()
-            .all(|problem| problem.severity == Severity::Error)
-    );
+    assert!(reading.problems.iter().all(|problem| problem.severity == Severity::Error));
 }
 
 #[test]
@@ -207,10 +174,7 @@ fn many_owners_of_an_application_are_not_all_named() {
         ari.push_str(&section.replace("connection1", &format!("connection{number}")));
     }
     let reading = reading(&ari, CLIENT);
-    let fault = reading.config.connections["connection1"]
-        .apps_fault
-        .clone()
-        .unwrap();
+    let fault = reading.config.connections["connection1"].apps_fault.clone().unwrap();
     assert!(
         fault.ends_with("connection2 and connection3 and connection4 and 4 more"),
         "{fault}"
@@ -232,15 +196,8 @@ fn an_unknown_or_crypted_user_marks_the_connection() {
     }
     let ari = ARI.replace("userpass", "x\npassword_format = CRYPT");
     let reading = reading(&ari, CLIENT);
-    assert_eq!(
-        reading.config.users["user1"].password_format,
-        PasswordFormat::Crypt
-    );
-    assert!(
-        reading.config.connections["connection1"]
-            .user_fault
-            .is_some()
-    );
+    assert_eq!(reading.config.users["user1"].password_format, PasswordFormat::Crypt);
+    assert!(reading.config.connections["connection1"].user_fault.is_some());
 }
 
 #[test]
@@ -248,10 +205,7 @@ fn a_user_whom_no_host_could_authenticate_marks_its_connections() {
     let fault = |name: &str, password: &str| {
         let ari = ARI
             .replace("[user1]", &format!("[{name}]"))
-            .replace(
-                "local_ari_user = user1",
-                &format!("local_ari_user = {name}"),
-            )
+            .replace("local_ari_user = user1", &format!("local_ari_user = {name}"))
             .replace("userpass", password);
         let reading = reading(&ari, CLIENT);
         reading.config.connections["connection1"].user_fault.clone()
@@ -273,19 +227,13 @@ fn a_rejected_user_marks_its_connections() {
         let ari = ARI.replace("type = user", &format!("type = user\n{line}"));
         let reading = reading(&ari, CLIENT);
         assert!(reading.config.users.is_empty(), "{line}");
-        assert!(
-            !reading.config.connections["connection1"].is_valid(),
-            "{line}"
-        );
+        assert!(!reading.config.connections["connection1"].is_valid(), "{line}");
     }
 }
 
 #[test]
 fn a_user_may_have_an_access_list() {
-    let ari = ARI.replace(
-        "userpass",
-        "a:b\ndeny = 0.0.0.0/0\npermit = 10.0.0.0/8\nacl = x",
-    );
+    let ari = ARI.replace("userpass", "a:b\ndeny = 0.0.0.0/0\npermit = 10.0.0.0/8\nacl = x");
     assert_eq!(config(&ari, CLIENT).users["user1"].password.reveal(), "a:b");
 }
 
@@ -309,16 +257,10 @@ fn an_error_in_general_harms_no_connection() {
         "queue_max_total_bytes = 1000",
         "[general]",
     ] {
-        let reading = reading(
-            &ARI.replace("enabled = yes", &format!("enabled = no\n{line}")),
-            CLIENT,
-        );
+        let reading = reading(&ARI.replace("enabled = yes", &format!("enabled = no\n{line}")), CLIENT);
         assert_eq!(errors_of(&reading, "general").len(), 1, "{line}");
         assert!(reading.config.general.enabled, "{line}");
-        assert!(
-            reading.config.connections["connection1"].is_valid(),
-            "{line}"
-        );
+        assert!(reading.config.connections["connection1"].is_valid(), "{line}");
     }
 }
 
@@ -332,10 +274,7 @@ fn a_section_without_a_usable_name_is_no_object() {
 #[test]
 fn plus_equal_on_applications_is_warned_about() {
     let reading = connection_reading("apps += second");
-    assert_eq!(
-        reading.config.connections["connection1"].apps,
-        ["app1 second"]
-    );
+    assert_eq!(reading.config.connections["connection1"].apps, ["app1 second"]);
     assert!(warnings(&reading)[0].contains("+="));
 }
 
@@ -349,10 +288,7 @@ fn a_name_that_is_nearly_right_is_pointed_out() {
     );
     let ari = ARI.replace("local_ari_user = user1", "local_ari_user = usr1");
     let problems = reading(&ari, CLIENT).problems;
-    assert_eq!(
-        problems[0].message,
-        "there is no user usr1; perhaps user1 is meant"
-    );
+    assert_eq!(problems[0].message, "there is no user usr1; perhaps user1 is meant");
 }
 
 #[test]
@@ -364,10 +300,7 @@ fn what_is_named_and_has_an_error_is_told_from_what_is_not_there() {
     );
     let ari = ARI.replace("password = userpass\n", "");
     let problems = reading(&ari, CLIENT).problems;
-    assert_eq!(
-        problems[1].message,
-        "user user1 has an error; mend that first"
-    );
+    assert_eq!(problems[1].message, "user user1 has an error; mend that first");
 }
 
 #[test]

@@ -2,26 +2,17 @@
 
 use std::fs;
 
-use crate::{
-    ARI, CLIENT, Files, client, client_errors, client_is_refused, client_reading, config,
-    errors_of, warnings,
-};
+use crate::{ARI, CLIENT, Files, client, client_errors, client_is_refused, client_reading, config, errors_of, warnings};
 
 #[test]
 fn headers_may_be_repeated() {
-    let client =
-        client("header = X-One: 1\nheader = X-Two:two: 2\nheader = X-One: 3\nheader = X-Empty:");
+    let client = client("header = X-One: 1\nheader = X-Two:two: 2\nheader = X-One: 3\nheader = X-Empty:");
     let headers: Vec<_> = client
         .headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.reveal()))
         .collect();
-    let expected = [
-        ("X-One", "1"),
-        ("X-Two", "two: 2"),
-        ("X-One", "3"),
-        ("X-Empty", ""),
-    ];
+    let expected = [("X-One", "1"), ("X-Two", "two: 2"), ("X-One", "3"), ("X-Empty", "")];
     assert_eq!(headers, expected);
 }
 
@@ -69,13 +60,7 @@ fn a_second_authorization_is_refused() {
 
 #[test]
 fn subprotocols_are_names_with_commas_between_them() {
-    for text in [
-        "ari",
-        "ari, other",
-        "v2.ari.example,x",
-        "!#$%&'*+-.^_`|~",
-        "",
-    ] {
+    for text in ["ari", "ari, other", "v2.ari.example,x", "!#$%&'*+-.^_`|~", ""] {
         assert_eq!(client(&format!("protocols = {text}")).protocols, text);
     }
 }
@@ -113,10 +98,7 @@ fn control_characters_may_not_reach_the_wire() {
     ] {
         for text in ["a\rb", "a\0b", "a\u{7f}b"] {
             let problems = client_errors(&format!("{key} = {text}"));
-            assert!(
-                problems.iter().any(|problem| problem.key == key),
-                "{key} {text:?}"
-            );
+            assert!(problems.iter().any(|problem| problem.key == key), "{key} {text:?}");
         }
     }
     for text in ["X: a\rb", "X: a\0b", "X\0Y: a", "X: a\u{7f}b"] {
@@ -133,10 +115,7 @@ fn debug_output_of_a_configuration_has_stars_for_secrets() {
         header = X-Token: hush-token\n";
     let config = config(&ari, &format!("{CLIENT}{lines}"));
     let text = format!("{config:?}");
-    assert!(
-        text.contains("X-Token") && text.contains("********"),
-        "{text}"
-    );
+    assert!(text.contains("X-Token") && text.contains("********"), "{text}");
     assert!(!text.contains("hush"), "{text}");
 }
 

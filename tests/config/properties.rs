@@ -71,9 +71,7 @@ fn configuration() -> impl Strategy<Value = (Config, BTreeMap<String, String>)> 
             (Just(general), Just(users), Just(clients), connections)
         })
         .prop_map(|(general, users, clients, connections)| {
-            let uris = clients
-                .iter()
-                .map(|(name, (_, uri))| (name.clone(), uri.clone()));
+            let uris = clients.iter().map(|(name, (_, uri))| (name.clone(), uri.clone()));
             let uris = uris.collect();
             let clients = clients
                 .into_iter()
@@ -119,48 +117,34 @@ struct Parts {
 type Clients = BTreeMap<String, (Client, String)>;
 
 /// Connections of those clients and of the users whose passwords are plain and whom a host can authenticate.
-fn connections(
-    users: &BTreeMap<String, User>,
-    clients: &Clients,
-) -> BoxedStrategy<BTreeMap<String, Parts>> {
-    let plain = users.iter().filter(|(name, user)| {
-        user.password_format == PasswordFormat::Plain && !name.contains(':')
-    });
+fn connections(users: &BTreeMap<String, User>, clients: &Clients) -> BoxedStrategy<BTreeMap<String, Parts>> {
+    let plain = users
+        .iter()
+        .filter(|(name, user)| user.password_format == PasswordFormat::Plain && !name.contains(':'));
     let users: Vec<String> = plain.map(|(name, _)| name.clone()).collect();
     let clients: Vec<String> = clients.keys().cloned().collect();
     if users.is_empty() || clients.is_empty() {
         return Just(BTreeMap::new()).boxed();
     }
     let commas = select(&[",", ", ", " ,", "\t,\t"]);
-    let parts = (
-        select(clients),
-        select(users),
-        btree_set(app(), 1..5),
-        commas,
-        any::<bool>(),
-    );
+    let parts = (select(clients), select(users), btree_set(app(), 1..5), commas, any::<bool>());
     btree_map(name(), parts, 0..4)
         .prop_map(|connections| {
             let connections = connections.into_iter().enumerate();
-            let own = connections.map(
-                |(number, (name, (client, user, apps, comma, subscribe_all)))| {
-                    // No two connections may have the same application.
-                    let apps = apps
-                        .into_iter()
-                        .map(|app| format!("{number}{app}"))
-                        .collect();
-                    (
-                        name,
-                        Parts {
-                            client,
-                            user,
-                            apps,
-                            comma,
-                            subscribe_all,
-                        },
-                    )
-                },
-            );
+            let own = connections.map(|(number, (name, (client, user, apps, comma, subscribe_all)))| {
+                // No two connections may have the same application.
+                let apps = apps.into_iter().map(|app| format!("{number}{app}")).collect();
+                (
+                    name,
+                    Parts {
+                        client,
+                        user,
+                        apps,
+                        comma,
+                        subscribe_all,
+                    },
+                )
+            });
             own.collect()
         })
         .boxed()
@@ -202,21 +186,17 @@ fn name() -> impl Strategy<Value = String> {
 /// The end of an application's name.
 fn app() -> impl Strategy<Value = String> {
     let app = prop_oneof![word(), text()];
-    app.prop_filter("it means something", |app| {
-        !app.contains(',') && !app.ends_with(['"', '\''])
-    })
+    app.prop_filter("it means something", |app| !app.contains(',') && !app.ends_with(['"', '\'']))
 }
 
 fn general() -> impl Strategy<Value = General> {
     let total = option::of(1_usize << 20..=1 << 40);
-    (any::<bool>(), any::<bool>(), option::of(time(1)), total).prop_map(
-        |(enabled, pretty, timeout, total)| General {
-            enabled,
-            pretty,
-            websocket_write_timeout: timeout,
-            queue_max_total_bytes: total,
-        },
-    )
+    (any::<bool>(), any::<bool>(), option::of(time(1)), total).prop_map(|(enabled, pretty, timeout, total)| General {
+        enabled,
+        pretty,
+        websocket_write_timeout: timeout,
+        queue_max_total_bytes: total,
+    })
 }
 
 /// The name is filled in later.
@@ -236,24 +216,11 @@ fn time(least: u64) -> impl Strategy<Value = Duration> {
 
 /// A client, whose name is filled in later, and its URI as it is written.
 fn client() -> impl Strategy<Value = (Client, String)> {
-    let login = (
-        option::of(protocols()),
-        option::of(text()),
-        option::of(text()),
-    );
+    let login = (option::of(protocols()), option::of(text()), option::of(text()));
     let times = (time(1), time(0), option::of(time(10)), option::of(time(1)));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let paths = (
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-    );
-    let alive = (
-        option::of(keepalive()),
-        option::of(keepalive()),
-        option::of(proxy()),
-    );
+    let paths = (option::of(text()), option::of(text()), option::of(text()), option::of(text()));
+    let alive = (option::of(keepalive()), option::of(keepalive()), option::of(proxy()));
     let bounds = (
         1usize..1 << 40,
         1usize..1 << 30,
@@ -270,58 +237,53 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)],
     );
     let parts = (uri(), login, times, flags, paths, alive, bounds, more);
-    parts.prop_map(
-        |((uri, written), login, times, flags, paths, alive, bounds, more)| {
-            let (protocols, username, password) = login;
-            let (connection_timeout, interval, longest, write_timeout) = times;
-            let kind = match flags.0 {
-                true => ConnectionType::Persistent,
-                false => ConnectionType::PerCallConfig,
-            };
-            let (reconnect_attempts, headers, tls_min_version) = more;
-            let client = Client {
-                name: String::new(),
-                uri,
-                protocols: protocols.unwrap_or_default(),
-                username: username.unwrap_or_default(),
-                password: password.map(Secret::new),
-                connection_type: kind,
-                connection_timeout,
-                reconnect_interval: interval,
-                max_reconnect_interval: longest.map(|longest| longest.max(interval)),
-                reconnect_attempts,
-                tls_enabled: flags.1,
-                ca_list_file: paths.0.map(PathBuf::from),
-                ca_list_path: paths.1.map(PathBuf::from),
-                cert_file: paths.2.map(PathBuf::from),
-                priv_key_file: paths.3.map(PathBuf::from),
-                verify_server_cert: flags.2,
-                verify_server_hostname: flags.3,
-                tls_min_version,
-                proxy: alive.2,
-                tcp_keepalive: alive.0,
-                pingpong: alive.1.map(|pings| Keepalive {
-                    interval: pings.time,
-                    ..pings
-                }),
-                write_timeout,
-                headers: headers
-                    .into_iter()
-                    .map(|(name, value)| (name, Secret::new(value)))
-                    .collect(),
-                queue: QueueLimits {
-                    max_bytes: bounds.0,
-                    max_messages: bounds.1,
-                    overflow: bounds.2,
-                },
-                start_delay: bounds.5,
-                request_concurrency: bounds.3,
-                request_timeout: bounds.6,
-                max_message_size: bounds.4,
-            };
-            (client, written)
-        },
-    )
+    parts.prop_map(|((uri, written), login, times, flags, paths, alive, bounds, more)| {
+        let (protocols, username, password) = login;
+        let (connection_timeout, interval, longest, write_timeout) = times;
+        let kind = match flags.0 {
+            true => ConnectionType::Persistent,
+            false => ConnectionType::PerCallConfig,
+        };
+        let (reconnect_attempts, headers, tls_min_version) = more;
+        let client = Client {
+            name: String::new(),
+            uri,
+            protocols: protocols.unwrap_or_default(),
+            username: username.unwrap_or_default(),
+            password: password.map(Secret::new),
+            connection_type: kind,
+            connection_timeout,
+            reconnect_interval: interval,
+            max_reconnect_interval: longest.map(|longest| longest.max(interval)),
+            reconnect_attempts,
+            tls_enabled: flags.1,
+            ca_list_file: paths.0.map(PathBuf::from),
+            ca_list_path: paths.1.map(PathBuf::from),
+            cert_file: paths.2.map(PathBuf::from),
+            priv_key_file: paths.3.map(PathBuf::from),
+            verify_server_cert: flags.2,
+            verify_server_hostname: flags.3,
+            tls_min_version,
+            proxy: alive.2,
+            tcp_keepalive: alive.0,
+            pingpong: alive.1.map(|pings| Keepalive {
+                interval: pings.time,
+                ..pings
+            }),
+            write_timeout,
+            headers: headers.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+            queue: QueueLimits {
+                max_bytes: bounds.0,
+                max_messages: bounds.1,
+                overflow: bounds.2,
+            },
+            start_delay: bounds.5,
+            request_concurrency: bounds.3,
+            request_timeout: bounds.6,
+            max_message_size: bounds.4,
+        };
+        (client, written)
+    })
 }
 
 fn protocols() -> impl Strategy<Value = String> {
@@ -359,10 +321,7 @@ fn uri() -> impl Strategy<Value = (Uri, String)> {
         let (secret, shown) = match &login {
             Some((user, password)) => {
                 let user = encoded(user);
-                (
-                    format!("{user}:{}@", encoded(password)),
-                    format!("{user}:********@"),
-                )
+                (format!("{user}:{}@", encoded(password)), format!("{user}:********@"))
             }
             None => (String::new(), String::new()),
         };

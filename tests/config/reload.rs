@@ -16,10 +16,7 @@ fn what_did_not_change_is_the_same_object() {
         &after.connections["connection1"]
     ));
     assert!(Arc::ptr_eq(&before.users["user1"], &after.users["user1"]));
-    assert!(Arc::ptr_eq(
-        &before.clients["client1"],
-        &after.clients["client1"]
-    ));
+    assert!(Arc::ptr_eq(&before.clients["client1"], &after.clients["client1"]));
 }
 
 #[test]
@@ -40,11 +37,7 @@ fn a_rejected_object_stays_as_it_was() {
         let reading = files.reread(&before);
         let problems = errors_of(&reading, section);
         assert!(problems[0].kept, "{}", problems[0]);
-        assert!(
-            problems[0]
-                .to_string()
-                .ends_with("what was loaded before stays in effect")
-        );
+        assert!(problems[0].to_string().ends_with("what was loaded before stays in effect"));
         assert_eq!(reading.config, before, "{}", problems[0]);
     }
 }
@@ -79,10 +72,7 @@ fn a_missing_or_misspelt_type_is_no_deletion() {
 fn a_missing_section_is_a_deletion() {
     let files = Files::new(ARI, CLIENT);
     let before = files.read().config;
-    files.write(
-        "ari.conf",
-        ARI.split_at(ARI.find("[connection1]").unwrap()).0,
-    );
+    files.write("ari.conf", ARI.split_at(ARI.find("[connection1]").unwrap()).0);
     let reading = files.reread(&before);
     assert_eq!(reading.problems, []);
     assert!(reading.config.connections.is_empty());
@@ -155,17 +145,11 @@ fn an_error_in_general_keeps_what_it_said_before() {
 fn a_fault_of_a_connection_that_stayed_is_found_anew() {
     let files = Files::new(ARI, CLIENT);
     let before = files.read().config;
-    files.write(
-        "ari.conf",
-        format!("{}apps = a,,b\n", ARI.replace("[user1]", "[user2]")),
-    );
+    files.write("ari.conf", format!("{}apps = a,,b\n", ARI.replace("[user1]", "[user2]")));
     let reading = files.reread(&before);
     let connection = &reading.config.connections["connection1"];
     assert_eq!(connection.apps, ["app1"]);
-    assert_eq!(
-        connection.user_fault.as_deref(),
-        Some("there is no user user1")
-    );
+    assert_eq!(connection.user_fault.as_deref(), Some("there is no user user1"));
     files.write("ari.conf", format!("{ARI}apps = a,,b\n"));
     let reading = files.reread(&reading.config);
     assert!(reading.config.connections["connection1"].is_valid());
@@ -174,9 +158,7 @@ fn a_fault_of_a_connection_that_stayed_is_found_anew() {
 #[test]
 fn an_application_may_move_between_connections_in_one_reload() {
     let section = ARI.split_at(ARI.find("[connection1]").unwrap()).1;
-    let second = section
-        .replace("connection1", "connection2")
-        .replace("app1", "app2");
+    let second = section.replace("connection1", "connection2").replace("app1", "app2");
     let files = Files::new(&format!("{ARI}{second}"), CLIENT);
     let before = files.read().config;
     let swapped = format!("{ARI}{second}")

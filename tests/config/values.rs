@@ -5,8 +5,8 @@ use std::time::Duration;
 use ariws::config::{ConnectionType, Overflow, TlsVersion};
 
 use crate::{
-    ARI, CLIENT, client, client_errors, client_is_refused, client_reading, connection,
-    connection_is_refused, connection_reading, reading, warnings,
+    ARI, CLIENT, client, client_errors, client_is_refused, client_reading, connection, connection_is_refused,
+    connection_reading, reading, warnings,
 };
 
 #[test]
@@ -21,15 +21,9 @@ fn defaults_are_those_of_the_documentation() {
     assert!(client.verify_server_cert && client.verify_server_hostname);
     assert_eq!(client.tls_min_version, TlsVersion::Tls12);
     assert_eq!((&client.tcp_keepalive, &client.pingpong), (&None, &None));
-    assert_eq!(
-        (client.request_concurrency, client.max_message_size),
-        (1, 1 << 20)
-    );
+    assert_eq!((client.request_concurrency, client.max_message_size), (1, 1 << 20));
     assert_eq!(client.request_timeout, Duration::from_secs(60));
-    assert_eq!(
-        (client.write_timeout, client.password.clone()),
-        (None, None)
-    );
+    assert_eq!((client.write_timeout, client.password.clone()), (None, None));
 }
 
 #[test]
@@ -46,10 +40,7 @@ fn a_connection_type_may_be_in_any_case() {
 #[test]
 fn a_missing_connection_type_is_persistent_with_a_warning() {
     let reading = reading(ARI, &CLIENT.replace("connection_type = persistent\n", ""));
-    assert_eq!(
-        reading.config.clients["client1"].connection_type,
-        ConnectionType::Persistent
-    );
+    assert_eq!(reading.config.clients["client1"].connection_type, ConnectionType::Persistent);
     assert!(warnings(&reading)[0].contains("connection_type"));
 }
 
@@ -63,11 +54,7 @@ fn a_value_that_is_no_boolean_rejects_the_object() {
     ] {
         for text in ["maybe", "", "\"yes\"", "2"] {
             let problems = client_errors(&format!("{key} = {text}"));
-            assert_eq!(
-                (problems.len(), problems[0].key.as_str()),
-                (1, key),
-                "{text}"
-            );
+            assert_eq!((problems.len(), problems[0].key.as_str()), (1, key), "{text}");
         }
     }
     connection_is_refused("subscribe_all = maybe");
@@ -102,12 +89,7 @@ fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
 
 #[test]
 fn there_is_at_least_one_attempt() {
-    for (text, attempts) in [
-        ("0", 1),
-        ("-1", 1),
-        ("010", 8),
-        ("2147483647", i32::MAX as u32),
-    ] {
+    for (text, attempts) in [("0", 1), ("-1", 1), ("010", 8), ("2147483647", i32::MAX as u32)] {
         let client = client(&format!("reconnect_attempts = {text}"));
         assert_eq!(client.attempts(), attempts);
     }
@@ -138,14 +120,7 @@ fn a_proxy_has_host_and_port() {
     let proxy = proxy.proxy.clone().unwrap();
     assert_eq!((proxy.host.as_str(), proxy.port), ("::1", 3128));
     assert_eq!(proxy.credentials.unwrap().1.reveal(), "p");
-    for text in [
-        "proxy",
-        "proxy:",
-        "proxy:0",
-        "http://proxy:3128",
-        "::1:3128",
-        "a b:1",
-    ] {
+    for text in ["proxy", "proxy:", "proxy:0", "http://proxy:3128", "::1:3128", "a b:1"] {
         client_is_refused(&format!("proxy_host = {text}"));
     }
     client_is_refused("proxy_host = a:1\nproxy_username = u");
@@ -158,21 +133,14 @@ fn keepalives_have_their_times() {
          tcp_keepalive_probes = 4\nenable_pingpongs = yes\npingpong_interval = 5",
     );
     let tcp = client.tcp_keepalive.unwrap();
-    assert_eq!(
-        (tcp.time.as_secs(), tcp.interval.as_secs(), tcp.probes),
-        (1, 2, 4)
-    );
+    assert_eq!((tcp.time.as_secs(), tcp.interval.as_secs(), tcp.probes), (1, 2, 4));
     let ping = client.pingpong.unwrap();
-    assert_eq!(
-        (ping.time.as_secs(), ping.interval.as_secs(), ping.probes),
-        (5, 5, 3)
-    );
+    assert_eq!((ping.time.as_secs(), ping.interval.as_secs(), ping.probes), (5, 5, 3));
 }
 
 #[test]
 fn a_queue_has_its_bounds() {
-    let client =
-        client("queue_max_bytes = 1000\nqueue_max_messages = 7\nqueue_overflow = drop_newest");
+    let client = client("queue_max_bytes = 1000\nqueue_max_messages = 7\nqueue_overflow = drop_newest");
     let queue = client.queue;
     assert_eq!((queue.max_bytes, queue.max_messages), (1000, 7));
     assert_eq!(queue.overflow, Overflow::DropNewest);
@@ -181,10 +149,7 @@ fn a_queue_has_its_bounds() {
 
 #[test]
 fn tls_has_a_least_version() {
-    assert_eq!(
-        client("tls_min_version = 1.3").tls_min_version,
-        TlsVersion::Tls13
-    );
+    assert_eq!(client("tls_min_version = 1.3").tls_min_version, TlsVersion::Tls13);
     client_is_refused("tls_min_version = 1.1");
 }
 
@@ -223,18 +188,10 @@ fn a_uri_without_a_scheme_is_warned_about() {
 
 #[test]
 fn tls_files_that_cannot_be_read_are_warned_about_where_tls_is_used() {
-    let lines =
-        "ca_list_file = /none/ca\nca_list_path = /none\ncert_file = /\npriv_key_file = /none/key\n";
+    let lines = "ca_list_file = /none/ca\nca_list_path = /none\ncert_file = /\npriv_key_file = /none/key\n";
     let tls = client_reading(&format!("uri = wss://h\n{lines}"));
-    let keys: Vec<&str> = tls
-        .problems
-        .iter()
-        .map(|problem| problem.key.as_str())
-        .collect();
-    assert_eq!(
-        keys,
-        ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"]
-    );
+    let keys: Vec<&str> = tls.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"]);
     assert!(tls.config.clients.contains_key("client1"));
     assert_eq!(client_reading(lines).problems, []);
 }
@@ -264,17 +221,12 @@ fn credentials_that_others_can_read_are_warned_about_once() {
         ("LOGIN\nuri = ws://[2001:db8::1]", 7, "the password"),
         ("LOGIN\nproxy_host = example.net:3128", 3, "the password"),
         ("uri = ws://u:p@example.net", 5, "the password"),
-        (
-            "uri = ws://example.net\nheader = X: t",
-            5,
-            "what header says",
-        ),
+        ("uri = ws://example.net\nheader = X: t", 5, "what header says"),
     ] {
         let [warning] = &warned(lines)[..] else {
             panic!("{lines}: {:?}", warned(lines));
         };
-        let expected =
-            format!("websocket_client.conf:{line}: [client1] uri: {what} is sent without TLS");
+        let expected = format!("websocket_client.conf:{line}: [client1] uri: {what} is sent without TLS");
         assert!(warning.contains(&expected), "{warning}");
     }
     for lines in [
@@ -302,18 +254,12 @@ fn verification_that_is_turned_off_is_warned_about_once() {
         (
             "verify_server_hostname = no",
             "websocket_client.conf:6: [client1] verify_server_hostname: ",
-            [
-                "the name in the server's certificate is not verified",
-                "the name of the uri",
-            ],
+            ["the name in the server's certificate is not verified", "the name of the uri"],
         ),
         (
             "verify_server_hostname = no\nverify_server_cert = no",
             "websocket_client.conf:7: [client1] verify_server_cert: ",
-            [
-                "neither the server's certificate nor its name",
-                "verify_server_hostname",
-            ],
+            ["neither the server's certificate nor its name", "verify_server_hostname"],
         ),
     ] {
         let warning = tls_warning(lines);

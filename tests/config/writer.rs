@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ariws::config::{
-    Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User,
-};
+use ariws::config::{Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User};
 
 /// Decides between spellings: a list of numbers, after whose end it is always the plainest one.
 pub struct Choices<'a>(std::slice::Iter<'a, u8>);
@@ -106,8 +104,7 @@ impl<'a, 'b> Page<'a, 'b> {
     /// included below.
     fn section(&mut self, name: &str, kind: &str, lines: Vec<Line>, written: &mut Written) {
         // Only those that are repeated have an order.
-        let (repeated, mut single): (Vec<Line>, Vec<Line>) =
-            lines.into_iter().partition(|(key, _)| *key == "header");
+        let (repeated, mut single): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|(key, _)| *key == "header");
         let turn = self.choices.below(single.len());
         single.rotate_left(turn);
         let mut lines = [single, repeated].concat();
@@ -125,9 +122,7 @@ impl<'a, 'b> Page<'a, 'b> {
         } else {
             self.line("[a template](!)");
             self.settings(&inherited);
-            let header = self
-                .choices
-                .of(&["](a template)", "]( a template,)", "](a template) x"]);
+            let header = self.choices.of(&["](a template)", "]( a template,)", "](a template) x"]);
             self.line(&format!("[{name}{header}"));
         }
         self.settings(&lines);
@@ -142,9 +137,7 @@ impl<'a, 'b> Page<'a, 'b> {
             }
             _ => {
                 let file = format!("{} {}.inc", self.prefix, written.included.len());
-                let directive = self
-                    .choices
-                    .of(&["#include \"", "#Include <", "#tryinclude\t"]);
+                let directive = self.choices.of(&["#include \"", "#Include <", "#tryinclude\t"]);
                 self.line(&format!("{directive}{file}"));
                 let before = std::mem::take(&mut self.text);
                 self.settings(&below);
@@ -236,10 +229,7 @@ fn user(user: &User) -> Vec<Line> {
 
 fn connection(connection: &Connection) -> Vec<Line> {
     vec![
-        (
-            "websocket_client_id",
-            connection.websocket_client_id.clone(),
-        ),
+        ("websocket_client_id", connection.websocket_client_id.clone()),
         ("apps", connection.apps_as_written.clone()),
         ("subscribe_all", boolean(connection.subscribe_all)),
         ("local_ari_user", connection.local_ari_user.clone()),
@@ -249,30 +239,15 @@ fn connection(connection: &Connection) -> Vec<Line> {
 fn client(client: &Client, uri: String) -> Vec<Line> {
     let mut lines = vec![
         ("uri", uri),
-        (
-            "connection_type",
-            client.connection_type.as_str().to_owned(),
-        ),
+        ("connection_type", client.connection_type.as_str().to_owned()),
         ("reconnect_attempts", client.reconnect_attempts.to_string()),
         ("tls_enabled", boolean(client.tls_enabled)),
         ("verify_server_cert", boolean(client.verify_server_cert)),
-        (
-            "verify_server_hostname",
-            boolean(client.verify_server_hostname),
-        ),
+        ("verify_server_hostname", boolean(client.verify_server_hostname)),
         ("queue_max_bytes", client.queue.max_bytes.to_string()),
-        (
-            "queue_max_messages",
-            format!("0x{:x}", client.queue.max_messages),
-        ),
-        (
-            "request_concurrency",
-            format!("0{:o}", client.request_concurrency),
-        ),
-        (
-            "request_timeout",
-            client.request_timeout.as_millis().to_string(),
-        ),
+        ("queue_max_messages", format!("0x{:x}", client.queue.max_messages)),
+        ("request_concurrency", format!("0{:o}", client.request_concurrency)),
+        ("request_timeout", client.request_timeout.as_millis().to_string()),
         ("max_message_size", client.max_message_size.to_string()),
     ];
     lines.push(match client.tls_min_version {
@@ -283,10 +258,7 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         Overflow::DropOldest => ("queue_overflow", "drop_oldest".to_owned()),
         Overflow::DropNewest => ("queue_overflow", "Drop_Newest".to_owned()),
     });
-    for (key, text) in [
-        ("protocols", &client.protocols),
-        ("username", &client.username),
-    ] {
+    for (key, text) in [("protocols", &client.protocols), ("username", &client.username)] {
         lines.push((key, text.clone()));
     }
     let password = client.password.as_ref();

@@ -127,9 +127,8 @@ impl Asterisk {
     fn tell_replaced(&self, app: &str) {
         if let Some(handle) = self.handle() {
             let (time, id) = ("2026-11-23T00:00:00.000+0000", "02:fc:00:00:00:01");
-            let event = format!(
-                r#"{{"type":"ApplicationReplaced","timestamp":"{time}","application":"{app}","asterisk_id":"{id}"}}"#
-            );
+            let event =
+                format!(r#"{{"type":"ApplicationReplaced","timestamp":"{time}","application":"{app}","asterisk_id":"{id}"}}"#);
             handle.event(app, &event);
         }
     }
@@ -150,10 +149,7 @@ impl Asterisk {
         let told = told.map(|why| format!("{what}, which {why}"));
         state.problems.extend(told);
         let refused = |(asked, _): &(Request, bool)| asked.ours && asked.librarys && changes(asked);
-        let differs = state.asked.iter().any(refused)
-            || recorded
-                .as_ref()
-                .is_some_and(|its| its.ours && changes(its));
+        let differs = state.asked.iter().any(refused) || recorded.as_ref().is_some_and(|its| its.ours && changes(its));
         let answer = recorded.map(|recorded| recorded.answer).unwrap_or_default();
         let problem = state.variables.follow(request, &answer, differs);
         state.problems.extend(problem);
@@ -250,11 +246,7 @@ impl Asterisk {
         self.finish(|stay| stay.channel.name == channel);
         let state = self.lock();
         let mut theirs = state.stays.iter();
-        match theirs
-            .by_ref()
-            .filter(|stay| stay.channel.name == channel)
-            .nth(time)
-        {
+        match theirs.by_ref().filter(|stay| stay.channel.name == channel).nth(time) {
             None => "none",
             Some(stay) if stay.failed || matches!(stay.outcome, Some(Err(_))) => "FAILED",
             Some(_) => "SUCCESS",

@@ -30,14 +30,10 @@ pub fn server(server: &Server) -> Result<Option<Arc<ServerConfig>>, String> {
         return Ok(None);
     };
     let made = configuration(server, certificate == "self");
-    made.map(|made| Some(Arc::new(made)))
-        .map_err(|error| error.to_string())
+    made.map(|made| Some(Arc::new(made))).map_err(|error| error.to_string())
 }
 
-fn configuration(
-    server: &Server,
-    signs_itself: bool,
-) -> Result<ServerConfig, Box<dyn std::error::Error>> {
+fn configuration(server: &Server, signs_itself: bool) -> Result<ServerConfig, Box<dyn std::error::Error>> {
     let (_, authority) = all();
     let names: Vec<&str> = server.names.iter().map(String::as_str).collect();
     let identity = if signs_itself {
@@ -46,8 +42,7 @@ fn configuration(
         authority.issue(&names)
     };
     let provider = Arc::new(default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = if server.demands_certificate {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes())?)?;

@@ -17,23 +17,13 @@ pub fn is_settled(link: &Link, peer: Option<&Peer>, at: f64) -> bool {
         let none = ORDERS.iter().all(|order| expected(order) == 0);
         return none && !before(link.made) && !before(link.closed);
     };
-    let came = |order: &str| {
-        peer.items
-            .iter()
-            .filter(|item| item.order() == order)
-            .count()
-    };
+    let came = |order: &str| peer.items.iter().filter(|item| item.order() == order).count();
     let all = ORDERS.iter().all(|order| came(order) >= expected(order));
     all && (peer.closed || !before(link.closed))
 }
 
 /// What is different in the connections.
-pub fn connections(
-    state: &State,
-    ports: &Ports,
-    absent: &BTreeSet<usize>,
-    story: &Story,
-) -> Vec<String> {
+pub fn connections(state: &State, ports: &Ports, absent: &BTreeSet<usize>, story: &Story) -> Vec<String> {
     let mut problems = Vec::new();
     for (place, link) in story.links.iter().enumerate() {
         match (state.peer(place), story.load) {

@@ -69,8 +69,7 @@ struct Connection<'a> {
 impl Connection<'_> {
     fn serve(&self) -> io::Result<()> {
         let mut first = [0];
-        if self.network.tls.is_none() && self.stream.peek(&mut first)? == 1 && first[0] == HANDSHAKE
-        {
+        if self.network.tls.is_none() && self.stream.peek(&mut first)? == 1 && first[0] == HANDSHAKE {
             self.greeted();
         }
         let head = head(&mut &*self.stream)?;
@@ -128,8 +127,7 @@ impl Connection<'_> {
             left: 0,
         };
         loop {
-            self.network
-                .wait(DEAF, |state| !state.peers[self.index].deaf);
+            self.network.wait(DEAF, |state| !state.peers[self.index].deaf);
             let frame = frames::read(&mut input)?;
             if let Some(fault) = frame.fault {
                 self.note(Item::Fault(fault.to_owned()));
@@ -147,10 +145,7 @@ impl Connection<'_> {
                     self.note(Item::Close(code.map(|code| u16::from_be_bytes(*code))));
                     // Whether one whose Close was not recorded would be answered nobody knows.
                     let closes = |link: &Link| link.items.iter().any(|(_, item)| item.is_close());
-                    if self
-                        .link()
-                        .is_none_or(|link| link.answers_close || !closes(link))
-                    {
+                    if self.link().is_none_or(|link| link.answers_close || !closes(link)) {
                         (&*self.stream).write_all(&frames::control(CLOSE, &frame.payload))?;
                         // The server closes first (RFC 6455 section 7.1.1).
                         self.stream.shutdown(Shutdown::Write)?;
@@ -227,10 +222,7 @@ fn head(stream: &mut impl Read) -> io::Result<String> {
 fn accepting(answer: &str, head: &str) -> String {
     let mut lines = head.lines();
     let key = lines.find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-    answer.replace(
-        "<accept>",
-        &derive_accept_key(key.unwrap_or_default().as_bytes()),
-    )
+    answer.replace("<accept>", &derive_accept_key(key.unwrap_or_default().as_bytes()))
 }
 
 /// The bytes of an answer; frames that came with it were recorded as characters.
@@ -248,9 +240,7 @@ fn plain(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<TcpStream> 
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     thread::spawn(move || {
         runtime.block_on(async move {
             let stream = tokio::net::TcpStream::from_std(stream)?;

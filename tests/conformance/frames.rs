@@ -43,11 +43,7 @@ pub fn read(stream: &mut impl Read) -> io::Result<Frame> {
     } else {
         None
     };
-    let mask = if second & MASKED == 0 {
-        [0; 4]
-    } else {
-        bytes(stream)?
-    };
+    let mask = if second & MASKED == 0 { [0; 4] } else { bytes(stream)? };
     let length = usize::try_from(length).map_err(io::Error::other)?;
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload)?;

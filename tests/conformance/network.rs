@@ -191,9 +191,7 @@ impl Network {
     /// Waits until something is so; whether it is in time.
     pub fn wait(&self, longest: Duration, wanted: impl Fn(&State) -> bool) -> bool {
         let unwanted = |state: &mut State| !wanted(state);
-        let waited = self
-            .changed
-            .wait_timeout_while(self.lock(), longest, unwanted);
+        let waited = self.changed.wait_timeout_while(self.lock(), longest, unwanted);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

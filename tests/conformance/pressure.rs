@@ -98,13 +98,7 @@ impl Pressure {
 
 /// Has so many long events for an application, and waits for the last of them or for as many as are awaited. Tells what is
 /// wrong with those that arrived.
-pub fn flood(
-    network: &Network,
-    library: &Library<'_>,
-    app: &str,
-    count: usize,
-    awaited: Option<usize>,
-) -> Vec<String> {
+pub fn flood(network: &Network, library: &Library<'_>, app: &str, count: usize, awaited: Option<usize>) -> Vec<String> {
     let begun = Instant::now();
     for number in 0..count {
         library.event(app, &event('F', number, LONG));
@@ -138,9 +132,7 @@ fn wrong(numbers: &[usize], made: usize, counted: usize) -> Vec<String> {
     }
     let missing = made.saturating_sub(numbers.len());
     if missing > counted {
-        problems.push(format!(
-            "{missing} of {made} events are missing, at most {counted} may be"
-        ));
+        problems.push(format!("{missing} of {made} events are missing, at most {counted} may be"));
     }
     problems
 }
@@ -150,7 +142,5 @@ fn unconfirmed(library: &Library<'_>) -> usize {
     let metrics = library.metrics();
     let mut lines = metrics.lines();
     let count = lines.find_map(|line| line.strip_prefix("ariws_messages_unconfirmed_total "));
-    count
-        .and_then(|count| count.parse().ok())
-        .unwrap_or_default()
+    count.and_then(|count| count.parse().ok()).unwrap_or_default()
 }

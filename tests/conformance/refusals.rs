@@ -64,25 +64,17 @@ impl Refusals {
                 return self.filtered(output, |row, _, apps| apps.iter().any(|app| app == row));
             }
             ["ari", "show", ..] => {
-                return self.filtered(output, |row, id, _| {
-                    row.split_whitespace().next() == Some(id)
-                });
+                return self.filtered(output, |row, id, _| row.split_whitespace().next() == Some(id));
             }
             _ => {}
         }
         (output.clone(), Vec::new())
     }
 
-    fn filtered(
-        &self,
-        output: &str,
-        is_theirs: impl Fn(&str, &str, &[String]) -> bool,
-    ) -> (String, Vec<String>) {
+    fn filtered(&self, output: &str, is_theirs: impl Fn(&str, &str, &[String]) -> bool) -> (String, Vec<String>) {
         let (mut left, mut rules) = (String::new(), Vec::new());
         for row in output.split_inclusive('\n') {
-            let theirs = |(id, (_, apps)): &(&String, &(String, Vec<String>))| {
-                is_theirs(row.trim_end_matches('\n'), id, apps)
-            };
+            let theirs = |(id, (_, apps)): &(&String, &(String, Vec<String>))| is_theirs(row.trim_end_matches('\n'), id, apps);
             match self.0.iter().find(theirs) {
                 Some((_, (rule, _))) => rules.push(rule.clone()),
                 None => left.push_str(row),

@@ -111,9 +111,7 @@ impl Replay<'_> {
         while logs.clone().any(|text| missing(&text)) && Instant::now() < deadline {
             self.network.pause(SOON);
         }
-        let without = logs
-            .filter(missing)
-            .map(|text| format!("the log does not have \"{text}\""));
+        let without = logs.filter(missing).map(|text| format!("the log does not have \"{text}\""));
         let mut problems: Vec<String> = without.collect();
         problems.extend(self.asterisk.problems());
         for (channel, time, status) in &self.story.statuses {
@@ -122,12 +120,7 @@ impl Replay<'_> {
             problems.extend((actual != status).then_some(problem));
         }
         let state = self.network.lock();
-        problems.extend(compare::connections(
-            &state,
-            &self.network.ports,
-            &self.absent,
-            self.story,
-        ));
+        problems.extend(compare::connections(&state, &self.network.ports, &self.absent, self.story));
         drop(state);
         problems.extend(self.leaked());
         self.problems.extend(problems);
@@ -249,8 +242,7 @@ impl Replay<'_> {
         // Each of its applications is announced.
         let rows = sessions.lines().filter(|line| line.contains(" Up "));
         let announced = rows.map(|line| line.split(',').count()).sum();
-        self.network
-            .wait(DEADLINE, |state| items(state) >= announced);
+        self.network.wait(DEADLINE, |state| items(state) >= announced);
         let mut state = self.network.lock();
         for link in 0..self.story.links.len() {
             let bound = state.peer(link).is_some();
@@ -281,10 +273,7 @@ impl Replay<'_> {
             let name = Path::new(name).file_name().unwrap_or_default();
             let path = self.folder.path().join(name);
             let written = match text {
-                Some(text) => fs::write(
-                    &path,
-                    certificates::in_use(&self.network.ports.in_use(text)),
-                ),
+                Some(text) => fs::write(&path, certificates::in_use(&self.network.ports.in_use(text))),
                 None if path.exists() => fs::remove_file(&path),
                 None => Ok(()),
             };
@@ -311,8 +300,7 @@ impl Replay<'_> {
         let start = library.stasis_start_async(&channel.app, &channel.id, &channel.name);
         self.asterisk.entered(channel, start);
         let begun = || {
-            self.asterisk.is_started(&channel.id)
-                || terminal::list(&self.asterisk, terminal::SESSIONS).contains(&channel.name)
+            self.asterisk.is_started(&channel.id) || terminal::list(&self.asterisk, terminal::SESSIONS).contains(&channel.name)
         };
         let deadline = Instant::now() + self.patience();
         while !begun() && Instant::now() < deadline {
@@ -341,9 +329,7 @@ impl Replay<'_> {
         let links = &self.story.links;
         let settled = self.network.wait(self.patience(), |state| {
             let mut all = links.iter().enumerate();
-            all.all(|(place, link)| {
-                self.absent.contains(&place) || compare::is_settled(link, state.peer(place), at)
-            })
+            all.all(|(place, link)| self.absent.contains(&place) || compare::is_settled(link, state.peer(place), at))
         });
         if !settled && !std::mem::replace(&mut self.late, true) {
             let problem = format!("not all that was to happen before {at:.1} ms did");

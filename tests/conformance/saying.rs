@@ -14,9 +14,7 @@ impl Said {
     pub fn send(&self, network: &Network, patience: Duration) {
         let only_ends = self.then.is_some() && self.bytes.is_empty();
         let is_there = |peer: &Peer| only_ends || peer.up;
-        network.wait(patience, |state| {
-            state.peer(self.link).is_some_and(is_there)
-        });
+        network.wait(patience, |state| state.peer(self.link).is_some_and(is_there));
         // No other frame may be sent while one is.
         let begin = |peer: &mut Peer| {
             peer.held.get_or_insert_default();

@@ -8,10 +8,7 @@ pub fn connected_to(ports: &BTreeSet<u16>) -> usize {
     let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
     let texts = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
     let lines = texts.iter().flat_map(|text| text.lines().skip(1));
-    lines
-        .filter_map(peer)
-        .filter(|port| ports.contains(port))
-        .count()
+    lines.filter_map(peer).filter(|port| ports.contains(port)).count()
 }
 
 /// The port of the peer of a socket that somebody holds open: one that has been closed belongs to the kernel and has no inode.

@@ -75,20 +75,12 @@ fn matches(handle: Option<Handle>, command: &Command) -> String {
     let complete = |handle| abi::complete_word(handle, &command.words, &command.prefix);
     let mut candidates = handle.map(complete).unwrap_or_default();
     let hosts = command.hosts.iter();
-    candidates.extend(
-        hosts
-            .filter(|host| host.starts_with(&command.prefix))
-            .cloned(),
-    );
+    candidates.extend(hosts.filter(|host| host.starts_with(&command.prefix)).cloned());
     // Asterisk shows one of those that differ in case only.
     candidates.sort_by_cached_key(|candidate| candidate.to_ascii_lowercase());
     candidates.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
-    let common = candidates
-        .first()
-        .map(|first| &first[..common(&candidates)]);
-    let shown = common
-        .into_iter()
-        .chain(candidates.iter().map(String::as_str));
+    let common = candidates.first().map(|first| &first[..common(&candidates)]);
+    let shown = common.into_iter().chain(candidates.iter().map(String::as_str));
     shown.map(|word| format!("{word} ")).collect::<String>() + "_EOF_"
 }
 

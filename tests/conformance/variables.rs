@@ -32,10 +32,7 @@ impl Variables {
             ("GET", 200) => {
                 let (set, answered) = (self.set.get(&key)?, parsed(answer.body.as_deref()));
                 let recorded = answered["value"].as_str()?;
-                let problem = format!(
-                    "{} {} was set to {set:?}, for Asterisk it is {recorded:?}",
-                    key.0, key.1
-                );
+                let problem = format!("{} {} was set to {set:?}, for Asterisk it is {recorded:?}", key.0, key.1);
                 (set != recorded).then_some(problem)
             }
             _ => None,

@@ -17,10 +17,7 @@ pub fn run<Body: FnOnce()>(body: Body) {
         return;
     };
     assert!(status.success(), "{test}: {status}: {output}\n{errors}");
-    assert!(
-        output.contains("1 passed"),
-        "there is no {test}: {output}\n{errors}"
-    );
+    assert!(output.contains("1 passed"), "there is no {test}: {output}\n{errors}");
 }
 
 /// The same for a body that ends its process: gives how it ended, and what it said. None in that process itself.
@@ -53,9 +50,7 @@ pub fn end_of<Body: FnOnce()>(body: Body) -> Option<(ExitStatus, String, String)
 fn name_of<Body>() -> &'static str {
     let closure = std::any::type_name::<Body>();
     let path = closure.strip_suffix("::{{closure}}");
-    let (_, test) = path
-        .and_then(|path| path.split_once("::"))
-        .expect("a closure");
+    let (_, test) = path.and_then(|path| path.split_once("::")).expect("a closure");
     test
 }
 

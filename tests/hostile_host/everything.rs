@@ -24,10 +24,7 @@ pub fn call(handle: Handle, unique: &str) -> Vec<Outcome> {
     vec![
         ("event", handle.event("app1", r#"{"type":"Inside"}"#)),
         ("request_complete", handle.complete(u64::MAX, 204, None)),
-        (
-            "stasis_start",
-            started.map_or_else(|(code, _)| code, |_| ARIWS_OK),
-        ),
+        ("stasis_start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)),
         (
             "stasis_start_async",
             handle.begin_start(c"nobody's", &name, c"channel", channel().0),

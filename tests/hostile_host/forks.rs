@@ -66,9 +66,7 @@ fn a_child_of_a_process_without_an_instance_loads_one() {
         };
         assert!(loads(), "before the first load");
         let library = Library::load(&host, &configuration);
-        assert!(forked(
-            || library.try_reload(&mut Vec::new()) == ARIWS_ERROR_FORKED
-        ));
+        assert!(forked(|| library.try_reload(&mut Vec::new()) == ARIWS_ERROR_FORKED));
         library.unload(Duration::ZERO);
         let missing = tempfile::tempdir().expect("a folder");
         let failed = Library::try_load(&host, missing.path(), &mut Vec::new());

@@ -28,23 +28,16 @@ unsafe extern "C" fn knows_garbage(_: *mut c_void, _: *const c_char) -> i32 {
 fn a_registration_that_returns_garbage_counts_as_failed() {
     let _alone = alone();
     let setup = Pbx::persistent("app1");
-    let pbx = setup
-        .table(|table| table.app_register = Some(registers_garbage))
-        .load();
+    let pbx = setup.table(|table| table.app_register = Some(registers_garbage)).load();
     pbx.wait_for_log("did not register application app1");
-    assert_eq!(
-        pbx.event("app1", r#"{"type":"Event"}"#),
-        ARIWS_ERROR_NOT_FOUND
-    );
+    assert_eq!(pbx.event("app1", r#"{"type":"Event"}"#), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]
 fn a_context_that_returns_garbage_counts_as_failed_and_the_application_works() {
     let _alone = alone();
     let setup = Pbx::persistent("app1");
-    let pbx = setup
-        .table(|table| table.context_create = Some(creates_garbage))
-        .load();
+    let pbx = setup.table(|table| table.context_create = Some(creates_garbage)).load();
     pbx.accept().says(["ApplicationRegistered app1"]);
     pbx.wait_for_log("did not create the dialplan context stasis-app1");
     pbx.unload(Duration::ZERO);
@@ -56,9 +49,7 @@ fn a_context_that_returns_garbage_counts_as_failed_and_the_application_works() {
 fn a_question_that_is_answered_with_garbage_is_answered_with_no() {
     let _alone = alone();
     let setup = Pbx::per_call("app1");
-    let pbx = setup
-        .table(|table| table.app_is_registered = Some(knows_garbage))
-        .load();
+    let pbx = setup.table(|table| table.app_is_registered = Some(knows_garbage)).load();
     let start = pbx.stasis_start_async("app1", "1", "SIP/1");
     let mut connection = pbx.accept();
     connection.says(["ApplicationRegistered app1:SIP/1"]);
@@ -102,9 +93,7 @@ fn a_request_that_does_not_return_holds_up_no_other_connection() {
 
 #[test]
 fn a_registration_that_does_not_return_holds_up_no_other_connection() {
-    another_connection_goes_on(
-        |call| matches!(call, Call::Register(app, _) if app.starts_with("app2")),
-    );
+    another_connection_goes_on(|call| matches!(call, Call::Register(app, _) if app.starts_with("app2")));
 }
 
 #[test]
@@ -120,9 +109,7 @@ unsafe extern "C" fn panics(_: *mut c_void, _: *const c_char, _: i32) -> i32 {
 fn a_panic_that_ends_the_process_is_told_of_first() {
     let ended = child::end_of(|| {
         let setup = Pbx::persistent("app1");
-        setup
-            .table(|table| table.app_register = Some(panics))
-            .load();
+        setup.table(|table| table.app_register = Some(panics)).load();
     });
     let Some((status, _, errors)) = ended else {
         return;

@@ -121,10 +121,7 @@ fn every_function_returns_inside_every_callback() {
                 ("finalize", _) => &[ARIWS_ERROR_UNLOADED],
                 _ => allowed(function),
             };
-            assert!(
-                right.contains(code),
-                "{function} inside {callback} returned {code}"
-            );
+            assert!(right.contains(code), "{function} inside {callback} returned {code}");
         }
     }
 }

@@ -100,10 +100,7 @@ fn an_event_or_an_answer_that_there_is_no_memory_for_is_an_error() {
         let answered = setting.complete(id, 200, Some(&body));
         drop(hoard);
         limit_memory(None);
-        assert_eq!(
-            (offered, answered),
-            (ARIWS_ERROR_SYSTEM, ARIWS_ERROR_SYSTEM)
-        );
+        assert_eq!((offered, answered), (ARIWS_ERROR_SYSTEM, ARIWS_ERROR_SYSTEM));
         // The request still waits.
         assert_eq!(setting.complete(id, 200, Some(&body)), ARIWS_OK);
         let answer = setting.connection.json();

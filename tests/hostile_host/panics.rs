@@ -93,13 +93,8 @@ impl Instance {
     fn with_panics_in(callback: &'static str) -> Self {
         let server = Server::start();
         let address = server.address();
-        let configuration = Configuration::with("persistent", address, "app1").connection(
-            "calls",
-            "per_call_config",
-            address,
-            "app2",
-            "",
-        );
+        let configuration =
+            Configuration::with("persistent", address, "app1").connection("calls", "per_call_config", address, "app2", "");
         let host = Arc::new(Panicking {
             callback,
             ..Panicking::default()
@@ -149,10 +144,7 @@ fn a_log_that_panics_gets_the_next_message() {
     let _alone = alone();
     let instance = Instance::with_panics_in("log");
     instance.server.accept().summary();
-    instance
-        .engine
-        .reload(false, &mut |_| {})
-        .expect("a reload");
+    instance.engine.reload(false, &mut |_| {}).expect("a reload");
     instance.wait_for_panics(2);
 }
 
@@ -160,12 +152,7 @@ fn a_log_that_panics_gets_the_next_message() {
 fn a_registration_that_panics_counts_as_failed() {
     let _alone = alone();
     let instance = Instance::with_panics_in("app_register");
-    assert!(
-        instance
-            .engine
-            .event("app1", b"{\"type\":\"Event\"}")
-            .is_err()
-    );
+    assert!(instance.engine.event("app1", b"{\"type\":\"Event\"}").is_err());
     assert!(instance.engine.stasis_start("app2", "2", "SIP/2").is_err());
 }
 
@@ -192,9 +179,7 @@ fn other_callbacks_that_panic_leave_the_instance_working() {
             call
         });
         assert_eq!(connection.ask("GET", "x")["status_code"], 204, "{callback}");
-        engine
-            .event("app1", b"{\"type\":\"Event\"}")
-            .expect("a connection");
+        engine.event("app1", b"{\"type\":\"Event\"}").expect("a connection");
         connection.says(["Event app1"]);
     }
 }

@@ -30,10 +30,7 @@ fn use_until_it_is_gone(handle: Handle, thread: usize) -> usize {
         for &(function, code) in &outcomes {
             assert!(allowed(function, code), "{function} returned {code}");
         }
-        if outcomes
-            .iter()
-            .all(|&(_, code)| code == ARIWS_ERROR_UNLOADED)
-        {
+        if outcomes.iter().all(|&(_, code)| code == ARIWS_ERROR_UNLOADED) {
             return number;
         }
     }
@@ -43,10 +40,7 @@ fn use_until_it_is_gone(handle: Handle, thread: usize) -> usize {
 /// Starts calls, lets them end, and cancels those of another thread, be it before or after, until the instance is gone.
 fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
     for number in 0.. {
-        let (id, name) = (
-            format!("call-{thread}-{number}"),
-            format!("SIP/{thread}-{number}"),
-        );
+        let (id, name) = (format!("call-{thread}-{number}"), format!("SIP/{thread}-{number}"));
         let started = if number % 3 == 0 {
             handle.stasis_cancel(&format!("call-{}-{number}", (thread + 4) % THREADS));
             handle.stasis_start("app2", &id, &name)
@@ -57,12 +51,7 @@ fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
             Ok(application) => handle.stasis_end(&application, &id),
             Err((ARIWS_ERROR_UNLOADED, _)) => return number,
             Err((code, message)) => assert!(
-                [
-                    ARIWS_ERROR_NOT_FOUND,
-                    ARIWS_ERROR_CANCELLED,
-                    ARIWS_ERROR_CONNECT
-                ]
-                .contains(&code),
+                [ARIWS_ERROR_NOT_FOUND, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_CONNECT].contains(&code),
                 "a start ended with {code}: {message}"
             ),
         }

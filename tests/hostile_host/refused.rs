@@ -6,12 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 type Body = extern "C" fn(*mut c_void) -> *mut c_void;
-type Create = unsafe extern "C" fn(
-    *mut libc::pthread_t,
-    *const libc::pthread_attr_t,
-    Body,
-    *mut c_void,
-) -> c_int;
+type Create = unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, Body, *mut c_void) -> c_int;
 
 /// The threads that are refused, by their number.
 static REFUSED: Mutex<Range<usize>> = Mutex::new(0..0);
@@ -47,11 +42,7 @@ unsafe extern "C" fn pthread_create(
 ) -> c_int {
     static SYSTEMS: OnceLock<Create> = OnceLock::new();
     let number = ASKED.fetch_add(1, SeqCst) + 1;
-    if REFUSED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .contains(&number)
-    {
+    if REFUSED.lock().unwrap_or_else(PoisonError::into_inner).contains(&number) {
         return libc::EAGAIN;
     }
     let create = SYSTEMS.get_or_init(|| {

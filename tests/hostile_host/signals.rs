@@ -45,8 +45,7 @@ fn threads_of_the_library_take_those_signals_only_that_they_cause() {
         names.push(line("Name").to_owned());
         let blocked = u64::from_str_radix(line("SigBlk"), 16).expect("a mask");
         for signal in 1..32 {
-            let expected =
-                !SYNCHRONOUS.contains(&signal) && ![libc::SIGKILL, libc::SIGSTOP].contains(&signal);
+            let expected = !SYNCHRONOUS.contains(&signal) && ![libc::SIGKILL, libc::SIGSTOP].contains(&signal);
             let is_blocked = blocked >> (signal - 1) & 1 == 1;
             assert_eq!(is_blocked, expected, "{signal} on {}", line("Name"));
         }

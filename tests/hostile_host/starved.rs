@@ -5,9 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{
-    Call, Census, Configuration, Connection, DEADLINE, Host, Library, Pbx, Server, alone, request,
-};
+use ariws_testkit::{Call, Census, Configuration, Connection, DEADLINE, Host, Library, Pbx, Server, alone, request};
 
 use crate::{child, refused};
 
@@ -263,9 +261,7 @@ fn connections_beyond_the_sockets_that_there_may_be_are_made_when_one_is_free() 
     let application = first.summary();
     let text = "the PBX lets there be 1 sockets at a time, and all are in use";
     pbx.wait_for_log(text);
-    let (code, message) = pbx
-        .stasis_start("app3", "3", "SIP/3")
-        .expect_err("no socket");
+    let (code, message) = pbx.stasis_start("app3", "3", "SIP/3").expect_err("no socket");
     assert_eq!(code, ARIWS_ERROR_CONNECT);
     assert!(message.contains(text), "{message}");
     assert_eq!(pbx.metric("sockets"), 1);
@@ -275,6 +271,5 @@ fn connections_beyond_the_sockets_that_there_may_be_are_made_when_one_is_free() 
     };
     pbx.configuration.remove(gone);
     pbx.reload();
-    pbx.accept()
-        .says([format!("ApplicationRegistered {other}")]);
+    pbx.accept().says([format!("ApplicationRegistered {other}")]);
 }

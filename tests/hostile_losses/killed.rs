@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use ariws::ffi::ARIWS_OK;
 use ariws_testkit::tls::UNVERIFIED;
-use ariws_testkit::{
-    Configuration, DEADLINE, Handle, Host, Library, Server, alone, metric, rounds,
-};
+use ariws_testkit::{Configuration, DEADLINE, Handle, Host, Library, Server, alone, metric, rounds};
 
 use super::peer::{Peer, Random, Read, text};
 
@@ -65,8 +63,7 @@ impl Progress {
         loop {
             let over = self.offering.load(Ordering::Relaxed) == 0;
             let metrics = library.metrics();
-            let done =
-                metric(&metrics, "events_sent_total") + metric(&metrics, "events_dropped_total");
+            let done = metric(&metrics, "events_sent_total") + metric(&metrics, "events_dropped_total");
             if over && done == metric(&metrics, "events_offered_total") {
                 return metrics;
             }
@@ -116,9 +113,7 @@ fn every_event_is_accounted_for(tls: bool) {
         let metrics = progress.watch(&library);
         // The last connection ends with it.
         library.unload(DEADLINE);
-        let offered = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("its events"));
+        let offered = threads.into_iter().map(|thread| thread.join().expect("its events"));
         (metrics, offered.sum::<usize>())
     });
     let count = |name: &str| {
@@ -132,10 +127,7 @@ fn every_event_is_accounted_for(tls: bool) {
         count("events_dropped")
     );
     assert_eq!(count("events_offered"), offered);
-    assert!(
-        arrived <= sent && sent <= arrived + unconfirmed,
-        "{metrics}"
-    );
+    assert!(arrived <= sent && sent <= arrived + unconfirmed, "{metrics}");
     assert!(count("websockets_opened") > kills);
 }
 

@@ -79,10 +79,7 @@ impl Peer<'_> {
                 false => random.below(self.life),
             };
             let ended = self.read(&mut websocket, life, threads);
-            assert!(
-                is_last || !ended,
-                "the library ended a connection by itself"
-            );
+            assert!(is_last || !ended, "the library ended a connection by itself");
             let kill = [Kill::Reset, Kill::Drop, Kill::Close, Kill::Server];
             match kill[random.below(kill.len())] {
                 Kill::Reset => reset(&websocket),
@@ -108,12 +105,7 @@ impl Peer<'_> {
     }
 
     /// Reads so many texts; true if the connection ended before.
-    fn read(
-        &self,
-        websocket: &mut WebSocket<Box<dyn Stream>>,
-        texts: usize,
-        threads: &mut [Read],
-    ) -> bool {
+    fn read(&self, websocket: &mut WebSocket<Box<dyn Stream>>, texts: usize, threads: &mut [Read]) -> bool {
         for _ in 0..texts {
             let text = loop {
                 match websocket.read() {
@@ -126,11 +118,7 @@ impl Peer<'_> {
                 continue;
             };
             let read = &mut threads[thread];
-            assert!(
-                number > read.last,
-                "thread {thread}: {number} after {}",
-                read.last
-            );
+            assert!(number > read.last, "thread {thread}: {number} after {}", read.last);
             *read = Read {
                 last: number,
                 count: read.count + 1,

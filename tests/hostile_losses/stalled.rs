@@ -24,27 +24,15 @@ fn stays_within_bounds(lines: &str) {
         assert_eq!(pbx.event("app1", &event), ARIWS_OK);
     }
     let used = Census::peak() - before;
-    assert!(
-        used <= BOUND + BOUND / 10,
-        "{used} bytes for a queue of {BOUND}"
-    );
+    assert!(used <= BOUND + BOUND / 10, "{used} bytes for a queue of {BOUND}");
     let metrics = pbx.metrics();
     let count = |name: &str| metric(&metrics, &format!("events_{name}_total"));
-    let queued = metric(
-        &metrics,
-        "connection_queue_messages{connection=\"connection1\"}",
-    );
+    let queued = metric(&metrics, "connection_queue_messages{connection=\"connection1\"}");
     // What was written and not yet taken by the kernel is neither queued nor sent.
     let counted = count("sent") + count("dropped") + queued;
     let written = count("offered") - counted;
-    assert!(
-        written * 4000 <= 1 << 20,
-        "{written} events are missing:\n{metrics}"
-    );
-    assert!(
-        count("dropped") > 0 && used > BOUND / 2,
-        "{used} bytes\n{metrics}"
-    );
+    assert!(written * 4000 <= 1 << 20, "{written} events are missing:\n{metrics}");
+    assert!(count("dropped") > 0 && used > BOUND / 2, "{used} bytes\n{metrics}");
     println!("{events} events of {LENGTH} bytes: {used} bytes used, bound {BOUND}");
 }
 

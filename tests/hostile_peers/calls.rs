@@ -17,10 +17,7 @@ impl Player<'_> {
         self.channel = format!("{}-{}", self.name, self.took.len());
         let channel = format!("Test/{}", self.channel);
         self.application = format!("{}:{channel}", self.name);
-        self.started = Some(
-            self.library
-                .stasis_start_async(&self.name, &self.channel, &channel),
-        );
+        self.started = Some(self.library.stasis_start_async(&self.name, &self.channel, &channel));
     }
 
     /// Waits until the start has come to its end, unless somebody has.
@@ -31,12 +28,7 @@ impl Player<'_> {
     }
 
     pub fn has_started(&mut self) -> Result<(), Fault> {
-        match self
-            .started
-            .is_some()
-            .then(|| self.outcome_of_start())
-            .transpose()?
-        {
+        match self.started.is_some().then(|| self.outcome_of_start()).transpose()? {
             Some(Ok(_)) => {
                 self.tell("StasisStart");
                 Ok(())
@@ -98,10 +90,7 @@ impl Player<'_> {
     }
 
     /// Treats every further connection like the first one, until there is an outcome.
-    fn again_until<T>(
-        &mut self,
-        mut outcome: impl FnMut(&mut Self) -> Option<T>,
-    ) -> Result<T, Fault> {
+    fn again_until<T>(&mut self, mut outcome: impl FnMut(&mut Self) -> Option<T>) -> Result<T, Fault> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(outcome) = outcome(self) {

@@ -28,10 +28,7 @@ pub const THREADS: usize = 32;
 pub const PEAK: usize = 96 << 20;
 
 /// A connection for each row.
-pub fn configuration<'a>(
-    group: &Group,
-    rows: impl IntoIterator<Item = (&'a str, &'a Row, SocketAddr)>,
-) -> Configuration {
+pub fn configuration<'a>(group: &Group, rows: impl IntoIterator<Item = (&'a str, &'a Row, SocketAddr)>) -> Configuration {
     let mut configuration = Configuration::empty();
     for (name, row, address) in rows {
         let kind = match row.promise.outcome.is_of_a_call() {
@@ -52,17 +49,9 @@ pub fn run(group: &Group, wanted: &[bool], rounds: usize) -> Vec<Result<(), Faul
     let mut results: Vec<_> = group.rows.iter().map(|_| Ok(())).collect();
     let before = Census::now();
     let mut players: Vec<(usize, Player<'_>)> = Vec::new();
-    for (index, row) in group
-        .rows
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| wanted[*index])
-    {
+    for (index, row) in group.rows.iter().enumerate().filter(|(index, _)| wanted[*index]) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        players.push((
-            index,
-            Player::new(group, row, &format!("row{index}"), listener),
-        ));
+        players.push((index, Player::new(group, row, &format!("row{index}"), listener)));
     }
     let served = players.iter().map(|(_, player)| player);
     // Instances of their own serve the rows of unloading.
@@ -153,13 +142,8 @@ fn flat(first: Census, rounds: usize) -> Result<(), Fault> {
     let deadline = Instant::now() + REST;
     loop {
         let now = Census::now();
-        let told = format!(
-            "{first:?} became {now:?} in {} rounds, peak {peak}",
-            rounds / 2
-        );
-        let grown = now.descriptors > first.descriptors
-            || now.threads > THREADS
-            || now.bytes > first.bytes + GROWTH;
+        let told = format!("{first:?} became {now:?} in {} rounds, peak {peak}", rounds / 2);
+        let grown = now.descriptors > first.descriptors || now.threads > THREADS || now.bytes > first.bytes + GROWTH;
         if peak > PEAK || grown && Instant::now() > deadline {
             return Err(told);
         }

@@ -45,10 +45,7 @@ fn trials(group: Group, arguments: &Arguments, rounds: usize) -> Vec<Trial> {
     let rows = group.rows.iter().map(|row| row.peer.as_str());
     let all = rows.chain(["leave nothing behind", "are unloaded meanwhile"]);
     let names: Vec<_> = all.map(|row| format!("{}: {row}", group.name)).collect();
-    let wanted: Vec<_> = names
-        .iter()
-        .map(|name| is_wanted(name, arguments))
-        .collect();
+    let wanted: Vec<_> = names.iter().map(|name| is_wanted(name, arguments)).collect();
     let results = move || group::run(&group, &wanted, rounds);
     let results = Arc::new(LazyLock::<Vec<Result<(), Fault>>, _>::new(results));
     let trial = |(index, name): (usize, String)| {

@@ -120,9 +120,7 @@ impl Peer {
         };
         match sent {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err("the library has not read for too long".into())
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err("the library has not read for too long".into()),
             // What the library said before can still be read.
             Err(_) => Ok(false),
         }
@@ -153,9 +151,7 @@ impl Peer {
                 self.unused.extend(&buffer[..length]);
                 Ok(length > 0)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err("nothing came from the library".into())
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err("nothing came from the library".into()),
             // A reset, a TLS alert, TLS that ends without a word.
             Err(error) => {
                 self.alert = self.alert.take().or_else(|| alert(&error));
@@ -199,9 +195,7 @@ impl Peer {
             _ if header[1] & 0x80 == 0 => Err("the library sent a frame without a mask".into()),
             TEXT => match serde_json::from_slice(&payload) {
                 Ok(text) => Ok(Some(Frame::Text(text))),
-                Err(error) => Err(format!(
-                    "the library sent a text that is no message: {error}"
-                )),
+                Err(error) => Err(format!("the library sent a text that is no message: {error}")),
             },
             PING => Ok(Some(Frame::Ping)),
             PONG => Ok(Some(Frame::Pong(payload.len()))),
@@ -209,10 +203,7 @@ impl Peer {
                 let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
                 Ok(Some(Frame::Close(code)))
             }
-            _ => Err(format!(
-                "the library sent a frame that begins with {:#04x}",
-                header[0]
-            )),
+            _ => Err(format!("the library sent a frame that begins with {:#04x}", header[0])),
         }
     }
 
@@ -232,8 +223,7 @@ impl Peer {
 
     /// The peer's part of a TLS handshake. If the library ends it, that is seen later.
     pub fn tls(&mut self, server: Server) -> Result<(), Fault> {
-        let mut connection =
-            ServerConnection::new(server.config()).map_err(|error| error.to_string())?;
+        let mut connection = ServerConnection::new(server.config()).map_err(|error| error.to_string())?;
         let mut tcp = self.tcp.try_clone().map_err(|error| error.to_string())?;
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut tcp) {
@@ -264,18 +254,8 @@ impl Peer {
     /// What the end of the connection was.
     pub fn end(&self) -> Seen {
         // The names that rows have; another one is seen as the bare end.
-        let known = [
-            "BadCertificate",
-            "CertificateExpired",
-            "UnknownCA",
-            "BadRecordMac",
-        ];
-        let more = [
-            "UnexpectedMessage",
-            "RecordOverflow",
-            "DecodeError",
-            "ProtocolVersion",
-        ];
+        let known = ["BadCertificate", "CertificateExpired", "UnknownCA", "BadRecordMac"];
+        let more = ["UnexpectedMessage", "RecordOverflow", "DecodeError", "ProtocolVersion"];
         let mut known = known.into_iter().chain(more);
         let alert = known.find(|known| self.alert.as_deref() == Some(known));
         alert.map_or(Seen::End, Seen::Alert)

@@ -150,10 +150,7 @@ impl<'a> Player<'a> {
     pub fn script(&mut self, peer: &mut Peer) -> Result<(), Fault> {
         let row = self.row;
         self.steps(peer, &row.script)?;
-        row.promise
-            .sees
-            .iter()
-            .try_for_each(|seen| self.expect(peer, seen))
+        row.promise.sees.iter().try_for_each(|seen| self.expect(peer, seen))
     }
 
     fn steps(&mut self, peer: &mut Peer, steps: &[Step]) -> Result<(), Fault> {
@@ -265,8 +262,7 @@ impl<'a> Player<'a> {
                     self.arrived = number;
                 }
                 match (wanted, text.kind.as_str()) {
-                    (Seen::Registered, "ApplicationRegistered")
-                    | (Seen::StasisEnd, "StasisEnd") => Ok(true),
+                    (Seen::Registered, "ApplicationRegistered") | (Seen::StasisEnd, "StasisEnd") => Ok(true),
                     (Seen::Event, "Numbered") => Ok(text.number == Some(self.offered)),
                     (Seen::Answer(status), "RESTResponse") => match text.status_code {
                         Some(seen) if seen == *status => Ok(true),
@@ -331,10 +327,9 @@ impl<'a> Player<'a> {
     /// Whether the promises of all rounds together were kept.
     pub fn kept(&mut self) -> Result<(), Fault> {
         let promise = &self.row.promise;
-        wait_for(
-            &format!("no line of the log has \"{}\"", promise.log),
-            || self.notes.lock().found.then_some(()),
-        )?;
+        wait_for(&format!("no line of the log has \"{}\"", promise.log), || {
+            self.notes.lock().found.then_some(())
+        })?;
         self.took.sort();
         let (rounds, median) = (self.took.len(), self.took[self.took.len() / 2]);
         if median > promise.within {
@@ -351,9 +346,7 @@ impl<'a> Player<'a> {
             return Err(format!("{connected} connections came up"));
         }
         if lines > 20 * (rounds + 2) || longest > 4096 {
-            return Err(format!(
-                "{lines} lines of the log, the longest of {longest} bytes"
-            ));
+            return Err(format!("{lines} lines of the log, the longest of {longest} bytes"));
         }
         Ok(())
     }

@@ -51,10 +51,7 @@ fn path(folder: &Path) -> std::path::PathBuf {
 fn authorities() -> &'static Authorities {
     static AUTHORITIES: OnceLock<Authorities> = OnceLock::new();
     AUTHORITIES.get_or_init(|| {
-        let (folder, trusted) = (
-            tempfile::tempdir().expect("a folder"),
-            Authority::root("Trusted"),
-        );
+        let (folder, trusted) = (tempfile::tempdir().expect("a folder"), Authority::root("Trusted"));
         fs::write(path(folder.path()), &trusted.pem).expect("a file");
         Authorities {
             folder,
@@ -87,9 +84,7 @@ impl Server {
     fn identity(self) -> Identity {
         let Authorities { trusted, other, .. } = authorities();
         match self {
-            Self::Trusted | Self::Tls12 | Self::ManyTickets | Self::WantsCertificate => {
-                trusted.issue(&[NAME])
-            }
+            Self::Trusted | Self::Tls12 | Self::ManyTickets | Self::WantsCertificate => trusted.issue(&[NAME]),
             Self::OtherName => trusted.issue(&["elsewhere.example"]),
             Self::Expired => trusted.issue_expired(&[NAME]),
             Self::SelfSigned => Identity::self_signed(&[NAME]),

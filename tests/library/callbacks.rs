@@ -24,10 +24,7 @@ fn the_log_may_call_everything() {
             handle.command("ari show websocket sessions");
             // Waits for nothing that waits for this: it is done, or refused.
             let code = handle.try_reload(&mut Vec::new());
-            assert!(
-                [ARIWS_OK, ARIWS_ERROR_BUSY, ARIWS_ERROR_UNLOADED].contains(&code),
-                "{code}"
-            );
+            assert!([ARIWS_OK, ARIWS_ERROR_BUSY, ARIWS_ERROR_UNLOADED].contains(&code), "{code}");
         }
     });
     let pbx = Pbx::persistent("app1").host(host).load();

@@ -20,10 +20,7 @@ fn a_cancel_that_overtakes_the_blocking_start_ends_it_before_it_connects() {
     let before = pbx.host.calls();
     assert_eq!(pbx.stasis_cancel("1"), ARIWS_ERROR_NOT_FOUND);
     let outcome = pbx.stasis_start("app1", "1", NAME);
-    assert_eq!(
-        outcome.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_CANCELLED)
-    );
+    assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_CANCELLED));
     assert!(pbx.server.is_quiet());
     assert_eq!(pbx.host.calls(), before);
 }
@@ -54,10 +51,7 @@ fn a_start_that_was_cancelled_under_way_leaves_nothing_for_the_next() {
     let starting = pbx.stasis_start_async("app1", "1", NAME);
     let silent = pbx.server.accept_tcp();
     assert_eq!(pbx.stasis_cancel("1"), ARIWS_OK);
-    starting
-        .recv()
-        .expect("an outcome")
-        .expect_err("it was cancelled");
+    starting.recv().expect("an outcome").expect_err("it was cancelled");
     drop(silent);
     enter(&pbx, "1");
 }

@@ -94,10 +94,7 @@ fn of_a_transfer_the_new_channel_is_failed_and_the_old_one_is_not() {
 #[test]
 fn a_channel_whose_stasis_end_found_no_room_in_the_queue_is_not_failed() {
     let mut pbx = Pbx::per_call("app1")
-        .set(
-            "connection1",
-            "queue_max_messages = 1\nqueue_overflow = drop_newest",
-        )
+        .set("connection1", "queue_max_messages = 1\nqueue_overflow = drop_newest")
         .load();
     let connection = enter(&pbx, "1");
     pbx.server.stop();
@@ -162,10 +159,7 @@ fn a_channel_that_comes_while_the_connection_closes_is_told_of_or_failed() {
     if taken == ARIWS_OK {
         let messages = pbx.accept().summaries(2);
         let expected = ["ApplicationRegistered", "StasisStart"];
-        assert_eq!(
-            messages,
-            expected.map(|kind| format!("{kind} {APPLICATION}"))
-        );
+        assert_eq!(messages, expected.map(|kind| format!("{kind} {APPLICATION}")));
     } else {
         pbx.wait_for_call(&failed("2"));
     }
@@ -198,9 +192,7 @@ fn a_normal_end_is_never_a_failure() {
         for number in 0..CALLS {
             let channel = number.to_string();
             let name = format!("Local/{number}");
-            let application = pbx
-                .stasis_start("app1", &channel, &name)
-                .expect("a connection");
+            let application = pbx.stasis_start("app1", &channel, &name).expect("a connection");
             match number % 3 {
                 0 => {
                     events(&application, &channel, &["StasisStart", "StasisEnd"]);

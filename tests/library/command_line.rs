@@ -36,10 +36,7 @@ fn the_table_lists_every_command() {
         "ari shutdown websocket sessions",
         "ari start outbound-websocket",
     ] {
-        assert!(
-            words.iter().any(|word| word == expected),
-            "{expected} in {words:?}"
-        );
+        assert!(words.iter().any(|word| word == expected), "{expected} in {words:?}");
     }
 }
 
@@ -101,18 +98,9 @@ fn every_session_is_offered_once_for_a_shutdown() {
     let words = ["ari", "shutdown", "websocket", "session"];
     assert_eq!(
         pbx.completions(&words, ""),
-        [
-            "calls",
-            "calls:Test/1",
-            "calls:Test/2",
-            "connection1",
-            "uuid-1"
-        ]
+        ["calls", "calls:Test/1", "calls:Test/2", "connection1", "uuid-1"]
     );
-    assert_eq!(
-        pbx.completions(&words, "CALLS:"),
-        ["calls:Test/1", "calls:Test/2"]
-    );
+    assert_eq!(pbx.completions(&words, "CALLS:"), ["calls:Test/1", "calls:Test/2"]);
 }
 
 #[test]
@@ -121,10 +109,7 @@ fn shutting_everything_down_leaves_no_session() {
         .connection("connection2", "per_call_config", "app2", "")
         .up();
     let (code, output) = pbx.command("ari shutdown websocket sessions");
-    assert_eq!(
-        (code, output.as_str()),
-        (ARIWS_OK, "Shutting down all websocket sessions\n")
-    );
+    assert_eq!((code, output.as_str()), (ARIWS_OK, "Shutting down all websocket sessions\n"));
     assert_eq!(connection.wait_for_close(), 1000);
     assert_eq!(pbx.command("ari show sessions").1.lines().count(), 2);
 }
@@ -139,10 +124,7 @@ fn a_connection_is_tested_aside_from_the_one_that_is_up() {
         let (code, output) = tested.join().expect("no panic");
         assert_eq!(code, ARIWS_OK, "{output}");
         assert!(output.starts_with("connection1 works\n  name "), "{output}");
-        assert!(
-            output.contains("the server speaks the subprotocol ari"),
-            "{output}"
-        );
+        assert!(output.contains("the server speaks the subprotocol ari"), "{output}");
     });
     assert!(connection.is_quiet());
 }
@@ -152,18 +134,13 @@ fn a_test_says_at_which_stage_a_connection_fails() {
     let pbx = Pbx::persistent("app1").nobody_listens().load();
     let (code, output) = pbx.command("ari test outbound-websocket connection1");
     assert_eq!(code, ARIWS_ERROR_COMMAND, "{output}");
-    assert!(
-        output.starts_with("connection1 does not work\n"),
-        "{output}"
-    );
+    assert!(output.starts_with("connection1 does not work\n"), "{output}");
     assert!(output.contains("FAILED: "), "{output}");
 }
 
 #[test]
 fn unloading_ends_a_test() {
-    let pbx = Pbx::per_call("app1")
-        .set("connection1", "connection_timeout = 60000")
-        .load();
+    let pbx = Pbx::per_call("app1").set("connection1", "connection_timeout = 60000").load();
     let handle = pbx.handle();
     std::thread::scope(|scope| {
         let tested = scope.spawn(move || handle.command("ari test outbound-websocket connection1"));

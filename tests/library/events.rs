@@ -62,9 +62,7 @@ fn a_full_queue_drops_the_oldest_and_says_so_once() {
     }
     pbx.wait_for_log("7 events were dropped meanwhile");
     let log = pbx.host.log();
-    let full = log
-        .iter()
-        .filter(|line| line.contains("queue of events is full"));
+    let full = log.iter().filter(|line| line.contains("queue of events is full"));
     assert_eq!(full.count(), 1, "{log:#?}");
     assert!(pbx.metrics().contains("ariws_events_dropped_total 7"));
 }
@@ -72,10 +70,7 @@ fn a_full_queue_drops_the_oldest_and_says_so_once() {
 #[test]
 fn a_full_queue_drops_the_newest_if_it_is_told_to() {
     let lines = "queue_max_messages = 1\nqueue_overflow = drop_newest";
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", lines)
-        .nobody_listens()
-        .load();
+    let pbx = Pbx::persistent("app1").set("connection1", lines).nobody_listens().load();
     assert_eq!(pbx.event("app1", &event(0)), ARIWS_OK);
     assert_eq!(pbx.event("app1", &event(1)), ARIWS_ERROR_FULL);
 }
@@ -143,10 +138,7 @@ fn a_killed_application_costs_only_what_is_reported() {
     }
     offering.join().expect("the other thread");
 
-    assert!(
-        received.is_sorted_by(|one, next| one < next),
-        "in order, none twice"
-    );
+    assert!(received.is_sorted_by(|one, next| one < next), "in order, none twice");
     let lost = u64::from(EVENTS) - received.len() as u64;
     let reported = pbx.host.wait_for_loss();
     assert!(lost <= reported, "{lost} lost, {reported} reported");
@@ -181,9 +173,7 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
 
 /// Connections end again and again while another thread offers events as fast as it can.
 fn race(end: impl Fn(Connection)) {
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", "reconnect_interval = 0")
-        .load();
+    let pbx = Pbx::persistent("app1").set("connection1", "reconnect_interval = 0").load();
     let handle = pbx.handle();
     let (stop, stopped) = channel::<()>();
     let offering = std::thread::spawn(move || {

@@ -18,19 +18,14 @@ struct Flood {
 
 impl Flood {
     fn begin(connection: &Connection, frame: &[u8]) -> Self {
-        let mut stream = connection
-            .websocket
-            .get_ref()
-            .try_clone()
-            .expect("a stream");
+        let mut stream = connection.websocket.get_ref().try_clone().expect("a stream");
         let (ends, many) = (Arc::new(AtomicBool::new(false)), frame.repeat(500));
         let its = Arc::clone(&ends);
-        let thread =
-            spawn(
-                move || {
-                    while !its.load(Ordering::Relaxed) && stream.write_all(&many).is_ok() {}
-                },
-            );
+        let thread = spawn(
+            move || {
+                while !its.load(Ordering::Relaxed) && stream.write_all(&many).is_ok() {}
+            },
+        );
         Self {
             ends,
             thread: Some(thread),
@@ -80,18 +75,13 @@ fn pings_of_a_peer_that_takes_no_pong_are_not_read_for_ever() {
     assert!(sent < MOST / 4, "{sent} bytes of pings were read");
     drop(connection);
     assert_eq!(pbx.event("app1", r#"{"type":"Next"}"#), ARIWS_OK);
-    pbx.accept()
-        .says(["ApplicationRegistered app1", "Next app1"]);
+    pbx.accept().says(["ApplicationRegistered app1", "Next app1"]);
 }
 
 #[test]
 fn a_peer_that_takes_its_pongs_late_goes_on() {
     let (pbx, mut connection) = Pbx::persistent("app1").up();
-    let mut stream = connection
-        .websocket
-        .get_ref()
-        .try_clone()
-        .expect("a stream");
+    let mut stream = connection.websocket.get_ref().try_clone().expect("a stream");
     let sent = read_of(&mut stream, &ping(), 256 << 20);
     stream.set_nonblocking(false).expect("a socket");
     // The rest of the ping that was cut.
@@ -118,11 +108,7 @@ fn is_no_matter(frame: &[u8]) {
     // A few milliseconds are usual.
     let events = began.elapsed();
     assert!(events < DEADLINE / 4, "{events:?} for a hundred events");
-    let mut stream = connection
-        .websocket
-        .get_ref()
-        .try_clone()
-        .expect("a stream");
+    let mut stream = connection.websocket.get_ref().try_clone().expect("a stream");
     let reading = spawn(move || while stream.read(&mut [0; 65536]).is_ok_and(|count| count > 0) {});
     let began = Instant::now();
     assert_eq!(pbx.unload(Duration::from_millis(500)), ARIWS_OK);

@@ -50,9 +50,7 @@ fn half_a_frame_holds_nothing_up() {
 
 #[test]
 fn a_message_over_the_limit_is_too_big() {
-    let (pbx, mut connection) = Pbx::persistent("app1")
-        .set("connection1", "max_message_size = 200")
-        .up();
+    let (pbx, mut connection) = Pbx::persistent("app1").set("connection1", "max_message_size = 200").up();
     connection.send_raw(&[&[FINAL | TEXT, 126, 0, 201][..], &[b' '; 201]].concat());
     assert_eq!(connection.wait_for_close(), 1009);
     pbx.accept().says(["ApplicationRegistered app1"]);

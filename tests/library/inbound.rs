@@ -6,17 +6,11 @@ use ariws_testkit::{Call, Pbx};
 #[test]
 fn they_are_listed_and_shut_down_through_the_host() {
     let pbx = Pbx::without_connections().load();
-    assert_eq!(
-        pbx.inbound_opened("uuid-1", "127.0.0.1:4000", "b,a"),
-        ARIWS_OK
-    );
+    assert_eq!(pbx.inbound_opened("uuid-1", "127.0.0.1:4000", "b,a"), ARIWS_OK);
     let (_, output) = pbx.command("ari show websocket sessions");
     let row = "uuid-1                                inbound         127.0.0.1:4000                   Up    a,b\n";
     assert!(output.ends_with(row), "{output}");
-    assert_eq!(
-        pbx.command("ari shutdown websocket session uuid-1").0,
-        ARIWS_OK
-    );
+    assert_eq!(pbx.command("ari shutdown websocket session uuid-1").0, ARIWS_OK);
     pbx.wait_for_call(&Call::InboundShutdown("uuid-1".into()));
     assert_eq!(pbx.inbound_closed("uuid-1"), ARIWS_OK);
     assert_eq!(pbx.inbound_closed("uuid-1"), ARIWS_ERROR_NOT_FOUND);
@@ -39,11 +33,7 @@ fn an_id_is_none_of_a_connection() {
     let _call = pbx.accept();
     assert!(starting.recv().expect("an outcome").is_ok());
     for id in ["connection1", "calls", "calls:SIP/1"] {
-        assert_eq!(
-            pbx.inbound_opened(id, "", ""),
-            ARIWS_ERROR_DUPLICATE,
-            "{id}"
-        );
+        assert_eq!(pbx.inbound_opened(id, "", ""), ARIWS_ERROR_DUPLICATE, "{id}");
     }
     pbx.command("ari shutdown websocket session connection1");
     let shut_down = pbx.inbound_opened("connection1", "", "");

@@ -33,8 +33,7 @@ fn without_websocket_client_conf_the_library_waits_for_a_reload() {
 
 #[test]
 fn a_faulty_object_is_reported_and_harms_no_other() {
-    let faulty =
-        Pbx::persistent("app1").connection("faulty", "persistent", "app2", "colour = blue");
+    let faulty = Pbx::persistent("app1").connection("faulty", "persistent", "app2", "colour = blue");
     let mut pbx = faulty.load();
     pbx.report.retain(|line| line.kind == ARIWS_REPORT_REFUSED);
     let colour = |line: &ReportLine| line.message.starts_with("colour: ") && line.line == 22;
@@ -47,9 +46,7 @@ fn a_faulty_object_is_reported_and_harms_no_other() {
 fn what_was_loaded_is_reported() {
     let pbx = Pbx::persistent("app1").load();
     let objects = pbx.report.iter();
-    let objects: Vec<_> = objects
-        .map(|line| (line.kind, line.object.as_str()))
-        .collect();
+    let objects: Vec<_> = objects.map(|line| (line.kind, line.object.as_str())).collect();
     assert_eq!(
         objects,
         ["reader", "user1", "connection1"].map(|object| (ARIWS_REPORT_ADDED, object))
@@ -89,16 +86,7 @@ fn with_null(handle: *mut ariws_instance) -> [i32; 14] {
             ariws_unload(handle, 0),
             ariws_event(handle, null, null, 1),
             ariws_request_complete(handle, 1, 200, null, null, 0),
-            ariws_stasis_start(
-                handle,
-                null,
-                null,
-                null,
-                ptr::null_mut(),
-                0,
-                ptr::null_mut(),
-                0,
-            ),
+            ariws_stasis_start(handle, null, null, null, ptr::null_mut(), 0, ptr::null_mut(), 0),
             ariws_stasis_start_async(handle, null, null, null, None, nothing, ptr::null_mut(), 0),
             ariws_stasis_cancel(handle, null),
             ariws_stasis_end(handle, null, null),
@@ -142,11 +130,7 @@ fn what_has_no_id_is_refused() {
     let pbx = Pbx::without_connections().load();
     let handle = pbx.handle().0;
     let mut name = [0; 64];
-    for (app, id, channel) in [
-        (c"", c"1", c"SIP/1"),
-        (c"a", c"", c"SIP/1"),
-        (c"a", c"1", c""),
-    ] {
+    for (app, id, channel) in [(c"", c"1", c"SIP/1"), (c"a", c"", c"SIP/1"), (c"a", c"1", c"")] {
         // SAFETY: the strings live until the call returns.
         let start = unsafe {
             ariws_stasis_start(

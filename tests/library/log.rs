@@ -96,9 +96,9 @@ fn an_unloading_does_not_wait_for_a_slow_log_longer_than_its_grace() {
         .load();
     // Each has a line about its first failure.
     pbx.wait_for_metrics(|metrics| {
-        let failed = metrics.lines().filter(|line| {
-            line.starts_with("ariws_connection_failed_attempts{") && !line.ends_with(" 0")
-        });
+        let failed = metrics
+            .lines()
+            .filter(|line| line.starts_with("ariws_connection_failed_attempts{") && !line.ends_with(" 0"));
         failed.count() == CONNECTIONS
     });
     let began = Instant::now();
@@ -109,9 +109,7 @@ fn an_unloading_does_not_wait_for_a_slow_log_longer_than_its_grace() {
     let log = pbx.host.log();
     let last = log.last().expect("a line");
     assert!(
-        last.ends_with(
-            "messages for the log were dropped: the instance ended before the host had taken them"
-        ),
+        last.ends_with("messages for the log were dropped: the instance ended before the host had taken them"),
         "{last}"
     );
     assert_eq!(pbx.host.calls().last(), Some(&Call::Finalize));

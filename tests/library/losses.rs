@@ -25,9 +25,7 @@ fn number(websocket: &mut WebSocket<Box<dyn Stream>>) -> u64 {
 fn nothing_comes_twice(tls: bool) {
     let mut setup = Pbx::persistent("app1");
     if tls {
-        setup = setup
-            .replacing("ws://", "wss://")
-            .set("connection1", UNVERIFIED);
+        setup = setup.replacing("ws://", "wss://").set("connection1", UNVERIFIED);
     }
     setup.server().set_segment_size(200);
     let pbx = setup.load();
@@ -62,10 +60,7 @@ fn unconfirmed_after_a_close(reads: bool) -> u64 {
         connection.wait_for_close();
     }
     pbx.wait_for_log("closed with 1000");
-    metric(
-        &pbx.wait_for_metrics(|_| true),
-        "messages_unconfirmed_total",
-    )
+    metric(&pbx.wait_for_metrics(|_| true), "messages_unconfirmed_total")
 }
 
 #[test]

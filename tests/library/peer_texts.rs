@@ -18,10 +18,7 @@ fn a_request_id_is_escaped_and_shortened() {
     let id = format!("a\r\nERROR forged \u{202e}{}", "x".repeat(LONG));
     connection.send(&json!({"type": "RESTRequest", "request_id": id, "method": "GET", "uri": ""}));
     let line = pbx.wait_for_log("bad request");
-    assert!(
-        line.contains(r"(request_id 'a\r\nERROR forged \u{202e}xxx"),
-        "{line}"
-    );
+    assert!(line.contains(r"(request_id 'a\r\nERROR forged \u{202e}xxx"), "{line}");
     assert!(line.len() < LINE, "{line}");
     assert_eq!(connection.json()["request_id"], id);
 }
@@ -56,9 +53,7 @@ fn the_answer_to_an_upgrade_is_escaped_where_the_start_of_a_call_tells_of_it() {
 fn an_answer_to_an_upgrade_is_shortened() {
     let pbx = Pbx::persistent("app1").load();
     let long = "x".repeat(LONG);
-    pbx.server
-        .attempt()
-        .answer(&format!("HTTP/1.1 503 {long}\r\n\r\n"));
+    pbx.server.attempt().answer(&format!("HTTP/1.1 503 {long}\r\n\r\n"));
     let line = pbx.wait_for_log("503 xxx");
     assert!(line.len() < LINE, "{line}");
     let page = pbx.wait_for_output("ari show outbound-websocket connection1 detail", |page| {

@@ -59,10 +59,7 @@ pub(crate) fn fails_with(starting: &Receiver<Started>, code: i32) {
 #[test]
 fn at_load_only_the_contexts_are_made() {
     let pbx = Pbx::per_call("app1").load();
-    assert_eq!(
-        pbx.host.calls(),
-        [Call::CreateContext("stasis-app1".into(), "app1".into())]
-    );
+    assert_eq!(pbx.host.calls(), [Call::CreateContext("stasis-app1".into(), "app1".into())]);
     assert!(pbx.server.is_quiet());
 }
 
@@ -112,10 +109,7 @@ fn two_calls_are_two_connections() {
     seen.sort();
     assert_eq!(
         seen,
-        [
-            "ApplicationRegistered app1:Local/a-1",
-            "ApplicationRegistered app1:Local/b-1"
-        ]
+        ["ApplicationRegistered app1:Local/a-1", "ApplicationRegistered app1:Local/b-1"]
     );
 }
 
@@ -129,22 +123,14 @@ fn a_registered_application_is_entered_without_a_connection() {
 fn an_application_that_nobody_serves_is_not_found() {
     let pbx = Pbx::per_call("app1").load();
     let started = pbx.stasis_start("other", "1", NAME);
-    assert_eq!(
-        started.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_NOT_FOUND)
-    );
+    assert_eq!(started.map_err(|(code, _)| code), Err(ARIWS_ERROR_NOT_FOUND));
 }
 
 #[test]
 fn an_invalid_connection_makes_no_session() {
-    let pbx = Pbx::per_call("app1")
-        .set("connection1", "local_ari_user = nobody")
-        .load();
+    let pbx = Pbx::per_call("app1").set("connection1", "local_ari_user = nobody").load();
     let started = pbx.stasis_start("app1", "1", NAME);
-    assert_eq!(
-        started.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_INVALID_CONNECTION)
-    );
+    assert_eq!(started.map_err(|(code, _)| code), Err(ARIWS_ERROR_INVALID_CONNECTION));
 }
 
 #[test]
@@ -162,10 +148,7 @@ fn a_drop_in_mid_call_is_healed_without_a_new_stasis_start() {
     enter(&pbx, "1").reset();
     pbx.wait_for_log("connection lost");
     pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    is_told(
-        &mut pbx.accept(),
-        ["ApplicationRegistered", "ChannelVarset"],
-    );
+    is_told(&mut pbx.accept(), ["ApplicationRegistered", "ChannelVarset"]);
     assert!(!pbx.host.calls().contains(&failed("1")));
 }
 
@@ -196,10 +179,7 @@ fn a_peer_that_leaves_after_stasis_end_is_not_called_back() {
 fn a_second_channel_keeps_the_connection() {
     let pbx = Pbx::per_call("app1").load();
     let mut connection = enter(&pbx, "1");
-    assert_eq!(
-        pbx.stasis_start(APPLICATION, "2", "Local/second"),
-        Ok(APPLICATION.into())
-    );
+    assert_eq!(pbx.stasis_start(APPLICATION, "2", "Local/second"), Ok(APPLICATION.into()));
     pbx.event(APPLICATION, &stasis_event("StasisStart", "2"));
     leave(&pbx, "1");
     pbx.event(APPLICATION, &stasis_event("ChannelDestroyed", "1"));
@@ -240,8 +220,7 @@ fn a_stasis_end_that_comes_after_the_next_start_reaches_the_old_connection() {
 }
 
 #[test]
-fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_closes_its_connection()
-{
+fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_closes_its_connection() {
     let pbx = Pbx::per_call("app1").load();
     let mut old = enter(&pbx, "1");
     old.send(&json!({"type": "RESTRequest", "request_id": "1", "method": "POST", "uri": "channels/1/continue"}));
@@ -269,9 +248,7 @@ fn shutting_a_call_down_by_command_ends_its_stasis() {
 
 #[test]
 fn a_refused_registration_fails_the_start() {
-    let pbx = Pbx::per_call("app1")
-        .host(Host::refusing(&[APPLICATION]))
-        .load();
+    let pbx = Pbx::per_call("app1").host(Host::refusing(&[APPLICATION])).load();
     let starting = pbx.stasis_start_async("app1", "1", NAME);
     assert_eq!(pbx.accept().wait_for_close(), 1000);
     fails_with(&starting, ARIWS_ERROR_HOST);
@@ -287,9 +264,7 @@ fn refused(pbx: &Pbx, channel: &str) -> Connection {
 
 #[test]
 fn a_start_that_failed_leaves_no_session_and_tells_its_channel_nothing_more() {
-    let pbx = Pbx::per_call("app1")
-        .host(Host::refusing(&[APPLICATION]))
-        .load();
+    let pbx = Pbx::per_call("app1").host(Host::refusing(&[APPLICATION])).load();
     let _silent = refused(&pbx, "1");
     // Whether it is still there in this moment or not.
     let command = format!("ari shutdown websocket session connection1:{NAME}");
@@ -298,18 +273,12 @@ fn a_start_that_failed_leaves_no_session_and_tells_its_channel_nothing_more() {
     let _silent = refused(&pbx, "2");
     pbx.unload(DEADLINE);
     let told = |call: &Call| matches!(call, Call::StasisFailed(..) | Call::Unregister(_));
-    assert!(
-        !pbx.host.calls().iter().any(told),
-        "{:#?}",
-        pbx.host.calls()
-    );
+    assert!(!pbx.host.calls().iter().any(told), "{:#?}", pbx.host.calls());
 }
 
 #[test]
 fn a_start_after_one_that_failed_has_a_connection_of_its_own() {
-    let pbx = Pbx::per_call("app1")
-        .host(Host::refusing(&[APPLICATION]))
-        .load();
+    let pbx = Pbx::per_call("app1").host(Host::refusing(&[APPLICATION])).load();
     let _silent = refused(&pbx, "1");
     pbx.host.refuse(&[]);
     enter(&pbx, "1");
@@ -328,11 +297,7 @@ fn a_start_whose_session_is_shut_down_meanwhile_fails_and_tells_its_channel_noth
     assert_eq!(pbx.accept().wait_for_close(), 1000);
     fails_with(&starting, ARIWS_ERROR_CANCELLED);
     pbx.unload(DEADLINE);
-    assert!(
-        !pbx.host.calls().contains(&failed("1")),
-        "{:#?}",
-        pbx.host.calls()
-    );
+    assert!(!pbx.host.calls().contains(&failed("1")), "{:#?}", pbx.host.calls());
 }
 
 #[test]

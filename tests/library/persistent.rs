@@ -43,17 +43,12 @@ fn application_registered_has_the_members_of_asterisk_in_their_order() {
     let (before, rest) = text.split_once("\"timestamp\":\"").expect("a timestamp");
     let (_, after) = rest.split_once('"').expect("its end");
     assert_eq!(before, r#"{"type":"ApplicationRegistered","#);
-    assert_eq!(
-        after,
-        r#","application":"app1","asterisk_id":"02:fc:00:00:00:01"}"#
-    );
+    assert_eq!(after, r#","application":"app1","asterisk_id":"02:fc:00:00:00:01"}"#);
 }
 
 #[test]
 fn subscribe_all_reaches_the_host() {
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", "subscribe_all = yes")
-        .load();
+    let pbx = Pbx::persistent("app1").set("connection1", "subscribe_all = yes").load();
     pbx.wait_for_call(&Call::Register("app1".into(), true));
 }
 
@@ -63,8 +58,7 @@ fn a_server_that_comes_up_later_is_reached() {
     assert_eq!(pbx.event("app1", r#"{"type":"Waiting"}"#), ARIWS_OK);
     pbx.wait_for_log("Connection refused");
     pbx.server.listen();
-    pbx.accept()
-        .says(["ApplicationRegistered app1", "Waiting app1"]);
+    pbx.accept().says(["ApplicationRegistered app1", "Waiting app1"]);
 }
 
 #[test]
@@ -73,8 +67,7 @@ fn a_lost_connection_is_made_again_and_announced_ahead_of_what_waited() {
     connection.reset();
     pbx.wait_for_log("connection lost");
     assert_eq!(pbx.event("app1", r#"{"type":"Meanwhile"}"#), ARIWS_OK);
-    pbx.accept()
-        .says(["ApplicationRegistered app1", "Meanwhile app1"]);
+    pbx.accept().says(["ApplicationRegistered app1", "Meanwhile app1"]);
 }
 
 #[test]
@@ -92,10 +85,7 @@ fn shutting_down_by_command_unregisters_closes_with_1000_and_stays_down() {
     let (code, output) = pbx.command("ari shutdown websocket session connection1");
     assert_eq!(code, ARIWS_OK);
     assert_eq!(output, "Shutting down websocket session 'connection1'\n");
-    connection.says([
-        "ApplicationUnregistered alpha",
-        "ApplicationUnregistered zeta",
-    ]);
+    connection.says(["ApplicationUnregistered alpha", "ApplicationUnregistered zeta"]);
     assert_eq!(connection.wait_for_close(), 1000);
     assert!(!pbx.host.has("alpha"));
     pbx.reload();
@@ -118,9 +108,7 @@ fn starting_by_command_is_like_a_first_connection() {
 
 #[test]
 fn a_refused_registration_leaves_the_other_applications_working() {
-    let pbx = Pbx::persistent("app1,app2")
-        .host(Host::refusing(&["app1"]))
-        .load();
+    let pbx = Pbx::persistent("app1,app2").host(Host::refusing(&["app1"])).load();
     let mut connection = pbx.accept();
     connection.says(["ApplicationRegistered app2"]);
     assert_ne!(pbx.event("app1", r#"{"type":"Lost"}"#), ARIWS_OK);
@@ -164,9 +152,7 @@ fn a_close_that_is_not_answered_ends_by_itself() {
 
 #[test]
 fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
-    let pbx = Pbx::persistent("app1")
-        .set("connection1", "write_timeout = 100")
-        .load();
+    let pbx = Pbx::persistent("app1").set("connection1", "write_timeout = 100").load();
     let mut stalled = pbx.accept();
     stalled.says(["ApplicationRegistered app1"]);
     let filling = "x".repeat(100_000);
@@ -203,10 +189,7 @@ fn a_peer_that_stops_reading_is_dropped_and_its_queue_kept() {
 #[test]
 fn an_interval_of_zero_is_no_storm() {
     let setup = Pbx::persistent("app1")
-        .set(
-            "connection1",
-            "reconnect_interval = 0\nreconnect_attempts = 1",
-        )
+        .set("connection1", "reconnect_interval = 0\nreconnect_attempts = 1")
         .nobody_listens();
     let began = std::time::Instant::now();
     let pbx = setup.load();

@@ -34,8 +34,7 @@ fn all_queues_together_are_bounded() {
     // Nothing of another connection goes for it.
     assert_eq!(pbx.event("app1", &event()), ARIWS_ERROR_FULL);
     assert_eq!(pbx.metric("events_dropped_for_all_total"), 6);
-    pbx.configuration
-        .replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
+    pbx.configuration.replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
     pbx.reload();
     assert_eq!(pbx.event("app1", &event()), ARIWS_OK);
     connection.says(["Large app1"]);

@@ -30,23 +30,13 @@ fn a_request_reaches_the_host_with_everything_and_its_answer_the_application() {
         ),
         ("app1", "connection1", "POST")
     );
-    assert_eq!(
-        request.parameters,
-        [("a".into(), "1 x".into()), ("a".into(), "2%20y".into())]
-    );
+    assert_eq!(request.parameters, [("a".into(), "1 x".into()), ("a".into(), "2%20y".into())]);
     assert_eq!(request.body.as_deref(), Some("{\"b\":3}"));
     assert_eq!(
-        (
-            request.user.as_str(),
-            request.password.as_str(),
-            request.read_only
-        ),
+        (request.user.as_str(), request.password.as_str(), request.read_only),
         ("user1", "userpass", false)
     );
-    assert_eq!(
-        pbx.complete(request.id, 200, Some("{\"id\": \"x\"}")),
-        ARIWS_OK
-    );
+    assert_eq!(pbx.complete(request.id, 200, Some("{\"id\": \"x\"}")), ARIWS_OK);
     let answer = connection.json();
     assert_eq!(answer["type"], "RESTResponse");
     assert_eq!(answer["transaction_id"], "t1");
@@ -116,10 +106,7 @@ fn a_read_only_user_may_only_look() {
         .up();
     let answer = connection.ask("DELETE", "channels/1");
     assert_eq!(answer["status_code"], 403);
-    assert_eq!(
-        answer["message_body"],
-        r#"{"message":"Write access denied"}"#
-    );
+    assert_eq!(answer["message_body"], r#"{"message":"Write access denied"}"#);
     connection.send(&request("2", "GET", "channels"));
     let request = pbx.wait_for_request("channels");
     assert!(request.read_only);
@@ -137,12 +124,7 @@ fn bad_requests_are_answered_without_the_host() {
         answer["message_body"],
         r#"{"message":"Unknown or missing 'method' property."}"#
     );
-    assert!(
-        !pbx.host
-            .calls()
-            .iter()
-            .any(|call| matches!(call, Call::Request(_)))
-    );
+    assert!(!pbx.host.calls().iter().any(|call| matches!(call, Call::Request(_))));
 }
 
 #[test]
@@ -164,8 +146,7 @@ fn an_answer_does_not_reach_the_next_connection() {
     assert_eq!(pbx.complete(one.id, 204, None), ARIWS_OK);
     assert!(next.is_quiet());
     pbx.wait_for_output("ari show websocket sessions", |_| {
-        pbx.metrics()
-            .contains("ariws_responses_undelivered_total 1")
+        pbx.metrics().contains("ariws_responses_undelivered_total 1")
     });
 }
 
@@ -191,10 +172,7 @@ fn more_requests_than_are_taken_in_at_once_are_all_answered() {
         connection.send(&request(&number.to_string(), "GET", "x"));
     }
     for number in 0..500 {
-        assert_eq!(
-            connection.json()["request_id"],
-            Value::from(number.to_string())
-        );
+        assert_eq!(connection.json()["request_id"], Value::from(number.to_string()));
     }
 }
 
@@ -234,10 +212,7 @@ fn a_request_runs_on_a_thread_of_the_library_never_on_a_channels_own() {
     assert_eq!(threads.len(), CALLS);
     for name in threads.iter() {
         let name = name.as_deref().unwrap_or_default();
-        assert!(
-            name.starts_with("ariws-"),
-            "a request ran on thread '{name}'"
-        );
+        assert!(name.starts_with("ariws-"), "a request ran on thread '{name}'");
     }
 }
 

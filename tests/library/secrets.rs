@@ -38,14 +38,10 @@ fn basic(text: &str) -> String {
 
 /// Nothing of these lines may have a secret, in clear or as it is sent.
 fn assert_silent<'a>(what: &str, lines: impl IntoIterator<Item = &'a String>) {
-    let sent =
-        ["myuser:hush-plain", "ann:hush-uri", "ann:hush-proxy"].map(|text| STANDARD.encode(text));
+    let sent = ["myuser:hush-plain", "ann:hush-uri", "ann:hush-proxy"].map(|text| STANDARD.encode(text));
     for line in lines {
         assert!(!line.contains(MARK), "{what}: {line}");
-        assert!(
-            !sent.iter().any(|text| line.contains(text)),
-            "{what}: {line}"
-        );
+        assert!(!sent.iter().any(|text| line.contains(text)), "{what}: {line}");
     }
 }
 
@@ -78,10 +74,7 @@ fn no_secret_is_told_to_anybody_but_the_server() {
     for line in ["ari show outbound-websockets", "ari show sessions"] {
         told.push(pbx.command(line).1);
     }
-    assert!(
-        told[0].contains("works") && told[1].contains("last_error"),
-        "{told:#?}"
-    );
+    assert!(told[0].contains("works") && told[1].contains("last_error"), "{told:#?}");
     assert_silent("commands", &told);
     assert_silent("metrics", [&pbx.metrics()]);
 
@@ -90,9 +83,7 @@ fn no_secret_is_told_to_anybody_but_the_server() {
     let mut report = std::mem::take(&mut pbx.report);
     pbx.try_reload(&mut report);
     assert!(
-        report
-            .iter()
-            .any(|line| line.message.contains("control characters")),
+        report.iter().any(|line| line.message.contains("control characters")),
         "{report:#?}"
     );
     let lines: Vec<_> = report.iter().map(|line| format!("{line:?}")).collect();
@@ -108,10 +99,7 @@ fn a_test_of_a_connection_tells_no_secret() {
     let names = ["works", "refused", "behind"];
     let pbx = names.iter().fold(setup, per_call).load();
     let handle = pbx.handle();
-    for (name, server, says) in [
-        ("refused", &refuses, "401 Unauthorized"),
-        ("behind", &proxy, "407 Who"),
-    ] {
+    for (name, server, says) in [("refused", &refuses, "401 Unauthorized"), ("behind", &proxy, "407 Who")] {
         let told = std::thread::scope(|scope| {
             let line = format!("ari test outbound-websocket {name}");
             let tested = scope.spawn(move || handle.command(&line));

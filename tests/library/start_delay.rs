@@ -10,8 +10,7 @@ use crate::per_call::{APPLICATION, NAME, is_told, leave, stasis_event};
 const DELAY: Duration = Duration::from_secs(2);
 
 fn delayed(kind: &str, delay: u32) -> Setup {
-    Pbx::configured(|server| Configuration::with(kind, server, "app1"))
-        .set("connection1", &format!("start_delay = {delay}"))
+    Pbx::configured(|server| Configuration::with(kind, server, "app1")).set("connection1", &format!("start_delay = {delay}"))
 }
 
 /// A call up to its ApplicationRegistered, with its StasisStart offered.
@@ -33,11 +32,7 @@ fn stasis_start_follows_application_registered_by_the_delay_and_in_order() {
     pbx.event(APPLICATION, r#"{"type":"ChannelVarset"}"#);
     is_told(&mut connection, ["StasisStart", "ChannelVarset"]);
     // It was written before it was read.
-    assert!(
-        registered.elapsed() >= DELAY / 2,
-        "{:?}",
-        registered.elapsed()
-    );
+    assert!(registered.elapsed() >= DELAY / 2, "{:?}", registered.elapsed());
 }
 
 #[test]

@@ -89,14 +89,8 @@ fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs(
     connection.send(&request("2", "GET", "next"));
     let late = pbx.wait_for_request("late");
     let answer = connection.json();
-    assert_eq!(
-        (&answer["request_id"], &answer["status_code"]),
-        (&"1".into(), &504.into())
-    );
-    assert_eq!(
-        body(&answer),
-        r#"{"message":"No answer for 200 ms (request_timeout)"}"#
-    );
+    assert_eq!((&answer["request_id"], &answer["status_code"]), (&"1".into(), &504.into()));
+    assert_eq!(body(&answer), r#"{"message":"No answer for 200 ms (request_timeout)"}"#);
     wait_for_cancel(&pbx, late.id);
     pbx.wait_for_log("was not answered by the PBX for 200 ms (request_timeout); answered 504");
     assert_eq!(pbx.complete(late.id, 204, None), ARIWS_ERROR_NOT_FOUND);
@@ -105,10 +99,7 @@ fn a_request_that_is_not_answered_in_time_is_answered_504_and_the_next_one_runs(
     pbx.complete(next.id, 204, None);
     assert_eq!(connection.json()["request_id"], "2");
     let counted = pbx.metrics();
-    assert!(
-        counted.contains("ariws_requests_timed_out_total "),
-        "{counted}"
-    );
+    assert!(counted.contains("ariws_requests_timed_out_total "), "{counted}");
 }
 
 #[test]
@@ -146,10 +137,7 @@ fn a_request_that_finds_no_thread_in_time_is_answered_504_and_never_run() {
     connection.send(&request("2", "GET", "behind"));
     assert_eq!(connection.json()["request_id"], "1");
     let answer = connection.json();
-    assert_eq!(
-        (&answer["request_id"], &answer["status_code"]),
-        (&"2".into(), &504.into())
-    );
+    assert_eq!((&answer["request_id"], &answer["status_code"]), (&"2".into(), &504.into()));
     assert_eq!(
         body(&answer),
         r#"{"message":"Not run: no turn for 200 ms (request_timeout)"}"#
@@ -168,10 +156,7 @@ fn a_connection_is_read_however_many_requests_are_unanswered() {
     for number in 1..=5000 {
         connection.send(&request(&number.to_string(), "GET", "never"));
     }
-    connection
-        .websocket
-        .send(Message::Ping("hello".into()))
-        .expect("room");
+    connection.websocket.send(Message::Ping("hello".into())).expect("room");
     let (mut refused, mut answered) = (0, false);
     while refused < 5000 - 4096 || !answered {
         match connection.websocket.read().expect("a message") {
@@ -238,9 +223,7 @@ fn requests_of_applications_that_come_and_go_do_not_pile_up() {
         pbx.wait_for_metrics(|metrics| received(metrics) == before + 2000);
         connection.reset();
     }
-    pbx.wait_for_log(
-        "1999 requests of connections that have ended were not run: more than 4096 waited",
-    );
+    pbx.wait_for_log("1999 requests of connections that have ended were not run: more than 4096 waited");
 }
 
 #[test]
@@ -256,10 +239,7 @@ fn requests_that_wait_count_among_what_waits_over_all_connections() {
     }
     for number in ["12", "13"] {
         let answer = connection.json();
-        assert_eq!(
-            (&answer["request_id"], &answer["status_code"]),
-            (&number.into(), &503.into())
-        );
+        assert_eq!((&answer["request_id"], &answer["status_code"]), (&number.into(), &503.into()));
     }
     wait_for_detail(&pbx, "requests_waiting 10");
 }

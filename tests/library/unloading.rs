@@ -12,8 +12,7 @@ const GRACE: Duration = Duration::from_secs(5);
 fn every_connection_gets_its_close_after_what_was_queued() {
     let (pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.event("app1", r#"{"type":"Last"}"#);
-    let reading =
-        std::thread::spawn(move || (connection.summaries(2), connection.wait_for_close()));
+    let reading = std::thread::spawn(move || (connection.summaries(2), connection.wait_for_close()));
     assert_eq!(pbx.unload(GRACE), ARIWS_OK);
     let (summaries, code) = reading.join().expect("the other thread");
     assert_eq!(summaries, ["Last app1", "ApplicationUnregistered app1"]);
@@ -43,10 +42,7 @@ fn a_request_that_was_never_answered_does_not_hold_it_up() {
     let forgotten = pbx.wait_for_request("forgotten");
     let handle = pbx.handle();
     assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
-    assert_eq!(
-        handle.complete(forgotten.id, 200, None),
-        ARIWS_ERROR_UNLOADED
-    );
+    assert_eq!(handle.complete(forgotten.id, 200, None), ARIWS_ERROR_UNLOADED);
 }
 
 #[test]
@@ -56,22 +52,14 @@ fn a_start_that_is_under_way_is_cancelled() {
     let _silent = pbx.server.accept_tcp();
     assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
     let outcome = starting.try_recv().expect("an outcome before the end");
-    assert_eq!(
-        outcome.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_CANCELLED)
-    );
+    assert_eq!(outcome.map_err(|(code, _)| code), Err(ARIWS_ERROR_CANCELLED));
 }
 
 #[test]
 fn no_thread_and_no_socket_stays() {
     let pbx = Pbx::persistent("app1").load();
     let connection = pbx.accept();
-    let port = connection
-        .websocket
-        .get_ref()
-        .peer_addr()
-        .expect("an address")
-        .port();
+    let port = connection.websocket.get_ref().peer_addr().expect("an address").port();
     pbx.unload(Duration::ZERO);
     assert!(!has_socket(port), "port {port} is still open");
 }

@@ -163,20 +163,12 @@ impl Shared {
     fn serve(&self, mut stream: TcpStream) {
         let mut start = [0; HEALTH.len()];
         // Less than that is nothing but a look whether somebody listens.
-        if !stream
-            .peek(&mut start)
-            .is_ok_and(|length| length == start.len())
-        {
+        if !stream.peek(&mut start).is_ok_and(|length| length == start.len()) {
             return;
         }
         if start == HEALTH {
-            let status = if self.lock().ill {
-                "503 Ill"
-            } else {
-                "200 Well"
-            };
-            let answer =
-                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let status = if self.lock().ill { "503 Ill" } else { "200 Well" };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             // The balancer may be gone.
             let _ = stream.write_all(answer.as_bytes());
             let _ = stream.shutdown(Shutdown::Write);

@@ -103,9 +103,7 @@ impl Balancer {
         wait_until(|| {
             // The master heeds signals a moment after its process works, and says nothing then.
             let heeded = said("Reloading HAProxy") > 0;
-            if !heeded
-                && asked.is_none_or(|asked: Instant| asked.elapsed() > Duration::from_secs(2))
-            {
+            if !heeded && asked.is_none_or(|asked: Instant| asked.elapsed() > Duration::from_secs(2)) {
                 self.daemon.signal(Signal::SIGUSR2);
                 asked = Some(Instant::now());
             }
@@ -130,10 +128,7 @@ fn table_cell(table: &str, between: char, row: &str, column: &str) -> Option<Str
 }
 
 pub fn wait_until(mut condition: impl FnMut() -> bool) {
-    until(
-        || condition().then_some(()),
-        || "it did not happen in time".into(),
-    );
+    until(|| condition().then_some(()), || "it did not happen in time".into());
 }
 
 /// To the balancer.
@@ -149,9 +144,7 @@ pub fn application(number: usize) -> String {
 pub fn enter(library: &Library<'_>, numbers: std::ops::Range<usize>) {
     let starts: Vec<_> = numbers
         .clone()
-        .map(|number| {
-            library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}"))
-        })
+        .map(|number| library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}")))
         .collect();
     for (number, start) in numbers.zip(starts) {
         assert_eq!(start.recv().expect("an outcome"), Ok(application(number)));

@@ -3,8 +3,7 @@
 use ariws_testkit::{Call, Host, Library};
 
 use crate::balancer::{
-    Balancer, enter, kinds, leave, number, on_the_first, placed, tell, to_balancer,
-    wait_for_registration, wait_until,
+    Balancer, enter, kinds, leave, number, on_the_first, placed, tell, to_balancer, wait_for_registration, wait_until,
 };
 use crate::network::Network;
 
@@ -28,33 +27,20 @@ fn the_calls_of_a_server_that_is_killed_go_on_elsewhere_and_no_other_call_notice
     assert!(moved.len() > 10, "{moved:?}");
 
     killed.kill();
-    let elsewhere =
-        |application: &String| [kinds(left, application), kinds(right, application)].concat();
-    wait_until(|| {
-        moved
-            .iter()
-            .all(|application| !elsewhere(application).is_empty())
-    });
+    let elsewhere = |application: &String| [kinds(left, application), kinds(right, application)].concat();
+    wait_until(|| moved.iter().all(|application| !elsewhere(application).is_empty()));
     for number in 0..50 {
         tell(&library, number, "ChannelVarset");
     }
 
     let moved_on = ["ApplicationRegistered", "ChannelVarset"];
-    wait_until(|| {
-        moved
-            .iter()
-            .all(|application| elsewhere(application).len() >= 2)
-    });
+    wait_until(|| moved.iter().all(|application| elsewhere(application).len() >= 2));
     for application in &moved {
         assert_eq!(elsewhere(application), moved_on, "{application}");
     }
     let undisturbed = ["ApplicationRegistered", "StasisStart", "ChannelVarset"];
     for (server, calls) in [(left, &first), (right, &third)] {
-        wait_until(|| {
-            calls
-                .iter()
-                .all(|application| kinds(server, application).len() >= 3)
-        });
+        wait_until(|| calls.iter().all(|application| kinds(server, application).len() >= 3));
         for application in calls {
             assert_eq!(kinds(server, application), undisturbed, "{application}");
         }
@@ -73,8 +59,7 @@ fn the_calls_of_a_server_that_fails_its_checks_go_on_elsewhere() {
     let [moved, ..] = placed(&balancer, 0..6);
     let [ill, one, other] = &balancer.servers;
     ill.set_healthy(false);
-    let elsewhere =
-        |application: &String| [kinds(one, application), kinds(other, application)].concat();
+    let elsewhere = |application: &String| [kinds(one, application), kinds(other, application)].concat();
     wait_until(|| {
         moved
             .iter()

@@ -27,10 +27,7 @@ impl KeyFile {
         let from = ["-in", generated.to_str().expect("a path")];
         write(generate, &generated);
         write(&[convert, &from].concat(), &path);
-        write(
-            &[&["pkcs8", "-topk8", "-nocrypt"], &from[..]].concat(),
-            &plain,
-        );
+        write(&[&["pkcs8", "-topk8", "-nocrypt"], &from[..]].concat(), &plain);
         let pem = fs::read_to_string(plain).expect("a key");
         Self {
             path,

@@ -59,10 +59,7 @@ fn assert_is_presented(generate: &[&str], convert: &[&str], heading: &str) {
             let identity = clients.certify(&[NAME], &key.pair);
             let presented = presenting(&secure, &identity).replace(
                 "client.key",
-                key.path
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .expect("a name"),
+                key.path.file_name().and_then(|name| name.to_str()).expect("a name"),
             );
             let connection = accepted(&secure, &(more + &presented));
             assert_eq!(client(&connection), Some(NAME));

@@ -16,11 +16,7 @@ fn backend(network: &Network, address: IpAddr) -> Backend {
 }
 
 fn registered(backend: &Backend) {
-    backend.wait_for(|received| {
-        received
-            .iter()
-            .any(|one| one.kind == "ApplicationRegistered")
-    });
+    backend.wait_for(|received| received.iter().any(|one| one.kind == "ApplicationRegistered"));
 }
 
 #[test]

@@ -28,11 +28,7 @@ impl<'a> Names<'a> {
     pub fn serve(network: &'a Network, addresses: &[IpAddr]) -> Self {
         let file = network.file("names", &lines(addresses));
         let mut command = Command::new("dnsmasq");
-        command.args([
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--no-resolv",
-        ]);
+        command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv"]);
         command.args(["--no-hosts", "--local=/test/", "--user=root", "--pid-file"]);
         command.args(["--log-facility=-", "--log-queries", "--bind-interfaces"]);
         command.arg(format!("--server=/dead.test/{}", OTHERS[2]));
@@ -48,10 +44,7 @@ impl<'a> Names<'a> {
         let before = read(&self.daemon.log());
         self.network.file("names", &lines(addresses));
         self.daemon.signal(Signal::SIGHUP);
-        until(
-            || (read(&self.daemon.log()) > before).then_some(()),
-            || self.daemon.log(),
-        );
+        until(|| (read(&self.daemon.log()) > before).then_some(()), || self.daemon.log());
     }
 
     /// How often it was asked for a name that ends in `dead.test`.
@@ -74,10 +67,7 @@ impl<'a> Names<'a> {
 }
 
 fn lines(addresses: &[IpAddr]) -> String {
-    addresses
-        .iter()
-        .map(|address| format!("{address} {NAME}\n"))
-        .collect()
+    addresses.iter().map(|address| format!("{address} {NAME}\n")).collect()
 }
 
 /// A server at each of the three addresses.
@@ -232,22 +222,16 @@ fn silence_dead_names(network: &Network) -> UdpSocket {
 fn with_dead_names(uri: &str) -> Configuration {
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
     let more = "connection_timeout = 3000\nreconnect_attempts = 1";
-    (1..=9).fold(
-        configuration("per_call_config", uri, more),
-        |configuration, number| {
-            let name = format!("dead{number}");
-            let uri = format!("uri = ws://bots{number}.dead.test/ari\nconnection_timeout = 500");
-            configuration.connection(&name, "persistent", nowhere, &name, &uri)
-        },
-    )
+    (1..=9).fold(configuration("per_call_config", uri, more), |configuration, number| {
+        let name = format!("dead{number}");
+        let uri = format!("uri = ws://bots{number}.dead.test/ari\nconnection_timeout = 500");
+        configuration.connection(&name, "persistent", nowhere, &name, &uri)
+    })
 }
 
 /// Waits until the resolver has asked for eight dead names.
 fn wait_for_dead_names(names: &Names<'_>) {
-    until(
-        || (names.asked_for_dead_names() >= 8).then_some(()),
-        || names.daemon.log(),
-    );
+    until(|| (names.asked_for_dead_names() >= 8).then_some(()), || names.daemon.log());
 }
 
 #[test]
@@ -283,15 +267,10 @@ fn calls_to_one_name_share_a_look_up() {
     let uri = "ws://bots.dead.test/ari";
     let library = Library::load(&host, &configuration("per_call_config", uri, more));
     let starts: Vec<_> = (0..100)
-        .map(|number| {
-            library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}"))
-        })
+        .map(|number| library.stasis_start_async("app1", &number.to_string(), &format!("Test/{number}")))
         .collect();
     for start in starts {
-        let (code, message) = start
-            .recv_timeout(DEADLINE)
-            .expect("an outcome")
-            .expect_err("dead");
+        let (code, message) = start.recv_timeout(DEADLINE).expect("an outcome").expect_err("dead");
         assert_eq!(code, ARIWS_ERROR_CONNECT);
         let reason = "name: no answer from the name servers within 500 ms (connection_timeout)";
         assert!(message.contains(reason), "{message}");

@@ -44,8 +44,7 @@ pub struct Network {
 impl Network {
     /// Takes the test's thread into a new one.
     pub fn enter() -> Self {
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
-            .expect("namespaces of its own, which root may have");
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).expect("namespaces of its own, which root may have");
         mount_at("/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
         let far = thread::spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("a namespace for the far side");
@@ -135,11 +134,7 @@ impl Network {
     /// The far side's name server is the only one.
     fn resolve_there(&self) {
         let server = format!("nameserver {FAR}\noptions timeout:1 attempts:1\n");
-        let contents = [
-            server.as_str(),
-            "hosts: files dns\n",
-            "127.0.0.1 localhost\n",
-        ];
+        let contents = [server.as_str(), "hosts: files dns\n", "127.0.0.1 localhost\n"];
         for (path, contents) in RESOLVER.iter().zip(contents) {
             let name = Path::new(path).file_name().expect("a name");
             let file = self.file(name.to_str().expect("UTF-8"), contents);
@@ -196,6 +191,5 @@ fn feed(program: &str, arguments: &[&str], input: &str) {
 
 /// Puts a file or folder in the place of another, as far as this test's threads see.
 pub fn mount_at(target: &str, source: Option<&Path>, flags: MsFlags) {
-    mount(source, target, None::<&str>, flags, None::<&str>)
-        .unwrap_or_else(|error| panic!("mounting at {target}: {error}"));
+    mount(source, target, None::<&str>, flags, None::<&str>).unwrap_or_else(|error| panic!("mounting at {target}: {error}"));
 }

@@ -191,8 +191,7 @@ fn a_silent_proxy_is_given_up_at_the_deadline() {
     let _library = Library::load(&host, &configuration);
     let _silent = proxy.accept_tcp();
     let reason = host.wait_for_log("no lasting connection");
-    let expected =
-        "proxy: 10.0.0.2:3128: no answer from the proxy within 300 ms (connection_timeout)";
+    let expected = "proxy: 10.0.0.2:3128: no answer from the proxy within 300 ms (connection_timeout)";
     assert!(reason.contains(expected), "{reason}");
 }
 

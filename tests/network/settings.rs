@@ -10,8 +10,8 @@ use ariws_testkit::{Call, Host, Library};
 
 use crate::backend::Backend;
 use crate::balancer::{
-    Balancer, LISTENS, application, enter, kinds, leave, number, on_the_first, placed, tell,
-    to_balancer, wait_for_registration, wait_until,
+    Balancer, LISTENS, application, enter, kinds, leave, number, on_the_first, placed, tell, to_balancer,
+    wait_for_registration, wait_until,
 };
 use crate::names::failed_attempts;
 use crate::network::Network;
@@ -121,9 +121,7 @@ fn without_retries_and_redispatch_a_server_that_refuses_costs_attempts() {
     for server in &balancer.servers[..2] {
         server.kill();
     }
-    let started: Vec<_> = ["1", "2", "3"]
-        .map(|id| library.stasis_start("app1", id, id))
-        .into();
+    let started: Vec<_> = ["1", "2", "3"].map(|id| library.stasis_start("app1", id, id)).into();
     let refused = |outcome: &Result<String, (i32, String)>| matches!(outcome, Err((ARIWS_ERROR_CONNECT, why)) if why.contains("503 Service Unavailable"));
     assert!(started.iter().any(refused), "{started:#?}");
 }
@@ -150,8 +148,7 @@ fn the_calls_of_a_machine_that_lost_its_power_go_on_elsewhere_when_checks_notice
     let [dead, one, other] = &balancer.servers;
     let began = Instant::now();
     network.lose_machine(dead.address().ip());
-    let elsewhere =
-        |application: &String| [kinds(one, application), kinds(other, application)].concat();
+    let elsewhere = |application: &String| [kinds(one, application), kinds(other, application)].concat();
     wait_until(|| {
         moved
             .iter()
@@ -160,10 +157,7 @@ fn the_calls_of_a_machine_that_lost_its_power_go_on_elsewhere_when_checks_notice
     let measured = began.elapsed();
     println!("noticed after {measured:?}");
     // Until the next check, for its answer, and once more after `fastinter`; and what a busy machine needs.
-    assert!(
-        measured < Duration::from_millis(6200 + 3000),
-        "{measured:?}"
-    );
+    assert!(measured < Duration::from_millis(6200 + 3000), "{measured:?}");
 }
 
 #[test]
@@ -266,14 +260,7 @@ fn maxconn_counts_each_call_once_and_further_ones_wait_for_room() {
     assert_eq!(code, ARIWS_ERROR_CONNECT);
     assert!(why.contains("within 500 ms (connection_timeout)"), "{why}");
     leave(&library, 0);
-    wait_until(|| {
-        balancer
-            .servers
-            .iter()
-            .map(|server| server.open())
-            .sum::<usize>()
-            == 1
-    });
+    wait_until(|| balancer.servers.iter().map(|server| server.open()).sum::<usize>() == 1);
     enter(&library, 3..4);
 }
 
@@ -323,15 +310,8 @@ fn hard_stop_after_ends_the_calls_of_the_old_process() {
     balancer.reload();
     host.wait_for_log("connection lost (");
     wait_until(|| {
-        let everywhere = balancer
-            .servers
-            .iter()
-            .map(|one| kinds(one, &application(0)));
-        everywhere
-            .flatten()
-            .filter(|kind| kind == "ApplicationRegistered")
-            .count()
-            == 2
+        let everywhere = balancer.servers.iter().map(|one| kinds(one, &application(0)));
+        everywhere.flatten().filter(|kind| kind == "ApplicationRegistered").count() == 2
     });
 }
 

@@ -13,7 +13,8 @@ use crate::network::{FAR, Network, OTHERS, configuration};
 
 const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 
-const KEEPALIVES: &str = "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
+const KEEPALIVES: &str =
+    "enable_tcp_keepalives = yes\ntcp_keepalive_time = 1\ntcp_keepalive_interval = 1\ntcp_keepalive_probes = 2";
 
 /// How much later than promised a busy machine may be.
 const SLACK: Duration = Duration::from_secs(1);
@@ -62,11 +63,7 @@ fn pings_notice_silence_within_the_promised_time() {
     let promised = promised(&library, "at rest");
     // The interval, once for the ping that is yet to come and once for each that is in vain.
     assert_eq!(promised, Duration::from_secs(3));
-    let measured = time_to_notice(
-        &network,
-        &host,
-        "answered none of 2 pings (pingpong_probes)",
-    );
+    let measured = time_to_notice(&network, &host, "answered none of 2 pings (pingpong_probes)");
     assert_kept(promised, measured);
     // Two pings in vain cannot have taken less.
     assert!(measured >= Duration::from_millis(900), "{measured:?}");
@@ -126,8 +123,7 @@ fn without_pings_and_keepalives_nothing_is_promised_for_a_connection_at_rest() {
 fn a_call_whose_server_falls_silent_goes_on_at_another_address() {
     let (network, host) = (Network::enter(), Host::new());
     let _names = Names::serve(&network, &OTHERS[..2]);
-    let servers = [OTHERS[0], OTHERS[1]]
-        .map(|address| Backend::start(&network, SocketAddr::new(address, 8088)));
+    let servers = [OTHERS[0], OTHERS[1]].map(|address| Backend::start(&network, SocketAddr::new(address, 8088)));
     let uri = "ws://bots.example.test:8088/ari";
     let more = "enable_pingpongs = yes\npingpong_interval = 1\npingpong_probes = 1\nconnection_timeout = 1000";
     let library = Library::load(&host, &configuration("per_call_config", uri, more));
@@ -137,20 +133,9 @@ fn a_call_whose_server_falls_silent_goes_on_at_another_address() {
         _ => (&servers[1], &servers[0]),
     };
     network.lose(&format!("ip daddr {}", one.address().ip()));
-    other.wait_for(|received| {
-        received
-            .iter()
-            .any(|message| message.kind == "ApplicationRegistered")
-    });
-    assert_eq!(
-        library.event("app1:Test/1", r#"{"type":"ChannelVarset"}"#),
-        ARIWS_OK
-    );
-    other.wait_for(|received| {
-        received
-            .iter()
-            .any(|message| message.kind == "ChannelVarset")
-    });
+    other.wait_for(|received| received.iter().any(|message| message.kind == "ApplicationRegistered"));
+    assert_eq!(library.event("app1:Test/1", r#"{"type":"ChannelVarset"}"#), ARIWS_OK);
+    other.wait_for(|received| received.iter().any(|message| message.kind == "ChannelVarset"));
 }
 
 #[test]

@@ -45,12 +45,7 @@ impl Secure {
     }
 
     /// With some versions of TLS, and with an authority that clients must have a certificate of.
-    pub fn with(
-        terminator: Terminator,
-        identity: &Identity,
-        versions: Versions,
-        clients: Option<&str>,
-    ) -> Self {
+    pub fn with(terminator: Terminator, identity: &Identity, versions: Versions, clients: Option<&str>) -> Self {
         let network = Network::enter();
         let application = network.server([127, 0, 0, 1]);
         let mut secure = Self {

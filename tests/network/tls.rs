@@ -400,10 +400,7 @@ fn a_connection_without_verification_logs_one_warning() {
         let configuration = trusting(&secure, URI, &authority.pem, &more);
         let host = Host::new();
         let _library = Library::load(&host, &configuration);
-        secure
-            .application
-            .accept()
-            .says(["ApplicationRegistered app1"]);
+        secure.application.accept().says(["ApplicationRegistered app1"]);
         let warns = |call: &Call| matches!(call, Call::Log(ARIWS_LOG_WARNING, _, text) if text.contains(parameter));
         host.wait_for(warns);
     }
@@ -447,8 +444,7 @@ fn sessions_are_resumed_from_call_to_call() {
             let authority = Authority::root("Root");
             let identity = authority.issue(&["10.0.0.2"]);
             let secure = Secure::with(terminator, &identity, versions, None);
-            let configuration = trusting(&secure, URI, &authority.pem, "")
-                .replacing("= persistent", "= per_call_config");
+            let configuration = trusting(&secure, URI, &authority.pem, "").replacing("= persistent", "= per_call_config");
             let host = Host::new();
             let library = Library::load(&host, &configuration);
             let calls = ["1", "2"].map(|call| {
@@ -459,11 +455,7 @@ fn sessions_are_resumed_from_call_to_call() {
                 connection
             });
             let handshakes = calls.each_ref().map(|call| call.path.split('/').nth(2));
-            assert_eq!(
-                handshakes,
-                [Some("new"), Some("resumed")],
-                "{terminator:?} {versions:?}"
-            );
+            assert_eq!(handshakes, [Some("new"), Some("resumed")], "{terminator:?} {versions:?}");
         }
     }
 }
@@ -480,13 +472,6 @@ fn a_test_of_the_connection_shows_every_stage() {
     let testing = thread::spawn(move || handle.command("ari test outbound-websocket connection1"));
     drop(secure.application.accept());
     let (_, report) = testing.join().expect("a report");
-    let words = [
-        "connection1 works",
-        "name ",
-        "TCP ",
-        "TLS 1.3",
-        "CN=10.0.0.2",
-        "upgrade ",
-    ];
+    let words = ["connection1 works", "name ", "TCP ", "TLS 1.3", "CN=10.0.0.2", "upgrade "];
     assert_names(&report, &words);
 }

@@ -107,10 +107,7 @@ fn wait(wait: Wait) {
 pub(super) async fn perform(job: Job) -> bool {
     let idle = IDLE.with_borrow_mut(Vec::pop);
     let actor = idle.unwrap_or_else(Actor::start);
-    actor
-        .jobs
-        .send((Handle::current(), job))
-        .expect("a thread that waits");
+    actor.jobs.send((Handle::current(), job)).expect("a thread that waits");
     loop {
         match actor.waits.recv().expect("a thread that lives") {
             Wait::For(time) => sleep(time).await,
@@ -131,10 +128,7 @@ impl Actor {
         let (go_on, goes_on) = channel();
         thread::spawn(move || {
             let done = waiting.clone();
-            TURN.set(Some(Turn {
-                waits: waiting,
-                goes_on,
-            }));
+            TURN.set(Some(Turn { waits: waiting, goes_on }));
             for (runtime, job) in asked {
                 let entered = runtime.enter();
                 let _ = catch_unwind(AssertUnwindSafe(job));

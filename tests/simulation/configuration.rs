@@ -108,11 +108,7 @@ impl Connection {
             apps.join(","),
             yes(self.subscribe_all),
         );
-        let kind = if self.per_call {
-            "per_call_config"
-        } else {
-            "persistent"
-        };
+        let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
             "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
             self.protocols,
@@ -128,9 +124,7 @@ impl Connection {
 impl Configuration {
     pub(super) fn of(seed: u64) -> Self {
         let mut dice = Dice::of(seed, "configuration", 0);
-        let mut connections: Vec<_> = (0..CONNECTIONS.len())
-            .map(|index| Some(Connection::new(index)))
-            .collect();
+        let mut connections: Vec<_> = (0..CONNECTIONS.len()).map(|index| Some(Connection::new(index))).collect();
         connections[2] = None;
         for connection in connections.iter_mut().flatten() {
             if dice.chance(40) {
@@ -171,8 +165,7 @@ impl Configuration {
     }
 
     pub(super) fn write(&self, folder: &Path) {
-        let mut ari =
-            String::from("[general]\nenabled = yes\n[user1]\ntype = user\npassword = userpass\n");
+        let mut ari = String::from("[general]\nenabled = yes\n[user1]\ntype = user\npassword = userpass\n");
         let mut client = String::new();
         for (connection, name) in self.connections.iter().zip(CONNECTIONS) {
             if let Some(connection) = connection {

@@ -53,14 +53,7 @@ impl SimulatedHost {
         };
         match dice.below(4) {
             0 => drop(engine.snapshot()),
-            1 => event(
-                &self.0,
-                &engine,
-                dice.pick(&APPS),
-                "InsideCallback",
-                "none",
-                "",
-            ),
+            1 => event(&self.0, &engine, dice.pick(&APPS), "InsideCallback", "none", ""),
             2 => {
                 let channel = dice.below(5);
                 let _ = engine.stasis_cancel(&format!("nobody{channel}"));
@@ -90,8 +83,7 @@ impl SimulatedHost {
 
 impl Host for SimulatedHost {
     fn log(&self, level: Level, subject: &str, message: &str) {
-        self.0
-            .logged(format_args!("{level:?} {subject}: {message}"));
+        self.0.logged(format_args!("{level:?} {subject}: {message}"));
     }
 
     fn ari_request(&self, request: &HostRequest) {
@@ -191,8 +183,7 @@ impl Host for SimulatedHost {
     }
 
     fn stasis_failed(&self, channel_id: &str, application: &str) {
-        self.0
-            .oracle(|oracle| oracle.fails(channel_id, application));
+        self.0.oracle(|oracle| oracle.fails(channel_id, application));
         Pbx::failed(&self.0, channel_id, application);
         let mut dice = self.called(&format!("stasis_failed {channel_id} {application}"));
         self.done(&mut dice, "stasis_failed");

@@ -55,10 +55,7 @@ impl Wire {
 
     /// The ends of the client and of the server.
     pub(super) fn ends(&self) -> (End, End) {
-        let end = |out| End {
-            wire: self.clone(),
-            out,
-        };
+        let end = |out| End { wire: self.clone(), out };
         (end(0), end(1))
     }
 
@@ -101,11 +98,7 @@ impl State {
             return length;
         };
         let most = 1 + dice.index(40);
-        if dice.chance(50) {
-            length.min(most)
-        } else {
-            length
-        }
+        if dice.chance(50) { length.min(most) } else { length }
     }
 }
 
@@ -114,11 +107,7 @@ fn broken() -> io::Error {
 }
 
 impl AsyncRead for End {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.wire.state();
         let way = 1 - self.out;
         if state.is_reset {
@@ -144,11 +133,7 @@ impl AsyncRead for End {
 }
 
 impl AsyncWrite for End {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.wire.state();
         if state.is_reset || state.ways[self.out].is_closed {
             return Poll::Ready(Err(broken()));

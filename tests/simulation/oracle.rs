@@ -85,9 +85,7 @@ impl Oracle {
         let event = &mut self.events[number];
         event.taken = taken;
         if event.arrived && matches!(taken, Taken::Nowhere | Taken::Dropped) {
-            self.violated(format!(
-                "event {number} arrived, and was refused: {taken:?}"
-            ));
+            self.violated(format!("event {number} arrived, and was refused: {taken:?}"));
         }
     }
 
@@ -108,9 +106,7 @@ impl Oracle {
 
     pub(super) fn unregistered(&mut self, websocket: usize, app: &str) {
         if !self.websockets[websocket].registered.remove(app) {
-            self.violated(format!(
-                "ApplicationUnregistered of {app} unasked on websocket {websocket}"
-            ));
+            self.violated(format!("ApplicationUnregistered of {app} unasked on websocket {websocket}"));
         }
     }
 
@@ -155,9 +151,7 @@ impl Oracle {
     /// What was offered, counted and arrived, when nothing waits any more.
     pub(super) fn account(&mut self, snapshot: &Snapshot) {
         let totals = &snapshot.totals;
-        let count = |of: &dyn Fn(&Event) -> bool| {
-            self.events.iter().filter(|event| of(event)).count() as u64
-        };
+        let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
         let mut queued = 0;
@@ -212,9 +206,9 @@ impl Oracle {
         self.in_time(channel, &start);
         match outcome {
             Err("") | Ok("") => self.violated(format!("{channel} got neither a name nor a reason")),
-            Err(reason) if start.has_failed => self.violated(format!(
-                "{channel} got stasis_failed for a start that failed: {reason}"
-            )),
+            Err(reason) if start.has_failed => {
+                self.violated(format!("{channel} got stasis_failed for a start that failed: {reason}"))
+            }
             Ok(application) if application.contains(':') && !start.has_failed => {
                 self.enters(channel, application);
             }

@@ -24,32 +24,16 @@ pub(super) fn name(channel: usize) -> String {
 }
 
 /// Offers an event; `more` stands behind the channel.
-pub(super) fn event(
-    simulation: &Simulation,
-    engine: &Arc<Engine>,
-    app: &str,
-    kind: &str,
-    channel: &str,
-    more: &str,
-) {
+pub(super) fn event(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str, more: &str) {
     offer(simulation, engine, app, kind, channel, more);
 }
 
 /// The same; whether somebody has the application.
-fn offer(
-    simulation: &Simulation,
-    engine: &Arc<Engine>,
-    app: &str,
-    kind: &str,
-    channel: &str,
-    more: &str,
-) -> bool {
+fn offer(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str, more: &str) -> bool {
     let number = simulation.oracle(|oracle| oracle.offers());
     let json = format!(r#"{{"type":"{kind}","n":{number},"channel":{{"id":"{channel}"}}{more}}}"#);
     let outcome = engine.event(app, json.as_bytes());
-    simulation.note(format_args!(
-        "event {number} {kind} of {channel} for {app}: {outcome:?}"
-    ));
+    simulation.note(format_args!("event {number} {kind} of {channel} for {app}: {outcome:?}"));
     let taken = match &outcome {
         Ok(()) => Taken::Queued,
         Err(Error::Full | Error::TooLarge(_)) => Taken::Dropped,
@@ -61,13 +45,7 @@ fn offer(
 
 impl Pbx {
     /// A channel enters Stasis.
-    pub(super) fn start(
-        simulation: &Arc<Simulation>,
-        engine: &Arc<Engine>,
-        channel: usize,
-        app: usize,
-        blocking: bool,
-    ) {
+    pub(super) fn start(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, app: usize, blocking: bool) {
         let state = simulation.pbx(|pbx| pbx.channels[channel].clone());
         let (id, name, app) = (id(simulation, channel), name(channel), APPS[app]);
         let busy = state.stasis.is_some() || state.place.is_some();
@@ -121,9 +99,7 @@ impl Pbx {
             let is_there = is_the_same
                 && its.pbx(|pbx| {
                     let channel = &pbx.channels[channel];
-                    channel.place.as_deref() == Some(&application)
-                        && !channel.is_leaving
-                        && !channel.is_told
+                    channel.place.as_deref() == Some(&application) && !channel.is_leaving && !channel.is_told
                 });
             if is_there {
                 its.pbx(|pbx| pbx.channels[channel].is_told = true);
@@ -155,10 +131,8 @@ impl Pbx {
     /// The session of a channel has ended.
     pub(super) fn failed(simulation: &Arc<Simulation>, id: &str, application: &str) {
         let channels = simulation.pbx(|pbx| pbx.channels.clone());
-        let channel = (0..channels.len()).find(|channel| {
-            self::id(simulation, *channel) == id
-                && channels[*channel].place.as_deref() == Some(application)
-        });
+        let channel = (0..channels.len())
+            .find(|channel| self::id(simulation, *channel) == id && channels[*channel].place.as_deref() == Some(application));
         if let Some(channel) = channel {
             Self::leave(simulation, channel);
         }
@@ -246,12 +220,7 @@ impl Pbx {
     }
 
     /// A channel goes to the application that another one has started; to its own if that is itself.
-    pub(super) fn go(
-        simulation: &Arc<Simulation>,
-        engine: &Arc<Engine>,
-        channel: usize,
-        to: usize,
-    ) {
+    pub(super) fn go(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, to: usize) {
         let (state, target) = simulation.pbx(|pbx| {
             let target = pbx.channels[to].stasis.clone();
             (pbx.channels[channel].clone(), target)
@@ -277,12 +246,7 @@ impl Pbx {
     }
 
     /// A channel takes the place of another, which leaves.
-    pub(super) fn replace(
-        simulation: &Arc<Simulation>,
-        engine: &Arc<Engine>,
-        old: usize,
-        new: usize,
-    ) {
+    pub(super) fn replace(simulation: &Arc<Simulation>, engine: &Arc<Engine>, old: usize, new: usize) {
         let channels = simulation.pbx(|pbx| pbx.channels.clone());
         let (before, after) = (&channels[old], &channels[new]);
         let busy = after.stasis.is_some() || after.place.is_some();

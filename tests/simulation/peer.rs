@@ -126,8 +126,7 @@ impl Peer {
         let websocket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
         let number = self.simulation.opened(&self.name, self.session.clone());
         self.talk(websocket, wire, number).await;
-        self.simulation
-            .note(format_args!("websocket {number} ended"));
+        self.simulation.note(format_args!("websocket {number} ended"));
     }
 
     async fn talk(&mut self, mut websocket: WebSocketStream<End>, wire: Wire, number: usize) {
@@ -175,9 +174,7 @@ impl Peer {
         let number = self.simulation.next_request();
         let text = match self.dice.below(12) {
             0 if self.manners == Manners::Any => "no request".to_owned(),
-            _ => format!(
-                r#"{{"type":"RESTRequest","request_id":"r{number}","method":"GET","uri":"channels"}}"#
-            ),
+            _ => format!(r#"{{"type":"RESTRequest","request_id":"r{number}","method":"GET","uri":"channels"}}"#),
         };
         let frame = match self.dice.below(12) {
             0 => Message::Ping(vec![1, 2, 3].into()),
@@ -200,11 +197,7 @@ impl Peer {
                 request => oracle.answered(number, request),
             },
             _ => match message["n"].as_u64() {
-                Some(event) => oracle.arrived(
-                    number,
-                    app,
-                    usize::try_from(event).expect("a number of an event"),
-                ),
+                Some(event) => oracle.arrived(number, app, usize::try_from(event).expect("a number of an event")),
                 None => oracle.violated(format!("a message that nobody knows: {text}")),
             },
         });
@@ -212,12 +205,7 @@ impl Peer {
 
     /// Ends it in one of many ways.
     async fn end(&mut self, mut websocket: WebSocketStream<End>, wire: Wire, number: usize) {
-        let close = |code| {
-            Some(CloseFrame {
-                code,
-                reason: "".into(),
-            })
-        };
+        let close = |code| Some(CloseFrame { code, reason: "".into() });
         match self.dice.below(8) {
             0 | 1 => {
                 let code = self.dice.pick(&[CloseCode::Normal, CloseCode::Policy]);

@@ -133,11 +133,7 @@ impl Step {
             18..20 => Self::Events(app, 1 + dice.below(200)),
             20..40 => Self::Start {
                 channel,
-                app: if dice.chance(75) {
-                    3 + dice.index(3)
-                } else {
-                    app
-                },
+                app: if dice.chance(75) { 3 + dice.index(3) } else { app },
                 blocking: dice.chance(40),
             },
             40..52 => Self::HangUp(channel),

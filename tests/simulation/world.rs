@@ -72,12 +72,7 @@ struct World {
 }
 
 impl World {
-    fn new(
-        simulation: &Arc<Simulation>,
-        schedule: &Schedule,
-        folder: &Path,
-        is_told: bool,
-    ) -> Self {
+    fn new(simulation: &Arc<Simulation>, schedule: &Schedule, folder: &Path, is_told: bool) -> Self {
         let host: Arc<dyn Host> = Arc::new(SimulatedHost(Arc::clone(simulation)));
         let level = if is_told { Level::Debug } else { Level::Error };
         let options = Options {
@@ -137,11 +132,7 @@ impl World {
                     event(simulation, engine, APPS[app], "Event", "none", "");
                 }
             }
-            Step::Start {
-                channel,
-                app,
-                blocking,
-            } => Pbx::start(simulation, engine, channel, app, blocking),
+            Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, app, blocking),
             Step::HangUp(channel) => Pbx::hang_up(simulation, engine, channel),
             Step::ChannelEvents(channel, count) => {
                 let place = simulation.pbx(|pbx| pbx.channels[channel].place.clone());
@@ -216,9 +207,7 @@ impl World {
         operation: impl FnOnce(SyncSender<Result<R>>) -> Operation,
     ) -> JoinHandle<()> {
         let (answer, answered) = sync_channel(1);
-        self.engine
-            .operations_pending
-            .fetch_add(1, Ordering::AcqRel);
+        self.engine.operations_pending.fetch_add(1, Ordering::AcqRel);
         // It comes too late if that fails, and nobody answers.
         let _ = self.engine.operations.send(operation(answer));
         let simulation = Arc::clone(&self.simulation);
@@ -260,11 +249,8 @@ impl World {
         sleep(Duration::from_secs(30)).await;
         self.check_sessions();
         self.check_account();
-        let registered =
-            simulation.pbx(|pbx| pbx.apps.keys().filter(|app| app.contains(':')).count());
-        let of_calls = |(what, _): &(&str, usize)| {
-            ["session of a call", "session that has left", "start"].contains(what)
-        };
+        let registered = simulation.pbx(|pbx| pbx.apps.keys().filter(|app| app.contains(':')).count());
+        let of_calls = |(what, _): &(&str, usize)| ["session of a call", "session that has left", "start"].contains(what);
         let left = self.left().into_iter().filter(of_calls);
         let left = left.chain([("registration of a call", registered)]);
         self.nothing_of(left, "when all channels have gone");
@@ -277,8 +263,7 @@ impl World {
             .filter_map(|call| call.session.call_application().map(str::to_owned))
             .collect();
         drop(table);
-        self.simulation
-            .oracle(|oracle| oracle.sessions_are_there(&applications));
+        self.simulation.oracle(|oracle| oracle.sessions_are_there(&applications));
     }
 
     /// Each application of a connection that has begun has its context, unless the host would not make it.

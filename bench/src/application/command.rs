@@ -25,12 +25,10 @@ pub(super) async fn serve(application: Arc<Application>, stream: TcpStream) -> R
     let mut line = String::new();
     while stream.read_line(&mut line).await? > 0 {
         let command = serde_json::from_str(&line)?;
-        let answer = run(&application, command)
-            .await
-            .unwrap_or_else(|error| Answer {
-                error: Some(error.to_string()),
-                ..Answer::default()
-            });
+        let answer = run(&application, command).await.unwrap_or_else(|error| Answer {
+            error: Some(error.to_string()),
+            ..Answer::default()
+        });
         let mut answer = serde_json::to_vec(&answer)?;
         answer.push(b'\n');
         stream.write_all(&answer).await?;
@@ -78,17 +76,12 @@ async fn run(application: &Application, command: Command) -> Result<Answer> {
             };
             let connections = lock(&application.connections);
             let connection = connections.get(connection).ok_or("no such connection")?;
-            connection
-                .send(order)
-                .map_err(|_| "the connection has ended")?;
+            connection.send(order).map_err(|_| "the connection has ended")?;
             Ok(at(now()))
         }
         Command::Fail => {
             application.up.send_replace(false);
-            within(wait(application, || {
-                application.open.load(Ordering::Acquire) == 0
-            }))
-            .await?;
+            within(wait(application, || application.open.load(Ordering::Acquire) == 0)).await?;
             lock(&application.connections).clear();
             Ok(at(now()))
         }
@@ -100,10 +93,7 @@ async fn run(application: &Application, command: Command) -> Result<Answer> {
 }
 
 fn at(at: u64) -> Answer {
-    Answer {
-        at,
-        ..Answer::default()
-    }
+    Answer { at, ..Answer::default() }
 }
 
 async fn within<T>(waiting: impl Future<Output = T>) -> Result<T> {
@@ -136,9 +126,7 @@ async fn request(application: &Application, requests: Requests) -> Result<Answer
                 pipelined: requests.pipelined,
                 done,
             };
-            connection
-                .send(order)
-                .map_err(|_| "a connection has ended")?;
+            connection.send(order).map_err(|_| "a connection has ended")?;
             waiting.push(answered);
         }
     }

@@ -43,11 +43,7 @@ pub(super) struct Asked {
     pub(super) sizes: (usize, usize),
 }
 
-pub(super) async fn accept(
-    application: Arc<Application>,
-    tcp: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-) {
+pub(super) async fn accept(application: Arc<Application>, tcp: TcpStream, acceptor: Option<TlsAcceptor>) {
     // Whoever loses a connection notices that; there is nobody to tell here.
     let _ = match acceptor {
         None => upgrade(application, tcp).await,
@@ -55,11 +51,7 @@ pub(super) async fn accept(
     };
 }
 
-async fn over_tls(
-    application: Arc<Application>,
-    tcp: TcpStream,
-    acceptor: TlsAcceptor,
-) -> Result<()> {
+async fn over_tls(application: Arc<Application>, tcp: TcpStream, acceptor: TlsAcceptor) -> Result<()> {
     tcp.set_nodelay(true)?;
     let tls = acceptor.accept(tcp).await?;
     run(application, tls).await
@@ -72,18 +64,14 @@ async fn upgrade(application: Arc<Application>, tcp: TcpStream) -> Result<()> {
     run(application, tcp).await
 }
 
-async fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    application: Arc<Application>,
-    stream: S,
-) -> Result<()> {
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(application: Arc<Application>, stream: S) -> Result<()> {
     let mut stalls = false;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
     #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
-    let callback =
-        |request: &Request, response: Response| -> std::result::Result<Response, ErrorResponse> {
-            stalls = request.uri().path().contains(STALL);
-            Ok(response)
-        };
+    let callback = |request: &Request, response: Response| -> std::result::Result<Response, ErrorResponse> {
+        stalls = request.uri().path().contains(STALL);
+        Ok(response)
+    };
     let upgrade = tokio_tungstenite::accept_hdr_async_with_config(stream, callback, Some(config));
     let mut websocket = upgrade.await?;
     let opened = now();
@@ -120,11 +108,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let mut asking: Option<Asking> = None;
     let mut heard_event = false;
     loop {
-        let at_once = if stalls {
-            None
-        } else {
-            websocket.next().now_or_never()
-        };
+        let at_once = if stalls { None } else { websocket.next().now_or_never() };
         let frame = match at_once {
             Some(frame) => frame,
             // One write for the answers to all that came in one piece.
@@ -188,10 +172,7 @@ impl Asking {
         }
     }
 
-    async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
-        &mut self,
-        websocket: &mut WebSocketStream<S>,
-    ) -> Result<()> {
+    async fn ask<S: AsyncRead + AsyncWrite + Unpin>(&mut self, websocket: &mut WebSocketStream<S>) -> Result<()> {
         if self.left == 0 {
             return Ok(());
         }

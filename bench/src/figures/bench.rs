@@ -98,10 +98,7 @@ impl Bench {
 
     /// One measurement of both, for what takes long.
     pub fn once(&self, task: &Task) -> Result<(Figures, Figures)> {
-        Ok((
-            self.probe(Side::Library, task)?,
-            self.probe(Side::Bare, task)?,
-        ))
+        Ok((self.probe(Side::Library, task)?, self.probe(Side::Bare, task)?))
     }
 
     /// The same of tasks that mostly wait, at the same time, each with an application of its own.

@@ -43,11 +43,7 @@ pub fn calls(bench: &mut Bench) -> Result<String> {
                 ));
             }
             let values = (library["max"], bare["max"]);
-            rows.push(Row::beside(
-                format!("{what}, max"),
-                values,
-                &Unit::MICROSECONDS,
-            ));
+            rows.push(Row::beside(format!("{what}, max"), values, &Unit::MICROSECONDS));
         }
     }
     Ok(rows.render(bench))

@@ -11,12 +11,7 @@ const EVENTS: usize = 500_000;
 const REQUESTS: usize = 50_000;
 
 /// What is plotted: a name for the file, what is on the axis, the task, and the figure with its unit's size.
-type Grown = (
-    &'static str,
-    &'static str,
-    fn(usize) -> Task,
-    fn(&Figures) -> f64,
-);
+type Grown = (&'static str, &'static str, fn(usize) -> Task, fn(&Figures) -> f64);
 
 const GROWN: [Grown; 3] = [
     (

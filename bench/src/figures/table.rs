@@ -59,12 +59,7 @@ impl Row {
     }
 
     /// The same, beside what the bare side has.
-    pub fn limited_beside(
-        what: impl Into<String>,
-        values: (f64, f64),
-        unit: &Unit,
-        most: f64,
-    ) -> Self {
+    pub fn limited_beside(what: impl Into<String>, values: (f64, f64), unit: &Unit, most: f64) -> Self {
         Self {
             goal: Some((format!("≤ {}", unit.write(most)), values.0 <= most)),
             ..Self::beside(what, values, unit)
@@ -103,10 +98,7 @@ pub struct Rows {
 impl Rows {
     /// `bare` is the head of the column of what the library is compared with.
     pub fn new(bare: &'static str) -> Self {
-        Self {
-            bare,
-            rows: Vec::new(),
-        }
+        Self { bare, rows: Vec::new() }
     }
 
     pub fn push(&mut self, row: Row) {
@@ -126,21 +118,11 @@ impl Rows {
                 Some((goal, true)) => (goal.clone(), "met"),
                 Some((goal, false)) => (goal.clone(), "**missed**"),
             };
-            let Row {
-                what,
-                library,
-                bare,
-                ..
-            } = row;
+            let Row { what, library, bare, .. } = row;
             // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "| {what} | {library} | {bare} | {ratio} | {goal} | {verdict} |"
-            );
+            let _ = writeln!(text, "| {what} | {library} | {bare} | {ratio} | {goal} | {verdict} |");
             if row.goal.is_some() {
-                bench
-                    .summary
-                    .push(format!("{verdict}: {what}: {library}, goal {goal}"));
+                bench.summary.push(format!("{verdict}: {what}: {library}, goal {goal}"));
             }
         }
         text

@@ -57,8 +57,5 @@ pub(super) fn first_events(probe: &Probe, count: usize) -> Result<Figures> {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(ends)
         })?,
     };
-    Ok(figures([
-        ("first", Spread::of(firsts).p50),
-        ("end", Spread::of(ends).p50),
-    ]))
+    Ok(figures([("first", Spread::of(firsts).p50), ("end", Spread::of(ends).p50)]))
 }

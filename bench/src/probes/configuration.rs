@@ -41,13 +41,7 @@ impl Configuration {
         Ok(configuration)
     }
 
-    fn new(
-        kind: &str,
-        server: SocketAddr,
-        connections: usize,
-        path: &str,
-        more: &str,
-    ) -> Result<Self> {
+    fn new(kind: &str, server: SocketAddr, connections: usize, path: &str, more: &str) -> Result<Self> {
         let configuration = Self {
             folder: tempfile::tempdir()?,
         };
@@ -55,16 +49,8 @@ impl Configuration {
         Ok(configuration)
     }
 
-    fn write(
-        &self,
-        kind: &str,
-        server: SocketAddr,
-        connections: usize,
-        path: &str,
-        more: &str,
-    ) -> Result<()> {
-        let mut ari =
-            "[general]\nenabled = yes\n[user]\ntype = user\npassword = secret\n".to_owned();
+    fn write(&self, kind: &str, server: SocketAddr, connections: usize, path: &str, more: &str) -> Result<()> {
+        let mut ari = "[general]\nenabled = yes\n[user]\ntype = user\npassword = secret\n".to_owned();
         let mut client = String::new();
         for number in 0..connections {
             write!(

@@ -20,12 +20,7 @@ const FULL: Duration = Duration::from_micros(50);
 const EVENT: usize = 700;
 
 /// One thread of the host for all connections, as fast as it can.
-pub(super) fn at_full_rate(
-    probe: &Probe,
-    connections: usize,
-    bytes: usize,
-    count: usize,
-) -> Result<Figures> {
+pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, count: usize) -> Result<Figures> {
     let mut control = probe.control()?;
     let each = count.div_ceil(connections);
     let total = (each * connections) as u64;
@@ -79,12 +74,7 @@ pub(super) fn at_full_rate(
 }
 
 /// One event at a time, at a pace. The bare side hands a copy to a task and no more.
-pub(super) fn calls(
-    probe: &Probe,
-    count: usize,
-    per_second: usize,
-    stalled: bool,
-) -> Result<Figures> {
+pub(super) fn calls(probe: &Probe, count: usize, per_second: usize, stalled: bool) -> Result<Figures> {
     let mut control = probe.control()?;
     let event = baseline::event("ChannelDtmfReceived", "1732000000.1", EVENT);
     let times = match probe.side {
@@ -96,9 +86,7 @@ pub(super) fn calls(
             let configuration = Configuration::persistent_at(address, path, more)?;
             let library = probe.load(&configuration)?;
             control.ask(&Command::Connections(1))?;
-            let times = at_pace(count, per_second, || {
-                library.event(c"app0", event.as_bytes()).map(drop)
-            })?;
+            let times = at_pace(count, per_second, || library.event(c"app0", event.as_bytes()).map(drop))?;
             // A peer that reads nothing does not notice that this process ends.
             library.unload(0);
             control.ask(&Command::Fail)?;
@@ -113,18 +101,10 @@ pub(super) fn calls(
         }
     };
     let spread = Spread::of(times);
-    Ok(figures([
-        ("p50", spread.p50),
-        ("p99", spread.p99),
-        ("max", spread.max),
-    ]))
+    Ok(figures([("p50", spread.p50), ("p99", spread.p99), ("max", spread.max)]))
 }
 
-fn at_pace(
-    count: usize,
-    per_second: usize,
-    mut call: impl FnMut() -> Result<()>,
-) -> Result<Vec<u64>> {
+fn at_pace(count: usize, per_second: usize, mut call: impl FnMut() -> Result<()>) -> Result<Vec<u64>> {
     let pause = Duration::from_secs(1) / u32::try_from(per_second)?;
     let mut times = Vec::with_capacity(count);
     let mut next = Instant::now();

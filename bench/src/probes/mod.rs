@@ -47,17 +47,9 @@ pub enum Task {
     /// From an open websocket to its first event, and the end of a call.
     FirstEvents { count: usize },
     /// Events of so many bytes as fast as they go.
-    Events {
-        connections: usize,
-        bytes: usize,
-        count: usize,
-    },
+    Events { connections: usize, bytes: usize, count: usize },
     /// What the host's thread pays for an event, at a pace.
-    EventCalls {
-        count: usize,
-        per_second: usize,
-        stalled: bool,
-    },
+    EventCalls { count: usize, per_second: usize, stalled: bool },
     /// Requests of the application.
     Requests {
         connections: usize,
@@ -67,11 +59,7 @@ pub enum Task {
     /// Requests on one connection while the host is busy with one of another.
     SlowRequest { count: usize },
     /// Connections at rest.
-    Idle {
-        connections: usize,
-        tls: bool,
-        seconds: u64,
-    },
+    Idle { connections: usize, tls: bool, seconds: u64 },
     /// Every connection lost at once.
     Return { connections: usize },
     /// Loading and unloading.
@@ -141,12 +129,7 @@ impl Probe {
 
     /// Loads the library with so many persistent connections, and waits until they are open and have announced their
     /// applications.
-    fn connected(
-        &self,
-        control: &mut Control,
-        connections: usize,
-        configuration: &Configuration,
-    ) -> Result<&'static Library> {
+    fn connected(&self, control: &mut Control, connections: usize, configuration: &Configuration) -> Result<&'static Library> {
         let library = self.load(configuration)?;
         control.ask(&Command::Connections(connections))?;
         control.ask(&Command::Texts(connections as u64))?;

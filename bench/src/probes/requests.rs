@@ -10,12 +10,7 @@ use crate::control::{Answer, Command, Control, Requests};
 use crate::host::{SLOW, SLOWNESS};
 use crate::statistics::Spread;
 
-pub(super) fn run(
-    probe: &Probe,
-    connections: usize,
-    pipelined: usize,
-    count: usize,
-) -> Result<Figures> {
+pub(super) fn run(probe: &Probe, connections: usize, pipelined: usize, count: usize) -> Result<Figures> {
     let mut control = probe.control()?;
     let address = probe.addresses.plain;
     let requests = Command::Request(Requests {

@@ -41,9 +41,7 @@ fn of_library(probe: &Probe, threads: usize, each: usize) -> Result<Vec<u64>> {
     calls(threads)?;
     std::thread::scope(|scope| {
         let calls = &calls;
-        let running: Vec<_> = (0..threads)
-            .map(|thread| scope.spawn(move || calls(thread)))
-            .collect();
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || calls(thread))).collect();
         let mut times = Vec::new();
         for thread in running {
             times.extend(thread.join().map_err(|_| "a thread panicked")??);
@@ -101,9 +99,7 @@ pub(super) fn at_once(probe: &Probe, count: usize) -> Result<Figures> {
         }
         Side::Bare => baseline::runtime()?.block_on(async {
             let began = Instant::now();
-            let connecting: Vec<_> = (0..count)
-                .map(|_| tokio::spawn(baseline::connect(address)))
-                .collect();
+            let connecting: Vec<_> = (0..count).map(|_| tokio::spawn(baseline::connect(address))).collect();
             let mut open = Vec::with_capacity(count);
             for websocket in connecting {
                 open.push(websocket.await??);

@@ -63,11 +63,7 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
         .build()
         .map_err(|error| error.to_string())?;
     let resources = Arc::default();
-    let valid = report
-        .config
-        .connections
-        .values()
-        .filter(|connection| connection.is_valid());
+    let valid = report.config.connections.values().filter(|connection| connection.is_valid());
     Ok(valid
         .map(|connection| Attempt {
             connection: connection.name.clone(),

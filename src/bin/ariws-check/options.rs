@@ -59,10 +59,6 @@ impl Options {
             }
         }
         let folder = folder.ok_or("which folder?")?;
-        Ok(Ok(Self {
-            folder,
-            format,
-            connect,
-        }))
+        Ok(Ok(Self { folder, format, connect }))
     }
 }

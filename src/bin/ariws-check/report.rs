@@ -52,15 +52,8 @@ impl Report {
 
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
-        let refused = self
-            .problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error);
-        let invalid = self
-            .config
-            .connections
-            .values()
-            .any(|connection| !connection.is_valid());
+        let refused = self.problems.iter().any(|problem| problem.severity == Severity::Error);
+        let invalid = self.config.connections.values().any(|connection| !connection.is_valid());
         if self.unreadable {
             UNREADABLE
         } else if refused || invalid {

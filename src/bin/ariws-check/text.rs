@@ -10,12 +10,7 @@ pub(crate) fn render(report: &Report) -> String {
     // Writing to a String cannot fail.
     let _ = problems(&mut text, report)
         .and_then(|()| loaded(&mut text, report))
-        .and_then(|()| {
-            report
-                .attempts
-                .iter()
-                .try_for_each(|attempt| attempted(&mut text, attempt))
-        });
+        .and_then(|()| report.attempts.iter().try_for_each(|attempt| attempted(&mut text, attempt)));
     text
 }
 
@@ -52,20 +47,13 @@ fn loaded(text: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     for client in report.unused_clients() {
-        writeln!(
-            text,
-            "{client}: a websocket client; no connection above uses it"
-        )?;
+        writeln!(text, "{client}: a websocket client; no connection above uses it")?;
     }
     Ok(())
 }
 
 fn attempted(text: &mut String, attempt: &Attempt) -> std::fmt::Result {
-    let verdict = if attempt.works() {
-        "works"
-    } else {
-        "does not work"
-    };
+    let verdict = if attempt.works() { "works" } else { "does not work" };
     writeln!(text, "\n{} {verdict}", attempt.connection)?;
     for step in &attempt.steps {
         writeln!(text, "  {step}")?;

@@ -29,12 +29,7 @@ pub(super) async fn with_explanation<T>(
 }
 
 /// Keeps what is wrong with a certificate for [`with_explanation`].
-pub(super) fn keep(
-    error: &TlsError,
-    certificate: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    now: UnixTime,
-) {
+pub(super) fn keep(error: &TlsError, certificate: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: UnixTime) {
     let TlsError::InvalidCertificate(cause) = error else {
         return;
     };
@@ -43,18 +38,11 @@ pub(super) fn keep(
     let _ = EXPLANATION.try_with(|explanation| explanation.replace(Some(text)));
 }
 
-fn verdict(
-    cause: &CertificateError,
-    leaf: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    now: UnixTime,
-) -> String {
+fn verdict(cause: &CertificateError, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: UnixTime) -> String {
     let chain = || std::iter::once(leaf).chain(intermediates);
     let at_fault = |outside: fn(&Certificate, Duration) -> bool| {
         let now = Duration::from_secs(now.as_secs());
-        let found = chain().find(|certificate| {
-            Certificate::from_der(certificate).is_ok_and(|parsed| outside(&parsed, now))
-        });
+        let found = chain().find(|certificate| Certificate::from_der(certificate).is_ok_and(|parsed| outside(&parsed, now)));
         found.unwrap_or(leaf)
     };
     match cause {
@@ -93,11 +81,7 @@ fn verdict(
         }
         _ => {
             let cause = cause.to_string();
-            format!(
-                "{}: {} (verify_server_cert)",
-                certificate(leaf),
-                brief(&cause)
-            )
+            format!("{}: {} (verify_server_cert)", certificate(leaf), brief(&cause))
         }
     }
 }
@@ -120,8 +104,7 @@ pub(super) fn certificate(der: &CertificateDer<'_>) -> String {
 
 /// Whether a certificate that is trusted by itself is within its time.
 pub(super) fn check_validity(der: &CertificateDer<'_>, now: UnixTime) -> Result<(), TlsError> {
-    let parsed =
-        Certificate::from_der(der).map_err(|_| TlsError::from(CertificateError::BadEncoding))?;
+    let parsed = Certificate::from_der(der).map_err(|_| TlsError::from(CertificateError::BadEncoding))?;
     let now = Duration::from_secs(now.as_secs());
     if now < not_before(&parsed) {
         Err(CertificateError::NotValidYet.into())
@@ -175,12 +158,8 @@ fn refusal(alert: AlertDescription) -> String {
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied => {
-            ": it does not take the client certificate (cert_file, priv_key_file)"
-        }
-        AlertDescription::ProtocolVersion => {
-            ": it speaks no TLS version that is allowed here (tls_min_version)"
-        }
+        | AlertDescription::AccessDenied => ": it does not take the client certificate (cert_file, priv_key_file)",
+        AlertDescription::ProtocolVersion => ": it speaks no TLS version that is allowed here (tls_min_version)",
         AlertDescription::HandshakeFailure => "; it may want a client certificate (cert_file)",
         AlertDescription::UnrecognisedName => ": it knows no host of that name (uri)",
         _ => "",

@@ -57,11 +57,7 @@ fn system_places() -> &'static [PathBuf] {
             places = known.cert_file.into_iter().chain(known.cert_dir).collect();
         }
         // Perhaps they are installed later.
-        if places.is_empty() {
-            Err(())
-        } else {
-            Ok(places)
-        }
+        if places.is_empty() { Err(()) } else { Ok(places) }
     });
     found.map_or(&[], Vec::as_slice)
 }
@@ -149,11 +145,7 @@ impl Unusable {
 
     /// Whether it is no fault of the files: for want of descriptors, say.
     fn is_passing(&self) -> bool {
-        !self.is_lasting()
-            && !matches!(
-                self.unread,
-                Some(io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
-            )
+        !self.is_lasting() && !matches!(self.unread, Some(io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied))
     }
 }
 
@@ -191,9 +183,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, Unusable> {
 }
 
 /// The authorities to trust, and the certificates that the configuration names as such.
-pub(super) fn anchors(
-    client: &Client,
-) -> Result<(Arc<RootCertStore>, Vec<CertificateDer<'static>>), Unusable> {
+pub(super) fn anchors(client: &Client) -> Result<(Arc<RootCertStore>, Vec<CertificateDer<'static>>), Unusable> {
     if client.ca_list_file.is_none() && client.ca_list_path.is_none() {
         return Ok((system_roots()?, Vec::new()));
     }
@@ -218,19 +208,16 @@ struct Found {
 
 impl Found {
     fn read_file(&mut self, file: &Path, parameter: &str) -> Result<(), Unusable> {
-        let bytes = read_file(file, AUTHORITIES_SIZE)
-            .map_err(|error| Unusable::unread(parameter, file, &error))?;
+        let bytes = read_file(file, AUTHORITIES_SIZE).map_err(|error| Unusable::unread(parameter, file, &error))?;
         if let Some(state) = stamp(file).1 {
             self.read.insert(state.file);
         }
-        self.certificates
-            .append(&mut certificates(&bytes, file, parameter)?);
+        self.certificates.append(&mut certificates(&bytes, file, parameter)?);
         Ok(())
     }
 
     fn read_folder(&mut self, folder: &Path, parameter: &str) -> Result<(), Unusable> {
-        let files =
-            files_of(folder).map_err(|error| Unusable::unread(parameter, folder, &error))?;
+        let files = files_of(folder).map_err(|error| Unusable::unread(parameter, folder, &error))?;
         let mut bytes = 0;
         for file in files {
             let (_, Some(state)) = stamp(&file) else {
@@ -240,17 +227,14 @@ impl Found {
                 continue;
             }
             // Such a folder also holds other things: keys, links that lead nowhere, read-me files.
-            let text = match read_file(&file, AUTHORITIES_SIZE)
-                .map_err(|error| Unusable::unread(parameter, &file, &error))
-            {
+            let text = match read_file(&file, AUTHORITIES_SIZE).map_err(|error| Unusable::unread(parameter, &file, &error)) {
                 Ok(text) => text,
                 Err(error) if error.is_passing() => return Err(error),
                 Err(_) => continue,
             };
             bytes += text.len() as u64;
             if bytes > AUTHORITIES_SIZE {
-                let message =
-                    format!("its files are too large, at most {AUTHORITIES_SIZE} bytes are read");
+                let message = format!("its files are too large, at most {AUTHORITIES_SIZE} bytes are read");
                 return Err(Unusable::new(parameter, folder, message));
             }
             if let Ok(mut found) = certificates(&text, &file, parameter) {
@@ -261,8 +245,7 @@ impl Found {
     }
 
     fn into_roots(mut self) -> Result<Arc<RootCertStore>, Unusable> {
-        self.certificates
-            .sort_unstable_by(|one, other| one.as_ref().cmp(other));
+        self.certificates.sort_unstable_by(|one, other| one.as_ref().cmp(other));
         self.certificates.dedup();
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(self.certificates);
@@ -293,9 +276,8 @@ pub(super) fn identity(client: &Client) -> Result<Option<Identity>, Unusable> {
         Some(file) => (file, "priv_key_file"),
         None => (file, "cert_file"),
     };
-    let read = |file: &Path, parameter| {
-        read_file(file, IDENTITY_SIZE).map_err(|error| Unusable::unread(parameter, file, &error))
-    };
+    let read =
+        |file: &Path, parameter| read_file(file, IDENTITY_SIZE).map_err(|error| Unusable::unread(parameter, file, &error));
     let key = PrivateKeyDer::from_pem_slice(&read(key_file, parameter)?)
         .map_err(|error| Unusable::new(parameter, key_file, error))?;
     Ok(Some(Identity {
@@ -306,11 +288,7 @@ pub(super) fn identity(client: &Client) -> Result<Option<Identity>, Unusable> {
     }))
 }
 
-fn certificates(
-    bytes: &[u8],
-    file: &Path,
-    parameter: &str,
-) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+fn certificates(bytes: &[u8], file: &Path, parameter: &str) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let found = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| Unusable::new(parameter, file, error))?;

@@ -55,11 +55,7 @@ impl TlsContext {
 }
 
 /// The configuration, made anew if one of its files has changed.
-async fn up_to_date(
-    made: Arc<Mutex<Option<Made>>>,
-    client: Client,
-    blocking: Blocking,
-) -> Result<Arc<ClientConfig>, String> {
+async fn up_to_date(made: Arc<Mutex<Option<Made>>>, client: Client, blocking: Blocking) -> Result<Arc<ClientConfig>, String> {
     let mut made = made.lock_owned().await;
     if let Some(made) = &*made
         && !files::are_used(&client)
@@ -80,10 +76,7 @@ async fn up_to_date(
 }
 
 /// Looks at the files, and reads them if they have changed; gives what to use, and what to remember.
-fn look(
-    client: &Client,
-    before: Option<Made>,
-) -> (Result<Arc<ClientConfig>, String>, Option<Made>) {
+fn look(client: &Client, before: Option<Made>) -> (Result<Arc<ClientConfig>, String>, Option<Made>) {
     let stamps = Arc::new(Stamps::take(client));
     if let Some(made) = &before
         && made.stamps == stamps
@@ -108,14 +101,9 @@ fn look(
 
 impl Preparing {
     /// Shakes hands with the server that `uri` names.
-    pub(super) async fn handshake(
-        self,
-        tcp: TcpStream,
-        client: &Client,
-    ) -> Result<TlsStream<Counted>, String> {
+    pub(super) async fn handshake(self, tcp: TcpStream, client: &Client) -> Result<TlsStream<Counted>, String> {
         let host = &client.uri.host;
-        let name = ServerName::try_from(host.clone())
-            .map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
+        let name = ServerName::try_from(host.clone()).map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
         let config = self.0.await.map_err(|error| error.to_string())??;
         explain::with_explanation(TlsConnector::from(config).connect(name, Counted::new(tcp)))
             .await
@@ -147,9 +135,7 @@ pub(super) fn describe(stream: &TlsStream<Counted>, client: &Client) -> String {
     let certificate = session
         .peer_certificates()
         .and_then(<[_]>::first)
-        .map_or_else(String::new, |leaf| {
-            format!(": {}", explain::certificate(leaf))
-        });
+        .map_or_else(String::new, |leaf| format!(": {}", explain::certificate(leaf)));
     format!("{version}, {suite}{resumed}, {checked}{certificate}")
 }
 

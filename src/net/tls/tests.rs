@@ -9,8 +9,8 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    date_time_ymd,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -118,11 +118,7 @@ impl Server {
             }
         });
         let tcp = TcpStream::connect(address).await.expect("a server");
-        let met = match context
-            .prepare(client, &Blocking::default())
-            .handshake(tcp, client)
-            .await
-        {
+        let met = match context.prepare(client, &Blocking::default()).handshake(tcp, client).await {
             Ok(mut stream) => {
                 tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0])
                     .await
@@ -164,10 +160,7 @@ async fn a_certificate_of_the_future_is_a_matter_of_clocks() {
     let authority = Authority::new("authority");
     let server = authority.issue(|params| params.not_before = date_time_ymd(4000, 1, 1));
     let text = refusal(&authority, &server).await;
-    assert!(
-        text.contains("is not valid yet: check the clocks"),
-        "{text}"
-    );
+    assert!(text.contains("is not valid yet: check the clocks"), "{text}");
 }
 
 #[tokio::test]
@@ -222,11 +215,7 @@ fn appliance(change: impl FnOnce(&mut CertificateParams)) -> (Certificate, KeyPa
 }
 
 /// What comes of a server that shows one of them, where `trusted` is named, with more parameters.
-async fn met(
-    trusted: &Certificate,
-    (shown, key): &(Certificate, KeyPair),
-    more: &str,
-) -> Result<String, String> {
+async fn met(trusted: &Certificate, (shown, key): &(Certificate, KeyPair), more: &str) -> Result<String, String> {
     let server = Server::new(shown.der().clone(), key);
     let setting = Setting::new();
     setting.write("ca.pem", &trusted.pem());

@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
-};
+use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-};
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
 use super::{explain, files};
 use crate::config::Client;
@@ -28,10 +22,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(
-        client: &Client,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, files::Unusable> {
+    pub(super) fn new(client: &Client, provider: &Arc<CryptoProvider>) -> Result<Self, files::Unusable> {
         let mut verifier = Self {
             provider: Arc::clone(provider),
             chain: None,
@@ -66,9 +57,9 @@ impl Verifier {
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.name => Ok(()),
             // A server may show the very certificate that the operator trusts, one that is its own authority.
-            Err(TlsError::InvalidCertificate(
-                CertificateError::Other(_) | CertificateError::UnknownIssuer,
-            )) if self.named.iter().any(|named| named == certificate) => {
+            Err(TlsError::InvalidCertificate(CertificateError::Other(_) | CertificateError::UnknownIssuer))
+                if self.named.iter().any(|named| named == certificate) =>
+            {
                 explain::check_validity(certificate, now)?;
                 self.verify_name(certificate, name)
             }
@@ -76,11 +67,7 @@ impl Verifier {
         }
     }
 
-    fn verify_name(
-        &self,
-        certificate: &CertificateDer<'_>,
-        name: &ServerName<'_>,
-    ) -> Result<(), TlsError> {
+    fn verify_name(&self, certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), TlsError> {
         if self.name {
             verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
         }
@@ -123,8 +110,6 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -60,10 +60,7 @@ pub(in crate::session) enum Bound {
 
 impl Offered {
     fn of(offer: Offer) -> Self {
-        Self {
-            offer,
-            first_drop: None,
-        }
+        Self { offer, first_drop: None }
     }
 }
 
@@ -117,12 +114,7 @@ impl Outbox {
 
     /// An event of the host's. What it means for the channels of a per-call session counts in one step with the queue, whatever
     /// becomes of the event.
-    pub(in crate::session) fn offer(
-        &self,
-        application: Arc<str>,
-        text: String,
-        channel: Option<ChannelEvent>,
-    ) -> Offered {
+    pub(in crate::session) fn offer(&self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) -> Offered {
         let concerns_channel = channel.is_some();
         let (offered, wakes) = self.offer_locked(application, text, channel);
         if concerns_channel {
@@ -135,12 +127,7 @@ impl Outbox {
     }
 
     /// Gives besides whether the writer is to be woken.
-    fn offer_locked(
-        &self,
-        application: Arc<str>,
-        text: String,
-        channel: Option<ChannelEvent>,
-    ) -> (Offered, bool) {
+    fn offer_locked(&self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) -> (Offered, bool) {
         let mut state = self.state();
         let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
         if !state.members.admits(is_start) {
@@ -199,8 +186,7 @@ impl Outbox {
         let mut room = Room::none(&self.account);
         let mut dropped = None;
         loop {
-            let full =
-                state.events >= limits.max_messages || state.bytes + length > limits.max_bytes;
+            let full = state.events >= limits.max_messages || state.bytes + length > limits.max_bytes;
             if !full && room.resize(Message::cost(length)) {
                 return (Some(room), dropped);
             }
@@ -210,9 +196,7 @@ impl Outbox {
             self.dropped_for(bound);
             let mut oldest = None;
             if limits.overflow == Overflow::DropOldest
-                && self
-                    .account
-                    .could_have(Message::cost(length), state.cost() + room.bytes())
+                && self.account.could_have(Message::cost(length), state.cost() + room.bytes())
             {
                 oldest = state.take_oldest();
             }
@@ -226,13 +210,7 @@ impl Outbox {
 
     /// The answer to a request of the given connection; it goes nowhere if that connection has ended. Gives its place back if
     /// there is no room for it over all sessions, unless it `must` go.
-    pub(in crate::session) fn respond(
-        &self,
-        connection: u64,
-        text: String,
-        place: Place,
-        must: bool,
-    ) -> Option<Place> {
+    pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Option<Place> {
         let mut state = self.state();
         if state.status.connection() != Some(connection) {
             count(&self.counters.responses_undelivered);
@@ -302,9 +280,7 @@ impl Outbox {
             held.clear();
         }
         drop(state);
-        self.counters
-            .events_dropped
-            .fetch_add(dropped as u64, Relaxed);
+        self.counters.events_dropped.fetch_add(dropped as u64, Relaxed);
         self.filled.notify_one();
         dropped as u64
     }
@@ -327,10 +303,7 @@ impl Outbox {
 
     /// Whether connections hear of the application when they open.
     pub(in crate::session) fn is_announced(&self, application: &str) -> bool {
-        self.state()
-            .announced
-            .iter()
-            .any(|name| name == application)
+        self.state().announced.iter().any(|name| name == application)
     }
 
     /// The applications in the order in which connections hear of them; `order` becomes that order.
@@ -382,9 +355,7 @@ impl Outbox {
         let announced = state.announced.clone();
         let mut undelivered = 0;
         let dropped = state.discard(|message| match &message.kind {
-            Kind::Event { application, .. } => {
-                !announced.iter().any(|name| **name == **application)
-            }
+            Kind::Event { application, .. } => !announced.iter().any(|name| **name == **application),
             Kind::Notice => true,
             Kind::Response { .. } => {
                 undelivered += 1;
@@ -393,9 +364,7 @@ impl Outbox {
         }) as u64;
         drop(state);
         let counters = &self.counters;
-        counters
-            .responses_undelivered
-            .fetch_add(undelivered, Relaxed);
+        counters.responses_undelivered.fetch_add(undelivered, Relaxed);
         counters.events_dropped.fetch_add(dropped, Relaxed);
         dropped
     }

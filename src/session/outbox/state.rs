@@ -56,13 +56,7 @@ impl State {
         self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
     }
 
-    pub(super) fn accept(
-        &mut self,
-        application: Arc<str>,
-        text: String,
-        channel: Option<ChannelEvent>,
-        room: Room,
-    ) {
+    pub(super) fn accept(&mut self, application: Arc<str>, text: String, channel: Option<ChannelEvent>, room: Room) {
         self.events += 1;
         self.bytes += text.len();
         let text = if self.pace.is_fast() {

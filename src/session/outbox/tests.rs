@@ -12,25 +12,15 @@ fn outbox(max_messages: usize) -> Outbox {
         max_messages,
         overflow: Overflow::DropOldest,
     };
-    Outbox::new(
-        limits,
-        Members::new("1"),
-        Arc::default(),
-        Arc::new(Account::new(usize::MAX)),
-    )
+    Outbox::new(limits, Members::new("1"), Arc::default(), Arc::new(Account::new(usize::MAX)))
 }
 
 fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
-    outbox
-        .offer(application.into(), text.to_owned(), None)
-        .offer
+    outbox.offer(application.into(), text.to_owned(), None).offer
 }
 
 fn texts(messages: &[Message]) -> Vec<&str> {
-    messages
-        .iter()
-        .map(|message| message.text.as_str())
-        .collect()
+    messages.iter().map(|message| message.text.as_str()).collect()
 }
 
 #[test]
@@ -39,13 +29,8 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
     offer(&outbox, "a", "event");
-    outbox.connected(String::new(), None, |application| {
-        format!("registered {application}")
-    });
-    assert_eq!(
-        texts(&outbox.burst()),
-        ["registered a", "registered b", "event"]
-    );
+    outbox.connected(String::new(), None, |application| format!("registered {application}"));
+    assert_eq!(texts(&outbox.burst()), ["registered a", "registered b", "event"]);
 }
 
 #[test]
@@ -81,16 +66,12 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
-    outbox.connected(String::new(), None, |application| {
-        format!("registered {application}")
-    });
+    outbox.connected(String::new(), None, |application| format!("registered {application}"));
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
     assert_eq!(outbox.disconnected(Vec::new()), 1);
-    outbox.connected(String::new(), None, |application| {
-        format!("registered {application}")
-    });
+    outbox.connected(String::new(), None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
 
@@ -110,9 +91,7 @@ fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
     offer(&outbox, "a", "1");
     offer(&outbox, "b", "2");
     assert_eq!(outbox.withdraw("a", String::new()), 1);
-    outbox.connected(String::new(), None, |application| {
-        format!("registered {application}")
-    });
+    outbox.connected(String::new(), None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered b", "2"]);
 }
 
@@ -189,13 +168,7 @@ fn events_of_an_application_that_is_registered_anew_follow_its_notice() {
     outbox.announce("a", "registered a".into());
     assert_eq!(
         texts(&outbox.burst()),
-        [
-            "registered a",
-            "before",
-            "unregistered a",
-            "registered a",
-            "after"
-        ]
+        ["registered a", "before", "unregistered a", "registered a", "after"]
     );
 }
 
@@ -317,9 +290,7 @@ async fn the_delay_ends_when_the_application_is_heard_or_the_session_closes() {
     for end in ends {
         let outbox = outbox(10);
         outbox.announce("a", "registered a".into());
-        outbox.connected(String::new(), Some(Duration::from_millis(20)), |_| {
-            "registered a".into()
-        });
+        outbox.connected(String::new(), Some(Duration::from_millis(20)), |_| "registered a".into());
         offer(&outbox, "a", "1");
         end(&outbox);
         assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);

@@ -66,9 +66,7 @@ impl Websocket {
             ));
         }
         if refused > 1 {
-            self.warn(format_args!(
-                "{refused} requests were refused while the connection was up"
-            ));
+            self.warn(format_args!("{refused} requests were refused while the connection was up"));
         }
     }
 
@@ -136,9 +134,7 @@ impl Websocket {
             let (waiting, bytes) = self.requests.queue().waiting();
             self.warn_of(
                 Kind::RefusedRequest,
-                format_args!(
-                    "requests are refused: {waiting} wait, with {bytes} bytes; answered 503"
-                ),
+                format_args!("requests are refused: {waiting} wait, with {bytes} bytes; answered 503"),
             );
         }
         let response = match work {

@@ -144,12 +144,7 @@ impl Queue {
     }
 
     /// The host has answered, or is `overdue`; gives what the answer needs, and whether somebody is to go on with the slot.
-    pub(super) fn answered(
-        &mut self,
-        id: u64,
-        overdue: bool,
-        now: Instant,
-    ) -> Option<(Unanswered, bool)> {
+    pub(super) fn answered(&mut self, id: u64, overdue: bool, now: Instant) -> Option<(Unanswered, bool)> {
         let index = self.given.iter().position(|given| given.id == id)?;
         let given = self.given.get_mut(index)?;
         let unanswered = given.unanswered.take()?;
@@ -199,17 +194,14 @@ impl Queue {
         }
         let late = |job: &Job| job.arrived + timeout <= now;
         // The slots of those that are overdue go to those that wait.
-        let is_stuck =
-            overdue.unanswered.is_empty() && self.progress.is_none_or(|time| time + timeout <= now);
+        let is_stuck = overdue.unanswered.is_empty() && self.progress.is_none_or(|time| time + timeout <= now);
         if is_stuck {
             let late = self.waiting.iter().take_while(|job| late(job)).count();
             overdue.not_run = self.waiting.drain(..late).collect();
             self.bytes -= overdue.not_run.iter().map(|job| job.length).sum::<usize>();
         }
         if let Some(first) = self.waiting.front() {
-            let since = self
-                .progress
-                .map_or(first.arrived, |time| time.max(first.arrived));
+            let since = self.progress.map_or(first.arrived, |time| time.max(first.arrived));
             overdue.look_again(since + timeout);
         }
         self.watched = overdue.next.is_some() || !overdue.unanswered.is_empty();

@@ -134,10 +134,7 @@ fn those_behind_a_request_that_is_overdue_get_a_turn_of_full_length() {
     }
     scene.leave_callback(1);
     assert_eq!(scene.pass(TIMEOUT), 0);
-    assert_eq!(
-        (&scene.answered[..], &scene.given[..]),
-        (&[1][..], &[1, 2][..])
-    );
+    assert_eq!((&scene.answered[..], &scene.given[..]), (&[1][..], &[1, 2][..]));
     scene.leave_callback(2);
     assert_eq!(scene.pass(TIMEOUT - Duration::from_millis(1)), 0);
     assert_eq!(scene.answered, [1]);
@@ -222,9 +219,7 @@ fn whatever_the_order_each_request_is_answered_once_and_no_slot_is_lost() {
         let mut scene = Scene::new(1 + u32::try_from(random(3)).expect("small"));
         let (mut asked, mut not_run) = (0, 0);
         for _ in 0..200 {
-            let some = scene
-                .given
-                .get(usize::try_from(random(1 + scene.next)).expect("small"));
+            let some = scene.given.get(usize::try_from(random(1 + scene.next)).expect("small"));
             let some = some.copied().unwrap_or_default();
             match random(6) {
                 0 | 1 => {

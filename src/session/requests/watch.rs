@@ -48,9 +48,10 @@ impl Websocket {
         }
         let timeout = self.session.settings().client.request_timeout.as_millis();
         count(&self.session.counters().requests_timed_out);
-        self.warn_of(Kind::UnansweredRequest, format_args!(
-            "request {id} was not answered by the PBX for {timeout} ms (request_timeout); answered 504"
-        ));
+        self.warn_of(
+            Kind::UnansweredRequest,
+            format_args!("request {id} was not answered by the PBX for {timeout} ms (request_timeout); answered 504"),
+        );
         let body = format!(r#"{{"message":"No answer for {timeout} ms (request_timeout)"}}"#);
         let answer = Answer {
             body: Some(body),
@@ -66,14 +67,15 @@ impl Websocket {
             Err(bad) => bad,
             Ok(request) => {
                 count(&self.session.counters().requests_timed_out);
-                self.warn_of(Kind::RequestNotRun, format_args!(
-                    "the request {} {} was not run: the PBX took none for {timeout} ms (request_timeout); answered 504",
-                    request.method.as_str(),
-                    brief(&request.path)
-                ));
-                let body = format!(
-                    r#"{{"message":"Not run: no turn for {timeout} ms (request_timeout)"}}"#
+                self.warn_of(
+                    Kind::RequestNotRun,
+                    format_args!(
+                        "the request {} {} was not run: the PBX took none for {timeout} ms (request_timeout); answered 504",
+                        request.method.as_str(),
+                        brief(&request.path)
+                    ),
                 );
+                let body = format!(r#"{{"message":"Not run: no turn for {timeout} ms (request_timeout)"}}"#);
                 request.answer(504, None, Some(&body))
             }
         };

@@ -2,9 +2,7 @@
 
 use crate::bytes::*;
 use crate::row::Step::*;
-use crate::row::{
-    Group, Outcome, Promise, Row, Seen, Step, closed, comes_to, dropped, made_again, row, rows,
-};
+use crate::row::{Group, Outcome, Promise, Row, Seen, Step, closed, comes_to, dropped, made_again, row, rows};
 
 pub fn group() -> Group {
     Group {
@@ -26,13 +24,7 @@ fn closes(peer: &str, frame: Vec<u8>, promise: Promise) -> Row {
 }
 
 fn codes() -> Vec<Row> {
-    let with = |code, what, answer| {
-        closes(
-            &format!("with {code}{what}"),
-            close(code, ""),
-            closed(answer),
-        )
-    };
+    let with = |code, what, answer| closes(&format!("with {code}{what}"), close(code, ""), closed(answer));
     rows! {
         with(1000, " (normal)", 1000);
         with(1001, " (going away)", 1001);
@@ -68,12 +60,7 @@ fn odd() -> Vec<Row> {
 /// What becomes of a Close of the library: the operator shuts the connection down.
 fn unanswered() -> Vec<Row> {
     let answers = |how: &str, more: &[Step]| {
-        let up = [
-            Up,
-            Expect(Seen::Registered),
-            ShutDown,
-            Expect(Seen::Close(1000)),
-        ];
+        let up = [Up, Expect(Seen::Registered), ShutDown, Expect(Seen::Close(1000))];
         let script = [&up[..], more].concat();
         let promise = comes_to(Outcome::ShutDown).logs("closed with 1000");
         row(
@@ -90,8 +77,7 @@ fn unanswered() -> Vec<Row> {
             &[Send(frame(TEXT, "")), Unread(frame(CONTINUATION, "").repeat(100))]);
         answers("answers the library's Close and keeps TCP open", &[Send(close(1000, "")), Stall]);
     };
-    rows.iter_mut()
-        .for_each(|row| row.promise.takes_time = true);
+    rows.iter_mut().for_each(|row| row.promise.takes_time = true);
     rows.extend(rows! {
         answers("answers the library's Close with nonsense", &[Send(vec![0xff; 100]), Stall]);
         answers("answers the library's Close with a reset", &[Reset]);

@@ -27,17 +27,8 @@ fn pong() -> Vec<u8> {
 fn read() -> Vec<Row> {
     let last = || Seen::AnswerTo("last", 204);
     let all = |what: &str, bytes: Vec<u8>| {
-        let script = [
-            Up,
-            Flood(bytes.repeat(100), 5),
-            Events(1, 10),
-            Expect(Seen::Event),
-        ];
-        row(
-            &format!("sends 500 {what}"),
-            script,
-            stays_up().sees([last()]).within(5000),
-        )
+        let script = [Up, Flood(bytes.repeat(100), 5), Events(1, 10), Expect(Seen::Event)];
+        row(&format!("sends 500 {what}"), script, stays_up().sees([last()]).within(5000))
     };
     let endless = |what: &str, bytes: Vec<u8>| {
         let script = [

@@ -15,15 +15,7 @@ pub fn group() -> Group {
                 cut in pieces harms nothing.",
         settings: &["max_message_size = 65536"],
         before: vec![],
-        rows: [
-            headers(),
-            lengths(),
-            fragmented(),
-            control(),
-            utf8(),
-            unfinished(),
-        ]
-        .concat(),
+        rows: [headers(), lengths(), fragmented(), control(), utf8(), unfinished()].concat(),
     }
 }
 
@@ -106,9 +98,7 @@ fn control() -> Vec<Row> {
 
 fn utf8() -> Vec<Row> {
     let invalid = || closed(1007);
-    let split = |text: &[u8], place: usize| {
-        [frame(TEXT, &text[..place]), frame(FINAL, &text[place..])].concat()
-    };
+    let split = |text: &[u8], place: usize| [frame(TEXT, &text[..place]), frame(FINAL, &text[place..])].concat();
     let umlaut = request("GET", "channels/ä");
     let place = umlaut.find('ä').unwrap_or_default() + 1;
     rows! {
@@ -123,13 +113,7 @@ fn unfinished() -> Vec<Row> {
     let meanwhile = |what: &str, bytes: &[u8]| {
         row(
             &format!("sends {what}, waits for an event, and closes"),
-            [
-                Up,
-                Send(bytes.into()),
-                Events(1, 10),
-                Expect(Seen::Event),
-                Close,
-            ],
+            [Up, Send(bytes.into()), Events(1, 10), Expect(Seen::Event), Close],
             made_again().logs("the peer closed the connection"),
         )
     };

@@ -21,11 +21,7 @@ fn says(peer: &str, message: impl AsRef<[u8]>, status: u16) -> Row {
 
 /// Sends a request with one more member, or with another one.
 fn has(peer: &str, member: &str, status: u16) -> Row {
-    asked(
-        &format!("sends a request that has {peer}"),
-        with(member),
-        status,
-    )
+    asked(&format!("sends a request that has {peer}"), with(member), status)
 }
 
 fn no_request() -> Vec<Row> {
@@ -45,9 +41,7 @@ fn no_request() -> Vec<Row> {
 
 fn odd() -> Vec<Row> {
     let nested = |levels| format!("\"x\":{}{}", "[".repeat(levels), "]".repeat(levels));
-    let members: Vec<_> = (0..60_000)
-        .map(|number| format!("\"m{number}\":1"))
-        .collect();
+    let members: Vec<_> = (0..60_000).map(|number| format!("\"m{number}\":1")).collect();
     rows! {
         has("a number of 100,000 digits", &format!("\"x\":{}", "9".repeat(100_000)), 204);
         has("its uri twice; the last one counts", r#""uri":"events""#, 400);

@@ -20,12 +20,7 @@ fn asks(peer: &str, method: &str, uri: &str, status: u16) -> Row {
 }
 
 fn methods() -> Vec<Row> {
-    let mut read_only = asks(
-        "is read-only and deletes a channel",
-        "DELETE",
-        "channels/1",
-        403,
-    );
+    let mut read_only = asks("is read-only and deletes a channel", "DELETE", "channels/1", 403);
     read_only.promise.settings = &["local_ari_user = reader"];
     rows! {
         read_only;
@@ -37,10 +32,7 @@ fn methods() -> Vec<Row> {
 }
 
 fn uris() -> Vec<Row> {
-    let parameters = (0..1000)
-        .map(|number| format!("p{number}=1"))
-        .collect::<Vec<_>>()
-        .join("&");
+    let parameters = (0..1000).map(|number| format!("p{number}=1")).collect::<Vec<_>>().join("&");
     let more = format!("channels?{parameters}&more=1");
     rows! {
         asks("sends a uri of 900 kB", "GET", &"u".repeat(900_000), 204);
@@ -55,11 +47,7 @@ fn uris() -> Vec<Row> {
 fn ids() -> Vec<Row> {
     let id = |peer: &str, member: &str, id| {
         let promise = stays_up().sees([Seen::AnswerTo(id, 204)]);
-        row(
-            &format!("sends an id that is {peer}"),
-            [Up, Send(with(member))],
-            promise,
-        )
+        row(&format!("sends an id that is {peer}"), [Up, Send(with(member))], promise)
     };
     let long = with(&format!("\"request_id\":\"{}\"", "i".repeat(900_000)));
     let mut rows = rows! {

@@ -2,9 +2,7 @@
 
 use crate::bytes::*;
 use crate::row::Step::*;
-use crate::row::{
-    Group, Outcome, Row, Seen, Step, answered, comes_to, made_again, row, rows, stays_up,
-};
+use crate::row::{Group, Outcome, Row, Seen, Step, answered, comes_to, made_again, row, rows, stays_up};
 
 pub fn group() -> Group {
     Group {
@@ -26,11 +24,7 @@ fn events() -> Step {
 fn unread() -> Vec<Row> {
     let left = |peer: &str, steps: &[Step]| {
         let script = [&[Up], steps, &[Stall]].concat();
-        row(
-            peer,
-            script,
-            made_again().logs("(write_timeout").takes_time(5000),
-        )
+        row(peer, script, made_again().logs("(write_timeout").takes_time(5000))
     };
     let mut rows = rows! {
         left("reads nothing", &[events()]);
@@ -64,11 +58,7 @@ fn silent() -> Vec<Row> {
     let missed = || {
         made_again()
             .logs("the peer answered none of 1 pings (pingpong_probes)")
-            .with(&[
-                "enable_pingpongs = yes",
-                "pingpong_interval = 1",
-                "pingpong_probes = 1",
-            ])
+            .with(&["enable_pingpongs = yes", "pingpong_interval = 1", "pingpong_probes = 1"])
             .takes_time(4000)
     };
     rows! {

@@ -17,9 +17,7 @@ pub fn group() -> Group {
 }
 
 fn certificates() -> Vec<Row> {
-    let shows = |peer: &str, server: Server, alert, log| {
-        row(peer, [Tls(server)], refused(log).sees([Seen::Alert(alert)]))
-    };
+    let shows = |peer: &str, server: Server, alert, log| row(peer, [Tls(server)], refused(log).sees([Seen::Alert(alert)]));
     rows! {
         shows("shows a certificate for another name", OtherName, "BadCertificate", "certificate");
         shows("shows a certificate that has expired", Expired, "CertificateExpired", "certificate");

@@ -18,8 +18,7 @@ pub fn group() -> Group {
 
 fn all() -> Vec<Row> {
     let unloads = |peer: &str, script: &[Step]| row(peer, script, comes_to(Unloaded).within(1000));
-    let slowly =
-        |peer: &str, script: &[Step]| row(peer, script, comes_to(Unloaded).takes_time(3000));
+    let slowly = |peer: &str, script: &[Step]| row(peer, script, comes_to(Unloaded).takes_time(3000));
     let up = [Up, Expect(Seen::Registered)];
     let closing = [&up[..], &[Unload, Expect(Seen::Close(1000))]].concat();
     let then = |more: &[Step]| [&closing, more].concat();

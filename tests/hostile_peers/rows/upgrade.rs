@@ -2,9 +2,7 @@
 
 use crate::bytes::*;
 use crate::row::Step::*;
-use crate::row::{
-    Group, Promise, Row, answered, closed, fails, made_again, refused, row, rows, stays_up,
-};
+use crate::row::{Group, Promise, Row, answered, closed, fails, made_again, refused, row, rows, stays_up};
 
 const NO_HTTP: &str = "the answer is not HTTP/1";
 const TOO_LONG: &str = "the head of the answer is over 65536 bytes";
@@ -46,8 +44,7 @@ fn silence() -> Vec<Row> {
 }
 
 fn no_http() -> Vec<Row> {
-    let answers =
-        |peer: &str, bytes: &[u8]| row(peer, [Head, Send(bytes.into())], refused(NO_HTTP));
+    let answers = |peer: &str, bytes: &[u8]| row(peer, [Head, Send(bytes.into())], refused(NO_HTTP));
     let mut rows = rows! {
         answers("sends bytes that are no text", &[0xde, 0xad, 0xbe, 0xef, 0xff, 0, 0x0a]);
         answers("answers with a TLS record", &[22, 3, 3, 0, 2, 2, 0, 0, 0]);
@@ -64,17 +61,8 @@ fn no_http() -> Vec<Row> {
 }
 
 fn refusals() -> Vec<Row> {
-    let answers = |line: &str, log| {
-        row(
-            &format!("answers {line}"),
-            [Head, Send(status(line))],
-            refused(log),
-        )
-    };
-    let page = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{}",
-        "x".repeat(1_000_000)
-    );
+    let answers = |line: &str, log| row(&format!("answers {line}"), [Head, Send(status(line))], refused(log));
+    let page = format!("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{}", "x".repeat(1_000_000));
     let mut rows = rows! {
         answers("401 Unauthorized", "check username and password");
         answers("404 Not Found", "check the path of the uri");

@@ -75,8 +75,7 @@ fn events_of_a_removed_application_do_not_reach_the_next_connection() {
     assert_eq!(pbx.event("app1", r#"{"type":"Last"}"#), ARIWS_OK);
     pbx.change("connection1", "apps = app1");
     stalled.reset();
-    pbx.accept()
-        .says(["ApplicationRegistered app1", "Last app1"]);
+    pbx.accept().says(["ApplicationRegistered app1", "Last app1"]);
     pbx.wait_for_log("events of applications that are gone were dropped");
 }
 
@@ -151,8 +150,7 @@ fn subscribe_all_that_changes_during_the_handshake_does_not_disturb_it() {
 #[test]
 fn applications_change_while_tcp_is_being_opened() {
     let server = MuteServer::start();
-    let mut pbx =
-        Pbx::configured(|_| Configuration::with("persistent", server.address(), "app1")).load();
+    let mut pbx = Pbx::configured(|_| Configuration::with("persistent", server.address(), "app1")).load();
     let attempts = server.wait_for_attempts(|attempts| !attempts.is_empty());
     pbx.change("connection1", "subscribe_all = yes\napps = app2");
     assert!(server.keeps(&attempts));
@@ -178,8 +176,7 @@ fn events_that_wait_for_a_connection_are_dropped_with_their_application() {
     pbx.change("connection1", "apps = app2");
     pbx.wait_for_log("1 events of application app1, which is gone, were dropped");
     pbx.server.listen();
-    pbx.accept()
-        .says(["ApplicationRegistered app2", "Event app2"]);
+    pbx.accept().says(["ApplicationRegistered app2", "Event app2"]);
 }
 
 #[test]
@@ -188,8 +185,7 @@ fn events_that_wait_for_a_connection_outlive_a_change_of_subscribe_all() {
     pbx.event("app1", EVENT);
     pbx.change("connection1", "subscribe_all = yes");
     pbx.server.listen();
-    pbx.accept()
-        .says(["ApplicationRegistered app1", "Event app1"]);
+    pbx.accept().says(["ApplicationRegistered app1", "Event app1"]);
 }
 
 #[test]

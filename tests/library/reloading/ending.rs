@@ -23,10 +23,8 @@ fn a_deleted_connection_is_closed_and_its_applications_are_unregistered() {
 #[test]
 fn a_renamed_connection_has_its_applications_registered_in_the_end() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.configuration.replace(
-        "[connection1]\ntype = outbound",
-        "[renamed]\ntype = outbound",
-    );
+    pbx.configuration
+        .replace("[connection1]\ntype = outbound", "[renamed]\ntype = outbound");
     pbx.reload();
     connection.says(["ApplicationUnregistered app1"]);
     pbx.accept().says(["ApplicationRegistered app1"]);
@@ -61,8 +59,7 @@ fn a_connection_that_was_shut_down_stays_down_though_it_was_invalid_meanwhile() 
 type Ending = fn(&mut Configuration);
 
 const REMOVED: Ending = |configuration| configuration.remove("connection1");
-const PER_CALL: Ending =
-    |configuration| configuration.set("connection1", "connection_type = per_call_config");
+const PER_CALL: Ending = |configuration| configuration.set("connection1", "connection_type = per_call_config");
 
 fn given_up_in_the_handshake(ending: Ending) {
     let mut pbx = USUAL.setup("persistent").load();
@@ -214,9 +211,7 @@ fn a_call_goes_on_opening_tcp_when_its_connection_becomes_persistent() {
 
 #[test]
 fn a_call_goes_on_with_its_attempts_when_its_connection_becomes_persistent() {
-    let setup = USUAL
-        .setup("per_call_config")
-        .set("connection1", "reconnect_interval = 200");
+    let setup = USUAL.setup("per_call_config").set("connection1", "reconnect_interval = 200");
     let (mut pbx, starting) = calling(setup);
     drop(pbx.server.attempt());
     pbx.wait_for_log("no lasting connection");
@@ -226,10 +221,7 @@ fn a_call_goes_on_with_its_attempts_when_its_connection_becomes_persistent() {
     announced.sort();
     assert_eq!(
         announced,
-        [
-            "ApplicationRegistered app1",
-            "ApplicationRegistered app1:Local/1"
-        ]
+        ["ApplicationRegistered app1", "ApplicationRegistered app1:Local/1"]
     );
     assert!(starting.recv().expect("an outcome").is_ok());
 }

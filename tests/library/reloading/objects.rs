@@ -88,9 +88,7 @@ fn a_file_that_cannot_be_parsed_changes_nothing() {
 
 #[test]
 fn a_connection_that_was_invalid_from_the_first_begins_when_it_is_mended() {
-    let mut pbx = Pbx::persistent("app1")
-        .set("connection1", "local_ari_user = nobody")
-        .load();
+    let mut pbx = Pbx::persistent("app1").set("connection1", "local_ari_user = nobody").load();
     assert!(pbx.server.is_quiet());
     pbx.change("connection1", "local_ari_user = user1");
     pbx.accept().says(["ApplicationRegistered app1"]);

@@ -154,15 +154,8 @@ fn after_the_removal_new_calls_find_nobody() {
     pbx.configuration.remove("connection1");
     pbx.reload();
     let started = pbx.stasis_start("app1", "1", "Local/1");
-    assert_eq!(
-        started.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_NOT_FOUND)
-    );
-    assert!(
-        pbx.host
-            .calls()
-            .contains(&Call::DestroyContext("stasis-app1".into()))
-    );
+    assert_eq!(started.map_err(|(code, _)| code), Err(ARIWS_ERROR_NOT_FOUND));
+    assert!(pbx.host.calls().contains(&Call::DestroyContext("stasis-app1".into())));
 }
 
 #[test]
@@ -170,10 +163,7 @@ fn an_invalid_connection_takes_no_new_calls_until_it_recovers() {
     let mut pbx = USUAL.setup("per_call_config").load();
     pbx.change("connection1", "local_ari_user = nobody");
     let started = pbx.stasis_start("app1", "1", "Local/1");
-    assert_eq!(
-        started.map_err(|(code, _)| code),
-        Err(ARIWS_ERROR_INVALID_CONNECTION)
-    );
+    assert_eq!(started.map_err(|(code, _)| code), Err(ARIWS_ERROR_INVALID_CONNECTION));
     pbx.change("connection1", "local_ari_user = user1");
     let starting = pbx.stasis_start_async("app1", "2", "Local/2");
     let _connection = pbx.accept();
@@ -224,7 +214,5 @@ fn tls_settings_count_though_a_call_came_during_the_reload() {
 
 /// Whether a ClientHello offers TLS 1.3 and 1.2 (RFC 8446 section 4.2.1), not only 1.3.
 fn offers_tls_1_2(attempt: &Attempt) -> bool {
-    attempt
-        .head
-        .contains("\0\u{2b}\0\u{5}\u{4}\u{3}\u{4}\u{3}\u{3}")
+    attempt.head.contains("\0\u{2b}\0\u{5}\u{4}\u{3}\u{4}\u{3}\u{3}")
 }

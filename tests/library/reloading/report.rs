@@ -96,51 +96,28 @@ fn an_object_that_is_refused_tells_why_and_where() {
     let [line] = report.as_slice() else {
         panic!("{report:#?}");
     };
-    assert_eq!(
-        (line.kind, line.object.as_str()),
-        (ARIWS_REPORT_REFUSED, "connection1")
-    );
-    assert!(
-        line.message.starts_with("connection_timeout: "),
-        "{}",
-        line.message
-    );
+    assert_eq!((line.kind, line.object.as_str()), (ARIWS_REPORT_REFUSED, "connection1"));
+    assert!(line.message.starts_with("connection_timeout: "), "{}", line.message);
     let text = fs::read_to_string(&line.file).expect("the file that is named");
     let number = usize::try_from(line.line).expect("a line");
-    assert_eq!(
-        text.lines().nth(number - 1),
-        Some("connection_timeout = soon")
-    );
+    assert_eq!(text.lines().nth(number - 1), Some("connection_timeout = soon"));
 }
 
 #[test]
 fn every_fault_of_every_object_is_told_at_once() {
     let mut pbx = loaded();
-    pbx.set(
-        "connection1",
-        "connection_timeout = soon\ntls_enabled = maybe",
-    );
+    pbx.set("connection1", "connection_timeout = soon\ntls_enabled = maybe");
     pbx.set("user1", "read_only = maybe");
     let report = pbx.reload();
     let refused: Vec<_> = report
         .iter()
-        .map(|line| {
-            (
-                line.kind,
-                line.object.as_str(),
-                line.message.split(':').next(),
-            )
-        })
+        .map(|line| (line.kind, line.object.as_str(), line.message.split(':').next()))
         .collect();
     assert_eq!(
         refused,
         [
             (ARIWS_REPORT_REFUSED, "user1", Some("read_only")),
-            (
-                ARIWS_REPORT_REFUSED,
-                "connection1",
-                Some("connection_timeout")
-            ),
+            (ARIWS_REPORT_REFUSED, "connection1", Some("connection_timeout")),
             (ARIWS_REPORT_REFUSED, "connection1", Some("tls_enabled")),
         ]
     );
@@ -168,17 +145,12 @@ fn a_connection_that_becomes_invalid_tells_why_and_when_it_recovers() {
         "! connection1: local_ari_user: there is no user user1; perhaps user2 is meant"
     );
     assert!(
-        report.contains(
-            &"~ connection1: invalid from now on; a session that it has goes on as it is".into()
-        ),
+        report.contains(&"~ connection1: invalid from now on; a session that it has goes on as it is".into()),
         "{report:#?}"
     );
     pbx.configuration.replace("[user2]", "[user1]");
     let report = short(&pbx.reload());
-    assert!(
-        report.contains(&"~ connection1: valid again".into()),
-        "{report:#?}"
-    );
+    assert!(report.contains(&"~ connection1: valid again".into()), "{report:#?}");
 }
 
 #[test]

@@ -12,8 +12,7 @@ fn pretty_counts_from_the_next_message_on() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.event("app1", r#"{"type":"A"}"#);
     assert!(!connection.text().contains('\n'));
-    pbx.configuration
-        .replace("enabled = yes", "enabled = yes\npretty = yes");
+    pbx.configuration.replace("enabled = yes", "enabled = yes\npretty = yes");
     pbx.reload();
     pbx.event("app1", r#"{"type":"B"}"#);
     assert!(connection.text().starts_with("{\n  \"type\": \"B\","));
@@ -22,10 +21,8 @@ fn pretty_counts_from_the_next_message_on() {
 #[test]
 fn a_user_made_read_only_may_only_look_from_the_next_request_on() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.configuration.replace(
-        "password = userpass",
-        "password = userpass\nread_only = yes",
-    );
+    pbx.configuration
+        .replace("password = userpass", "password = userpass\nread_only = yes");
     pbx.reload();
     assert_eq!(connection.ask("POST", "channels")["status_code"], 403);
 }
@@ -33,8 +30,7 @@ fn a_user_made_read_only_may_only_look_from_the_next_request_on() {
 #[test]
 fn another_password_of_the_user_is_used_at_the_next_request() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.configuration
-        .replace("password = userpass", "password = another");
+    pbx.configuration.replace("password = userpass", "password = another");
     pbx.reload();
     connection.send(&request("1", "GET", "x"));
     assert_eq!(pbx.wait_for_request("x").password, "another");
@@ -43,10 +39,7 @@ fn another_password_of_the_user_is_used_at_the_next_request() {
 /// A connection that has failed once, and is told then what to do from its next attempt on.
 fn failing(change: &str) -> Pbx {
     let lines = "reconnect_interval = 200\nreconnect_attempts = 1";
-    let mut pbx = Pbx::persistent("app1")
-        .set("connection1", lines)
-        .nobody_listens()
-        .load();
+    let mut pbx = Pbx::persistent("app1").set("connection1", lines).nobody_listens().load();
     pbx.wait_for_log("trying again every 200 ms");
     pbx.change("connection1", change);
     pbx
@@ -79,10 +72,7 @@ fn reconnect_attempts_count_from_the_next_attempt_on() {
 #[test]
 fn connection_timeout_counts_from_the_next_attempt_on() {
     let mut pbx = Pbx::persistent("app1")
-        .set(
-            "connection1",
-            "connection_timeout = 1500\nreconnect_attempts = 1",
-        )
+        .set("connection1", "connection_timeout = 1500\nreconnect_attempts = 1")
         .load();
     let _first = pbx.server.attempt();
     pbx.change("connection1", "connection_timeout = 50");
