@@ -94,12 +94,12 @@ lint-format:
 .PHONY: lint-c-format
 lint-c-format:
 	@scripts/require.sh clang-format
-	clang-format --dry-run --Werror $(C_SOURCES)
+	@clang-format --dry-run --Werror $(C_SOURCES)
 
 .PHONY: format-c
 format-c: ## brings the C into the form of .clang-format
 	@scripts/require.sh clang-format
-	clang-format -i $(C_SOURCES)
+	@clang-format -i $(C_SOURCES)
 
 .PHONY: lint-clippy
 lint-clippy:

@@ -52,6 +52,12 @@ def status(asterisk, name):
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
+def processor_time(asterisk):
+    """Seconds that the process has computed, on threads that have ended too (proc_pid_stat(5): utime and stime)."""
+    fields = Path(f"/proc/{asterisk.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def library_status(asterisk):
     """The status files of the library's threads."""
     for path in Path(f"/proc/{asterisk.process.pid}/task").glob("*/status"):
