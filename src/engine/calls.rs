@@ -90,22 +90,20 @@ impl Engine {
 
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
-        {
-            let mut table = self.table();
-            table.early_cancels.take(channel_id, Instant::now());
-            let failing = &mut table.failing;
-            failing.remove(&(channel_id.to_owned(), application.to_owned()));
-        }
         if let Some((_, session)) = self.applications.find(application) {
             session.left(channel_id);
         }
+        let mut table = self.table();
+        table.early_cancels.take(channel_id, Instant::now());
+        // Behind what the session was told: it may have ended in between.
+        table.failing.remove(&(application.to_owned(), channel_id.to_owned()));
     }
 
     /// Ends a per-call session, and Stasis for its channels.
     pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
         let session = &call.session;
         let application = session.call_application().unwrap_or_default();
-        let channels = session.end();
+        let channels = self.end_call(session);
         self.applications.unregister(session, application).await;
         session.stop(stop);
         self.fail(&channels, application).await;
@@ -246,7 +244,7 @@ impl Engine {
             Ok(opened) => opened,
             Err(error) => {
                 self.leave(&call).await;
-                session.finish();
+                session.clear();
                 self.table().ended(&session);
                 return Err(error);
             }
@@ -369,7 +367,8 @@ impl Engine {
             }
             channels
         };
-        channels.extend(session.finish());
+        channels.extend(self.end_call(session));
+        session.clear();
         self.fail(&channels, application).await;
         self.table().ended(session);
     }
@@ -379,7 +378,7 @@ impl Engine {
     async fn leave(&self, call: &PerCall) -> Vec<String> {
         let session = &call.session;
         let application = session.call_application().unwrap_or_default();
-        let channels = session.end();
+        let channels = self.end_call(session);
         self.applications.leave(session, application).await;
         let mut table = self.table();
         // Two channels of one name at a time would share it.
@@ -395,7 +394,10 @@ impl Engine {
 
     /// An event could not be taken: if it told of a channel that came when the session had ended, Stasis ends for it too.
     pub(super) fn fail_stranded(self: &Arc<Self>, session: &Arc<Session>) {
-        let channels = session.stranded();
+        if !session.has_ended() {
+            return;
+        }
+        let channels = self.end_call(session);
         if channels.is_empty() {
             return;
         }
@@ -406,17 +408,22 @@ impl Engine {
         });
     }
 
-    /// Ends Stasis for channels that were inside when their session ended.
+    /// Ends a call's session; gives the channels that the host is to be told of. In one step with their being noted for that.
+    fn end_call(&self, session: &Session) -> Vec<String> {
+        let application = session.call_application().unwrap_or_default();
+        let mut table = self.table();
+        let channels = session.end();
+        let noted = channels.iter().map(|channel| (application.to_owned(), channel.clone()));
+        table.failing.extend(noted);
+        channels
+    }
+
+    /// Ends Stasis for channels that were inside when their session ended, unless it has returned since: a host that blocks makes
+    /// that long, and a channel may have come again.
     async fn fail(&self, channels: &[String], application: &str) {
-        let told: Vec<_> = channels
-            .iter()
-            .map(|channel| (channel.clone(), application.to_owned()))
-            .collect();
-        self.table().failing.extend(told.iter().cloned());
-        for told in &told {
-            let (channel, application) = told;
-            // A host that blocks makes it long, and meanwhile Stasis may have returned, and the channel come again.
-            if !self.table().failing.remove(told) {
+        for channel in channels {
+            let noted = (application.to_owned(), channel.clone());
+            if !self.table().failing.remove(&noted) {
                 continue;
             }
             self.log().warning(

@@ -230,7 +230,8 @@ impl Engine {
                     .error(session.id(), "the session failed inside the library; it begins again");
                 sleep(session.settings().client.interval()).await;
             }
-            session.finish();
+            session.end();
+            session.clear();
             engine.table().ended(&session);
         });
     }

@@ -25,7 +25,7 @@ pub(super) struct Table {
     pub(super) starting: BTreeMap<String, CancellationToken>,
     /// Channels whose cancel came before their start.
     pub(super) early_cancels: EarlyCancels,
-    /// Channels whose Stasis the host is about to be told to end, with the application: those whose sessions have ended.
+    /// Channels whose sessions have ended, behind their application: the host is still to be told to end Stasis for them.
     pub(super) failing: BTreeSet<(String, String)>,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,

@@ -177,7 +177,7 @@ impl Members {
         self.admission = self.admission.max(Admission::Closing);
     }
 
-    /// Ends the session; gives the channels that are inside, each once.
+    /// Ends the session; gives the channels that are inside, each once, also those of which events told later.
     pub(super) fn end(&mut self) -> Vec<String> {
         self.admission = Admission::Ended;
         let members = std::mem::take(&mut self.members).into_iter();
@@ -187,13 +187,9 @@ impl Members {
             .collect()
     }
 
+    /// Whether the session has ended.
     pub(super) fn have_ended(&self) -> bool {
         self.admission == Admission::Ended
-    }
-
-    /// Channels of which events told when the session had ended.
-    pub(super) fn stranded(&mut self) -> Vec<String> {
-        if self.have_ended() { self.end() } else { Vec::new() }
     }
 
     /// Closes if the time for that has come; whether it has.

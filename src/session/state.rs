@@ -165,14 +165,13 @@ impl Session {
     }
 
     /// Ends the session to channels and events; what waits may still be sent. Gives the channels that are in a per-call session's
-    /// application for certain, each once.
+    /// application for certain, each once; later those of which events told too late for that.
     pub fn end(&self) -> Vec<String> {
         self.outbox.with_members(Members::end)
     }
 
-    /// Ends the session altogether: its task has ended, so that nothing is sent any more.
-    pub fn finish(&self) -> Vec<String> {
-        let channels = self.end();
+    /// Nothing is sent any more: the session has ended, and so has its task.
+    pub fn clear(&self) {
         let dropped = self.outbox.clear();
         if dropped > 0 {
             self.context.log.warning(
@@ -180,12 +179,11 @@ impl Session {
                 format_args!("{dropped} events were dropped: the session ended before they could be sent"),
             );
         }
-        channels
     }
 
-    /// Channels that came into a per-call session's application when it had ended.
-    pub fn stranded(&self) -> Vec<String> {
-        self.outbox.with_members(Members::stranded)
+    /// Whether the session has ended.
+    pub fn has_ended(&self) -> bool {
+        self.outbox.members(Members::have_ended)
     }
 
     /// Events of the application wait until it is announced or withdrawn; false if they do already.

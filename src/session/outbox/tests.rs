@@ -152,7 +152,7 @@ fn of_a_channel_that_comes_when_the_session_has_ended_somebody_hears() {
     assert_eq!(outbox.with_members(Members::end), ["1"]);
     assert_eq!(offer(&outbox, "a", "late"), Offer::Ending);
     assert_eq!(offer_start(&outbox, "2"), Offer::Ending);
-    assert_eq!(outbox.with_members(Members::stranded), ["2"]);
+    assert_eq!(outbox.with_members(Members::end), ["2"]);
     // What waited before may still be sent.
     assert_eq!(texts(&outbox.burst()), ["waits", "start"]);
 }
