@@ -2,10 +2,11 @@
 //!
 //! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. `wire` is one
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
-//! `offers` takes what the session is given to send, `outbox` holds each `message` that waits, `account` bounds all of them
-//! together, and `delivery` knows what became of them. `requests` is what the application asks for, `answers` finds whom a
-//! host's answer is for, `members` knows which channels keep a per-call session open, `backoff` how long to wait, `report`
-//! what the log is told, `endings` how it all ends.
+//! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
+//! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
+//! stands. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
+//! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
+//! told, `endings` how it all ends.
 
 mod account;
 mod answers;
