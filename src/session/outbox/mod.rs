@@ -9,6 +9,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
@@ -26,6 +27,9 @@ use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
+
+/// Places for messages that a queue at rest may keep.
+const SPARE: usize = 64;
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -421,6 +425,10 @@ impl Outbox {
         if state.gathering {
             Next::Gather
         } else if state.queue.is_empty() {
+            // What a flood has made large is given back.
+            if state.queue.capacity() > SPARE {
+                state.queue = VecDeque::new();
+            }
             Next::Wait
         } else {
             Next::Write
