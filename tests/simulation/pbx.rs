@@ -180,7 +180,7 @@ impl Pbx {
                 if is_told_late && !is_back {
                     event(&its, &engine, place, "StasisStart", &id, "");
                 }
-                if !is_silent && !is_back {
+                if (!is_silent || is_told_late) && !is_back {
                     event(&its, &engine, place, "StasisEnd", &id, "");
                 }
             }
