@@ -1,6 +1,6 @@
 //! A per-call connection ends: Stasis ends with FAILED for the channels that are inside, and for no other.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use ariws::ffi::*;
 use ariws_testkit::{Call, DEADLINE, Host, Pbx};
@@ -236,4 +236,26 @@ fn a_caller_who_hangs_up_while_the_old_connection_is_given_up_is_done_at_once() 
     fails_with(&starting, ARIWS_ERROR_CANCELLED);
     *gate.0.lock().expect("the lock") = true;
     gate.1.notify_all();
+}
+
+#[test]
+fn a_channel_that_leaves_while_the_host_gives_its_application_up_is_not_failed() {
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let host = Host::reacting(move |_, call| {
+        if *call == Call::Unregister(APPLICATION.into()) {
+            // Ends when the test goes on, or ends.
+            let _ = waits.lock().expect("the lock").recv();
+        }
+    });
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let _connection = enter(&pbx, "1");
+    std::thread::scope(|scope| {
+        let shutdown = scope.spawn(|| pbx.command("ari shutdown websocket sessions"));
+        pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
+        pbx.stasis_end(APPLICATION, "1");
+        go_on.send(()).expect("a host that waits");
+        shutdown.join().expect("an end");
+    });
+    assert!(!pbx.host.calls().contains(&failed("1")));
 }

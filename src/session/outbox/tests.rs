@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 
 use super::super::message::Arrival;
-use super::super::pace::WINDOW;
+use super::super::pace::{Pace, WINDOW};
 use super::*;
 
 fn outbox(max_messages: usize) -> Outbox {
@@ -307,4 +307,18 @@ async fn there_is_no_delay_after_a_reconnect() {
     outbox.disconnected(outbox.burst());
     outbox.connected(String::new(), delay, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
+}
+
+#[test]
+fn a_queue_at_rest_gives_back_what_a_flood_has_made_it() {
+    let outbox = outbox(10 * SPARE);
+    for _ in 0..10 * SPARE {
+        offer(&outbox, "a", "event");
+    }
+    outbox.burst();
+    assert!(outbox.state().queue.capacity() > SPARE);
+    // The flood is over, so that nothing more is gathered.
+    outbox.state().pace = Pace::default();
+    assert_eq!(outbox.next(), Next::Wait);
+    assert_eq!(outbox.state().queue.capacity(), 0);
 }
