@@ -1,5 +1,6 @@
 //! Applications that come, go, move and change.
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use ariws::ffi::ARIWS_OK;
@@ -89,6 +90,29 @@ fn another_order_registers_everything_anew_and_counts_at_the_next_connection() {
     connection.reset();
     pbx.accept()
         .says(["ApplicationRegistered app2", "ApplicationRegistered app1"]);
+}
+
+#[test]
+fn an_application_that_a_channel_enters_while_a_reload_gives_it_up_is_not_left_registered() {
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let host = Host::reacting(move |_, call| {
+        if *call == Call::DestroyContext("stasis-app2".into()) {
+            // Ends when the test goes on, or ends.
+            let _ = waits.lock().expect("the lock").recv();
+        }
+    });
+    let (mut pbx, _connection) = Pbx::persistent("app1,app2").host(host).up();
+    pbx.set("connection1", "apps = app1");
+    std::thread::scope(|scope| {
+        let reload = scope.spawn(|| pbx.reload());
+        pbx.wait_for_call(&Call::DestroyContext("stasis-app2".into()));
+        let started = pbx.stasis_start_async("app2", "1", "Local/1").recv();
+        assert_eq!(started, Ok(Ok("app2".into())));
+        go_on.send(()).expect("a host that waits");
+        reload.join().expect("an end");
+    });
+    assert!(!pbx.host.has("app2"));
 }
 
 #[test]
