@@ -47,7 +47,7 @@
 
 // Initializers: everything absent but the size.
 #define ARIWS_HOST_INIT \
-    {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(ariws_host), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define ARIWS_OPTIONS_INIT \
     {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0, 0}
 #define ARIWS_INBOUND_INIT \
@@ -155,6 +155,18 @@
 
 // What a callback returns when it failed; it logs the reason itself.
 #define ARIWS_HOST_FAILED (-1)
+
+// What `ariws_connection_state` says of a persistent connection without an open websocket.
+#define ARIWS_STATE_DOWN 0
+
+// What it says of one whose websocket is open.
+#define ARIWS_STATE_UP 1
+
+// What a callback that is asked for a text returns when it has given it.
+#define ARIWS_TEXT_GIVEN 0
+
+// What it returns when there is no such text.
+#define ARIWS_TEXT_ABSENT 1
 
 // A report entry: an object was added by a load or reload.
 #define ARIWS_REPORT_ADDED 1
@@ -367,6 +379,74 @@ typedef void (*ariws_finalize_callback)(void *userdata);
 typedef void (*ariws_request_cancelled_callback)(void *userdata,
                                                  uint64_t id);
 
+// What a persistent connection has come to. Filled by the library; everything it points to lives until the callback
+// returns.
+typedef struct ariws_connection_state {
+    // `sizeof(ariws_connection_state)` of the library; fields beyond it do not exist.
+    size_t struct_size;
+    // One of the ARIWS_STATE_ constants.
+    int32_t state;
+    // The connection id.
+    const char *connection;
+    // The server, "address:port", while the connection is up, else "".
+    const char *server;
+    // Why it is down, in words for the operator, else "".
+    const char *reason;
+} ariws_connection_state;
+
+// A persistent connection is up, or is not any more: called for each change, in order for each connection.
+//
+// Thread: a pool of the library's for host calls. It may block.
+typedef void (*ariws_connection_state_callback)(void *userdata,
+                                                const struct ariws_connection_state *state);
+
+// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
+// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. One of the host's may call
+// every function of the library but `ariws_load` and `ariws_unload`; one that the library gives to a callback of the
+// host's copies the text, and is called from inside that callback only.
+typedef void (*ariws_write_callback)(void *data,
+                                     const char *text,
+                                     size_t length);
+
+// Evaluates an expression of the host's for a channel, such as `${CALLERID(num)}`: what the `uri` or a `header` of a
+// per-call client asks for. `expression` is all from `$` to the closing brace. The host gives the text, UTF-8, to
+// `write` with `write_data`, in one call or several, of at most 64 KiB together, before it returns.
+//
+// Returns ARIWS_TEXT_GIVEN, also for an empty text, or anything else for a failure, which ends the start of the
+// channel.
+//
+// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
+typedef int32_t (*ariws_expand_callback)(void *userdata,
+                                         const char *channel_id,
+                                         const char *expression,
+                                         ariws_write_callback write,
+                                         void *write_data);
+
+// Tells what is in a Stasis application now: a JSON object with the lists `channel_ids`, `bridge_ids` and
+// `endpoint_ids`, such as ARI gives at `GET /applications/{app}`; other members are ignored. The host gives it to
+// `write` as in `ariws_expand_callback`, at most 4 MiB.
+//
+// Returns ARIWS_TEXT_GIVEN, or anything else if it cannot tell.
+//
+// Thread: a pool of the library's for host calls. It may block.
+typedef int32_t (*ariws_app_snapshot_callback)(void *userdata,
+                                               const char *app,
+                                               ariws_write_callback write,
+                                               void *write_data);
+
+// Gives the text of a part of the configuration: "ari.conf", "ari_outbound.conf", "websocket_client.conf", or what one
+// of them includes, by the name there. A host with this callback has its configuration where it likes. The text is
+// given to `write` as in `ariws_expand_callback`; it is bounded as a file is.
+//
+// Returns ARIWS_TEXT_GIVEN, ARIWS_TEXT_ABSENT if there is nothing of that name, or a negative number for a failure,
+// which the host logs.
+//
+// Thread: a pool of the library's for host calls, or the one that is inside `ariws_load`. It may block.
+typedef int32_t (*ariws_config_read_callback)(void *userdata,
+                                              const char *name,
+                                              ariws_write_callback write,
+                                              void *write_data);
+
 // What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and live until
 // the callback returns. Every callback may call every function of the library but `ariws_load` and `ariws_unload`; the
 // library holds no lock while it calls. A host must never cancel (pthread_cancel) or end a thread from inside a
@@ -400,6 +480,14 @@ typedef struct ariws_host {
     ariws_finalize_callback finalize;
     // Optional: a host that does without it works in vain for applications that have left.
     ariws_request_cancelled_callback request_cancelled;
+    // Optional.
+    ariws_connection_state_callback connection_state;
+    // Optional: without it, no `${...}` may stand in the `uri` or a `header` of a client.
+    ariws_expand_callback expand;
+    // Optional: without it, an ApplicationResumed does not tell what is in the application.
+    ariws_app_snapshot_callback app_snapshot;
+    // Optional: without it, the configuration is read from files in `config_directory`.
+    ariws_config_read_callback config_read;
 } ariws_host;
 
 // How to load. Copied by `ariws_load`.
@@ -486,13 +574,6 @@ typedef struct ariws_cli_command {
     // The usage, several lines, each ended by a line feed.
     const char *usage;
 } ariws_cli_command;
-
-// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
-// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
-// function of the library but `ariws_load` and `ariws_unload`.
-typedef void (*ariws_write_callback)(void *data,
-                                     const char *text,
-                                     size_t length);
 
 // A websocket that an application opened to the host. Copied at the call.
 typedef struct ariws_inbound {

@@ -26,6 +26,7 @@ impl Library {
             inbound_shutdown: None,
             finalize: None,
             request_cancelled: None,
+            connection_state: None,
             ..table(host)
         };
         let report = &mut Vec::new();

@@ -1,17 +1,19 @@
 //! The host's table as a [`Host`].
 
 use std::ffi::{c_char, c_void};
-use std::mem::offset_of;
+use std::mem::{offset_of, take};
 use std::ptr;
 
 use zeroize::Zeroizing;
 
+use super::given::Given;
 use super::guard::calling_host;
 use super::strings::c_text;
 use super::types::*;
 use super::{SendPointer, sized};
 use crate::error::{Error, Result};
-use crate::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
+use crate::host::{ConnectionState, ContextState, Failed, Host, HostRequest, Level, Optional, Registration};
+use crate::text::visible;
 
 type Log = unsafe extern "C" fn(*mut c_void, i32, *const c_char, *const c_char);
 type Request = unsafe extern "C" fn(*mut c_void, *const ariws_request);
@@ -21,6 +23,9 @@ type TwoTexts = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char);
 type TextResult = unsafe extern "C" fn(*mut c_void, *const c_char) -> i32;
 type Context = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> i32;
 type Number = unsafe extern "C" fn(*mut c_void, u64);
+type State = unsafe extern "C" fn(*mut c_void, *const ariws_connection_state);
+type Expand = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char, ariws_write_callback, *mut c_void) -> i32;
+type AskText = unsafe extern "C" fn(*mut c_void, *const c_char, ariws_write_callback, *mut c_void) -> i32;
 type Finalize = unsafe extern "C" fn(*mut c_void);
 
 /// A checked copy of an `ariws_host`.
@@ -37,6 +42,10 @@ pub(super) struct HostTable {
     inbound_shutdown: Option<Text>,
     finalize: Option<Finalize>,
     request_cancelled: Option<Number>,
+    connection_state: Option<State>,
+    expand: Option<Expand>,
+    app_snapshot: Option<AskText>,
+    config_read: Option<AskText>,
 }
 
 impl HostTable {
@@ -61,6 +70,10 @@ impl HostTable {
             inbound_shutdown: host.inbound_shutdown,
             finalize: host.finalize,
             request_cancelled: host.request_cancelled,
+            connection_state: host.connection_state,
+            expand: host.expand,
+            app_snapshot: host.app_snapshot,
+            config_read: host.config_read,
         })
     }
 
@@ -206,6 +219,66 @@ impl Host for HostTable {
         }
     }
 
+    fn offers(&self, callback: Optional) -> bool {
+        match callback {
+            Optional::ConnectionState => self.connection_state.is_some(),
+            Optional::Expand => self.expand.is_some(),
+            Optional::AppSnapshot => self.app_snapshot.is_some(),
+            Optional::ConfigRead => self.config_read.is_some(),
+        }
+    }
+
+    fn connection_state(&self, state: &ConnectionState) {
+        let Some(callback) = self.connection_state else {
+            return;
+        };
+        let (number, server, reason) = match &state.state {
+            Ok(server) => (ARIWS_STATE_UP, server.as_str(), ""),
+            Err(reason) => (ARIWS_STATE_DOWN, "", reason.as_str()),
+        };
+        let (connection, server, reason) = (c_text(&state.connection), c_text(server), c_text(&visible(reason)));
+        let state = ariws_connection_state {
+            struct_size: size_of::<ariws_connection_state>(),
+            state: number,
+            connection: connection.as_ptr(),
+            server: server.as_ptr(),
+            reason: reason.as_ptr(),
+        };
+        calling_host(|| {
+            // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
+            unsafe { callback(self.userdata.get(), &raw const state) };
+        });
+    }
+
+    fn expand(&self, channel_id: &str, expression: &str) -> std::result::Result<String, Failed> {
+        let callback = self.expand.ok_or(Failed)?;
+        let (channel_id, expression) = (c_text(channel_id), c_text(expression));
+        let given = Given::ask(LONGEST_EXPANSION, |write, data| {
+            // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
+            unsafe { callback(self.userdata.get(), channel_id.as_ptr(), expression.as_ptr(), write, data) }
+        });
+        given?.ok_or(Failed).and_then(utf8)
+    }
+
+    fn app_snapshot(&self, app: &str) -> std::result::Result<String, Failed> {
+        let callback = self.app_snapshot.ok_or(Failed)?;
+        let app = c_text(app);
+        let given = Given::ask(LONGEST_SNAPSHOT, |write, data| {
+            // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
+            unsafe { callback(self.userdata.get(), app.as_ptr(), write, data) }
+        });
+        given?.ok_or(Failed).and_then(utf8)
+    }
+
+    fn config_read(&self, name: &str, limit: usize) -> std::result::Result<Option<Zeroizing<Vec<u8>>>, Failed> {
+        let callback = self.config_read.ok_or(Failed)?;
+        let name = c_text(name);
+        Given::ask(limit, |write, data| {
+            // SAFETY: the host vouched for its callback and userdata; everything lives until it returns.
+            unsafe { callback(self.userdata.get(), name.as_ptr(), write, data) }
+        })
+    }
+
     fn finalize(&self) {
         if let Some(callback) = self.finalize {
             calling_host(|| {
@@ -214,6 +287,15 @@ impl Host for HostTable {
             });
         }
     }
+}
+
+/// A text that was evaluated for a channel is a part of a uri or of a header, and servers bound these to less.
+const LONGEST_EXPANSION: usize = 64 << 10;
+/// Room for about 100,000 channels.
+const LONGEST_SNAPSHOT: usize = 4 << 20;
+
+fn utf8(mut text: Zeroizing<Vec<u8>>) -> std::result::Result<String, Failed> {
+    String::from_utf8(take(&mut *text)).map_err(|_| Failed)
 }
 
 fn terminated(text: &str) -> Vec<u8> {

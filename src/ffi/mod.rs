@@ -24,6 +24,7 @@ mod version;
 
 // What carries it.
 mod fork;
+mod given;
 mod guard;
 mod host_table;
 mod panics;

@@ -41,7 +41,8 @@ const fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
 
 sized!(
     ariws_host: struct_size, userdata, log, ari_request, app_register, app_unregister, app_is_registered, context_create,
-    context_destroy, stasis_failed, inbound_shutdown, finalize, request_cancelled
+    context_destroy, stasis_failed, inbound_shutdown, finalize, request_cancelled, connection_state, expand, app_snapshot,
+    config_read
 );
 sized!(
     ariws_options: struct_size, config_directory, asterisk_id, product, io_threads, request_threads, queue_max_total_bytes,

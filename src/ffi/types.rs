@@ -200,6 +200,90 @@ pub type ariws_stasis_failed_callback =
 /// calls.
 pub type ariws_inbound_shutdown_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, session_id: *const c_char)>;
 
+/// What `ariws_connection_state` says of a persistent connection without an open websocket.
+pub const ARIWS_STATE_DOWN: i32 = 0;
+/// What it says of one whose websocket is open.
+pub const ARIWS_STATE_UP: i32 = 1;
+
+/// What a persistent connection has come to. Filled by the library; everything it points to lives until the callback
+/// returns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_connection_state {
+    /// `sizeof(ariws_connection_state)` of the library; fields beyond it do not exist.
+    pub struct_size: usize,
+    /// One of the ARIWS_STATE_ constants.
+    pub state: i32,
+    /// The connection id.
+    pub connection: *const c_char,
+    /// The server, "address:port", while the connection is up, else "".
+    pub server: *const c_char,
+    /// Why it is down, in words for the operator, else "".
+    pub reason: *const c_char,
+}
+
+/// A persistent connection is up, or is not any more: called for each change, in order for each connection.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_connection_state_callback =
+    Option<unsafe extern "C" fn(userdata: *mut c_void, state: *const ariws_connection_state)>;
+
+/// What a callback that is asked for a text returns when it has given it.
+pub const ARIWS_TEXT_GIVEN: i32 = 0;
+/// What it returns when there is no such text.
+pub const ARIWS_TEXT_ABSENT: i32 = 1;
+
+/// Evaluates an expression of the host's for a channel, such as `${CALLERID(num)}`: what the `uri` or a `header` of a
+/// per-call client asks for. `expression` is all from `$` to the closing brace. The host gives the text, UTF-8, to
+/// `write` with `write_data`, in one call or several, of at most 64 KiB together, before it returns.
+///
+/// Returns ARIWS_TEXT_GIVEN, also for an empty text, or anything else for a failure, which ends the start of the
+/// channel.
+///
+/// Thread: a pool of the library's for host calls, or one that is inside `ariws_stasis_start`. It may block.
+pub type ariws_expand_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        channel_id: *const c_char,
+        expression: *const c_char,
+        write: ariws_write_callback,
+        write_data: *mut c_void,
+    ) -> i32,
+>;
+
+/// Tells what is in a Stasis application now: a JSON object with the lists `channel_ids`, `bridge_ids` and
+/// `endpoint_ids`, such as ARI gives at `GET /applications/{app}`; other members are ignored. The host gives it to
+/// `write` as in `ariws_expand_callback`, at most 4 MiB.
+///
+/// Returns ARIWS_TEXT_GIVEN, or anything else if it cannot tell.
+///
+/// Thread: a pool of the library's for host calls. It may block.
+pub type ariws_app_snapshot_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        app: *const c_char,
+        write: ariws_write_callback,
+        write_data: *mut c_void,
+    ) -> i32,
+>;
+
+/// Gives the text of a part of the configuration: "ari.conf", "ari_outbound.conf", "websocket_client.conf", or what one
+/// of them includes, by the name there. A host with this callback has its configuration where it likes. The text is
+/// given to `write` as in `ariws_expand_callback`; it is bounded as a file is.
+///
+/// Returns ARIWS_TEXT_GIVEN, ARIWS_TEXT_ABSENT if there is nothing of that name, or a negative number for a failure,
+/// which the host logs.
+///
+/// Thread: a pool of the library's for host calls, or the one that is inside `ariws_load`. It may block.
+pub type ariws_config_read_callback = Option<
+    unsafe extern "C" fn(
+        userdata: *mut c_void,
+        name: *const c_char,
+        write: ariws_write_callback,
+        write_data: *mut c_void,
+    ) -> i32,
+>;
+
 /// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
 /// failed after it had accepted the table, on the thread that called it.
 pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
@@ -239,6 +323,14 @@ pub struct ariws_host {
     pub finalize: ariws_finalize_callback,
     /// Optional: a host that does without it works in vain for applications that have left.
     pub request_cancelled: ariws_request_cancelled_callback,
+    /// Optional.
+    pub connection_state: ariws_connection_state_callback,
+    /// Optional: without it, no `${...}` may stand in the `uri` or a `header` of a client.
+    pub expand: ariws_expand_callback,
+    /// Optional: without it, an ApplicationResumed does not tell what is in the application.
+    pub app_snapshot: ariws_app_snapshot_callback,
+    /// Optional: without it, the configuration is read from files in `config_directory`.
+    pub config_read: ariws_config_read_callback,
 }
 
 /// How to load. Copied by `ariws_load`.
@@ -315,8 +407,9 @@ pub struct ariws_report_entry {
 pub type ariws_report_callback = Option<unsafe extern "C" fn(data: *mut c_void, entry: *const ariws_report_entry)>;
 
 /// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`
-/// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. It may call every
-/// function of the library but `ariws_load` and `ariws_unload`.
+/// bytes, not NUL-terminated, and lives until the callback returns. `data` is the caller's. One of the host's may call
+/// every function of the library but `ariws_load` and `ariws_unload`; one that the library gives to a callback of the
+/// host's copies the text, and is called from inside that callback only.
 pub type ariws_write_callback = Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
 
 /// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`

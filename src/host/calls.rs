@@ -17,7 +17,7 @@ use tokio::task::block_in_place;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::{ContextState, Failed, Host, Registration};
+use super::{ConnectionState, ContextState, Failed, Host, Optional, Registration};
 use crate::threads::Workers;
 
 tokio::task_local! {
@@ -117,6 +117,29 @@ impl Calls {
         self.run(move |host| host.inbound_shutdown(&session_id))
             .await
             .unwrap_or(false)
+    }
+
+    /// Whether the host has a callback that it need not have.
+    pub fn offers(&self, callback: Optional) -> bool {
+        self.host.offers(callback)
+    }
+
+    /// `connection_state`.
+    pub async fn connection_state(&self, state: ConnectionState) {
+        self.run(move |host| host.connection_state(&state)).await;
+    }
+
+    /// `expand`.
+    pub async fn expand(&self, channel_id: &str, expression: &str) -> Result<String, Failed> {
+        let (channel_id, expression) = (channel_id.to_owned(), expression.to_owned());
+        let expanded = self.run(move |host| host.expand(&channel_id, &expression));
+        expanded.await.unwrap_or(Err(Failed))
+    }
+
+    /// `app_snapshot`.
+    pub async fn app_snapshot(&self, app: &str) -> Result<String, Failed> {
+        let app = app.to_owned();
+        self.run(move |host| host.app_snapshot(&app)).await.unwrap_or(Err(Failed))
     }
 
     /// A turn among those who give requests to the host, if one is free.

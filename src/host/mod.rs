@@ -4,6 +4,8 @@ mod calls;
 mod log;
 mod rates;
 
+use zeroize::Zeroizing;
+
 #[cfg(test)]
 pub(crate) use calls::tests::Silent;
 pub use calls::{Calls, ChannelThread, Turn};
@@ -33,8 +35,48 @@ pub trait Host: Send + Sync + 'static {
     fn stasis_failed(&self, channel_id: &str, application: &str);
     /// Closes a websocket that an application opened; false if the host cannot.
     fn inbound_shutdown(&self, session_id: &str) -> bool;
+    /// Whether the host has a callback that it need not have.
+    fn offers(&self, _: Optional) -> bool {
+        false
+    }
+    /// A persistent connection is up, or is not any more.
+    fn connection_state(&self, _: &ConnectionState) {}
+    /// Evaluates an expression for a channel.
+    fn expand(&self, _channel_id: &str, _expression: &str) -> Result<String, Failed> {
+        Err(Failed)
+    }
+    /// What is in an application now, as JSON.
+    fn app_snapshot(&self, _app: &str) -> Result<String, Failed> {
+        Err(Failed)
+    }
+    /// The text of a part of the configuration, of at most so many bytes; none if there is no such part.
+    fn config_read(&self, _name: &str, _limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> {
+        Err(Failed)
+    }
     /// The last call.
     fn finalize(&self);
+}
+
+/// A callback that a host need not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Optional {
+    /// `connection_state`
+    ConnectionState,
+    /// `expand`
+    Expand,
+    /// `app_snapshot`
+    AppSnapshot,
+    /// `config_read`
+    ConfigRead,
+}
+
+/// What a persistent connection has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionState {
+    /// Its id.
+    pub connection: String,
+    /// The server while it is up, else why it is down.
+    pub state: Result<String, String>,
 }
 
 /// How grave a log message is.

@@ -22,7 +22,36 @@ pub trait Callbacks: Sync {
     fn context_destroy(&self, _context: &str) {}
     fn stasis_failed(&self, _channel_id: &str, _application: &str) {}
     fn inbound_shutdown(&self, _session_id: &str) {}
+    /// The server of a persistent connection that is up, or why it is down.
+    fn connection_state(&self, _connection: &str, _state: Result<&str, &str>) {}
+    /// Whether the table has the callback that asks for such a text.
+    fn gives(&self, _kind: TextKind) -> bool {
+        false
+    }
+    /// A text that the library asks for; none if there is none, or if the host fails.
+    fn text(&self, _asked: &Asked) -> Option<String> {
+        None
+    }
     fn finalize(&self) {}
+}
+
+/// What the library asks for a text for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    Expand,
+    AppSnapshot,
+    ConfigRead,
+}
+
+/// A text that the library asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A channel and an expression.
+    Expand(String, String),
+    /// An application.
+    AppSnapshot(String),
+    /// A name.
+    ConfigRead(String),
 }
 
 /// The table of a host, which has to outlive what is loaded with it.
@@ -41,6 +70,10 @@ pub fn table<H: Callbacks>(host: &H) -> ariws_host {
         inbound_shutdown: Some(inbound_shutdown::<H>),
         finalize: Some(finalize::<H>),
         request_cancelled: Some(request_cancelled::<H>),
+        connection_state: Some(connection_state::<H>),
+        expand: host.gives(TextKind::Expand).then_some(expand::<H>),
+        app_snapshot: host.gives(TextKind::AppSnapshot).then_some(app_snapshot::<H>),
+        config_read: host.gives(TextKind::ConfigRead).then_some(config_read::<H>),
     }
 }
 
@@ -150,6 +183,59 @@ unsafe extern "C" fn stasis_failed<H: Callbacks>(userdata: *mut c_void, channel_
 
 unsafe extern "C" fn inbound_shutdown<H: Callbacks>(userdata: *mut c_void, session_id: *const c_char) {
     host::<H>(userdata).inbound_shutdown(text(session_id));
+}
+
+unsafe extern "C" fn connection_state<H: Callbacks>(userdata: *mut c_void, state: *const ariws_connection_state) {
+    // SAFETY: the library gives a state that lives until this returns.
+    let state = unsafe { &*state };
+    assert_eq!(state.struct_size, size_of::<ariws_connection_state>());
+    let (server, reason) = (text(state.server), text(state.reason));
+    let is_up = state.state == ARIWS_STATE_UP;
+    let server = if is_up { Ok(server) } else { Err(reason) };
+    host::<H>(userdata).connection_state(text(state.connection), server);
+}
+
+unsafe extern "C" fn expand<H: Callbacks>(
+    userdata: *mut c_void,
+    channel_id: *const c_char,
+    expression: *const c_char,
+    write: ariws_write_callback,
+    data: *mut c_void,
+) -> i32 {
+    let asked = Asked::Expand(text(channel_id).into(), text(expression).into());
+    give::<H>(userdata, &asked, write, data)
+}
+
+unsafe extern "C" fn app_snapshot<H: Callbacks>(
+    userdata: *mut c_void,
+    app: *const c_char,
+    write: ariws_write_callback,
+    data: *mut c_void,
+) -> i32 {
+    give::<H>(userdata, &Asked::AppSnapshot(text(app).into()), write, data)
+}
+
+unsafe extern "C" fn config_read<H: Callbacks>(
+    userdata: *mut c_void,
+    name: *const c_char,
+    write: ariws_write_callback,
+    data: *mut c_void,
+) -> i32 {
+    give::<H>(userdata, &Asked::ConfigRead(text(name).into()), write, data)
+}
+
+/// Gives a text in two pieces.
+fn give<H: Callbacks>(userdata: *mut c_void, asked: &Asked, write: ariws_write_callback, data: *mut c_void) -> i32 {
+    let Some(given) = host::<H>(userdata).text(asked) else {
+        return ARIWS_TEXT_ABSENT;
+    };
+    let write = write.expect("a function");
+    let (one, other) = given.as_bytes().split_at(given.len() / 2);
+    for piece in [one, other] {
+        // SAFETY: the library's own pair, and a piece as long as it says.
+        unsafe { write(data, piece.as_ptr().cast(), piece.len()) };
+    }
+    ARIWS_TEXT_GIVEN
 }
 
 unsafe extern "C" fn finalize<H: Callbacks>(userdata: *mut c_void) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::abi::*;
-pub use crate::callbacks::Request;
+pub use crate::callbacks::{Asked, Request, TextKind};
 use crate::callbacks::{Callbacks, RequestView, table};
 use crate::handle::Handle;
 use crate::waiting::Watched;
@@ -23,9 +23,13 @@ pub enum Call {
     StasisFailed(String, String),
     InboundShutdown(String),
     RequestCancelled(u64),
+    /// A persistent connection, with its server when it is up, or the reason when it is down.
+    ConnectionState(String, Result<String, String>),
+    Text(Asked),
     Finalize,
 }
 
+type Texts = (Vec<TextKind>, Box<dyn Fn(&Asked) -> Option<String> + Send + Sync>);
 type Reaction = Box<dyn Fn(&Host, &Call) + Send + Sync>;
 
 /// The host.
@@ -33,6 +37,7 @@ pub struct Host {
     calls: Watched<Vec<Call>>,
     registered: Mutex<BTreeSet<String>>,
     reaction: Reaction,
+    texts: Texts,
     refused: Mutex<BTreeSet<String>>,
     library: Mutex<Option<Handle>>,
 }
@@ -50,6 +55,7 @@ impl Host {
             calls: Watched::default(),
             registered: Mutex::default(),
             reaction: Box::new(reaction),
+            texts: (Vec::new(), Box::new(|_| None)),
             refused: Mutex::default(),
             library: Mutex::default(),
         })
@@ -71,6 +77,13 @@ impl Host {
                 assert_eq!(library.complete(request.id, status, None), ARIWS_OK);
             }
         })
+    }
+
+    /// One that gives texts of these kinds.
+    pub fn giving(kinds: &[TextKind], text: impl Fn(&Asked) -> Option<String> + Send + Sync + 'static) -> Box<Self> {
+        let mut host = Self::new();
+        host.texts = (kinds.to_vec(), Box::new(text));
+        host
     }
 
     /// One that does not register these applications.
@@ -130,10 +143,10 @@ impl Host {
         })
     }
 
-    /// What it was called for, logs aside.
+    /// What it was called for, logs and states of connections aside.
     pub fn calls(&self) -> Vec<Call> {
         self.some(|call| match call {
-            Call::Log(..) => None,
+            Call::Log(..) | Call::ConnectionState(..) => None,
             call => Some(call.clone()),
         })
     }
@@ -254,6 +267,20 @@ impl Callbacks for Host {
 
     fn inbound_shutdown(&self, session_id: &str) {
         self.record(Call::InboundShutdown(session_id.into()));
+    }
+
+    fn connection_state(&self, connection: &str, state: Result<&str, &str>) {
+        let state = state.map(str::to_owned).map_err(str::to_owned);
+        self.record(Call::ConnectionState(connection.into(), state));
+    }
+
+    fn gives(&self, kind: TextKind) -> bool {
+        self.texts.0.contains(&kind)
+    }
+
+    fn text(&self, asked: &Asked) -> Option<String> {
+        self.record(Call::Text(asked.clone()));
+        (self.texts.1)(asked)
     }
 
     fn finalize(&self) {

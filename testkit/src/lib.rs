@@ -23,7 +23,7 @@ pub use census::{Census, Counting, alone, refusing_memory, refusing_memory_elsew
 pub use certificates::{Authority, Identity};
 pub use configuration::Configuration;
 pub use handle::{Handle, ReportLine, Started, metric};
-pub use host::{Call, Host, Request};
+pub use host::{Asked, Call, Host, Request, TextKind};
 #[cfg(feature = "linked")]
 pub use library::Library;
 pub use mute::MuteServer;

@@ -103,7 +103,12 @@ impl Asterisk {
             }
             Call::StasisFailed(channel, application) => self.fail(channel, application),
             Call::InboundShutdown(id) => self.inbound_gone(host, |inbound| inbound.id == *id),
-            Call::IsRegistered(_) | Call::RequestCancelled(_) | Call::Log(..) | Call::Finalize => {}
+            Call::IsRegistered(_)
+            | Call::RequestCancelled(_)
+            | Call::ConnectionState(..)
+            | Call::Text(_)
+            | Call::Log(..)
+            | Call::Finalize => {}
         }
         self.network.touch();
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, DEADLINE, Handle, Host, Pbx, Watched, request};
+use ariws_testkit::{Asked, Call, DEADLINE, Handle, Host, Pbx, Watched, request};
 
 use super::everything;
 
@@ -36,6 +36,10 @@ fn callback(call: &Call) -> &'static str {
         Call::StasisFailed(..) => "stasis_failed",
         Call::InboundShutdown(_) => "inbound_shutdown",
         Call::RequestCancelled(_) => "request_cancelled",
+        Call::ConnectionState(..) => "connection_state",
+        Call::Text(Asked::Expand(..)) => "expand",
+        Call::Text(Asked::AppSnapshot(_)) => "app_snapshot",
+        Call::Text(Asked::ConfigRead(_)) => "config_read",
         Call::Finalize => "finalize",
     }
 }
