@@ -1,4 +1,4 @@
-//! `websocket_client.conf`: where to connect to, and how.
+//! Websocket clients: where to connect to, and how.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,23 +16,25 @@ use super::template::Section;
 use super::uri::host_and_port;
 use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret};
 
-const WEBSOCKET_CLIENT: &str = "websocket_client";
+pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
-/// Reads the sections of `websocket_client.conf`, which is in `directory`.
+/// Reads the sections of websocket clients; their files are in `directory`. Those of `untyped` names are not deleted: what
+/// their sections in `ari_outbound.conf` are is not known.
 pub(super) fn read(
     sections: &[Section],
+    untyped: &[&str],
     directory: &Path,
     previous: Option<&Config>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Arc<Client>> {
     let mut clients = Keeper::new(previous.map(|config| &config.clients));
     let loaded_before = |_: &str, name: &str| clients.had(name);
-    let sorted = sort(sections, &[WEBSOCKET_CLIENT], loaded_before, problems);
+    let sorted = sort(sections, |_| &[WEBSOCKET_CLIENT], loaded_before, problems);
     for (_, section) in sorted.typed {
         clients.read(&section.name, problems, |problems| read_client(section, directory, problems));
     }
     // A missing or misspelt type is no deletion.
-    for name in sorted.untyped {
+    for name in sorted.untyped.iter().chain(untyped) {
         clients.keep(name);
     }
     clients.into_objects()

@@ -36,6 +36,8 @@ pub(super) struct Includer<'a> {
     read: HashSet<PathBuf>,
     files: usize,
     bytes: u64,
+    /// Whether what is read now counts as appended.
+    appended: bool,
 }
 
 impl<'a> Includer<'a> {
@@ -47,6 +49,7 @@ impl<'a> Includer<'a> {
             read: HashSet::new(),
             files: 0,
             bytes: 0,
+            appended: false,
         }
     }
 
@@ -60,8 +63,9 @@ impl<'a> Includer<'a> {
         self.file(path, &Origin::whole(path), Severity::Error);
     }
 
-    /// Adds a file if it exists and was not included already.
+    /// Appends a file if it exists and was not included already.
     pub(super) fn optional(&mut self, path: &Path) {
+        self.appended = true;
         let known = path.canonicalize().is_ok_and(|path| self.read.contains(&path));
         if !known && !is_absent(path) {
             self.required(path);
@@ -110,7 +114,10 @@ impl<'a> Includer<'a> {
         for line in lines(&file, &bytes, self.problems) {
             match line.text.strip_prefix('#') {
                 Some(directive) => self.directive(directive, &line.origin, folder),
-                None => self.lines.push(line),
+                None => {
+                    let appended = self.appended;
+                    self.lines.push(Line { appended, ..line });
+                }
             }
         }
         self.open.pop();

@@ -40,9 +40,10 @@ pub use parameter::Effect;
 pub use problem::{Problem, Severity};
 
 use ari::Clients;
+use client::WEBSOCKET_CLIENT;
 use include::is_absent;
 use problem::{Origin, Problems};
-use template::sections;
+use template::{Section, sections};
 use validate::validate;
 
 /// What [`read`] found.
@@ -55,14 +56,14 @@ pub struct Reading {
 }
 
 /// Reads `ari.conf`, an optional `ari_outbound.conf` as if appended to it, and
-/// `websocket_client.conf` in `directory`.
+/// `websocket_client.conf` in `directory`. Websocket clients may stand in `ari_outbound.conf` as well.
 ///
 /// `previous` is what was in effect: an object that fails alone keeps the one of the same name.
 ///
 /// # Errors
 /// `ari.conf` is missing, or a file cannot be read or parsed: nothing may change. The list has the
-/// problems of every file. That `websocket_client.conf` is missing is only a warning as long as no
-/// client of it is in effect.
+/// problems of every file. That `websocket_client.conf` is missing is one only if a connection names a client
+/// that was in effect and stands nowhere else.
 pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
     let ari_file = directory.join("ari.conf");
     let client_file = directory.join("websocket_client.conf");
@@ -70,17 +71,28 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
     let mut client_problems = Problems::default();
 
     let outbound_file = directory.join("ari_outbound.conf");
-    let ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
-    // Who has no outbound websockets needs no such file; but clients in effect do not end with it.
-    let client_sections = if is_absent(&client_file) && previous.is_none_or(no_clients) {
-        let message = "the file is missing, so there is no websocket client; create it";
-        client_problems.add(Origin::whole(&client_file).warning(message));
-        Vec::new()
-    } else {
+    let mut ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
+    let outbound: Vec<Section> = ari_sections.extract_if(.., |section| is_outbound_client(section)).collect();
+    // Who has no clients, or has them in the other file, needs no such file; but clients in effect do not end with it.
+    let mut client_sections = if !is_absent(&client_file) || lacks_clients(&ari_sections, &outbound, previous) {
         sections(&client_file, None, &mut client_problems)
+    } else {
+        if outbound.is_empty() {
+            let message = "the file is missing, so there is no websocket client; create it";
+            client_problems.add(Origin::whole(&client_file).warning(message));
+        }
+        Vec::new()
     };
+    let some_unknown = client_problems.fatal || (ari_problems.fatal && !outbound.is_empty());
+    client_sections.extend(outbound);
 
-    let mut clients = client::read(&client_sections, directory, previous, &mut client_problems);
+    let mut clients = client::read(
+        &client_sections,
+        &ari::untyped(&ari_sections),
+        directory,
+        previous,
+        &mut client_problems,
+    );
     if let Some(previous) = previous {
         // Before the connections hold them.
         share(&mut clients, &previous.clients);
@@ -88,8 +100,8 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
     // A template is no client.
     let named = client_sections.iter().filter(|section| !section.template);
     let named = named.map(|section| section.name.as_str()).collect();
-    // If the clients are unknown for a fault of their file, that is no fault of a connection.
-    let known = (!client_problems.fatal).then_some(Clients {
+    // If clients are unknown for a fault of their file, that is no fault of a connection.
+    let known = (!some_unknown && !client_problems.fatal).then_some(Clients {
         loaded: &clients,
         sections: &named,
     });
@@ -119,8 +131,20 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
     Ok(Reading { config, problems })
 }
 
-fn no_clients(config: &Config) -> bool {
-    config.clients.is_empty()
+/// Whether a section of `ari.conf` and `ari_outbound.conf` is a websocket client. In `ari.conf` none may be, which is an error.
+fn is_outbound_client(section: &Section) -> bool {
+    let kind = section.kind().filter(|_| section.appended && !section.template);
+    kind.is_some_and(|kind| kind.value == WEBSOCKET_CLIENT)
+}
+
+/// Whether a connection names a client that was in effect and stands in no other file than `websocket_client.conf`.
+fn lacks_clients(ari: &[Section], outbound: &[Section], previous: Option<&Config>) -> bool {
+    let named = ari.iter().flat_map(|section| &section.settings);
+    let named = named.filter(|setting| setting.key == "websocket_client_id");
+    let in_effect = |name: &str| previous.is_some_and(|config| config.clients.contains_key(name));
+    let stands = |name: &str| outbound.iter().any(|section| section.name == name);
+    let mut missing = named.filter(|setting| in_effect(&setting.value) && !stands(&setting.value));
+    missing.next().is_some()
 }
 
 /// Keeps the object from before where the new one is equal.

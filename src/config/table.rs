@@ -156,7 +156,7 @@ pub(super) static CONNECTION: &[Parameter<Connection>] = &[
     ignored("type", "`outbound_websocket`"),
     // Another client with the same values needs no new connection.
     asterisk("websocket_client_id", Required, "", NextConnect, field!(websocket_client_id),
-        "a section of `websocket_client.conf`"),
+        "the name of a section of type `websocket_client`"),
     asterisk("apps", Required, "", Applications,
         Place { read: read_apps,
                 differs: |old, new| (&old.apps, &old.apps_as_written) != (&new.apps, &new.apps_as_written) },

@@ -32,6 +32,15 @@ pub(super) struct Section {
     pub(super) settings: Vec<Setting>,
     /// The name has bytes that are not UTF-8.
     pub(super) flaw: Flaw,
+    /// It stands in the optional file, or in what that includes.
+    pub(super) appended: bool,
+}
+
+impl Section {
+    /// The setting that says what the section is: of several the first one counts, as with Asterisk.
+    pub(super) fn kind(&self) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key == "type")
+    }
 }
 
 /// Reads files, the later ones as if appended to the first, which alone has to exist.
@@ -100,6 +109,7 @@ fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> {
                     template,
                     settings: settings.collect(),
                     flaw: header.flaw,
+                    appended: header.appended,
                 });
             }
         }

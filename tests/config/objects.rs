@@ -306,7 +306,7 @@ fn what_is_named_and_has_an_error_is_told_from_what_is_not_there() {
 #[test]
 fn a_section_of_the_other_file_is_sent_there() {
     for (reading, right) in [
-        (connection_reading(CLIENT), "websocket_client.conf"),
+        (connection_reading(CLIENT), "websocket_client.conf or ari_outbound.conf"),
         (client_reading("[user2]\ntype = user"), "ari.conf"),
     ] {
         let remedy = format!("move it to {right}");
