@@ -4,7 +4,7 @@
 //! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning, each knowing only those before:
 //! `lines` (comments), `include` (directives), `dialect` (sections and settings, over rust-ini), `template` (what a section
 //! inherits), `values` and `parameter` (what a value is), `object` (the parameters of a section), `uri`, `applications` and
-//! `credentials` (those that take more), `table` (all of them, a row for each), `client` and `ari` (the objects), `keep` (those
+//! `credentials` with `secret_files` (those that take more), `table` (all of them, a row for each), `client` and `ari` (the objects), `keep` (those
 //! that stay as they were), `validate` (what takes the whole configuration to see). `page` is the table for people.
 
 mod applications;
@@ -22,6 +22,7 @@ mod object;
 mod page;
 mod parameter;
 mod problem;
+mod secret_files;
 mod table;
 mod template;
 mod uri;
@@ -38,6 +39,7 @@ pub use model::*;
 pub use page::parameters;
 pub use parameter::Effect;
 pub use problem::{Problem, Severity};
+pub use secret_files::{FileSecrets, SecretFiles};
 
 use ari::Clients;
 use client::WEBSOCKET_CLIENT;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::SecretFiles;
 use super::parameter::Word;
 
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
@@ -144,8 +145,10 @@ pub struct Client {
     pub protocols: String,
     /// `username`; empty if not given.
     pub username: String,
-    /// `password`, or what `password_file` or `password_env` yielded.
+    /// `password`, or what `password_env` yielded.
     pub password: Option<Secret>,
+    /// Files with what the server is told, read at each attempt.
+    pub secret_files: SecretFiles,
     /// `connection_type`: one connection, or one for each call.
     pub connection_type: ConnectionType,
     /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
@@ -208,6 +211,16 @@ impl Config {
 }
 
 impl Client {
+    /// Whether there is a password for `username`.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some() || self.secret_files.password.is_some()
+    }
+
+    /// Whether there are a user and a password, in the URI or apart.
+    pub fn has_login(&self) -> bool {
+        self.uri.credentials.is_some() || (!self.username.is_empty() && self.has_password())
+    }
+
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.reconnect_attempts).unwrap_or(0).max(1)

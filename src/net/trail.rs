@@ -135,6 +135,7 @@ impl Trail {
             who.push_str(": ");
         }
         let what = match stage {
+            Stage::Secrets => "the files with secrets were not read",
             Stage::Resolve => "no answer from the name servers",
             Stage::Tcp => "no answer to the connection request",
             Stage::Proxy => "no answer from the proxy",

@@ -251,6 +251,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
             protocols: protocols.unwrap_or_default(),
             username: username.unwrap_or_default(),
             password: password.map(Secret::new),
+            secret_files: SecretFiles::default(),
             connection_type: kind,
             connection_timeout,
             reconnect_interval: interval,

@@ -19,6 +19,7 @@ mod persistent;
 mod queues;
 mod reloading;
 mod requests;
+mod routing;
 mod secrets;
 mod start_delay;
 mod unanswered_requests;
