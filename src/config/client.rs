@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
+use super::call_data::obstacle;
 use super::credentials::{PASSWORDS, headers, password};
 use super::files::check_file;
 use super::keep::Keeper;
@@ -15,16 +15,16 @@ use super::secret_files::{self, BEARER_TOKEN_FILE};
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret};
+use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret, Source};
 
 pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
-/// Reads the sections of websocket clients; their files are in `directory`. Those of `untyped` names are not deleted: what
+/// Reads the sections of websocket clients. Those of `untyped` names are not deleted: what
 /// their sections in `ari_outbound.conf` are is not known.
 pub(super) fn read(
     sections: &[Section],
     untyped: &[&str],
-    directory: &Path,
+    source: &Source<'_>,
     previous: Option<&Config>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Arc<Client>> {
@@ -32,7 +32,7 @@ pub(super) fn read(
     let loaded_before = |_: &str, name: &str| clients.had(name);
     let sorted = sort(sections, |_| &[WEBSOCKET_CLIENT], loaded_before, problems);
     for (_, section) in sorted.typed {
-        clients.read(&section.name, problems, |problems| read_client(section, directory, problems));
+        clients.read(&section.name, problems, |problems| read_client(section, source, problems));
     }
     // A missing or misspelt type is no deletion.
     for name in sorted.untyped.iter().chain(untyped) {
@@ -41,7 +41,7 @@ pub(super) fn read(
     clients.into_objects()
 }
 
-fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> Option<Client> {
+fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) -> Option<Client> {
     let mut reader = object(section, CLIENT, problems);
     let object = &mut reader;
     let mut client = Client {
@@ -50,9 +50,12 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
     };
     object.read(CLIENT, &mut client);
     client.password = password(&mut client, object);
-    client.secret_files.relative_to(directory);
+    client.secret_files.relative_to(source.directory);
     let authorized = authorization(object, &client);
-    client.headers = headers(object, authorized);
+    if let Some(message) = obstacle(&client, source, &client.uri.path_and_query) {
+        object.error("uri", message);
+    }
+    client.headers = headers(object, authorized, |text| obstacle(&client, source, text));
     secret_files::check(object, &client);
     if !object.has("connection_type") {
         let message = "connection_type is missing, so it is persistent; \

@@ -9,7 +9,7 @@ use super::lines::{Flaw, trim};
 use super::object::Object;
 use super::parameter::About;
 use super::problem::quoted;
-use super::{Client, Secret, User};
+use super::{CallText, Client, Secret, User};
 
 /// Where the password may come from.
 pub(super) const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
@@ -94,8 +94,13 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Every `header = Name: value`. `authorized`: where the request has an `Authorization` from already.
-pub(super) fn headers(object: &mut Object<'_>, authorized: Option<&str>) -> Vec<(String, Secret)> {
-    let mut headers: Vec<(String, Secret)> = Vec::new();
+/// `obstacle` tells why values of a call may not stand in a text.
+pub(super) fn headers(
+    object: &mut Object<'_>,
+    authorized: Option<&str>,
+    obstacle: impl Fn(&CallText) -> Option<String>,
+) -> Vec<(String, CallText)> {
+    let mut headers: Vec<(String, CallText)> = Vec::new();
     for setting in object.all("header") {
         let again = headers.iter().any(|(name, _)| is_authorization(name));
         match check_header(&setting.value) {
@@ -103,7 +108,15 @@ pub(super) fn headers(object: &mut Object<'_>, authorized: Option<&str>) -> Vec<
                 let source = authorized.map_or_else(String::new, |source| format!(", from {source}"));
                 object.error_of(setting, format!("there is an Authorization already{source}; remove one"));
             }
-            Ok((name, value)) => headers.push((name.to_owned(), Secret::new(value))),
+            Ok((name, value)) => match CallText::parse(value) {
+                Ok(value) => {
+                    if let Some(message) = obstacle(&value) {
+                        object.error_of(setting, message);
+                    }
+                    headers.push((name.to_owned(), value));
+                }
+                Err(message) => object.error_of(setting, message),
+            },
             Err(message) => object.error_of(setting, message),
         }
         if setting.flaw == Flaw::CutAtNul {

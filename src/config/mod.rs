@@ -9,6 +9,7 @@
 
 mod applications;
 mod ari;
+mod call_data;
 mod client;
 mod credentials;
 mod dialect;
@@ -33,6 +34,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use call_data::{CallData, CallText, CallValue};
 pub use diff::{AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, user_changes};
 pub(crate) use files::read_file;
 pub use model::*;
@@ -57,8 +59,26 @@ pub struct Reading {
     pub problems: Vec<Problem>,
 }
 
+/// Where a configuration is read from, and whom it is for.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The folder with the files, to which the paths of secrets are relative.
+    pub directory: &'a Path,
+    /// Whether the host evaluates `${...}` for a channel.
+    pub expands: bool,
+}
+
+/// Reads the files in a folder for a host that evaluates `${...}`; see [`read_from`].
+///
+/// # Errors
+/// As [`read_from`].
+pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
+    let expands = true;
+    read_from(&Source { directory, expands }, previous)
+}
+
 /// Reads `ari.conf`, an optional `ari_outbound.conf` as if appended to it, and
-/// `websocket_client.conf` in `directory`. Websocket clients may stand in `ari_outbound.conf` as well.
+/// `websocket_client.conf`. Websocket clients may stand in `ari_outbound.conf` as well.
 ///
 /// `previous` is what was in effect: an object that fails alone keeps the one of the same name.
 ///
@@ -66,7 +86,8 @@ pub struct Reading {
 /// `ari.conf` is missing, or a file cannot be read or parsed: nothing may change. The list has the
 /// problems of every file. That `websocket_client.conf` is missing is one only if a connection names a client
 /// that was in effect and stands nowhere else.
-pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
+pub fn read_from(source: &Source<'_>, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
+    let directory = source.directory;
     let ari_file = directory.join("ari.conf");
     let client_file = directory.join("websocket_client.conf");
     let mut ari_problems = Problems::default();
@@ -91,7 +112,7 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
     let mut clients = client::read(
         &client_sections,
         &ari::untyped(&ari_sections),
-        directory,
+        source,
         previous,
         &mut client_problems,
     );

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::SecretFiles;
 use super::parameter::Word;
+use super::{CallText, SecretFiles};
 
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -184,7 +184,7 @@ pub struct Client {
     /// `write_timeout`, if it was given.
     pub write_timeout: Option<Duration>,
     /// `header = Name: value`, in configured order.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, CallText)>,
     /// Bounds of the queue of events, and what happens at them.
     pub queue: QueueLimits,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
@@ -211,6 +211,11 @@ impl Config {
 }
 
 impl Client {
+    /// Whether each connection is made for a call, and that is known when it is.
+    pub(super) fn knows_its_call(&self) -> bool {
+        self.connection_type == ConnectionType::PerCallConfig
+    }
+
     /// Whether there is a password for `username`.
     pub fn has_password(&self) -> bool {
         self.password.is_some() || self.secret_files.password.is_some()
@@ -253,8 +258,8 @@ pub struct Uri {
     pub host: String,
     /// The port, if one was written.
     pub port: Option<u16>,
-    /// Path and query for the request line, verbatim; at least `/`.
-    pub path_and_query: String,
+    /// Path and query for the request line, verbatim but for values of the call; at least `/`.
+    pub path_and_query: CallText,
     /// `user:password@`, percent-decoded; wins over `username` and `password`.
     pub credentials: Option<(String, Secret)>,
 }

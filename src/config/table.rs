@@ -85,7 +85,7 @@ macro_rules! proxy {
 pub(super) static CLIENT: &[Parameter<Client>] = &[
     ignored("type", "`websocket_client`"),
     asterisk("uri", Required, "", Reconnect, field!(uri, read_uri),
-        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it"),
+        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it, and values of the call"),
     asterisk("protocols", Text, "", Reconnect, field!(protocols, read_protocols),
         "names of subprotocols between commas, of which the server chooses one"),
     asterisk("username", Text, "", Reconnect, field!(username),
@@ -96,7 +96,7 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("password_env", Text, "", Reconnect, Place::NONE, "the name of an environment variable with the password"),
     ours("bearer_token_file", Path, "", Reconnect, field!(secret_files.bearer_token),
         "a file with a token in its first line for `Authorization: Bearer`, read at each attempt"),
-    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request; repeatable"),
+    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request, in which values of the call may stand; repeatable"),
     ours("header_file", Path, "", Reconnect, field!(secret_files.headers),
         "a file with a `Name: value` in each line, read at each attempt"),
     asterisk("connection_type", Words(words::<ConnectionType>), "persistent", Replace, field!(connection_type),

@@ -12,8 +12,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::plan::plan;
 use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
-use crate::config::{self, Config, Problem, Severity};
+use crate::config::{self, Config, Problem, Severity, Source};
 use crate::error::{Error, Result};
+use crate::host::Optional;
 
 /// What [`run`] is asked for; each has a place for its answer.
 pub(super) enum Operation {
@@ -134,8 +135,13 @@ impl Engine {
         let directory = self.options.config_directory.clone();
         // Files may lie on a slow disk.
         let blocking = &self.context.resources.blocking;
+        let expands = self.context.calls.offers(Optional::Expand);
+        let read = move || {
+            let directory = &directory;
+            config::read_from(&Source { directory, expands }, previous.as_deref())
+        };
         let reading = blocking
-            .run(move || config::read(&directory, previous.as_deref()))
+            .run(read)
             .await
             .map_err(|error| Error::System(format!("the configuration was not read: {error}")))?
             .inspect_err(|problems| self.log_problems(problems))

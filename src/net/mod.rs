@@ -27,7 +27,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::config::{Client, FileSecrets};
+use crate::config::{CallData, Client, FileSecrets};
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
@@ -186,19 +186,29 @@ impl Memory {
     }
 }
 
+/// Who asks for the upgrade.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The User-Agent.
+    pub user_agent: &'a str,
+    /// The call that the connection is for; without it, values of one are made up.
+    pub call: Option<&'a CallData>,
+}
+
 /// Makes one attempt.
 ///
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
-pub async fn connect(client: &Client, user_agent: &str, memory: &Memory) -> Result<Connected, AttemptError> {
-    attempt(client, user_agent, memory, &Trail::position()).await
+pub async fn connect(client: &Client, caller: Caller<'_>, memory: &Memory) -> Result<Connected, AttemptError> {
+    attempt(client, caller, memory, &Trail::position()).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
 pub async fn probe(client: &Client, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
-    match attempt(client, user_agent, &Memory::new(resources), &trail).await {
+    let caller = Caller { user_agent, call: None };
+    match attempt(client, caller, &Memory::new(resources), &trail).await {
         Ok(mut connected) => {
             let normal = CloseFrame {
                 code: CloseCode::Normal,
@@ -218,15 +228,15 @@ pub fn worked(steps: &[Step]) -> bool {
 }
 
 /// One attempt; another one at once if the server would not have what stood in a file, and something else stands there by now.
-async fn attempt(client: &Client, user_agent: &str, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
+async fn attempt(client: &Client, caller: Caller<'_>, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
     let secrets = secrets::read(client, memory, trail).await?;
-    let outcome = within_timeout(client, &secrets, user_agent, memory, trail).await;
+    let outcome = within_timeout(client, &secrets, caller, memory, trail).await;
     match outcome {
         Err(error) if error.status == Some(UNAUTHORIZED) && !client.secret_files.is_empty() => {
             match secrets::read(client, memory, &Trail::position()).await {
                 Ok(newer) if newer != secrets => {
                     trail.all_failed(&error.cause);
-                    within_timeout(client, &newer, user_agent, memory, trail).await
+                    within_timeout(client, &newer, caller, memory, trail).await
                 }
                 _ => Err(error),
             }
@@ -238,11 +248,11 @@ async fn attempt(client: &Client, user_agent: &str, memory: &Memory, trail: &Tra
 async fn within_timeout(
     client: &Client,
     secrets: &FileSecrets,
-    user_agent: &str,
+    caller: Caller<'_>,
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    let connected = open(client, secrets, user_agent, memory, trail);
+    let connected = open(client, secrets, caller, memory, trail);
     match timeout(client.connection_timeout, connected).await {
         Ok(outcome) => outcome,
         Err(_) => Err(trail.timed_out(client.connection_timeout, &memory.rotation)),
@@ -252,7 +262,7 @@ async fn within_timeout(
 async fn open(
     client: &Client,
     secrets: &FileSecrets,
-    user_agent: &str,
+    caller: Caller<'_>,
     memory: &Memory,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
@@ -260,7 +270,7 @@ async fn open(
     let remote = dialed.remote;
     let mark = trail.enter(Stage::Upgrade, Some(remote));
     let (stream, meter) = Metered::new(dialed.stream);
-    let (websocket, protocol) = upgrade::upgrade(stream, client, secrets, user_agent)
+    let (websocket, protocol) = upgrade::upgrade(stream, client, secrets, caller)
         .await
         .inspect_err(|_| memory.rotation.failed(remote))?;
     trail.passed(mark, || upgrade::describe(protocol.as_deref()));

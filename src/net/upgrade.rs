@@ -4,8 +4,6 @@
 //! were offered) and lets extensions pass; so the request is written and the answer judged here, and tungstenite gets
 //! the stream afterwards, together with what came in the same segment.
 
-use std::iter;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
@@ -16,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::{AttemptError, Link, Metered, Stage, tls};
+use super::{AttemptError, Caller, Link, Metered, Stage, tls};
 use crate::config::{Client, FileSecrets, Secret};
 use crate::text::brief;
 
@@ -30,12 +28,12 @@ pub(super) async fn upgrade<S: Link>(
     mut stream: Metered<S>,
     client: &Client,
     secrets: &FileSecrets,
-    user_agent: &str,
+    caller: Caller<'_>,
 ) -> Result<(WebSocketStream<Metered<S>>, Option<String>), AttemptError> {
     let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
     let key = generate_key();
     stream
-        .write_all(request(client, secrets, user_agent, &key).as_bytes())
+        .write_all(request(client, secrets, caller, &key).as_bytes())
         .await
         .map_err(|error| fail(tls::told(&error)))?;
     stream.flush().await.map_err(|error| fail(tls::told(&error)))?;
@@ -66,20 +64,20 @@ pub(super) fn describe(protocol: Option<&str>) -> String {
     }
 }
 
-fn request(client: &Client, secrets: &FileSecrets, user_agent: &str, key: &str) -> Zeroizing<String> {
+fn request(client: &Client, secrets: &FileSecrets, caller: Caller<'_>, key: &str) -> Zeroizing<String> {
     let uri = &client.uri;
     let host = if uri.host.contains(':') {
         format!("[{}]", uri.host)
     } else {
         uri.host.clone()
     };
+    let path_and_query = uri.path_and_query.in_uri(caller.call);
     let start = format!(
-        "GET {} HTTP/1.1\r\n\
+        " HTTP/1.1\r\n\
          Sec-WebSocket-Version: 13\r\n\
          Upgrade: websocket\r\n\
          Connection: Upgrade\r\n\
          Host: {host}:{}\r\n",
-        uri.path_and_query,
         client.port()
     );
     let login = credentials(client, secrets).map(|(user, password)| basic(user, password));
@@ -92,12 +90,18 @@ fn request(client: &Client, secrets: &FileSecrets, user_agent: &str, key: &str) 
     if !client.protocols.is_empty() {
         fields.push(("Sec-WebSocket-Protocol", &client.protocols));
     }
-    let own = client.headers.iter().chain(&secrets.headers);
-    fields.extend(own.map(|(name, value)| (name.as_str(), value.reveal())));
-    fields.push(("User-Agent", user_agent));
+    let own: Vec<_> = client
+        .headers
+        .iter()
+        .map(|(name, value)| (name, value.in_header(caller.call)))
+        .collect();
+    fields.extend(own.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let of_files = secrets.headers.iter();
+    fields.extend(of_files.map(|(name, value)| (name.as_str(), value.reveal())));
+    fields.push(("User-Agent", caller.user_agent));
     fields.push(("Sec-WebSocket-Key", key));
     let fields = fields.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]);
-    joined(iter::once(start.as_str()).chain(fields).chain(["\r\n"]))
+    joined(["GET ", &path_and_query, &start].into_iter().chain(fields).chain(["\r\n"]))
 }
 
 /// The parts as one text, which has a secret: it is wiped in the end, and never moved, which would leave a copy.

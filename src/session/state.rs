@@ -11,8 +11,8 @@ use super::members::Members;
 use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
 use super::view::{Counters, View};
-use crate::config::Connection;
-use crate::net::Memory;
+use crate::config::{CallData, Connection};
+use crate::net::{Caller, Memory};
 use crate::protocol;
 
 /// One connection to an application's server, through all its losses and returns.
@@ -21,6 +21,8 @@ pub struct Session {
     context: Arc<Context>,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
+    /// What the server is told of the call, if it wants to hear of it.
+    call_data: Option<Box<CallData>>,
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
@@ -44,7 +46,7 @@ impl Session {
     /// The session of a persistent connection.
     pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, memory, None)
+        Self::new(context, id, settings, memory, None, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
@@ -55,10 +57,11 @@ impl Session {
         application: &str,
         channel_id: &str,
         channel_name: &str,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, memory, Some(call))
+        Self::new(context, id, settings, memory, Some(call), call_data)
     }
 
     fn new(
@@ -67,6 +70,7 @@ impl Session {
         settings: Arc<Connection>,
         memory: Arc<Memory>,
         call: Option<(Arc<str>, Members)>,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
@@ -80,6 +84,7 @@ impl Session {
                 Arc::clone(&context.queued),
             ),
             call,
+            call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
             plan: watch::Sender::new(Plan {
@@ -273,6 +278,14 @@ impl Session {
 
     pub(super) fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// Who asks for the upgrade.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            user_agent: &self.context.user_agent,
+            call: self.call_data.as_deref(),
+        }
     }
 
     pub(super) fn is_per_call(&self) -> bool {

@@ -272,7 +272,10 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 ..pings
             }),
             write_timeout,
-            headers: headers.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name, CallText::fixed(&value)))
+                .collect(),
             queue: QueueLimits {
                 max_bytes: bounds.0,
                 max_messages: bounds.1,
@@ -332,8 +335,8 @@ fn uri() -> impl Strategy<Value = (Uri, String)> {
             host,
             port,
             path_and_query: match path.starts_with('/') {
-                true => path.to_owned(),
-                false => format!("/{path}"),
+                true => CallText::fixed(path),
+                false => CallText::fixed(&format!("/{path}")),
             },
             credentials: login.map(|(user, password)| (user, Secret::new(password))),
         };

@@ -290,7 +290,10 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
     lines.extend(tcp_keepalive(client.tcp_keepalive));
     lines.extend(pingpong(client.pingpong));
     for (name, value) in &client.headers {
-        lines.push(("header", format!("{name}: {}", value.reveal())));
+        lines.push((
+            "header",
+            format!("{name}: {}", value.as_fixed().expect("a text").replace('{', "{{")),
+        ));
     }
     lines
 }

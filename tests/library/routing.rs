@@ -1,8 +1,8 @@
-//! What a connection tells the server of who calls and who asks: secrets that change.
+//! What a connection tells the server of who calls and who asks: secrets that change, values of the call.
 
 use std::fs;
 
-use ariws_testkit::{Configuration, Pbx, Setup};
+use ariws_testkit::{Asked, Call, Configuration, Host, Pbx, Setup, TextKind};
 
 const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\n\r\n";
 
@@ -107,4 +107,120 @@ fn an_attempt_without_its_file_fails_and_says_so() {
     pbx.wait_for_log("secrets: bearer_token_file: the file cannot be read: No such file or directory");
     write(&pbx, "two");
     says(&pbx.server.attempt().head, "Authorization: Bearer two");
+}
+
+/// A per-call client with further lines, of a host that evaluates each expression to the same.
+fn calling(lines: &str, value: &'static str) -> Setup {
+    let host = Host::giving(&[TextKind::Expand], move |_| Some(value.into()));
+    Pbx::per_call("app1").host(host).set("connection1", lines)
+}
+
+fn uri(setup: Setup, path_and_query: &str) -> Setup {
+    let line = format!("uri = ws://{}{path_and_query}", setup.server().address());
+    setup.set("connection1", &line)
+}
+
+#[test]
+fn the_server_is_told_of_the_call_in_uri_and_headers() {
+    let setup = calling("header = X-From: <${CALLERID(num)}> {connection}", "+49 1");
+    let pbx = uri(setup, "/{app}/{channel_id}?name={channel_name}&from=${CALLERID(num)}").load();
+    let _starting = pbx.stasis_start_async("app1", "1.2", "Test/a b");
+    let head = pbx.server.attempt().head;
+    assert!(
+        head.starts_with("GET /app1/1.2?name=Test%2Fa%20b&from=%2B49%201 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    says(&head, "X-From: <+49 1> connection1");
+    let asked = Asked::Expand("1.2".into(), "${CALLERID(num)}".into());
+    pbx.wait_for_call(&Call::Text(asked));
+}
+
+#[test]
+fn values_cannot_leave_their_place_in_a_uri() {
+    let pbx = uri(calling("", "?&#%/\r\nX: y \0é{app}"), "/ari?from=${X}&to=1").load();
+    let _starting = pbx.stasis_start_async("app1", "1", "Test/1");
+    let head = pbx.server.attempt().head;
+    let encoded = "%3F%26%23%25%2F%0D%0AX%3A%20y%20%00%C3%A9%7Bapp%7D";
+    assert!(
+        head.starts_with(&format!("GET /ari?from={encoded}&to=1 HTTP/1.1\r\n")),
+        "{head}"
+    );
+}
+
+/// The start fails without an attempt, for this reason, and the log does not have the value.
+fn is_refused(pbx: &Pbx, reason: &str) {
+    let refused = pbx.stasis_start("app1", "1", "Test/1");
+    assert!(refused.is_err());
+    let line = pbx.wait_for_log("does not enter Stasis(app1)");
+    assert!(line.contains(reason) && !line.contains("hush"), "{line}");
+    assert!(pbx.server.is_quiet());
+}
+
+#[test]
+fn control_characters_in_a_header_refuse_the_start() {
+    for value in ["hush\r\nX-Admin: 1", "hush\n", "\0hush", "hush\t", "hush\u{7f}"] {
+        let pbx = calling("header = X-From: ${X}", value).load();
+        is_refused(&pbx, "${X} has control characters, which may not stand in the header X-From");
+    }
+}
+
+#[test]
+fn a_value_cannot_make_another_path_of_the_uri() {
+    for (value, path) in [("..", "/calls/${X}"), (".", "/${X}./ari?x"), (".", "/a/${X}")] {
+        is_refused(&uri(calling("", value), path).load(), "for another path");
+    }
+    let pbx = uri(calling("", ".."), "/ari?from=/${X}").load();
+    let _starting = pbx.stasis_start_async("app1", "1", "Test/1");
+    assert!(pbx.server.attempt().head.starts_with("GET /ari?from=/.. HTTP"));
+}
+
+#[test]
+fn a_value_of_any_length_is_not_sent() {
+    let long: &str = Box::leak("x".repeat(8193).into_boxed_str());
+    is_refused(&uri(calling("", long), "/${X}").load(), "${X} has more than 8192 bytes");
+}
+
+#[test]
+fn an_expression_that_fails_refuses_the_start() {
+    let host = Host::giving(&[TextKind::Expand], |_| None);
+    let pbx = Pbx::per_call("app1").host(host).set("connection1", "header = X: ${X}").load();
+    is_refused(&pbx, "the PBX did not evaluate ${X}");
+}
+
+#[test]
+fn values_are_evaluated_once_a_call() {
+    let lines = "reconnect_attempts = 10\nheader = X-One: ${X}\nheader = X-Two: ${X}";
+    let pbx = calling(lines, "1").load();
+    let starting = pbx.stasis_start_async("app1", "1", "Test/1");
+    let attempt = pbx.server.attempt();
+    says(&attempt.head, "X-One: 1\r\nX-Two: 1");
+    attempt.answer("HTTP/1.1 503 Later\r\n\r\n");
+    let attempt = pbx.server.attempt();
+    says(&attempt.head, "X-One: 1");
+    let connection = attempt.upgrade();
+    assert!(starting.recv().expect("an end").is_ok());
+    connection.reset();
+    says(&pbx.server.attempt().head, "X-One: 1");
+    let calls = pbx.host.calls();
+    assert_eq!(calls.iter().filter(|call| matches!(call, Call::Text(_))).count(), 1);
+}
+
+#[test]
+fn a_host_that_evaluates_nothing_loads_no_client_with_expressions() {
+    let mut pbx = Pbx::per_call("app1").load();
+    let report = pbx.change("connection1", "header = X: ${X}");
+    let told = report.iter().find(|line| line.message.contains("this host evaluates none"));
+    assert!(told.is_some(), "{report:#?}");
+}
+
+#[test]
+fn a_test_of_a_connection_has_values_of_no_call() {
+    let pbx = uri(calling("header = X: {app} ${X}", "1"), "/{channel_id}").load();
+    let handle = pbx.handle();
+    let testing = std::thread::spawn(move || handle.command("ari test outbound-websocket connection1"));
+    let attempt = pbx.server.attempt();
+    assert!(attempt.head.starts_with("GET /test HTTP/1.1\r\n"), "{}", attempt.head);
+    says(&attempt.head, "X: test test");
+    drop(attempt);
+    testing.join().expect("an end");
 }
