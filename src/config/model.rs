@@ -189,6 +189,8 @@ pub struct Client {
     pub queue: QueueLimits,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
+    /// `own_app_alias`: the configured name of an application means that of the call.
+    pub own_app_alias: bool,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
     /// `request_timeout`: a request that the host does not answer for so long is answered 504.

@@ -144,6 +144,9 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("start_delay", Number(0..=60_000, "ms"), "20", NextConnect, field!(start_delay),
         "StasisStart follows the ApplicationRegistered of a new per-call connection by that long, or at once when the application \
          has sent anything: one that attaches its handler of messages after it has accepted loses it otherwise"),
+    ours("own_app_alias", Boolean, "no", NextConnect, field!(own_app_alias),
+        "whether a request over a per-call connection that names an application of `apps` means the call's own: `voicebot` is \
+         `voicebot:<channel>`"),
     ours("request_concurrency", Number(1..=1024, ""), "1", NextConnect, field!(request_concurrency),
         "requests of one connection that run at a time"),
     ours("request_timeout", Number(1..=DAY, "ms"), "60000", NextConnect, field!(request_timeout),

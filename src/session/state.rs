@@ -116,6 +116,13 @@ impl Session {
         self.call.as_deref()
     }
 
+    /// The application of a per-call session as it is configured: without the channel's name.
+    pub(super) fn base_application(&self) -> Option<&str> {
+        let channel_name = self.id.strip_prefix(&self.settings().name)?;
+        // Both end with a colon and that name.
+        self.call_application()?.strip_suffix(channel_name)
+    }
+
     /// The applications, in configured order.
     pub fn applications(&self) -> Vec<String> {
         match &self.call {

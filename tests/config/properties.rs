@@ -282,6 +282,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 overflow: bounds.2,
             },
             start_delay: bounds.5,
+            own_app_alias: flags.0 && flags.2,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,
             max_message_size: bounds.4,

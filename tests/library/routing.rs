@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ariws_testkit::{Asked, Call, Configuration, Host, Pbx, Setup, TextKind};
+use ariws_testkit::{Asked, Call, Configuration, Connection, Host, Pbx, Setup, TextKind, request};
 
 const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\n\r\n";
 
@@ -223,4 +223,52 @@ fn a_test_of_a_connection_has_values_of_no_call() {
     says(&attempt.head, "X: test test");
     drop(attempt);
     testing.join().expect("an end");
+}
+
+/// A call's open connection, whose client has further lines.
+fn call(lines: &str) -> (Pbx, Connection) {
+    let pbx = Pbx::per_call("app1,app2").set("connection1", lines).load();
+    let starting = pbx.stasis_start_async("app1", "1", "Test/a b:1");
+    let connection = pbx.accept();
+    assert!(starting.recv().expect("an end").is_ok());
+    (pbx, connection)
+}
+
+fn asks(connection: &mut Connection, uri: &str) {
+    connection.send(&request("1", "POST", uri));
+}
+
+#[test]
+fn the_configured_name_of_an_application_means_that_of_the_call() {
+    let (pbx, mut connection) = call("own_app_alias = yes\nrequest_concurrency = 8");
+    asks(&mut connection, "channels?endpoint=app1&app=app1");
+    let parameters = pbx.wait_for_request("channels").parameters;
+    assert_eq!(
+        parameters,
+        [("endpoint".into(), "app1".into()), ("app".into(), "app1:Test/a b:1".into())]
+    );
+    asks(&mut connection, "channels/7/move?app=app2");
+    assert_eq!(
+        pbx.wait_for_request("channels/7/move").parameters,
+        [("app".into(), "app2".into())]
+    );
+    asks(&mut connection, "applications/app1/subscription?eventSource=device:x");
+    pbx.wait_for_request("applications/app1%3ATest%2Fa%20b%3A1/subscription");
+}
+
+#[test]
+fn the_answer_has_the_path_that_was_asked_for() {
+    let (pbx, mut connection) = call("own_app_alias = yes");
+    asks(&mut connection, "applications/app1");
+    let request = pbx.wait_for_request("applications/app1%3ATest%2Fa%20b%3A1");
+    pbx.complete(request.id, 200, Some("{}"));
+    connection.summary();
+    assert_eq!(connection.json()["uri"], "applications/app1");
+}
+
+#[test]
+fn without_own_app_alias_names_mean_what_they_say() {
+    let (pbx, mut connection) = call("");
+    asks(&mut connection, "channels?app=app1");
+    assert_eq!(pbx.wait_for_request("channels").parameters, [("app".into(), "app1".into())]);
 }

@@ -146,6 +146,7 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            own_app_alias "own_app_alias = yes";
             request_concurrency "request_concurrency = 7";
             request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";
