@@ -50,7 +50,7 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
     };
     object.read(CLIENT, &mut client);
     client.password = password(&mut client, object);
-    client.secret_files.relative_to(source.directory);
+    secret_files::complete(object, &mut client, source.directory);
     let authorized = authorization(object, &client);
     if let Some(message) = obstacle(&client, source, &client.uri.path_and_query) {
         object.error("uri", message);

@@ -1,4 +1,4 @@
-//! Text to a validated, immutable [`Config`]: no input or output but reading files.
+//! Text to a validated, immutable [`Config`]: no input or output but reading files, or what the host has in their place.
 //!
 //! [`read`] takes the files of a directory apart and puts a [`Config`] together, with a list of
 //! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning, each knowing only those before:
@@ -31,8 +31,10 @@ mod validate;
 mod values;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 pub use call_data::{CallData, CallText, CallValue};
 pub use diff::{AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, user_changes};
@@ -45,10 +47,11 @@ pub use secret_files::{FileSecrets, SecretFiles};
 
 use ari::Clients;
 use client::WEBSOCKET_CLIENT;
-use include::is_absent;
 use problem::{Origin, Problems};
 use template::{Section, sections};
 use validate::validate;
+
+use crate::host::Failed;
 
 /// What [`read`] found.
 #[derive(Debug, Clone)]
@@ -62,10 +65,31 @@ pub struct Reading {
 /// Where a configuration is read from, and whom it is for.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// The folder with the files, to which the paths of secrets are relative.
-    pub directory: &'a Path,
+    /// The folder with the files, to which the paths of secrets are relative, if there is one.
+    pub directory: Option<&'a Path>,
+    /// Gives what the host has in place of files.
+    pub texts: Option<&'a Texts<'a>>,
     /// Whether the host evaluates `${...}` for a channel.
     pub expands: bool,
+}
+
+/// Gives a text by its name, of so many bytes at most; none if there is no such text.
+pub type Texts<'a> = dyn Fn(&str, usize) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> + 'a;
+
+impl<'a> Source<'a> {
+    /// The files in a folder, for a host that evaluates `${...}`.
+    pub fn folder(directory: &'a Path) -> Self {
+        Self {
+            directory: Some(directory),
+            texts: None,
+            expands: true,
+        }
+    }
+
+    /// The path of a file.
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        self.directory.map(|directory| directory.join(name))
+    }
 }
 
 /// Reads the files in a folder for a host that evaluates `${...}`; see [`read_from`].
@@ -73,8 +97,7 @@ pub struct Source<'a> {
 /// # Errors
 /// As [`read_from`].
 pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
-    let expands = true;
-    read_from(&Source { directory, expands }, previous)
+    read_from(&Source::folder(directory), previous)
 }
 
 /// Reads `ari.conf`, an optional `ari_outbound.conf` as if appended to it, and
@@ -87,25 +110,23 @@ pub fn read(directory: &Path, previous: Option<&Config>) -> Result<Reading, Vec<
 /// problems of every file. That `websocket_client.conf` is missing is one only if a connection names a client
 /// that was in effect and stands nowhere else.
 pub fn read_from(source: &Source<'_>, previous: Option<&Config>) -> Result<Reading, Vec<Problem>> {
-    let directory = source.directory;
-    let ari_file = directory.join("ari.conf");
-    let client_file = directory.join("websocket_client.conf");
     let mut ari_problems = Problems::default();
     let mut client_problems = Problems::default();
 
-    let outbound_file = directory.join("ari_outbound.conf");
-    let mut ari_sections = sections(&ari_file, Some(&outbound_file), &mut ari_problems);
+    let (ari_part, mut ari_sections) = sections(source, "ari.conf", Some("ari_outbound.conf"), &mut ari_problems);
+    if !ari_part.is_there {
+        ari_problems.refuse(ari_part.missing(source));
+    }
     let outbound: Vec<Section> = ari_sections.extract_if(.., |section| is_outbound_client(section)).collect();
     // Who has no clients, or has them in the other file, needs no such file; but clients in effect do not end with it.
-    let mut client_sections = if !is_absent(&client_file) || lacks_clients(&ari_sections, &outbound, previous) {
-        sections(&client_file, None, &mut client_problems)
-    } else {
-        if outbound.is_empty() {
-            let message = "the file is missing, so there is no websocket client; create it";
-            client_problems.add(Origin::whole(&client_file).warning(message));
-        }
-        Vec::new()
-    };
+    let (client_part, mut client_sections) = sections(source, "websocket_client.conf", None, &mut client_problems);
+    let is_missing = !client_part.is_there;
+    if is_missing && lacks_clients(&ari_sections, &outbound, previous) {
+        client_problems.refuse(client_part.missing(source));
+    } else if is_missing && outbound.is_empty() {
+        let message = "the file is missing, so there is no websocket client; create it";
+        client_problems.add(Origin::whole(&client_part.path).warning(message));
+    }
     let some_unknown = client_problems.fatal || (ari_problems.fatal && !outbound.is_empty());
     client_sections.extend(outbound);
 
@@ -131,10 +152,10 @@ pub fn read_from(source: &Source<'_>, previous: Option<&Config>) -> Result<Readi
     let mut ari = ari::read(&ari_sections, known, previous, &mut ari_problems);
     let refused = ari_problems.fatal || client_problems.fatal;
     if !refused {
-        validate(&mut ari, &ari_file, &mut ari_problems);
+        validate(&mut ari, &ari_part.path, &mut ari_problems);
     }
-    let mut problems = ari_problems.into_list(&ari_file);
-    problems.extend(client_problems.into_list(&client_file));
+    let mut problems = ari_problems.into_list(&ari_part.path);
+    problems.extend(client_problems.into_list(&client_part.path));
     if refused {
         for problem in &mut problems {
             problem.kept = previous.is_some() && problem.severity == Severity::Error;

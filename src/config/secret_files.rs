@@ -49,11 +49,12 @@ impl SecretFiles {
         self.password.is_none() && self.bearer_token.is_none() && self.headers.is_none()
     }
 
-    /// Paths that are relative are so to a folder.
-    pub(super) fn relative_to(&mut self, directory: &Path) {
-        for path in [&mut self.password, &mut self.bearer_token, &mut self.headers] {
-            *path = path.take().map(|path| directory.join(path));
-        }
+    fn named(&mut self) -> [(&'static str, &mut Option<PathBuf>); 3] {
+        [
+            (PASSWORD_FILE, &mut self.password),
+            (BEARER_TOKEN_FILE, &mut self.bearer_token),
+            (HEADER_FILE, &mut self.headers),
+        ]
     }
 }
 
@@ -82,6 +83,20 @@ impl Client {
     fn is_authorized(&self) -> bool {
         let mut names = self.headers.iter().map(|(name, _)| name);
         self.has_login() || self.secret_files.bearer_token.is_some() || names.any(|name| is_authorization(name))
+    }
+}
+
+/// Paths that are relative are so to the folder of the configuration.
+pub(super) fn complete(object: &mut Object<'_>, client: &mut Client, directory: Option<&Path>) {
+    for (key, path) in client.secret_files.named() {
+        *path = path.take().and_then(|path| match directory {
+            Some(directory) => Some(directory.join(path)),
+            None if path.is_absolute() => Some(path),
+            None => {
+                object.error(key, "there is no folder of the configuration; write the whole path");
+                None
+            }
+        });
     }
 }
 

@@ -27,7 +27,16 @@ fn expressions_are_for_hosts_that_evaluate_them() {
     let lines = per_call("header = X-App: {app}\nheader = X-From: ${CALLERID(num)}\nheader = X-More: 1\n");
     let files = Files::new(ARI, &format!("{CLIENT}{lines}"));
     let directory = files.directory.path();
-    let read = |expands| read_from(&Source { directory, expands }, None).expect("files that can be parsed");
+    let read = |expands| {
+        read_from(
+            &Source {
+                expands,
+                ..Source::folder(directory)
+            },
+            None,
+        )
+        .expect("files that can be parsed")
+    };
     assert_eq!(errors_of(&read(true), "client1"), []);
     let errors = errors_of(&read(false), "client1");
     assert_eq!(

@@ -7,6 +7,7 @@ mod command_line;
 mod events;
 mod floods;
 mod frames;
+mod given_configuration;
 mod handshake;
 mod inbound;
 mod loading;
