@@ -44,57 +44,97 @@ fn assert_names(text: &str, words: &[&str]) {
     }
 }
 
-#[test]
-fn a_certificate_of_a_trusted_authority_is_accepted() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue(&["10.0.0.2"]));
-        accepted(&secure, &trusting(&secure, URI, &authority.pem, ""));
+/// Servers with this identity are accepted by who trusts an authority and has further lines.
+fn assert_accepted(terminators: &[Terminator], identity: &Identity, authority: &str, more: &str) {
+    for terminator in terminators {
+        let secure = Secure::start(*terminator, identity);
+        accepted(&secure, &trusting(&secure, URI, authority, more));
+    }
+}
+
+/// They are refused, and the reason has these words.
+fn assert_refused(terminators: &[Terminator], identity: &Identity, authority: &str, more: &str, words: &[&str]) {
+    for terminator in terminators {
+        let secure = Secure::start(*terminator, identity);
+        let reason = refused(&trusting(&secure, URI, authority, more));
+        assert_names(&reason, &["TLS: "]);
+        assert_names(&reason, words);
     }
 }
 
 #[test]
-fn intermediate_certificates_that_the_server_sends_lead_to_the_root() {
-    for terminator in BOTH {
-        let root = Authority::root("Root");
-        let issuing = root.intermediate("Policy").intermediate("Issuing");
-        let secure = Secure::start(terminator, &issuing.issue(&["10.0.0.2"]));
-        accepted(&secure, &trusting(&secure, URI, &root.pem, ""));
+fn a_certificate_that_leads_to_the_list_is_accepted() {
+    let root = Authority::root("Root");
+    let issuing = root.intermediate("Policy").intermediate("Issuing");
+    let omitted = root.intermediate("Omitted");
+    let signed = Identity::self_signed(&["10.0.0.2"]);
+    let authority = Identity::self_signed_authority(&["10.0.0.2"]);
+    for (identity, list) in [
+        (root.issue(&["10.0.0.2"]), &root.pem),
+        (issuing.issue(&["10.0.0.2"]), &root.pem),
+        (
+            omitted.issue(&["10.0.0.2"]).without_intermediates(),
+            &format!("{}{}", root.pem, omitted.pem),
+        ),
+        (signed.clone(), &signed.certificate),
+        (authority.clone(), &authority.certificate),
+    ] {
+        assert_accepted(&BOTH, &identity, list, "");
     }
 }
 
 #[test]
-fn a_missing_intermediate_certificate_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let root = Authority::root("Root");
-        let identity = root.intermediate("Issuing").issue(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity.without_intermediates());
-        let reason = refused(&trusting(&secure, URI, &root.pem, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
+fn a_refusal_tells_the_reason_the_certificate_and_the_parameter() {
+    let (root, other) = (Authority::root("Root of ours"), Authority::root("Root of others"));
+    let cases: [(Identity, &[&str]); 6] = [
+        (
+            root.issue_expired(&["10.0.0.2"]),
+            &["CN=10.0.0.2", "expired", "verify_server_cert"],
+        ),
+        (
+            root.issue_not_yet_valid(&["10.0.0.2"]),
+            &["CN=10.0.0.2", "yet", "verify_server_cert"],
+        ),
+        (
+            root.issue(&["other.example.test"]),
+            &["CN=other.example.test", "verify_server_hostname"],
+        ),
+        (other.issue(&["10.0.0.2"]), &["CN=Root of others", "ca_list_file"]),
+        (Identity::self_signed(&["10.0.0.2"]), &["CN=10.0.0.2", "ca_list_file"]),
+        (
+            root.intermediate("Issuing").issue(&["10.0.0.2"]).without_intermediates(),
+            &["ca_list_file"],
+        ),
+    ];
+    for (identity, words) in cases {
+        assert_refused(&BOTH, &identity, &root.pem, "", words);
     }
 }
 
 #[test]
-fn an_intermediate_certificate_that_the_server_omits_may_be_in_the_list() {
-    for terminator in BOTH {
-        let root = Authority::root("Root");
-        let issuing = root.intermediate("Issuing");
-        let identity = issuing.issue(&["10.0.0.2"]).without_intermediates();
-        let secure = Secure::start(terminator, &identity);
-        let list = format!("{}{}", root.pem, issuing.pem);
-        accepted(&secure, &trusting(&secure, URI, &list, ""));
-    }
+fn each_verification_can_be_turned_off_by_itself() {
+    let (root, stranger) = (Authority::root("Root"), Authority::root("Stranger"));
+    let (nginx, certificate, name) = ([Terminator::Nginx], "verify_server_cert = no", "verify_server_hostname = no");
+    assert_accepted(&BOTH, &stranger.issue_expired(&["10.0.0.2"]), &root.pem, certificate);
+    assert_accepted(&BOTH, &root.issue(&["other.example.test"]), &root.pem, name);
+    let (nameless, expired) = (
+        stranger.issue(&["other.example.test"]),
+        root.issue_expired(&["other.example.test"]),
+    );
+    assert_refused(&nginx, &nameless, &root.pem, certificate, &["verify_server_hostname"]);
+    assert_refused(&nginx, &expired, &root.pem, name, &["expired", "verify_server_cert"]);
 }
 
 #[test]
-fn an_unknown_authority_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let stranger = Authority::root("Stranger");
-        let secure = Secure::start(terminator, &stranger.issue(&["10.0.0.2"]));
-        let trusted = Authority::root("Root").pem;
-        let reason = refused(&trusting(&secure, URI, &trusted, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
-    }
+fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
+    let identity = Identity::self_signed(&["other.example.test"]);
+    assert_refused(
+        &[Terminator::Nginx],
+        &identity,
+        &identity.certificate,
+        "",
+        &["verify_server_hostname"],
+    );
 }
 
 /// Makes it the one authority that the system trusts; gives the file.
@@ -125,96 +165,14 @@ fn with_a_list_the_authorities_of_the_system_are_not_trusted() {
     assert_names(&reason, &["TLS: ", "ca_list_file"]);
 }
 
-#[test]
-fn a_self_signed_certificate_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let secure = Secure::start(terminator, &Identity::self_signed(&["10.0.0.2"]));
-        let trusted = Authority::root("Root").pem;
-        let reason = refused(&trusting(&secure, URI, &trusted, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
-    }
-}
-
-#[test]
-fn an_expired_certificate_is_refused_and_the_reason_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue_expired(&["10.0.0.2"]));
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        assert_names(&reason, &["TLS: ", "expired", "verify_server_cert"]);
-    }
-}
-
-#[test]
-fn a_certificate_that_is_not_yet_valid_is_refused_and_the_reason_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue_not_yet_valid(&["10.0.0.2"]));
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        assert_names(&reason, &["TLS: ", "yet", "verify_server_cert"]);
-    }
-}
-
-#[test]
-fn a_certificate_for_another_name_is_refused_and_the_name_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let identity = authority.issue(&["other.example.test"]);
-        let secure = Secure::start(terminator, &identity);
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        let words = ["TLS: ", "other.example.test", "verify_server_hostname"];
-        assert_names(&reason, &words);
-    }
-}
-
-#[test]
-fn without_verify_server_cert_an_expired_certificate_of_a_stranger_is_accepted() {
-    for terminator in BOTH {
-        let stranger = Authority::root("Stranger");
-        let secure = Secure::start(terminator, &stranger.issue_expired(&["10.0.0.2"]));
-        let more = "verify_server_cert = no";
-        accepted(&secure, &configuration("persistent", URI, more));
-    }
-}
-
-#[test]
-fn without_verify_server_cert_another_name_is_still_refused() {
-    let stranger = Authority::root("Stranger");
-    let identity = stranger.issue(&["other.example.test"]);
-    let _secure = Secure::start(Terminator::Nginx, &identity);
-    let reason = refused(&configuration("persistent", URI, "verify_server_cert = no"));
-    assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
-}
-
-#[test]
-fn without_verify_server_hostname_another_name_is_accepted() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let identity = authority.issue(&["other.example.test"]);
-        let secure = Secure::start(terminator, &identity);
-        let more = "verify_server_hostname = no";
-        accepted(&secure, &trusting(&secure, URI, &authority.pem, more));
-    }
-}
-
-#[test]
-fn without_verify_server_hostname_an_expired_certificate_is_still_refused() {
-    let authority = Authority::root("Root");
-    let identity = authority.issue_expired(&["other.example.test"]);
-    let secure = Secure::start(Terminator::Nginx, &identity);
-    let more = "verify_server_hostname = no";
-    let reason = refused(&trusting(&secure, URI, &authority.pem, more));
-    assert_names(&reason, &["TLS: ", "expired", "verify_server_cert"]);
-}
-
 /// A folder with the file of an authority that nobody uses, a key and a text beside that of the real one.
-fn folder(network: &Network, name: &str, authority: &Authority) -> PathBuf {
+fn folder(network: &Network, authority: &Authority) -> PathBuf {
     let folder = network.folder().join("authorities");
     let decoys = [
         ("another.pem", Authority::root("Another").pem),
         ("README", "Put certificates here.\n".to_owned()),
         ("server.key", authority.issue(&["x.example.test"]).key),
-        (name, authority.pem.clone()),
+        ("our-root.crt", authority.pem.clone()),
     ];
     fs::create_dir(&folder).expect("a folder");
     for (name, contents) in decoys {
@@ -223,38 +181,27 @@ fn folder(network: &Network, name: &str, authority: &Authority) -> PathBuf {
     folder
 }
 
-fn assert_trusts_folder(secure: &Secure, folder: &Path) {
-    let more = format!("ca_list_path = {}", folder.display());
-    accepted(secure, &configuration("persistent", URI, &more));
-}
-
 #[test]
-fn a_folder_of_authorities_with_names_of_any_kind_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    assert_trusts_folder(&secure, &folder);
-}
-
-#[test]
-fn a_folder_of_authorities_with_hashed_names_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::HaProxy, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    let file = folder.join("our-root.crt");
-    let path = file.to_str().expect("a path");
-    let hash = run("openssl", &["x509", "-hash", "-noout", "-in", path]);
-    fs::rename(path, folder.join(format!("{}.0", hash.trim()))).expect("a new name");
-    assert_trusts_folder(&secure, &folder);
-}
-
-#[test]
-fn a_folder_of_authorities_linked_by_openssl_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    run("openssl", &["rehash", folder.to_str().expect("a path")]);
-    assert_trusts_folder(&secure, &folder);
+fn a_folder_of_authorities_is_trusted_whatever_the_names_of_its_files() {
+    let any_name = |_: &Path| {};
+    let hashed_name = |folder: &Path| {
+        let file = folder.join("our-root.crt");
+        let path = file.to_str().expect("a path");
+        let hash = run("openssl", &["x509", "-hash", "-noout", "-in", path]);
+        fs::rename(path, folder.join(format!("{}.0", hash.trim()))).expect("a new name");
+    };
+    let linked_by_openssl = |folder: &Path| {
+        run("openssl", &["rehash", folder.to_str().expect("a path")]);
+    };
+    let namings: [fn(&Path); 3] = [any_name, hashed_name, linked_by_openssl];
+    for name in namings {
+        let authority = Authority::root("Root");
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+        let folder = folder(secure.network(), &authority);
+        name(&folder);
+        let more = format!("ca_list_path = {}", folder.display());
+        accepted(&secure, &configuration("persistent", URI, &more));
+    }
 }
 
 /// A name of the far side, as the library finds it.
@@ -280,21 +227,13 @@ fn the_name_of_the_uri_is_indicated_to_the_server() {
 }
 
 #[test]
-fn a_wildcard_stands_for_one_label() {
+fn a_wildcard_stands_for_one_label_and_not_for_two() {
     let authority = Authority::root("Root");
     let secure = Secure::start(Terminator::Nginx, &authority.issue(&["*.example.test"]));
-    named(&secure, "bots.example.test");
-    let uri = "wss://bots.example.test/ari";
-    accepted(&secure, &trusting(&secure, uri, &authority.pem, ""));
-}
-
-#[test]
-fn a_wildcard_does_not_stand_for_two_labels() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["*.example.test"]));
-    named(&secure, "two.bots.example.test");
-    let uri = "wss://two.bots.example.test/ari";
-    let reason = refused(&trusting(&secure, uri, &authority.pem, ""));
+    named(&secure, "bots.example.test two.bots.example.test");
+    let to = |name: &str| trusting(&secure, &format!("wss://{name}/ari"), &authority.pem, "");
+    accepted(&secure, &to("bots.example.test"));
+    let reason = refused(&to("two.bots.example.test"));
     assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
 }
 
@@ -345,50 +284,6 @@ fn tls_enabled_turns_ws_into_tls() {
     let uri = "ws://10.0.0.2/ari";
     let more = "tls_enabled = yes";
     accepted(&secure, &trusting(&secure, uri, &authority.pem, more));
-}
-
-#[test]
-fn a_refusal_tells_which_certificate_it_is_about() {
-    let root = Authority::root("Root of ours");
-    let other = Authority::root("Root of others");
-    let cases = [
-        (root.issue_expired(&["10.0.0.2"]), "CN=10.0.0.2"),
-        (root.issue_not_yet_valid(&["10.0.0.2"]), "CN=10.0.0.2"),
-        (root.issue(&["other.example.test"]), "CN=other.example.test"),
-        (other.issue(&["10.0.0.2"]), "CN=Root of others"),
-        (Identity::self_signed(&["10.0.0.2"]), "CN=10.0.0.2"),
-    ];
-    for (identity, certificate) in cases {
-        let secure = Secure::start(Terminator::Nginx, &identity);
-        let reason = refused(&trusting(&secure, URI, &root.pem, ""));
-        assert_names(&reason, &["TLS: ", certificate]);
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_is_in_the_list_is_accepted() {
-    for terminator in BOTH {
-        let identity = Identity::self_signed(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity);
-        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_calls_itself_an_authority_is_accepted_from_the_list() {
-    for terminator in BOTH {
-        let identity = Identity::self_signed_authority(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity);
-        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
-    let identity = Identity::self_signed(&["other.example.test"]);
-    let secure = Secure::start(Terminator::Nginx, &identity);
-    let reason = refused(&trusting(&secure, URI, &identity.certificate, ""));
-    assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
 }
 
 #[test]
