@@ -118,10 +118,7 @@ async def event(client, kind, **fields):
 )
 async def from_client_to_client(stage):
     """The second keeps it when the first leaves; when the second has left too, the connection has it with the next call."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with inbound(asterisk) as first:
         await connection.expect("ApplicationReplaced")
         async with inbound(asterisk) as second:
@@ -148,10 +145,7 @@ async def from_client_to_client(stage):
 )
 async def removed_while_taken(stage):
     """The application stays the client's."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with inbound(asterisk) as client:
         await connection.expect("ApplicationReplaced")
         asterisk.configure()
@@ -165,10 +159,7 @@ async def removed_while_taken(stage):
 @case("registrations/context of an application that is registered again", ours_only=True)
 async def context(stage):
     """It is there with each registration, and Asterisk does not complain that it is there already."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent()
     for _ in range(3):
         await comes_and_goes(asterisk)
         await connection.expect("ApplicationReplaced")
@@ -210,10 +201,7 @@ async def churn(asterisk, clients=4):
 @case("registrations/clients come and go as fast as they can", seconds=120, ours_only=True)
 async def come_and_go(stage):
     """In the end the connection has its application, gets its events and its calls: with the next call at the latest."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with churn(asterisk):
         pass
     await asterisk.originate(channel="call1")

@@ -10,10 +10,7 @@ READ_ONLY = {"user1": {"password": "userpass", "read_only": "yes"}, "user2": {"p
 
 
 async def connected(stage, **configuration):
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application), **configuration)
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent(**configuration)
     return asterisk, connection
 
 
@@ -232,10 +229,7 @@ async def number_ids(stage):
 )
 async def big_message(stage):
     """An event with forty variables."""
-    application = await stage.application()
-    await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, _, connection = await stage.persistent()
     body = json.dumps({"variables": {f"variable {number}": "x" * 2500 for number in range(40)}})
     more = {"content_type": "application/json", "message_body": body}
     path = "events/user/big?application=testapp"

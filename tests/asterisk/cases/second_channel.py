@@ -75,10 +75,7 @@ async def outlives_the_first(stage):
 @case("second channel/originated over a persistent connection")
 async def over_persistent(stage):
     """The application originates a channel into itself."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent()
     await add_channel(connection, "call1", "testapp")
     await connection.expect_channel("StasisStart", "call1")
     await connection.ask("DELETE", "channels/call1", 204)

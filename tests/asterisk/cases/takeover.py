@@ -7,7 +7,7 @@ import json
 from websockets.asyncio.client import connect
 
 from case import Difference, case, outcome
-from configuration import per_call, persistent
+from configuration import per_call
 from waiting import DEADLINE
 
 LOST = Difference(
@@ -26,10 +26,7 @@ def inbound(asterisk, **query):
 
 async def taken_and_left(stage, subscribe_all):
     """The connection loses its application to the client, and has it again as soon as the client has left."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application, outbound={"subscribe_all": subscribe_all}))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent(outbound={"subscribe_all": subscribe_all})
     async with inbound(asterisk, subscribeAll="true" if subscribe_all == "yes" else "false") as client:
         await connection.expect("ApplicationReplaced")
         await asterisk.user_event("theirs")
