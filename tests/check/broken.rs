@@ -107,7 +107,9 @@ const BROKEN: &[(&str, &[Fault])] = broken! {
     "a crypted password": Replaced("password = s3cret", "password = $6$x$y\npassword_format = crypt");
     "a password file that is missing": Replaced("password = hunter2", "password_file = bots.secret");
     "TLS files that are missing": Added("websocket_client.conf", MISSING);
-    "TLS files that are missing, without TLS": Replaced("wss://bots.example.net", "ws://localhost"), Added("websocket_client.conf", MISSING);
+    "TLS files that are missing, without TLS":
+        Replaced("wss://bots.example.net", "ws://localhost"),
+        Added("websocket_client.conf", MISSING);
     "a certificate that is not verified": Added("websocket_client.conf", "verify_server_cert = no\n");
     "a name that is not verified": Added("websocket_client.conf", "verify_server_hostname = no\n");
     "nothing that could be verified, without TLS":
