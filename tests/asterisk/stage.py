@@ -7,7 +7,7 @@ import itertools
 
 from application import Application
 from asterisk import Asterisk, Died, Hung
-from configuration import persistent
+from configuration import per_call, persistent
 
 
 class Stage:
@@ -52,6 +52,11 @@ class Stage:
         connection = await application.connection()
         await connection.expect("ApplicationRegistered")
         return application, asterisk, connection
+
+    async def per_call(self):
+        """An application, and an Asterisk with a per-call connection to it."""
+        application = await self.application()
+        return application, await self.asterisk(per_call(application))
 
     def _died(self, error):
         if not self.death.done():

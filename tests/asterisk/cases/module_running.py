@@ -15,8 +15,7 @@ FILTER = "applications/testapp/eventFilter"
 @case("module/unload during a call", ours_only=True)
 async def unload_during_call(stage):
     """Refused, with the number of channels; unloaded when the call is over, and loaded again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate(channel="call1")
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")

@@ -54,8 +54,7 @@ async def call_works(asterisk, application, channel):
 @case("registrations/client that heard everything has left")
 async def heard_everything(stage):
     """Older versions keep its application for its subscriptions: calls go through connections of their own all the same."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await call_works(asterisk, application, "call1")
     await comes_and_goes(asterisk, subscribeAll="true")
     if stage.version < (20,):

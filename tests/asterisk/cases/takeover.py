@@ -7,7 +7,6 @@ import json
 from websockets.asyncio.client import connect
 
 from case import Difference, case, outcome
-from configuration import per_call
 from waiting import DEADLINE
 
 LOST = Difference(
@@ -70,8 +69,7 @@ async def inbound_client_subscribe_all(stage):
 )
 async def twice(stage):
     """A channel enters the application again while its first connection still waits for trailing events."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate("twice", channel="call1")
     for arguments in ([], ["again"]):
         connection = await application.connection()
