@@ -15,6 +15,10 @@ use crate::terminators::{BOTH, Secure, Terminator, Versions};
 /// Where most of the servers are.
 const URI: &str = "wss://10.0.0.2/ari";
 
+/// What most certificates are for, and what those are for that belong to somebody else.
+const ADDRESS: &[&str] = &["10.0.0.2"];
+const ANOTHER: &[&str] = &["other.example.test"];
+
 /// A configuration that trusts an authority.
 fn trusting(secure: &Secure, uri: &str, authority: &str, more: &str) -> Configuration {
     let file = secure.network().file("authority.pem", authority);
@@ -67,13 +71,13 @@ fn a_certificate_that_leads_to_the_list_is_accepted() {
     let root = Authority::root("Root");
     let issuing = root.intermediate("Policy").intermediate("Issuing");
     let omitted = root.intermediate("Omitted");
-    let signed = Identity::self_signed(&["10.0.0.2"]);
-    let authority = Identity::self_signed_authority(&["10.0.0.2"]);
+    let signed = Identity::self_signed(ADDRESS);
+    let authority = Identity::self_signed_authority(ADDRESS);
     for (identity, list) in [
-        (root.issue(&["10.0.0.2"]), &root.pem),
-        (issuing.issue(&["10.0.0.2"]), &root.pem),
+        (root.issue(ADDRESS), &root.pem),
+        (issuing.issue(ADDRESS), &root.pem),
         (
-            omitted.issue(&["10.0.0.2"]).without_intermediates(),
+            omitted.issue(ADDRESS).without_intermediates(),
             &format!("{}{}", root.pem, omitted.pem),
         ),
         (signed.clone(), &signed.certificate),
@@ -87,22 +91,16 @@ fn a_certificate_that_leads_to_the_list_is_accepted() {
 fn a_refusal_tells_the_reason_the_certificate_and_the_parameter() {
     let (root, other) = (Authority::root("Root of ours"), Authority::root("Root of others"));
     let cases: [(Identity, &[&str]); 6] = [
+        (root.issue_expired(ADDRESS), &["CN=10.0.0.2", "expired", "verify_server_cert"]),
         (
-            root.issue_expired(&["10.0.0.2"]),
-            &["CN=10.0.0.2", "expired", "verify_server_cert"],
-        ),
-        (
-            root.issue_not_yet_valid(&["10.0.0.2"]),
+            root.issue_not_yet_valid(ADDRESS),
             &["CN=10.0.0.2", "yet", "verify_server_cert"],
         ),
+        (root.issue(ANOTHER), &["CN=other.example.test", "verify_server_hostname"]),
+        (other.issue(ADDRESS), &["CN=Root of others", "ca_list_file"]),
+        (Identity::self_signed(ADDRESS), &["CN=10.0.0.2", "ca_list_file"]),
         (
-            root.issue(&["other.example.test"]),
-            &["CN=other.example.test", "verify_server_hostname"],
-        ),
-        (other.issue(&["10.0.0.2"]), &["CN=Root of others", "ca_list_file"]),
-        (Identity::self_signed(&["10.0.0.2"]), &["CN=10.0.0.2", "ca_list_file"]),
-        (
-            root.intermediate("Issuing").issue(&["10.0.0.2"]).without_intermediates(),
+            root.intermediate("Issuing").issue(ADDRESS).without_intermediates(),
             &["ca_list_file"],
         ),
     ];
@@ -112,22 +110,28 @@ fn a_refusal_tells_the_reason_the_certificate_and_the_parameter() {
 }
 
 #[test]
-fn each_verification_can_be_turned_off_by_itself() {
-    let (root, stranger) = (Authority::root("Root"), Authority::root("Stranger"));
-    let (nginx, certificate, name) = ([Terminator::Nginx], "verify_server_cert = no", "verify_server_hostname = no");
-    assert_accepted(&BOTH, &stranger.issue_expired(&["10.0.0.2"]), &root.pem, certificate);
-    assert_accepted(&BOTH, &root.issue(&["other.example.test"]), &root.pem, name);
-    let (nameless, expired) = (
-        stranger.issue(&["other.example.test"]),
-        root.issue_expired(&["other.example.test"]),
-    );
-    assert_refused(&nginx, &nameless, &root.pem, certificate, &["verify_server_hostname"]);
-    assert_refused(&nginx, &expired, &root.pem, name, &["expired", "verify_server_cert"]);
+fn without_verify_server_cert_the_certificate_of_a_stranger_is_accepted_if_it_has_the_name() {
+    let stranger = Authority::root("Stranger");
+    let unverified = configuration("persistent", URI, "verify_server_cert = no");
+    for terminator in BOTH {
+        let secure = Secure::start(terminator, &stranger.issue_expired(ADDRESS));
+        accepted(&secure, &unverified);
+    }
+    let _secure = Secure::start(Terminator::Nginx, &stranger.issue(ANOTHER));
+    assert_names(&refused(&unverified), &["TLS: ", "verify_server_hostname"]);
+}
+
+#[test]
+fn without_verify_server_hostname_another_name_is_accepted_if_the_certificate_is_valid() {
+    let (root, more) = (Authority::root("Root"), "verify_server_hostname = no");
+    assert_accepted(&BOTH, &root.issue(ANOTHER), &root.pem, more);
+    let words = ["expired", "verify_server_cert"];
+    assert_refused(&[Terminator::Nginx], &root.issue_expired(ANOTHER), &root.pem, more, &words);
 }
 
 #[test]
 fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
-    let identity = Identity::self_signed(&["other.example.test"]);
+    let identity = Identity::self_signed(ANOTHER);
     assert_refused(
         &[Terminator::Nginx],
         &identity,
@@ -150,7 +154,7 @@ fn trust_everywhere(secure: &Secure, authority: &Authority) -> PathBuf {
 #[test]
 fn without_a_list_the_authorities_of_the_system_are_trusted() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     trust_everywhere(&secure, &authority);
     accepted(&secure, &configuration("persistent", URI, ""));
 }
@@ -158,7 +162,7 @@ fn without_a_list_the_authorities_of_the_system_are_trusted() {
 #[test]
 fn with_a_list_the_authorities_of_the_system_are_not_trusted() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     trust_everywhere(&secure, &authority);
     let ours = Authority::root("Ours").pem;
     let reason = refused(&trusting(&secure, URI, &ours, ""));
@@ -196,7 +200,7 @@ fn a_folder_of_authorities_is_trusted_whatever_the_names_of_its_files() {
     let namings: [fn(&Path); 3] = [any_name, hashed_name, linked_by_openssl];
     for name in namings {
         let authority = Authority::root("Root");
-        let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
         let folder = folder(secure.network(), &authority);
         name(&folder);
         let more = format!("ca_list_path = {}", folder.display());
@@ -256,7 +260,7 @@ fn the_newest_version_that_the_server_has_is_used() {
     for terminator in BOTH {
         for (versions, expected) in cases {
             let authority = Authority::root("Root");
-            let identity = authority.issue(&["10.0.0.2"]);
+            let identity = authority.issue(ADDRESS);
             let secure = Secure::with(terminator, &identity, versions, None);
             let connection = accepted(&secure, &trusting(&secure, URI, &authority.pem, ""));
             let version = connection.path.split('/').nth(1);
@@ -269,7 +273,7 @@ fn the_newest_version_that_the_server_has_is_used() {
 fn a_server_below_tls_min_version_is_refused() {
     for terminator in BOTH {
         let authority = Authority::root("Root");
-        let identity = authority.issue(&["10.0.0.2"]);
+        let identity = authority.issue(ADDRESS);
         let secure = Secure::with(terminator, &identity, Versions::Only12, None);
         let more = "tls_min_version = 1.3";
         let reason = refused(&trusting(&secure, URI, &authority.pem, more));
@@ -280,7 +284,7 @@ fn a_server_below_tls_min_version_is_refused() {
 #[test]
 fn tls_enabled_turns_ws_into_tls() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::HaProxy, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::HaProxy, &authority.issue(ADDRESS));
     let uri = "ws://10.0.0.2/ari";
     let more = "tls_enabled = yes";
     accepted(&secure, &trusting(&secure, uri, &authority.pem, more));
@@ -290,7 +294,7 @@ fn tls_enabled_turns_ws_into_tls() {
 fn a_connection_without_verification_logs_one_warning() {
     for parameter in ["verify_server_cert", "verify_server_hostname"] {
         let authority = Authority::root("Root");
-        let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
         let more = format!("{parameter} = no");
         let configuration = trusting(&secure, URI, &authority.pem, &more);
         let host = Host::new();
@@ -305,14 +309,14 @@ fn a_connection_without_verification_logs_one_warning() {
 fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
     for terminator in BOTH {
         let (before, after) = (Authority::root("Before"), Authority::root("After"));
-        let mut secure = Secure::start(terminator, &before.issue(&["10.0.0.2"]));
+        let mut secure = Secure::start(terminator, &before.issue(ADDRESS));
         let host = Host::new();
         let configuration = trusting(&secure, URI, &before.pem, "");
         let _library = Library::load(&host, &configuration);
         let mut first = secure.application.accept();
         first.says(["ApplicationRegistered app1"]);
         secure.network().file("authority.pem", &after.pem);
-        secure.restart_with(&after.issue(&["10.0.0.2"]));
+        secure.restart_with(&after.issue(ADDRESS));
         let mut second = secure.application.accept();
         second.says(["ApplicationRegistered app1"]);
     }
@@ -321,7 +325,7 @@ fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
 #[test]
 fn an_authority_of_the_system_that_is_replaced_is_trusted_without_a_reload() {
     let (before, after) = (Authority::root("Before"), Authority::root("After"));
-    let secure = Secure::start(Terminator::Nginx, &after.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &after.issue(ADDRESS));
     let file = trust_everywhere(&secure, &before);
     let host = Host::new();
     let _library = Library::load(&host, &configuration("persistent", URI, ""));
@@ -337,7 +341,7 @@ fn sessions_are_resumed_from_call_to_call() {
     for terminator in BOTH {
         for versions in [Versions::Only12, Versions::Only13] {
             let authority = Authority::root("Root");
-            let identity = authority.issue(&["10.0.0.2"]);
+            let identity = authority.issue(ADDRESS);
             let secure = Secure::with(terminator, &identity, versions, None);
             let configuration = trusting(&secure, URI, &authority.pem, "").replacing("= persistent", "= per_call_config");
             let host = Host::new();
@@ -358,7 +362,7 @@ fn sessions_are_resumed_from_call_to_call() {
 #[test]
 fn a_test_of_the_connection_shows_every_stage() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     let configuration = trusting(&secure, URI, &authority.pem, "");
     let host = Host::new();
     let library = Library::load(&host, &configuration);
