@@ -21,5 +21,6 @@ mod reloading;
 mod requests;
 mod secrets;
 mod start_delay;
+mod takeovers;
 mod unanswered_requests;
 mod unloading;
