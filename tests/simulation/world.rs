@@ -303,7 +303,7 @@ impl World {
         let simulation = &self.simulation;
         simulation.note("--- unload");
         let began = Instant::now();
-        let blocked = simulation.oracle(|oracle| oracle.blocked);
+        let blocked = simulation.oracle(|oracle| oracle.blocked());
         let latest = began + grace;
         self.engine.unloading.store(true, Ordering::Release);
         let (answer, ended) = sync_channel(1);
@@ -316,7 +316,7 @@ impl World {
         self.engine.threads.end(std::time::Instant::now());
         self.host.finalize();
         simulation.note("unloaded");
-        let blocked = simulation.oracle(|oracle| oracle.blocked) - blocked;
+        let blocked = simulation.oracle(|oracle| oracle.blocked()) - blocked;
         let most = grace + Duration::from_millis(2100) + blocked;
         if began.elapsed() > most {
             let text = format!("the unloading took {:?} of {most:?}", began.elapsed());
