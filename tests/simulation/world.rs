@@ -132,7 +132,13 @@ impl World {
                     event(simulation, engine, APPS[app], "Event", "none", "");
                 }
             }
-            Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, app, blocking),
+            Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, APPS[app], blocking),
+            Step::Join { channel, to, blocking } => {
+                let application = simulation.pbx(|pbx| pbx.channels[to].stasis.clone());
+                if let Some(application) = application {
+                    Pbx::start(simulation, engine, channel, &application, blocking);
+                }
+            }
             Step::HangUp(channel) => Pbx::hang_up(simulation, engine, channel),
             Step::ChannelEvents(channel, count) => {
                 let place = simulation.pbx(|pbx| pbx.channels[channel].place.clone());
