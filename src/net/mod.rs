@@ -64,6 +64,9 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] = [Self::Secrets, Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
+
     /// Its name for operators.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -200,7 +203,8 @@ pub struct Caller<'a> {
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
 pub async fn connect(client: &Client, caller: Caller<'_>, memory: &Memory) -> Result<Connected, AttemptError> {
-    attempt(client, caller, memory, &Trail::position()).await
+    let trail = Trail::timed(Arc::clone(&memory.resources));
+    attempt(client, caller, memory, &trail).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
