@@ -14,8 +14,11 @@ pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
     pending: VecDeque<Message>,
     written: u64,
+    /// The events among them.
+    events_written: u64,
     sent: u64,
     confirmed: u64,
+    events_confirmed: u64,
     pings: u64,
     /// Pings that wait for their pongs, the oldest first.
     waiting: VecDeque<Ping>,
@@ -24,23 +27,46 @@ pub(super) struct Delivery {
 #[derive(Debug)]
 struct Ping {
     number: u64,
-    /// The messages written before it.
+    /// The messages written before it, and the events among them.
     covers: u64,
+    covers_events: u64,
     sent: Instant,
+}
+
+/// What a pong proves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// So many messages of the connection have arrived, from the first on.
+    pub(super) messages: u64,
+    /// From the ping to its pong.
+    pub(super) time: Duration,
+}
+
+/// What an end leaves.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    /// Messages that may or may not have arrived, and the events among them.
+    pub(super) unconfirmed: u64,
+    pub(super) unconfirmed_events: u64,
+    /// Those that certainly have not, because the kernel never had their last byte.
+    pub(super) unsent: Vec<Message>,
 }
 
 impl Delivery {
     /// Messages go into the websocket's buffer.
     pub(super) fn wrote(&mut self, messages: Vec<Message>) {
         self.written += messages.len() as u64;
+        self.events_written += events(&messages);
         self.pending.extend(messages);
     }
 
-    /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
-    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
+    /// The kernel has taken so many messages of this connection; gives the ones that are new among them, each with its place
+    /// among all.
+    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = (u64, Message)> + '_ {
+        let first = self.sent + 1;
         let new = usize::try_from(total.saturating_sub(self.sent)).unwrap_or(usize::MAX);
         self.sent = self.sent.max(total);
-        self.pending.drain(..new.min(self.pending.len()))
+        (first..).zip(self.pending.drain(..new.min(self.pending.len())))
     }
 
     /// Whether a ping would prove something that is not proven, and none is on its way.
@@ -54,18 +80,22 @@ impl Delivery {
         self.waiting.push_back(Ping {
             number: self.pings,
             covers: self.written,
+            covers_events: self.events_written,
             sent: now,
         });
         self.pings.to_be_bytes()
     }
 
-    /// A pong came; gives the time that it took, if it answers a ping. It answers those before it as well (RFC 6455 section
-    /// 5.5.3).
-    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+    /// A pong came; gives what it proves, if it answers a ping. It answers those before it as well (RFC 6455 section 5.5.3).
+    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Proof> {
         let answered = self.waiting.iter().position(|ping| ping.number.to_be_bytes() == payload)?;
         let ping = self.waiting.drain(..=answered).next_back()?;
         self.confirmed = self.confirmed.max(ping.covers);
-        Some(now.saturating_duration_since(ping.sent))
+        self.events_confirmed = self.events_confirmed.max(ping.covers_events);
+        Some(Proof {
+            messages: self.confirmed,
+            time: now.saturating_duration_since(ping.sent),
+        })
     }
 
     /// How long each ping has waited for its pong.
@@ -76,15 +106,24 @@ impl Delivery {
             .collect()
     }
 
-    /// The connection is over: how many messages may or may not have arrived, and those that certainly have not, because
-    /// the kernel never had their last byte.
-    pub(super) fn end(self) -> (u64, Vec<Message>) {
-        (self.sent.saturating_sub(self.confirmed), self.pending.into())
+    /// The connection is over.
+    pub(super) fn end(self) -> Remains {
+        let events_sent = self.events_written.saturating_sub(events(&self.pending));
+        Remains {
+            unconfirmed: self.sent.saturating_sub(self.confirmed),
+            unconfirmed_events: events_sent.saturating_sub(self.events_confirmed),
+            unsent: self.pending.into(),
+        }
     }
+}
+
+fn events<'a>(messages: impl IntoIterator<Item = &'a Message>) -> u64 {
+    messages.into_iter().filter(|message| message.is_event()).count() as u64
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::{Kind, Number};
     use super::*;
 
     fn with_messages(count: usize) -> Delivery {
@@ -98,20 +137,53 @@ mod tests {
         messages.into_iter().map(|message| message.text.to_string()).collect()
     }
 
+    fn sent(delivery: &mut Delivery, total: u64) -> Vec<(u64, String)> {
+        let sent = delivery.sent(total);
+        sent.map(|(place, message)| (place, message.text.to_string())).collect()
+    }
+
+    fn event(text: &'static str) -> Message {
+        Message {
+            text: text.into(),
+            kind: Kind::Event {
+                application: "a".into(),
+                channel: None,
+                number: Number::None,
+            },
+            room: None,
+        }
+    }
+
     #[test]
     fn what_the_kernel_took_is_given_once_and_in_order() {
         let mut delivery = with_messages(3);
-        assert_eq!(texts(delivery.sent(2)), ["0", "1"]);
-        assert_eq!(texts(delivery.sent(2)), Vec::<String>::new());
-        assert_eq!(texts(delivery.sent(3)), ["2"]);
+        assert_eq!(sent(&mut delivery, 2), [(1, "0".into()), (2, "1".into())]);
+        assert_eq!(sent(&mut delivery, 2), []);
+        assert_eq!(sent(&mut delivery, 3), [(3, "2".into())]);
     }
 
     #[test]
     fn what_the_kernel_never_took_can_be_sent_again() {
         let mut delivery = with_messages(3);
         drop(delivery.sent(1));
-        let (unconfirmed, unsent) = delivery.end();
-        assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
+        let remains = delivery.end();
+        assert_eq!(
+            (remains.unconfirmed, texts(remains.unsent)),
+            (1, vec!["1".into(), "2".into()])
+        );
+    }
+
+    #[test]
+    fn events_that_may_have_arrived_are_counted_apart_from_other_messages() {
+        let mut delivery = with_messages(1);
+        delivery.wrote(vec![event("proven")]);
+        drop(delivery.sent(2));
+        let payload = delivery.ping(Instant::now());
+        delivery.wrote(vec![event("sent"), Message::notice("sent"), event("unsent")]);
+        drop(delivery.sent(4));
+        delivery.pong(&payload, Instant::now());
+        let remains = delivery.end();
+        assert_eq!((remains.unconfirmed, remains.unconfirmed_events), (2, 1));
     }
 
     #[test]
@@ -120,9 +192,9 @@ mod tests {
         let payload = delivery.ping(Instant::now());
         delivery.wrote(vec![Message::notice("late")]);
         drop(delivery.sent(3));
-        assert!(delivery.pong(&payload, Instant::now()).is_some());
+        assert_eq!(delivery.pong(&payload, Instant::now()).map(|proof| proof.messages), Some(2));
         assert!(delivery.wants_proof());
-        assert_eq!(delivery.end().0, 1);
+        assert_eq!(delivery.end().unconfirmed, 1);
     }
 
     #[test]
@@ -133,7 +205,7 @@ mod tests {
         delivery.ping(Instant::now());
         assert!(delivery.pong(&first, Instant::now()).is_some());
         assert_eq!(delivery.pings_waiting(Instant::now()).len(), 1);
-        assert_eq!(delivery.end().0, 0);
+        assert_eq!(delivery.end().unconfirmed, 0);
     }
 
     #[test]
@@ -142,6 +214,6 @@ mod tests {
         drop(delivery.sent(1));
         delivery.ping(Instant::now());
         assert_eq!(delivery.pong(b"unasked", Instant::now()), None);
-        assert_eq!(delivery.end().0, 1);
+        assert_eq!(delivery.end().unconfirmed, 1);
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::endings::{End, Failure};
 use super::listening::SILENCE;
+use super::outbox::Gone;
 use super::state::Session;
 use crate::config::{Client, Connection};
 use crate::host::Kind;
@@ -102,7 +103,10 @@ impl Session {
     }
 
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
-    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
+    pub(super) fn report_end(&self, how: &End, gone: &Gone, is_told: bool) {
+        let Gone {
+            unconfirmed, repeats, ..
+        } = *gone;
         let log = &self.context().log;
         let (cause, text) = match how {
             End::Closed if unconfirmed == 0 => {
@@ -127,10 +131,14 @@ impl Session {
             return;
         }
         let (waiting, _) = self.outbox().depth();
+        let again = match repeats {
+            0 => String::new(),
+            _ => format!(", {repeats} events besides are sent again"),
+        };
         log.warning(
             self.id(),
             format_args!(
-                "{text}; {unconfirmed} messages had been sent without proof of arrival, {waiting} events wait for the next connection"
+                "{text}; {unconfirmed} messages had been sent without proof of arrival{again}, {waiting} events wait for the next connection"
             ),
         );
     }

@@ -4,6 +4,7 @@ mod callbacks;
 mod cancels;
 mod channels_that_left;
 mod command_line;
+mod delivery;
 mod events;
 mod floods;
 mod frames;
