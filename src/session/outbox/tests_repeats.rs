@@ -248,7 +248,7 @@ fn expect_resume(outbox: &Outbox) -> Vec<String> {
 }
 
 #[test]
-fn events_wait_for_application_resumed_and_other_messages_do_not() {
+fn events_wait_for_application_resumed() {
     let outbox = outbox(10, Overflow::DropOldest);
     send(&outbox, 1);
     lose(&outbox);
