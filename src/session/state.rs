@@ -237,7 +237,7 @@ impl Session {
     /// ApplicationRegistered; where events have numbers, it says which of them belong together.
     pub(super) fn registered(&self, application: &str) -> String {
         let mut notice = self.notice("ApplicationRegistered", application);
-        if self.outbox.gives_numbers() {
+        if self.outbox.has_numbers() {
             protocol::push_sequence_id(&mut notice, &self.sequence_id);
         }
         notice

@@ -20,6 +20,7 @@ mod persistent;
 mod queues;
 mod reloading;
 mod requests;
+mod resume;
 mod secrets;
 mod start_delay;
 mod unanswered_requests;

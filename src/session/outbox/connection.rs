@@ -58,7 +58,7 @@ impl Outbox {
         }
         state.resume.disconnected();
         state.resume.unconfirmed += remains.unconfirmed_events.saturating_sub(repeats);
-        state.numbers.settle(&self.gives_numbers);
+        state.numbers.settle(&self.numbering);
         let held: Vec<_> = state.held.keys().cloned().collect();
         for application in held {
             state.take_back(&application);

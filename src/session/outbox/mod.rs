@@ -16,7 +16,6 @@ mod tests_repeats;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -31,7 +30,7 @@ use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
 pub(in crate::session) use connection::Gone;
-use repeats::Waiting;
+use repeats::{Numbering, Waiting};
 pub(in crate::session) use resume::Missed;
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
@@ -98,8 +97,7 @@ pub(in crate::session) struct Outbox {
     members_changed: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
-    /// Whether events are given numbers, for those who do not have the lock.
-    gives_numbers: AtomicBool,
+    numbering: Numbering,
 }
 
 impl Outbox {
@@ -119,7 +117,7 @@ impl Outbox {
             members_changed: Notify::new(),
             counters,
             account,
-            gives_numbers: AtomicBool::new(false),
+            numbering: Numbering::default(),
         }
     }
 

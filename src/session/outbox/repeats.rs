@@ -146,10 +146,19 @@ impl Numbers {
     }
 
     /// Without a connection, what is wanted comes into effect: one connection is told of its applications in one way only.
-    pub(super) fn settle(&mut self, flag: &AtomicBool) {
+    pub(super) fn settle(&mut self, numbering: &Numbering) {
         self.are_given = self.wanted;
-        flag.store(self.wanted, Relaxed);
+        numbering.is_on.store(self.wanted, Relaxed);
+        numbering.was_on.fetch_or(self.wanted, Relaxed);
     }
+}
+
+/// Whether events are given numbers, for those who do not have the lock.
+#[derive(Debug, Default)]
+pub(super) struct Numbering {
+    is_on: AtomicBool,
+    /// Or were once: some of them may still wait.
+    was_on: AtomicBool,
 }
 
 impl Outbox {
@@ -158,13 +167,18 @@ impl Outbox {
         let mut state = self.state();
         state.numbers.wanted = delivery == Delivery::AtLeastOnce;
         if state.status.connection().is_none() {
-            state.numbers.settle(&self.gives_numbers);
+            state.numbers.settle(&self.numbering);
         }
     }
 
     /// Whether events are given numbers. Whoever acts on it may be late; the number itself is given behind the lock.
     pub(in crate::session) fn gives_numbers(&self) -> bool {
-        self.gives_numbers.load(Relaxed)
+        self.numbering.is_on.load(Relaxed)
+    }
+
+    /// Whether applications are to know which numbers belong together.
+    pub(in crate::session) fn has_numbers(&self) -> bool {
+        self.numbering.was_on.load(Relaxed)
     }
 
     /// An event is dropped before it could be offered: its number is missing.
