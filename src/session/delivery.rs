@@ -8,7 +8,9 @@ use super::message::Message;
 /// The messages of one connection in the order in which they were written.
 ///
 /// TCP acknowledges bytes that a dead process never read, so what proves an arrival here is the pong to a ping that was
-/// sent after the message (RFC 6455 section 5.5.3): whoever answers it has read all that came before.
+/// sent after the message (RFC 6455 section 5.5.3): whoever answers it has read all that came before. Libraries that read
+/// ahead answer before the application has what they read: events that are sent again if they did not arrive are kept for one
+/// more ping.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
@@ -16,9 +18,13 @@ pub(super) struct Delivery {
     written: u64,
     /// The events among them.
     events_written: u64,
+    /// The place of the last one among them that is sent again if it does not arrive.
+    last_numbered: u64,
     sent: u64,
     confirmed: u64,
     events_confirmed: u64,
+    /// What was confirmed before the last pong.
+    settled: u64,
     pings: u64,
     /// Pings that wait for their pongs, the oldest first.
     waiting: VecDeque<Ping>,
@@ -36,8 +42,8 @@ struct Ping {
 /// What a pong proves.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Proof {
-    /// So many messages of the connection have arrived, from the first on.
-    pub(super) messages: u64,
+    /// So many messages of the connection need not be kept any more, from the first on.
+    pub(super) settled: u64,
     /// From the ping to its pong.
     pub(super) time: Duration,
 }
@@ -55,8 +61,15 @@ pub(super) struct Remains {
 impl Delivery {
     /// Messages go into the websocket's buffer.
     pub(super) fn wrote(&mut self, messages: Vec<Message>) {
-        self.written += messages.len() as u64;
-        self.events_written += events(&messages);
+        for message in &messages {
+            self.written += 1;
+            if message.is_event() {
+                self.events_written += 1;
+            }
+            if message.is_numbered() {
+                self.last_numbered = self.written;
+            }
+        }
         self.pending.extend(messages);
     }
 
@@ -71,7 +84,7 @@ impl Delivery {
 
     /// Whether a ping would prove something that is not proven, and none is on its way.
     pub(super) fn wants_proof(&self) -> bool {
-        self.waiting.is_empty() && self.written > self.confirmed
+        self.waiting.is_empty() && (self.written > self.confirmed || self.last_numbered > self.settled)
     }
 
     /// A ping goes out; gives its payload.
@@ -90,10 +103,11 @@ impl Delivery {
     pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Proof> {
         let answered = self.waiting.iter().position(|ping| ping.number.to_be_bytes() == payload)?;
         let ping = self.waiting.drain(..=answered).next_back()?;
+        self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
         self.events_confirmed = self.events_confirmed.max(ping.covers_events);
         Some(Proof {
-            messages: self.confirmed,
+            settled: self.settled,
             time: now.saturating_duration_since(ping.sent),
         })
     }
@@ -108,17 +122,14 @@ impl Delivery {
 
     /// The connection is over.
     pub(super) fn end(self) -> Remains {
-        let events_sent = self.events_written.saturating_sub(events(&self.pending));
+        let events_pending = self.pending.iter().filter(|message| message.is_event()).count();
+        let events_sent = self.events_written.saturating_sub(events_pending as u64);
         Remains {
             unconfirmed: self.sent.saturating_sub(self.confirmed),
             unconfirmed_events: events_sent.saturating_sub(self.events_confirmed),
             unsent: self.pending.into(),
         }
     }
-}
-
-fn events<'a>(messages: impl IntoIterator<Item = &'a Message>) -> u64 {
-    messages.into_iter().filter(|message| message.is_event()).count() as u64
 }
 
 #[cfg(test)]
@@ -142,13 +153,13 @@ mod tests {
         sent.map(|(place, message)| (place, message.text.to_string())).collect()
     }
 
-    fn event(text: &'static str) -> Message {
+    fn event(text: &'static str, number: Number) -> Message {
         Message {
             text: text.into(),
             kind: Kind::Event {
                 application: "a".into(),
                 channel: None,
-                number: Number::None,
+                number,
             },
             room: None,
         }
@@ -176,10 +187,14 @@ mod tests {
     #[test]
     fn events_that_may_have_arrived_are_counted_apart_from_other_messages() {
         let mut delivery = with_messages(1);
-        delivery.wrote(vec![event("proven")]);
+        delivery.wrote(vec![event("proven", Number::None)]);
         drop(delivery.sent(2));
         let payload = delivery.ping(Instant::now());
-        delivery.wrote(vec![event("sent"), Message::notice("sent"), event("unsent")]);
+        delivery.wrote(vec![
+            event("sent", Number::None),
+            Message::notice("sent"),
+            event("unsent", Number::None),
+        ]);
         drop(delivery.sent(4));
         delivery.pong(&payload, Instant::now());
         let remains = delivery.end();
@@ -192,9 +207,23 @@ mod tests {
         let payload = delivery.ping(Instant::now());
         delivery.wrote(vec![Message::notice("late")]);
         drop(delivery.sent(3));
-        assert_eq!(delivery.pong(&payload, Instant::now()).map(|proof| proof.messages), Some(2));
+        assert!(delivery.pong(&payload, Instant::now()).is_some());
         assert!(delivery.wants_proof());
         assert_eq!(delivery.end().unconfirmed, 1);
+    }
+
+    #[test]
+    fn what_may_be_sent_again_is_kept_for_one_more_ping() {
+        let mut delivery = Delivery::default();
+        delivery.wrote(vec![event("1", Number::Given), event("2", Number::Given)]);
+        drop(delivery.sent(2));
+        for (settled, wants_more) in [(0, true), (2, false)] {
+            assert!(delivery.wants_proof());
+            let payload = delivery.ping(Instant::now());
+            let proof = delivery.pong(&payload, Instant::now());
+            assert_eq!(proof.map(|proof| proof.settled), Some(settled));
+            assert_eq!(delivery.wants_proof(), wants_more);
+        }
     }
 
     #[test]

@@ -50,10 +50,10 @@ impl Handler for SessionHandler<'_> {
                         }
                         self.session.outbox().sent(&event);
                     }
-                    if *number != Number::None {
-                        numbered.push((place, message));
-                    }
                 }
+            }
+            if message.is_numbered() {
+                numbered.push((place, message));
             }
         }
         let counters = self.session.counters();
@@ -69,7 +69,7 @@ impl Handler for SessionHandler<'_> {
     fn proven(&self, proof: &Proof) {
         self.session.context().times.round_trip.add(proof.time);
         let outbox = self.session.outbox();
-        outbox.proven(proof.messages);
+        outbox.proven(proof.settled);
         outbox.note(|status| status.answered(proof.time));
     }
 

@@ -90,6 +90,11 @@ impl Message {
         matches!(self.kind, Kind::Event { .. })
     }
 
+    /// An event that is sent again unless it is proven to have arrived.
+    pub(super) fn is_numbered(&self) -> bool {
+        matches!(&self.kind, Kind::Event { number, .. } if *number != Number::None)
+    }
+
     /// An event that was sent before, and is not proven to have arrived.
     pub(super) fn is_repeat(&self) -> bool {
         matches!(

@@ -4,7 +4,6 @@ use super::tests::{texts, unsent};
 use super::*;
 use crate::config::Delivery;
 use crate::session::delivery::Remains;
-use crate::session::message::Number;
 
 /// With the application `a`, announced, and a connection.
 fn outbox(max_messages: usize, overflow: Overflow) -> Outbox {
@@ -33,13 +32,9 @@ fn offer(outbox: &Outbox, text: &str) -> Offer {
 fn send(outbox: &Outbox, first: u64) -> Vec<String> {
     let burst = outbox.burst();
     let told = burst.iter().map(told).collect();
-    let events = (first..).zip(burst).filter(|(_, message)| is_numbered(message));
+    let events = (first..).zip(burst).filter(|(_, message)| message.is_numbered());
     outbox.keep(events.collect());
     told
-}
-
-fn is_numbered(message: &Message) -> bool {
-    matches!(&message.kind, Kind::Event { number, .. } if *number != Number::None)
 }
 
 fn told(message: &Message) -> String {
