@@ -17,33 +17,24 @@ import time
 import unittest
 from pathlib import Path
 
-PYTHON = Path(__file__).resolve().parents[2] / "examples" / "python" / "application.py"
+TOP = Path(__file__).resolve().parents[2]
+PYTHON = TOP / "examples" / "python" / "application.py"
 CALLS = 1000
 AT_ONCE = 20
 KILLS = 3
 DEADLINE = 120
 
-ARI = """
-[user]
-type = user
-password = x
-[exact]
-type = outbound_websocket
-websocket_client_id = exact
-apps = exact
-local_ari_user = user
-"""
+# What the recipe says goes into each of them.
+FILES = ("ari.conf", "websocket_client.conf", "extensions.conf")
 
-CLIENT = """
-[exact]
-type = websocket_client
-uri = ws://127.0.0.1:{port}/
-protocols = ari
-connection_type = persistent
-reconnect_interval = 50
-delivery = at_least_once
-announce_resume = yes
-"""
+
+def recipe(port):
+    """The files of the recipe, by their names, for a server at this port."""
+    text = (TOP / "docs" / "availability.md").read_text()
+    section = text.split("### Exact delivery\n")[1].split("\n### ")[0]
+    blocks = re.findall(r"^```ini\n(.*?)^```$", section, re.M | re.S)
+    assert len(blocks) == len(FILES), blocks
+    return {name: block.replace("orders.example.net:8765", f"127.0.0.1:{port}") for name, block in zip(FILES, blocks)}
 
 
 class Killed:
@@ -74,14 +65,15 @@ class Killed:
         return application
 
     def start_pbx(self):
-        (self.folder / "ari.conf").write_text(ARI)
-        (self.folder / "websocket_client.conf").write_text(CLIENT.format(port=self.port))
+        for name, text in recipe(self.port).items():
+            (self.folder / name).write_text(text)
         commands = [
-            "wait session exact up 10000",
-            f"calls {CALLS} {AT_ONCE} s@stasis-exact #",
+            "wait session orders up 10000",
+            f"calls {CALLS} {AT_ONCE} 100@incoming #",
             "metrics",
         ]
-        options = ["--quiet", "--playback-ms", "5", *(word for command in commands for word in ("--command", command))]
+        options = ["--quiet", "--playback-ms", "5", "--extensions", str(self.folder / "extensions.conf")]
+        options += [*(word for command in commands for word in ("--command", command))]
         return self.start(
             os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", str(self.folder), *options
         )
