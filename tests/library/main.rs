@@ -23,5 +23,6 @@ mod requests;
 mod resume;
 mod secrets;
 mod start_delay;
+mod takeovers;
 mod unanswered_requests;
 mod unloading;

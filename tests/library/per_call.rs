@@ -304,3 +304,31 @@ fn a_channel_that_comes_back_to_others_on_its_connection_joins_them() {
     is_told(&mut connection, ["StasisStart"]);
     assert!(pbx.server.is_quiet());
 }
+
+#[test]
+fn a_channel_that_joined_a_call_whose_connection_never_opens_is_told() {
+    let pbx = Pbx::per_call("app1").load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let attempt = pbx.server.accept_tcp();
+    assert_eq!(pbx.stasis_start("app1", "2", NAME), Ok(APPLICATION.into()));
+    pbx.stasis_cancel("1");
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    drop(attempt);
+    pbx.wait_for_call(&failed("2"));
+    assert!(!pbx.host.calls().contains(&failed("1")));
+}
+
+#[test]
+fn a_channel_that_joined_a_call_whose_application_the_host_refuses_is_told() {
+    let pbx = Pbx::per_call("app1").host(Host::refusing(&[APPLICATION])).load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let attempt = pbx.server.attempt();
+    assert_eq!(pbx.stasis_start("app1", "2", NAME), Ok(APPLICATION.into()));
+    let mut connection = attempt.upgrade();
+    fails_with(&starting, ARIWS_ERROR_HOST);
+    assert_eq!(connection.wait_for_close(), 1000);
+    pbx.wait_for_call(&failed("2"));
+    pbx.unload(DEADLINE);
+    assert!(!pbx.host.has(APPLICATION));
+    assert!(!pbx.host.calls().contains(&failed("1")));
+}
