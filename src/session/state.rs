@@ -11,8 +11,8 @@ use super::members::Members;
 use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
 use super::view::{Counters, View};
-use crate::config::Connection;
-use crate::net::Memory;
+use crate::config::{CallData, Connection};
+use crate::net::{Caller, Memory};
 use crate::protocol::{self, Outage};
 
 /// One connection to an application's server, through all its losses and returns.
@@ -23,6 +23,8 @@ pub struct Session {
     sequence_id: String,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
+    /// What the server is told of the call, if it wants to hear of it.
+    call_data: Option<Box<CallData>>,
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
@@ -46,7 +48,7 @@ impl Session {
     /// The session of a persistent connection.
     pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, memory, None)
+        Self::new(context, id, settings, memory, None, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
@@ -57,10 +59,11 @@ impl Session {
         application: &str,
         channel_id: &str,
         channel_name: &str,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, memory, Some(call))
+        Self::new(context, id, settings, memory, Some(call), call_data)
     }
 
     fn new(
@@ -69,6 +72,7 @@ impl Session {
         settings: Arc<Connection>,
         memory: Arc<Memory>,
         call: Option<(Arc<str>, Members)>,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
@@ -85,6 +89,7 @@ impl Session {
             outbox,
             sequence_id: sequence_id(),
             call,
+            call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
             plan: watch::Sender::new(Plan {
@@ -114,6 +119,13 @@ impl Session {
     /// The application of a per-call session.
     pub fn call_application(&self) -> Option<&str> {
         self.call.as_deref()
+    }
+
+    /// The application of a per-call session as it is configured: without the channel's name.
+    pub(super) fn base_application(&self) -> Option<&str> {
+        let channel_name = self.id.strip_prefix(&self.settings().name)?;
+        // Both end with a colon and that name.
+        self.call_application()?.strip_suffix(channel_name)
     }
 
     /// The applications, in configured order.
@@ -307,6 +319,14 @@ impl Session {
 
     pub(super) fn context(&self) -> &Arc<Context> {
         &self.context
+    }
+
+    /// Who asks for the upgrade.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            user_agent: &self.context.user_agent,
+            call: self.call_data.as_deref(),
+        }
     }
 
     pub(super) fn is_per_call(&self) -> bool {

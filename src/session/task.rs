@@ -113,11 +113,7 @@ impl Task {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(net::connect(
-            &self.plan.settings.client,
-            &session.context().user_agent,
-            &self.plan.memory,
-        ));
+        let attempt = Box::pin(net::connect(&self.plan.settings.client, session.caller(), &self.plan.memory));
         tokio::select! {
             biased;
             // One that is there gets its Close.

@@ -38,6 +38,7 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "request_timeout = 7",
         "start_delay = 7",
         "announce_resume = yes",
+        "own_app_alias = yes",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");

@@ -40,6 +40,7 @@ impl Dial for Dialer {
                 stage: Stage::Tcp,
                 cause: cause.to_owned(),
                 refused: false,
+                status: None,
             };
             let place = memory.resources.sockets.take();
             let place = place.map_err(|cause| failed(&cause))?;
