@@ -201,11 +201,11 @@ impl Host for SimulatedHost {
     }
 
     fn app_snapshot(&self, app: &str) -> Result<String, Failed> {
-        let mut dice = self.called(&format!("app_snapshot {app}"));
+        let mut dice = self.called("app_snapshot", app);
         if self.fails(&mut dice) {
             return Err(Failed);
         }
-        self.done(&mut dice, "app_snapshot");
+        self.done(&mut dice, "app_snapshot", app);
         Ok(r#"{"channel_ids":[],"bridge_ids":[]}"#.into())
     }
 
