@@ -72,6 +72,11 @@ int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback w
     return ARIWS_TEXT_ABSENT;
 }
 
+int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
+{
+    return ARIWS_TEXT_ABSENT;
+}
+
 void pbx_finalize(void *userdata)
 {
     ((struct pbx *)userdata)->finalized = true;

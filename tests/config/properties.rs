@@ -229,6 +229,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         125u32..=1 << 30,
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
+        (select(&[Delivery::AtMostOnce, Delivery::AtLeastOnce]), any::<bool>()),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -281,6 +282,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 max_messages: bounds.1,
                 overflow: bounds.2,
             },
+            delivery: bounds.7.0,
+            announce_resume: bounds.7.1,
             start_delay: bounds.5,
             own_app_alias: flags.0 && flags.2,
             request_concurrency: bounds.3,

@@ -33,6 +33,7 @@ int32_t pbx_expand(void *userdata, const char *channel_id, const char *expressio
                    void *write_data);
 /* Asked only if the options have no config_directory. */
 int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data);
+int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data);
 void pbx_finalize(void *userdata);
 
 /* Both stay as they are while the channel is in host_stasis_start. */
