@@ -27,6 +27,8 @@ struct Connection {
     pingpong: bool,
     at_least_once: bool,
     announce_resume: bool,
+    tells_call: bool,
+    own_app_alias: bool,
 }
 
 /// One change between two reloads.
@@ -91,6 +93,8 @@ impl Connection {
             pingpong: false,
             at_least_once: false,
             announce_resume: false,
+            tells_call: false,
+            own_app_alias: false,
         }
     }
 
@@ -103,6 +107,8 @@ impl Connection {
         self.pingpong = dice.chance(30);
         self.at_least_once = dice.chance(60);
         self.announce_resume = dice.chance(50);
+        self.tells_call = dice.chance(50);
+        self.own_app_alias = dice.chance(50);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -116,7 +122,7 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\n",
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\nown_app_alias = {}\n",
             self.protocols,
             self.attempts,
             self.start_delay,
@@ -125,7 +131,11 @@ impl Connection {
             yes(self.pingpong),
             if self.at_least_once { "at_least_once" } else { "at_most_once" },
             yes(self.announce_resume),
+            yes(self.own_app_alias),
         );
+        if self.tells_call && self.per_call {
+            *client += "header = X-Call: {connection} {channel_id} ${X}\n";
+        }
     }
 }
 
