@@ -75,7 +75,7 @@ fn the_table_of_sessions_has_asterisks_columns() {
             },
         ),
         session("connection1", &["voicebot"], SessionKind::Persistent(up())),
-        session("connection2", &["testapp"], SessionKind::PerCallConfig),
+        session("connection2", &["testapp"], SessionKind::PerCallConfig { standby: None }),
         session(
             "connection2:Local/per@default-00000000;2",
             &["testapp:Local/per@default-00000000;2"],
@@ -294,7 +294,7 @@ fn detail_of_a_per_call_configuration_has_each_call() {
     let mut per_call = connection("connection1", "testapp");
     client(&mut per_call).connection_type = ConnectionType::PerCallConfig;
     let sessions = vec![
-        session("connection1", &["testapp"], SessionKind::PerCallConfig),
+        session("connection1", &["testapp"], SessionKind::PerCallConfig { standby: None }),
         session("connection1:a", &["testapp:a"], call("connection1")),
         session("connection1:b:c", &["testapp:c"], call("connection1:b")),
     ];

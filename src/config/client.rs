@@ -14,7 +14,7 @@ use super::problem::Problems;
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret};
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -59,6 +59,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
+    standby(object, &client);
     client.proxy = proxy(object);
     if client.uri.host.is_empty() {
         return None;
@@ -75,6 +76,15 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         readable(object, &client);
     }
     reader.finish(client)
+}
+
+/// Which clients may have connections on standby: those that make one for each call.
+fn standby(object: &mut Object<'_>, client: &Client) {
+    if client.standby_connections > 0 && client.connection_type == ConnectionType::Persistent {
+        let message = "it is not used, because the connection is persistent, and open before any call comes; remove it, or write \
+                       connection_type = per_call_config";
+        object.warning("standby_connections", message);
+    }
 }
 
 /// Warns of half a login; tells whether there is one.

@@ -32,7 +32,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use diff::{AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, user_changes};
+pub use diff::{
+    AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, needs_new_connection, user_changes,
+};
 pub(crate) use files::read_file;
 pub use model::*;
 pub use page::parameters;

@@ -186,6 +186,10 @@ pub struct Client {
     pub queue: QueueLimits,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
+    /// `standby_connections`: how many open connections wait for calls.
+    pub standby_connections: usize,
+    /// `standby_max_age`: how long each of them waits at most.
+    pub standby_max_age: Duration,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
     /// `request_timeout`: a request that the host does not answer for so long is answered 504.

@@ -14,7 +14,11 @@ pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
     pending: VecDeque<Message>,
     written: u64,
+    /// Those that the kernel has taken, and those of them that were given as such.
+    taken: u64,
     sent: u64,
+    /// The connection had been on standby, and nothing proves yet that the peer is still there: nothing counts as sent.
+    in_doubt: bool,
     confirmed: u64,
     pings: u64,
     /// Pings that wait for their pongs, the oldest first.
@@ -36,10 +40,30 @@ impl Delivery {
         self.pending.extend(messages);
     }
 
+    /// Of a connection that had been on standby.
+    pub(super) fn in_doubt() -> Self {
+        Self {
+            in_doubt: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing proves yet that the peer of a connection that had been on standby is still there.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// The peer is there, or it does not matter any more.
+    pub(super) fn believe(&mut self) {
+        self.in_doubt = false;
+    }
+
     /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
     pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
-        let new = usize::try_from(total.saturating_sub(self.sent)).unwrap_or(usize::MAX);
-        self.sent = self.sent.max(total);
+        self.taken = self.taken.max(total);
+        let sent = if self.in_doubt { self.sent } else { self.taken };
+        let new = usize::try_from(sent - self.sent).unwrap_or(usize::MAX);
+        self.sent = sent;
         self.pending.drain(..new.min(self.pending.len()))
     }
 
@@ -65,6 +89,7 @@ impl Delivery {
         let answered = self.waiting.iter().position(|ping| ping.number.to_be_bytes() == payload)?;
         let ping = self.waiting.drain(..=answered).next_back()?;
         self.confirmed = self.confirmed.max(ping.covers);
+        self.in_doubt = false;
         Some(now.saturating_duration_since(ping.sent))
     }
 
@@ -112,6 +137,27 @@ mod tests {
         drop(delivery.sent(1));
         let (unconfirmed, unsent) = delivery.end();
         assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
+    }
+
+    #[test]
+    fn while_the_peer_is_in_doubt_nothing_counts_as_sent() {
+        let mut delivery = Delivery::in_doubt();
+        delivery.wrote(vec![Message::notice("0"), Message::notice("1")]);
+        assert_eq!(texts(delivery.sent(2)), Vec::<String>::new());
+        let (unconfirmed, unsent) = delivery.end();
+        assert_eq!((unconfirmed, texts(unsent)), (0, vec!["0".into(), "1".into()]));
+    }
+
+    #[test]
+    fn what_was_sent_while_the_peer_was_in_doubt_counts_when_it_answers() {
+        let mut delivery = Delivery::in_doubt();
+        delivery.wrote(vec![Message::notice("0")]);
+        let payload = delivery.ping(Instant::now());
+        assert_eq!(texts(delivery.sent(1)), Vec::<String>::new());
+        delivery.pong(&payload, Instant::now());
+        assert!(!delivery.is_in_doubt());
+        assert_eq!(texts(delivery.sent(1)), ["0"]);
+        assert_eq!(delivery.end().0, 0);
     }
 
     #[test]

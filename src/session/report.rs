@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::endings::{End, Failure};
 use super::listening::SILENCE;
 use super::state::Session;
+use super::wire::Ended;
 use crate::config::{Client, Connection};
 use crate::host::Kind;
 
@@ -102,9 +103,10 @@ impl Session {
     }
 
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
-    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
+    pub(super) fn report_end(&self, ended: &Ended, is_told: bool) {
         let log = &self.context().log;
-        let (cause, text) = match how {
+        let unconfirmed = ended.unconfirmed;
+        let (cause, text) = match &ended.how {
             End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
                 return;
@@ -123,6 +125,12 @@ impl Session {
             End::Lost(cause) => (cause, format!("connection lost ({cause})")),
         };
         self.lost(cause, unconfirmed);
+        if ended.in_doubt {
+            return log.notice(
+                self.id(),
+                format_args!("{text}; it had been on standby, and died there: the call gets one of its own"),
+            );
+        }
         if !is_told {
             return;
         }

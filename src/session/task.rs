@@ -1,5 +1,6 @@
 //! The task that owns a session's connection: it makes it, runs it, and makes it again.
 
+use std::mem::take;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,6 +26,10 @@ use super::wire::{self, Timeouts};
 use crate::config::Connection;
 use crate::net::{self, Connected};
 
+/// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
+/// at a time answers late, and is no less busy when its connections are made anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
 pub struct Task {
@@ -34,6 +39,10 @@ pub struct Task {
     /// What the step is taken with.
     plan: Plan,
     step: Step,
+    /// The connection that is there had been on standby.
+    on_standby: bool,
+    /// A peer has had the session.
+    was_there: bool,
 }
 
 impl Task {
@@ -46,6 +55,16 @@ impl Task {
             plan: wanted.take_up(),
             wanted,
             step: Step::Attempt,
+            on_standby: false,
+            was_there: false,
+        }
+    }
+
+    /// The same, with an open connection that has been on standby instead of a first attempt.
+    pub fn on_standby(session: &Arc<Session>) -> Self {
+        Self {
+            on_standby: true,
+            ..Self::new(session)
         }
     }
 
@@ -79,7 +98,9 @@ impl Task {
     pub async fn run(&mut self, mut connected: Connected) -> Ending {
         loop {
             let began = now();
-            let how = self.converse(connected).await;
+            let (how, in_doubt) = self.converse(connected).await;
+            self.on_standby = false;
+            self.was_there |= !in_doubt;
             let outcome = if self.session.is_stopping() {
                 Outcome::Stopped
             } else {
@@ -87,6 +108,7 @@ impl Task {
                     is_over: self.session.is_over(&how),
                     how,
                     lasted: now().saturating_duration_since(began),
+                    in_doubt,
                 }
             };
             self.advance(outcome);
@@ -157,11 +179,11 @@ impl Task {
     }
 
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
-    /// been up for longer.
-    async fn converse(&mut self, connected: Connected) -> End {
+    /// been up for longer. Gives besides whether the peer is in doubt.
+    async fn converse(&mut self, connected: Connected) -> (End, bool) {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
-        let (number, dropped) = session.opened(connected.remote, settings);
+        let (number, dropped) = session.opened(connected.remote, settings, !self.was_there);
         let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -177,6 +199,7 @@ impl Task {
         let timeouts = Timeouts {
             write_timeout: session.context().config().write_timeout(&settings.client),
             pingpong: settings.client.pingpong,
+            proof: self.on_standby.then(|| settings.client.connection_timeout.max(PATIENCE)),
         };
         if let Err(error) = connected.bound_silence(&settings.client, timeouts.write_timeout) {
             // The connection is as good as any that is at rest.
@@ -198,7 +221,7 @@ impl Task {
         let mut doubtful = pin!(handler.listening.is_in_doubt());
         let mut is_doubted = false;
         tokio::pin!(conversation);
-        let ended = loop {
+        let mut ended = loop {
             tokio::select! {
                 biased;
                 ended = &mut conversation => break ended,
@@ -213,27 +236,27 @@ impl Task {
             }
         };
         handler.websocket.close();
-        let dropped = session.outbox().disconnected(ended.unsent);
+        let dropped = session.outbox().disconnected(take(&mut ended.unsent));
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended.how, ended.unconfirmed, is_told);
+        session.report_end(&ended, is_told);
         if dropped > 0 {
             session.context().log.warning(
                 session.id(),
                 format_args!("{dropped} events of applications that are gone were dropped with the connection"),
             );
         }
-        ended.how
+        (ended.how, ended.in_doubt)
     }
 }
 
 impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
-    fn opened(&self, remote: SocketAddr, settings: &Connection) -> (u64, u64) {
+    fn opened(&self, remote: SocketAddr, settings: &Connection, is_first: bool) -> (u64, u64) {
         count(&self.counters().connections_opened);
         let notice = |application: &str| self.notice("ApplicationRegistered", application);
-        let delay = self.start_delay(settings);
+        let delay = self.start_delay(settings).filter(|_| is_first);
         self.outbox().connected(remote.to_string(), delay, notice)
     }
 

@@ -229,6 +229,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         125u32..=1 << 30,
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
+        0usize..=1000,
+        (1u64..=86_400).prop_map(Duration::from_secs),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -278,6 +280,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 overflow: bounds.2,
             },
             start_delay: bounds.5,
+            standby_connections: bounds.7,
+            standby_max_age: bounds.8,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,
             max_message_size: bounds.4,

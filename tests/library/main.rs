@@ -20,6 +20,7 @@ mod queues;
 mod reloading;
 mod requests;
 mod secrets;
+mod standby;
 mod start_delay;
 mod unanswered_requests;
 mod unloading;

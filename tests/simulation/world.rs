@@ -367,7 +367,7 @@ impl World {
 fn applications(running: &Running) -> Vec<String> {
     match running {
         Running::Persistent(session) => session.settings().apps.clone(),
-        Running::Listed(apps) => apps.clone(),
+        Running::Listed(listing) => listing.apps.clone(),
         Running::ShutDown(_) => Vec::new(),
     }
 }

@@ -143,6 +143,7 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            standby_max_age "standby_max_age = 7";
             request_concurrency "request_concurrency = 7";
             request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";
