@@ -1,11 +1,15 @@
 //! Connections that wait for calls (`standby_connections`).
 
+use std::fs;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use ariws_testkit::{Call, Connection, Pbx, Setup, request};
+use ariws_testkit::tls::{self, UNVERIFIED};
+use ariws_testkit::{Call, Connection, Host, Identity, Library, Pbx, Server, Setup, request};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::per_call::{APPLICATION, NAME, is_told, leave, stasis_event};
 
@@ -130,6 +134,38 @@ fn at_a_changed_setting_they_are_closed_and_replaced() {
 }
 
 #[test]
+fn when_the_files_of_tls_have_changed_they_are_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("authorities.pem");
+    let authority = || Identity::self_signed(&["authority"]).chain();
+    fs::write(&file, authority()).expect("a file");
+    let more = format!("tls_enabled = yes\n{UNVERIFIED}\nca_list_file = {}", file.display());
+    let pbx = setup(2, &more).load();
+    let accept = || tls::accept(pbx.server.accept_tcp(), true).expect("an upgrade");
+    let mut standing = [accept(), accept()];
+    wait_until_open(&pbx, 2, 2);
+    fs::write(&file, authority()).expect("a file");
+    // The one that is opened for it meets the new file; the other one was made with the old.
+    pbx.stasis_start("app1", "1", NAME).expect("a start");
+    let _renewed = [accept(), accept()];
+    wait_until_open(&pbx, 2, 2);
+    let [older, taken] = &mut standing;
+    let text = taken.read().expect("a text").into_text().expect("a text");
+    assert!(text.contains("ApplicationRegistered"), "{text}");
+    let close = older.read().expect("a Close");
+    assert!(
+        matches!(
+            close,
+            Message::Close(Some(CloseFrame {
+                code: CloseCode::Normal,
+                ..
+            }))
+        ),
+        "{close:?}"
+    );
+}
+
+#[test]
 fn a_setting_that_is_used_when_it_is_needed_leaves_them_alone() {
     let (mut pbx, mut standing) = loaded(1, "");
     pbx.change("connection1", "start_delay = 0");
@@ -207,8 +243,8 @@ fn a_burst_of_more_calls_than_wait_connects_as_without() {
     let listen = |mut connection: Connection| {
         let heard = heard.clone();
         thread::spawn(move || {
-            if let Some(text) = connection.wait_for_end() {
-                // The others may have been enough.
+            while let Some(text) = connection.wait_for_end() {
+                // The test may have heard enough.
                 let _ = heard.send(text);
             }
         })
@@ -272,4 +308,47 @@ fn one_gives_way_to_a_call_if_there_is_no_socket_left() {
     assert_eq!(standing[0].wait_for_close(), 1000);
     wait_until_open(&pbx, 1, 2);
     assert!(standing[1].is_quiet() && pbx.server.is_quiet());
+}
+
+/// The configuration in the section of the page, by the names of its files.
+fn recipe(section: &str) -> Vec<(String, String)> {
+    let page = include_str!("../../docs/availability.md");
+    let (_, text) = page.split_once(&format!("## {section}\n")).expect("the section");
+    let text = text.split("\n## ").next().expect("its text");
+    let files = text.split("\nIn `").skip(1).map(|part| {
+        let (name, rest) = part.split_once('`').expect("a name");
+        let (_, rest) = rest.split_once("```ini\n").expect("a text");
+        let (text, _) = rest.split_once("```").expect("its end");
+        (name.to_owned(), text.to_owned())
+    });
+    files.collect()
+}
+
+#[test]
+fn the_recipe_of_the_page_has_four_connections_wait() {
+    let (host, server, folder) = (Host::new(), Server::start(), tempfile::tempdir().expect("a folder"));
+    let user = "[ari_user]\ntype = user\npassword = mypassword\n";
+    fs::write(folder.path().join("ari.conf"), user).expect("a file");
+    let files = recipe("Warm standby");
+    let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["ari_outbound.conf", "websocket_client.conf", "extensions.conf"]);
+    for (name, text) in &files {
+        let here = text.replace("wss://bots.example.net", &format!("ws://{}", server.address()));
+        fs::write(folder.path().join(name), here).expect("a file");
+    }
+    assert!(files[2].1.contains("Stasis(voicebot)"));
+    let mut report = Vec::new();
+    let library = Library::try_load(&host, folder.path(), &mut report).expect("a library");
+    let mut standing: Vec<_> = (0..4).map(|_| server.accept()).collect();
+    let all = "standby_connections =    4 of 4 open\n";
+    library.wait_for_output("ari show outbound-websocket voicebot detail", |page| page.contains(all));
+    library.stasis_start("voicebot", "1", NAME).expect("a start");
+    assert_eq!(
+        standing
+            .iter_mut()
+            .filter_map(|waits| (!waits.is_quiet()).then_some(()))
+            .count(),
+        1
+    );
+    assert!(host.warnings().is_empty(), "{:?}", host.warnings());
 }

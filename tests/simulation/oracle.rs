@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::snapshot::Snapshot;
+use crate::session::StandbyView;
 
 /// What is known of a run.
 #[derive(Default)]
@@ -31,6 +32,8 @@ pub(super) struct Oracle {
 struct Event {
     taken: Taken,
     arrived: bool,
+    /// It has arrived over a websocket that may have been on standby: if that was lost before it was heard of, it comes again.
+    arrived_in_doubt: bool,
 }
 
 /// What came of an offer.
@@ -48,6 +51,9 @@ pub(super) enum Taken {
 
 struct Websocket {
     session: String,
+    opened: Instant,
+    /// It was open without an application, and one of a call came later.
+    has_waited: bool,
     registered: BTreeSet<String>,
 }
 
@@ -77,6 +83,7 @@ impl Oracle {
         self.events.push(Event {
             taken: Taken::Offered,
             arrived: false,
+            arrived_in_doubt: false,
         });
         self.events.len() - 1
     }
@@ -84,7 +91,7 @@ impl Oracle {
     pub(super) fn offered(&mut self, number: usize, taken: Taken) {
         let event = &mut self.events[number];
         event.taken = taken;
-        if event.arrived && matches!(taken, Taken::Nowhere | Taken::Dropped) {
+        if (event.arrived || event.arrived_in_doubt) && matches!(taken, Taken::Nowhere | Taken::Dropped) {
             self.violated(format!("event {number} arrived, and was refused: {taken:?}"));
         }
     }
@@ -93,6 +100,8 @@ impl Oracle {
     pub(super) fn opened(&mut self, session: String) -> usize {
         self.websockets.push(Websocket {
             session,
+            opened: Instant::now(),
+            has_waited: false,
             registered: BTreeSet::new(),
         });
         self.websockets.len() - 1
@@ -100,8 +109,9 @@ impl Oracle {
 
     /// Once more if somebody else had it meanwhile.
     pub(super) fn registered(&mut self, websocket: usize, app: &str) {
-        let registered = &mut self.websockets[websocket].registered;
-        registered.insert(app.to_owned());
+        let websocket = &mut self.websockets[websocket];
+        websocket.has_waited |= app.contains(':') && websocket.opened < Instant::now();
+        websocket.registered.insert(app.to_owned());
     }
 
     pub(super) fn unregistered(&mut self, websocket: usize, app: &str) {
@@ -115,7 +125,13 @@ impl Oracle {
             return self.violated(format!("event {number} arrived and was never offered"));
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
-        if std::mem::replace(&mut event.arrived, true) || refused {
+        let in_doubt = self.websockets[websocket].has_waited;
+        let place = if in_doubt {
+            &mut event.arrived_in_doubt
+        } else {
+            &mut event.arrived
+        };
+        if std::mem::replace(place, true) || refused {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
         let on = &self.websockets[websocket];
@@ -154,6 +170,7 @@ impl Oracle {
         let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
+        let arrived_at_all = count(&|event| event.arrived || event.arrived_in_doubt);
         let mut queued = 0;
         for session in &snapshot.sessions {
             use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
@@ -169,7 +186,7 @@ impl Oracle {
         if offered != totals.events_offered || offered != sent + dropped + queued {
             self.violated(format!("the events do not add up: {text}"));
         }
-        if arrived > sent || sent - arrived > totals.messages_unconfirmed {
+        if arrived > sent || sent.saturating_sub(arrived_at_all) > totals.messages_unconfirmed {
             self.violated(format!("events are lost without a word: {text}"));
         }
     }
@@ -281,6 +298,14 @@ impl Oracle {
                 "stasis_failed for {channel}, which is not in {application} (left {:?} ago)",
                 left.map(|time| time.elapsed())
             ));
+        }
+    }
+
+    /// Of connections that are to wait for calls there are never too many, and but for those that are being replaced enough.
+    pub(super) fn standbys_are_there(&mut self, connection: &str, standbys: &StandbyView) {
+        let StandbyView { open, wanted, .. } = *standbys;
+        if open > wanted || wanted - open > (wanted / 4).max(1) {
+            self.violated(format!("{connection} has {open} connections on standby of {wanted}"));
         }
     }
 

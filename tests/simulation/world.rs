@@ -19,6 +19,7 @@ use super::peer::Dialer;
 use super::schedule::{APPS, CHANNELS, CONNECTIONS, Schedule, Step};
 use super::shared::Simulation;
 use crate::engine::operations::Operation;
+use crate::engine::snapshot::SessionKind;
 use crate::engine::table::Running;
 use crate::engine::threads::Threads;
 use crate::engine::{Engine, Operator, Options};
@@ -242,6 +243,7 @@ impl World {
         self.check_sessions();
         self.check_account();
         self.check_contexts();
+        self.check_standbys();
         simulation.note("--- all channels hang up");
         for channel in 0..CHANNELS {
             Pbx::hang_up(simulation, &self.engine, channel);
@@ -280,6 +282,15 @@ impl World {
             if !simulation.pbx(|pbx| pbx.contexts.contains(&context)) {
                 let text = format!("{context} is gone, and a connection has {app}");
                 simulation.oracle(|oracle| oracle.violated(text));
+            }
+        }
+    }
+
+    fn check_standbys(&self) {
+        for session in self.engine.snapshot().sessions {
+            if let SessionKind::PerCallConfig { standby: Some(standby) } = session.kind {
+                self.simulation
+                    .oracle(|oracle| oracle.standbys_are_there(&session.id, &standby));
             }
         }
     }
