@@ -14,6 +14,7 @@
 //! - [`protocol`]: bytes to messages and back, without input or output.
 //! - [`config`]: text to a validated configuration.
 //! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
+//! - `histogram`: how often something took how long.
 //! - `memory`: what becomes of large things where the system has none.
 //! - `text`: what others have written, made fit for one line.
 //! - `threads`: those of the library, and what it does where the system refuses one.
@@ -26,6 +27,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod ffi;
+mod histogram;
 pub mod host;
 mod memory;
 pub mod metrics;

@@ -7,7 +7,7 @@ mod page;
 mod standby;
 
 use crate::config::Connection;
-use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
+use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot, Timed, What};
 use crate::session::{Balance, Phase, Totals, View};
 use page::{Kind, Page};
 
@@ -89,6 +89,7 @@ pub fn render(snapshot: &Snapshot) -> String {
         "Connections for a call that could not be made",
         snapshot.stasis_starts_failed,
     );
+    times(&mut page, &snapshot.times);
     queues(&mut page, &snapshot.queued);
     page.gauge("sockets", "Sockets to applications", snapshot.sockets.open);
     page.gauge(
@@ -107,6 +108,35 @@ pub fn render(snapshot: &Snapshot) -> String {
         snapshot.log_messages_dropped,
     );
     page.finished()
+}
+
+/// How long things took.
+fn times(page: &mut Page, times: &[Timed]) {
+    let mut family = |name: &str, help, label: &dyn Fn(What) -> Option<Vec<(&'static str, &'static str)>>| {
+        page.family(name, Kind::Histogram, "seconds", help);
+        for (what, distribution) in times {
+            if let Some(labels) = label(*what) {
+                page.distribution(name, &labels, distribution);
+            }
+        }
+    };
+    let help = "From a channel that enters to the open connection of its call, or to the failure of its start";
+    family("stasis_start_seconds", help, &|what| match what {
+        What::Start(worked) => Some(vec![("outcome", if worked { "started" } else { "failed" })]),
+        _ => None,
+    });
+    let help = "Stages of attempts to connect that went well";
+    family("connect_seconds", help, &|what| match what {
+        What::Stage(stage) => Some(vec![("stage", stage.as_str())]),
+        _ => None,
+    });
+    let help = "From the arrival of a request to its answer, by the class of its status";
+    family("request_seconds", help, &|what| match what {
+        What::Request(class) => Some(vec![("status", class)]),
+        _ => None,
+    });
+    let help = "From the ping behind what was sent to its pong";
+    family("round_trip_seconds", help, &|what| (what == What::RoundTrip).then(Vec::new));
 }
 
 /// What waits over all sessions, and what became of what found no room.
@@ -266,7 +296,8 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::net::SocketsInUse;
+    use crate::histogram::Histogram;
+    use crate::net::{SocketsInUse, Stage};
 
     fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         let entry = |(id, kind): (&str, SessionKind)| SessionEntry {
@@ -281,6 +312,7 @@ mod tests {
                 events_sent: 1_000,
                 ..Totals::default()
             },
+            times: Vec::new(),
             stasis_starts: 5,
             stasis_starts_failed: 2,
             queued: Balance {
@@ -324,7 +356,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 56);
+        assert_eq!(families.count(), 60);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -389,6 +421,36 @@ mod tests {
             "ariws_sockets_limit 768\n",
             "ariws_sockets_refused_total 9\n",
             "ariws_sessions{kind=\"inbound\",phase=\"up\"} 1\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_histograms_by_what_took_them() {
+        let histogram = Histogram::default();
+        histogram.add(Duration::from_millis(3));
+        histogram.add(Duration::from_secs(20));
+        let took = histogram.distribution();
+        let mut snapshot = snapshot(vec![]);
+        snapshot.times = vec![
+            (What::Start(true), took.clone()),
+            (What::Request("2xx"), took.clone()),
+            (What::Stage(Stage::Tls), took.clone()),
+            (What::RoundTrip, took),
+        ];
+        let text = render(&snapshot);
+        for expected in [
+            "# TYPE ariws_stasis_start_seconds histogram\n# UNIT ariws_stasis_start_seconds seconds\n",
+            "ariws_stasis_start_seconds_bucket{outcome=\"started\",le=\"0.0025\"} 0\n",
+            "ariws_stasis_start_seconds_bucket{outcome=\"started\",le=\"0.005\"} 1\n",
+            "ariws_stasis_start_seconds_bucket{outcome=\"started\",le=\"10.0\"} 1\n",
+            "ariws_stasis_start_seconds_bucket{outcome=\"started\",le=\"+Inf\"} 2\n",
+            "ariws_stasis_start_seconds_count{outcome=\"started\"} 2\nariws_stasis_start_seconds_sum{outcome=\"started\"} 20.003\n",
+            "ariws_request_seconds_count{status=\"2xx\"} 2\n",
+            "ariws_connect_seconds_count{stage=\"TLS\"} 2\n",
+            "ariws_round_trip_seconds_bucket{le=\"1.0\"} 1\n",
+            "ariws_round_trip_seconds_count 2\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }

@@ -86,6 +86,7 @@ pub(crate) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         config: Arc::new(config),
         sessions,
         totals: Totals::default(),
+        times: Vec::new(),
         stasis_starts: 0,
         stasis_starts_failed: 0,
         queued: Balance::default(),

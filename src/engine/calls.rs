@@ -198,9 +198,14 @@ impl Engine {
             return self.reclaim_one(app, connection).await;
         }
         self.stasis_starts.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
         let outcome = self.call(entry, connection).await;
+        let times = &self.context.times;
         if outcome.is_err() {
             self.stasis_starts_failed.fetch_add(1, Ordering::Relaxed);
+            times.start_failed.add(began.elapsed());
+        } else {
+            times.started.add(began.elapsed());
         }
         outcome
     }
@@ -243,9 +248,11 @@ impl Engine {
         let opened = match self.open(&session, connection, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
-                self.leave(&call).await;
+                // Others may have joined it meanwhile.
+                let channels = self.leave(&call).await;
                 session.clear();
                 self.table().ended(&session);
+                self.fail_apart(channels, &session);
                 return Err(error);
             }
         };
@@ -404,7 +411,11 @@ impl Engine {
         if !session.has_ended() {
             return;
         }
-        let channels = self.end_call(session);
+        self.fail_apart(self.end_call(session), session);
+    }
+
+    /// Ends Stasis for channels, without making whoever asks for that wait.
+    fn fail_apart(self: &Arc<Self>, channels: Vec<String>, session: &Arc<Session>) {
         if channels.is_empty() {
             return;
         }

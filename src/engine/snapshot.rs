@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use super::Engine;
 use super::table::{Inbound, Running};
 use crate::config::Config;
-use crate::net::SocketsInUse;
+use crate::histogram::{Distribution, Histogram};
+use crate::net::{SocketsInUse, Stage};
 use crate::session::{Balance, Session, StandbyView, Totals, View};
 
 /// The library at one moment.
@@ -23,12 +24,30 @@ pub struct Snapshot {
     pub stasis_starts: u64,
     /// How many of them failed.
     pub stasis_starts_failed: u64,
+    /// How long things took.
+    pub times: Vec<Timed>,
     /// What waits to be sent over all sessions.
     pub queued: Balance,
     /// Sockets to applications.
     pub sockets: SocketsInUse,
     /// Log messages that were dropped because the host did not take them in time.
     pub log_messages_dropped: u64,
+}
+
+/// What took time, and how it was distributed.
+pub type Timed = (What, Distribution);
+
+/// What took time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A start of a channel that needed a connection, and whether it succeeded.
+    Start(bool),
+    /// A stage of an attempt, where it went well.
+    Stage(Stage),
+    /// A request, by the class of its status.
+    Request(&'static str),
+    /// From the ping behind what was sent to its pong.
+    RoundTrip,
 }
 
 /// One line of `ari show sessions`.
@@ -118,10 +137,30 @@ impl Engine {
             totals: copy.totals,
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
+            times: self.times(),
             queued: self.context.queued.balance(),
             sockets: self.context.resources.sockets.in_use(),
             log_messages_dropped: self.log().dropped(),
         }
+    }
+
+    fn times(&self) -> Vec<Timed> {
+        let (times, resources) = (&self.context.times, &self.context.resources);
+        let timed = |what, histogram: &Histogram| (what, histogram.distribution());
+        let stages = Stage::ALL.into_iter();
+        let stages = stages.map(|stage| timed(What::Stage(stage), resources.stage(stage)));
+        let requests = times
+            .requests()
+            .map(|(class, histogram)| timed(What::Request(class), histogram));
+        [
+            timed(What::Start(true), &times.started),
+            timed(What::Start(false), &times.start_failed),
+            timed(What::RoundTrip, &times.round_trip),
+        ]
+        .into_iter()
+        .chain(stages)
+        .chain(requests)
+        .collect()
     }
 
     /// What of the table a snapshot is made from. Whoever starts a call waits for the table: no session is looked at before it

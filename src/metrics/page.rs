@@ -2,12 +2,15 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::histogram::Distribution;
+
 /// What a family of metrics is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Info,
     Gauge,
     Counter,
+    Histogram,
 }
 
 impl Kind {
@@ -16,6 +19,7 @@ impl Kind {
             Self::Info => "info",
             Self::Gauge => "gauge",
             Self::Counter => "counter",
+            Self::Histogram => "histogram",
         }
     }
 
@@ -23,7 +27,7 @@ impl Kind {
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Info => "_info",
-            Self::Gauge => "",
+            Self::Gauge | Self::Histogram => "",
             Self::Counter => "_total",
         }
     }
@@ -52,6 +56,23 @@ impl Page {
         }
         let close = if labels.is_empty() { "" } else { "}" };
         let _ = writeln!(self.0, "{close} {value}");
+    }
+
+    /// Adds a distribution of times to the family of histograms that was begun last.
+    pub(super) fn distribution(&mut self, name: &str, labels: &[(&str, &str)], distribution: &Distribution) {
+        let mut all = 0;
+        for (bound, count) in &distribution.buckets {
+            let bound = match bound.is_finite() {
+                // The specification wants a number of this type to be seen as one.
+                true => format!("{bound:?}"),
+                false => "+Inf".to_owned(),
+            };
+            let labels = [labels, &[("le", &bound)]].concat();
+            self.sample(&format!("{name}_bucket"), &labels, count);
+            all = *count;
+        }
+        self.sample(&format!("{name}_count"), labels, all);
+        self.sample(&format!("{name}_sum"), labels, distribution.sum);
     }
 
     /// A family of one gauge without labels.

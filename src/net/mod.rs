@@ -58,6 +58,9 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
+
     /// Its name for operators.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -189,7 +192,8 @@ impl Memory {
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
 pub async fn connect(client: &Client, user_agent: &str, memory: &Memory) -> Result<Connected, AttemptError> {
-    within_timeout(client, user_agent, memory, &Trail::position()).await
+    let trail = Trail::timed(Arc::clone(&memory.resources));
+    within_timeout(client, user_agent, memory, &trail).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one

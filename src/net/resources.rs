@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::{Dial, Network, Resolver};
+use super::{Dial, Network, Resolver, Stage};
+use crate::histogram::Histogram;
 use crate::threads::Blocking;
 
 /// What all attempts of an instance share.
@@ -18,6 +19,8 @@ pub struct Resources {
     pub(crate) blocking: Blocking,
     /// How many sockets there may be.
     pub sockets: Sockets,
+    /// How long the stages of attempts took that went well.
+    stages: [Histogram; Stage::ALL.len()],
 }
 
 impl Default for Resources {
@@ -39,6 +42,19 @@ impl Resources {
             resolver: Resolver::default(),
             blocking,
             sockets: Sockets::new(sockets),
+            stages: Default::default(),
+        }
+    }
+
+    /// How long a stage took where it went well.
+    pub fn stage(&self, stage: Stage) -> &Histogram {
+        let [resolve, tcp, proxy, tls, upgrade] = &self.stages;
+        match stage {
+            Stage::Resolve => resolve,
+            Stage::Tcp => tcp,
+            Stage::Proxy => proxy,
+            Stage::Tls => tls,
+            Stage::Upgrade => upgrade,
         }
     }
 }

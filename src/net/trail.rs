@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{AttemptError, Rotation, Stage};
+use super::{AttemptError, Resources, Rotation, Stage};
 
 /// One stage of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ struct State {
     begun: u64,
     /// What has ended; none unless somebody wants to read it.
     steps: Option<Vec<Step>>,
+    /// Where the times of stages that went well are counted.
+    counted: Option<Arc<Resources>>,
 }
 
 struct Running {
@@ -61,8 +63,17 @@ pub(crate) struct Mark(u64);
 
 impl Trail {
     /// Only where the attempt is.
+    #[cfg(test)]
     pub(super) fn position() -> Self {
         Self(Mutex::default())
+    }
+
+    /// Where the attempt is, and how long each stage took that went well.
+    pub(super) fn timed(resources: Arc<Resources>) -> Self {
+        Self(Mutex::new(State {
+            counted: Some(resources),
+            ..State::default()
+        }))
     }
 
     /// Every stage.
@@ -90,12 +101,19 @@ impl Trail {
 
     /// It went well; `detail` is asked for only if somebody wants to read it.
     pub(crate) fn passed(&self, mark: Mark, detail: impl FnOnce() -> String) {
-        self.with(|state| state.end(mark, || Ok(detail())));
+        self.with(|state| {
+            let ended = state.end(mark, || Ok(detail()));
+            if let (Some((stage, took)), Some(counted)) = (ended, &state.counted) {
+                counted.stage(stage).add(took);
+            }
+        });
     }
 
     /// It failed.
     pub(super) fn failed(&self, mark: Mark, cause: &str) {
-        self.with(|state| state.end(mark, || Err(cause.to_owned())));
+        self.with(|state| {
+            state.end(mark, || Err(cause.to_owned()));
+        });
     }
 
     /// It does not matter any more.
@@ -151,18 +169,19 @@ impl Trail {
 }
 
 impl State {
-    fn end(&mut self, mark: Mark, outcome: impl FnOnce() -> Result<String, String>) {
-        let Some(place) = self.running.iter().position(|running| running.mark == mark) else {
-            return;
-        };
+    /// Gives which stage it was, and how long it took.
+    fn end(&mut self, mark: Mark, outcome: impl FnOnce() -> Result<String, String>) -> Option<(Stage, Duration)> {
+        let place = self.running.iter().position(|running| running.mark == mark)?;
         let ended = self.running.remove(place);
+        let took = ended.since.elapsed();
         if let Some(steps) = &mut self.steps {
             steps.push(Step {
                 stage: ended.stage,
                 address: ended.address,
-                took: ended.since.elapsed(),
+                took,
                 outcome: outcome(),
             });
         }
+        Some((ended.stage, took))
     }
 }

@@ -10,6 +10,7 @@ use super::account::Account;
 use super::answers::Answers;
 use super::clock::Clock;
 use super::listening::Silent;
+use super::times::Times;
 use crate::config::Config;
 use crate::host::{Calls, Log};
 use crate::net::Resources;
@@ -34,6 +35,8 @@ pub struct Context {
     pub queued: Arc<Account>,
     /// What attempts of all connections share.
     pub resources: Arc<Resources>,
+    /// How long things took.
+    pub times: Times,
     config: RwLock<Arc<Config>>,
     clock: Clock,
 }
@@ -58,6 +61,7 @@ impl Context {
             silent: Silent::default(),
             queued: Arc::new(Account::new(queue_max_total_bytes)),
             resources: Arc::new(resources),
+            times: Times::default(),
             config: RwLock::default(),
             clock: Clock::new(TimeZone::system()),
         }

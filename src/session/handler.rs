@@ -56,6 +56,7 @@ impl Handler for SessionHandler<'_> {
     }
 
     fn round_trip(&self, time: Duration) {
+        self.session.context().times.round_trip.add(time);
         self.session.outbox().note(|status| status.answered(time));
     }
 

@@ -6,7 +6,7 @@
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
 //! stands. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
 //! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
-//! told, `endings` how it all ends. `standby` has connections that wait for sessions to come.
+//! told, `times` how long things took, `endings` how it all ends. `standby` has connections that wait for sessions to come.
 
 mod account;
 mod answers;
@@ -30,6 +30,7 @@ mod standby;
 mod state;
 mod task;
 mod texts;
+mod times;
 mod view;
 mod wire;
 
@@ -45,4 +46,5 @@ pub use endings::{Ending, LAST_WORDS, Stop};
 pub use standby::{Counts, StandbyView, Standbys};
 pub use state::Session;
 pub use task::Task;
+pub use times::Times;
 pub use view::{Counters, Phase, Totals, View, count};

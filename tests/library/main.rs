@@ -22,5 +22,6 @@ mod requests;
 mod secrets;
 mod standby;
 mod start_delay;
+mod takeovers;
 mod unanswered_requests;
 mod unloading;

@@ -26,7 +26,7 @@ pub(super) struct Oracle {
     starts: BTreeMap<String, Start>,
     pub(super) starts_begun: u64,
     /// For how long callbacks of the host have blocked.
-    pub(super) blocked: Duration,
+    blocked: Duration,
 }
 
 struct Event {
@@ -62,16 +62,31 @@ struct Start {
     application: String,
     began: Instant,
     blocked_before: Duration,
+    /// The host was asked to register the application for it.
+    is_registering: bool,
+    /// For how long calls of the host have blocked that it has made itself, as far as one can tell.
+    held_up: Duration,
+    /// Since when, and for how long it was held up before.
     cancelled: Option<(Instant, Duration)>,
     /// `stasis_failed` came before the success.
     has_failed: bool,
 }
 
+impl Start {
+    /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
+    fn may_wait_for(&self, call: &str, app: &str) -> bool {
+        let of_connection = self.application.split(':').next() == Some(app);
+        let of_call = self.application == app && (call != "app_unregister" || self.is_registering);
+        call.starts_with("app_") && (of_connection || of_call)
+    }
+}
+
 /// What a start may take at most, but for what the host keeps it waiting.
 const START: Duration = Duration::from_secs(20);
-/// What a channel that has hung up may still be waited for, likewise.
+/// What a channel that has hung up may still be waited for, but for what the host keeps its own start waiting: nothing waits for
+/// what others have to do with the host.
 const CANCELLED: Duration = Duration::from_millis(50);
-/// How long before a call of the host what it tells of may have been decided, likewise.
+/// How long before a call of the host what it tells of may have been decided, but for what the host blocks.
 const DECIDED: Duration = Duration::from_millis(50);
 
 impl Oracle {
@@ -197,10 +212,30 @@ impl Oracle {
             application,
             began: Instant::now(),
             blocked_before: self.blocked,
+            is_registering: false,
+            held_up: Duration::ZERO,
             cancelled: None,
             has_failed: false,
         };
         self.starts.insert(channel.to_owned(), start);
+    }
+
+    /// For how long callbacks of the host have blocked.
+    pub(super) fn blocked(&self) -> Duration {
+        self.blocked
+    }
+
+    /// The host is called for an application, if it is for one.
+    pub(super) fn called(&mut self, call: &str, app: &str) {
+        let registering = self.starts.values_mut().filter(|start| start.application == app);
+        registering.for_each(|start| start.is_registering |= call == "app_register");
+    }
+
+    /// A call of the host has blocked for so long.
+    pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
+        self.blocked += time;
+        let waiting = self.starts.values_mut().filter(|start| start.may_wait_for(call, app));
+        waiting.for_each(|start| start.held_up += time);
     }
 
     pub(super) fn is_starting(&self, channel: &str) -> bool {
@@ -208,9 +243,8 @@ impl Oracle {
     }
 
     pub(super) fn cancelled(&mut self, channel: &str) {
-        let blocked = self.blocked;
         if let Some(start) = self.starts.get_mut(channel) {
-            start.cancelled.get_or_insert((Instant::now(), blocked));
+            start.cancelled.get_or_insert((Instant::now(), start.held_up));
         }
     }
 
@@ -247,7 +281,7 @@ impl Oracle {
         let (blocked, now) = (self.blocked, Instant::now());
         let mut late = now - start.began > START + (blocked - start.blocked_before);
         if let Some((time, before)) = start.cancelled {
-            late |= now - time > CANCELLED + (blocked - before);
+            late |= now - time > CANCELLED + (start.held_up - before);
         }
         if late {
             self.violated(format!(

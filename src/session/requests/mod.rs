@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::account::Room;
 use super::answers::Answer;
@@ -148,7 +148,9 @@ impl Websocket {
         self.session.refuse(self.requests.number, &response, place);
     }
 
-    fn respond(&self, response: &Response, place: Place) {
+    fn respond(&self, response: &Response, place: Place, arrived: Instant) {
+        let took = now().saturating_duration_since(arrived);
+        self.session.context().times.answered(response.status, took);
         self.session.respond(self.requests.number, response, place);
     }
 
@@ -188,7 +190,9 @@ impl Websocket {
 
     /// Has a request answered; whether this thread is to go on with the next one.
     fn work(&self, host: &dyn Host, job: Job) -> bool {
-        let Job { work, place, .. } = job;
+        let Job {
+            work, place, arrived, ..
+        } = job;
         let config = self.session.context().config();
         let admitted = work.and_then(|request| {
             // The user is looked up for each request: a reload may have changed or removed it.
@@ -204,19 +208,21 @@ impl Websocket {
         });
         match admitted {
             Err(response) => {
-                self.respond(&response, place);
+                self.respond(&response, place, arrived);
                 true
             }
-            Ok((request, user)) => self.ask(host, request, user, place),
+            Ok((request, user)) => {
+                let unanswered = Unanswered { request, place, arrived };
+                self.ask(host, unanswered, user)
+            }
         }
     }
 
     /// Gives a request to the host; whether it was answered inside the callback.
-    fn ask(&self, host: &dyn Host, mut request: Request, user: &User, place: Place) -> bool {
+    fn ask(&self, host: &dyn Host, mut unanswered: Unanswered, user: &User) -> bool {
         let answers = &self.session.context().answers;
         let id = answers.number();
-        let asked = host_request(&self.session, &mut request, user, id);
-        let unanswered = Unanswered { request, place };
+        let asked = host_request(&self.session, &mut unanswered.request, user, id);
         self.requests.queue().give(id, unanswered, now());
         let websocket = self.clone();
         let reply = move |answer: &Answer| websocket.answered(id, answer, false);
@@ -240,9 +246,9 @@ impl Websocket {
         let is_over = queue.is_closed();
         drop(queue);
         let reason = answer.reason.as_deref();
-        let Unanswered { request, place } = unanswered;
+        let Unanswered { request, place, arrived } = unanswered;
         let response = request.answer(answer.status, reason, answer.body.as_deref());
-        self.respond(&response, place);
+        self.respond(&response, place, arrived);
         if more {
             // This may be a thread of the host's, and threads take the signal mask of the one that starts them.
             let websocket = self.clone();

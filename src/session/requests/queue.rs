@@ -25,6 +25,7 @@ pub(super) struct Job {
 pub(super) struct Unanswered {
     pub(super) request: Request,
     pub(super) place: Place,
+    pub(super) arrived: Instant,
 }
 
 /// A request that the host was given.

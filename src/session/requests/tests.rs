@@ -66,6 +66,7 @@ impl Scene {
         let unanswered = Unanswered {
             request: job.work.expect("a request"),
             place: job.place,
+            arrived: job.arrived,
         };
         self.queue.give(self.next, unanswered, self.now);
         self.inside.insert(self.next);

@@ -79,6 +79,6 @@ impl Websocket {
                 request.answer(504, None, Some(&body))
             }
         };
-        self.respond(&response, job.place);
+        self.respond(&response, job.place, job.arrived);
     }
 }

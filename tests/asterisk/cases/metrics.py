@@ -66,6 +66,9 @@ async def metrics(stage):
     assert value(families, "ariws_connections_configured") == 2
     assert value(families, "ariws_connection_events_sent_total", connection="connection1") >= 5
     assert value(families, "ariws_connection_requests_received_total", connection="connection1") == 1
+    classes = ("2xx", "4xx", "5xx")
+    assert sum(value(families, "ariws_request_seconds_count", status=status) for status in classes) == 1
+    assert value(families, "ariws_connect_seconds_count", stage="upgrade") >= 1
     assert value(families, "ariws_stasis_starts_total") == 0
     await application.kill()
     await asterisk.logged("connection1: .*connection lost")
