@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep};
 use super::actors;
 use super::configuration::Configuration;
 use super::host::{SimulatedHost, SimulatedTasks, SimulatedWorkers};
+use super::oracle::Oracle;
 use super::pbx::{Pbx, event, name};
 use super::peer::Dialer;
-use super::schedule::{APPS, CHANNELS, CONNECTIONS, Schedule, Step};
+use super::schedule::{APPS, CHANNELS, CONNECTIONS, PLENTY, Schedule, Step};
 use super::shared::Simulation;
 use crate::engine::operations::Operation;
 use crate::engine::snapshot::SessionKind;
@@ -84,7 +85,7 @@ impl World {
             request_threads: 2,
             queue_max_total_bytes: 1 << 20,
             log_level: level,
-            max_sockets: 100,
+            max_sockets: schedule.sockets,
         };
         let workers: Arc<dyn Workers> = Arc::new(SimulatedWorkers(Arc::clone(simulation)));
         let blocking = Blocking::by(Arc::clone(&workers));
@@ -293,10 +294,12 @@ impl World {
     }
 
     fn check_standbys(&self) {
-        for session in self.engine.snapshot().sessions {
+        let snapshot = self.engine.snapshot();
+        let are_scarce = snapshot.sockets.most < PLENTY;
+        for session in snapshot.sessions {
             if let SessionKind::PerCallConfig { standby: Some(standby) } = session.kind {
-                self.simulation
-                    .oracle(|oracle| oracle.standbys_are_there(&session.id, &standby));
+                let look = |oracle: &mut Oracle| oracle.standbys_are_there(&session.id, &standby, are_scarce);
+                self.simulation.oracle(look);
             }
         }
     }

@@ -349,7 +349,10 @@ impl Standbys {
             state.health.failed(client, now(), random());
             before != state.health.failures() && state.health.failures() == 1
         };
-        let line = format_args!("no connection to {} can wait for calls ({cause})", client.uri.display);
+        let line = format_args!(
+            "no connection to {} can wait for calls ({cause}); trying again, calls connect as without",
+            client.uri.display
+        );
         match is_new {
             true => self.context.log.warning(&self.name, line),
             false => self.context.log.debug(&self.name, line),

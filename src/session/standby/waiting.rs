@@ -83,7 +83,8 @@ pub(super) async fn wait(
                     return Left::Lost("the peer closed the connection".into());
                 }
                 let Some(place) = lent.keep() else {
-                    continue;
+                    drop(reply);
+                    return give_way(websocket).await;
                 };
                 let given = Connected { websocket, meter, remote, place };
                 if let Err(mut kept) = reply.send(given) {
@@ -92,9 +93,9 @@ pub(super) async fn wait(
                 return Left::AsWished;
             }
             () = lent.taken() => {
-                // Its socket is to be gone soon: the answer is not waited for.
-                let _ = timeout(CLOSE_TIME, WebSocketStream::close(&mut *websocket, Some(normal()))).await;
-                return Left::GaveWay;
+                // A call that asks now is not to wait for it.
+                drop(wished);
+                return give_way(websocket).await;
             }
             () = sleep_until(next_ping) => {
                 if unanswered >= keepalive.probes {
@@ -115,6 +116,7 @@ pub(super) async fn wait(
                         untaken = if meter.is_blocked() { untaken + 1 } else { 0 };
                     }
                     Err(cause) => {
+                        drop(wished);
                         close(&mut websocket).await;
                         return Left::Lost(cause);
                     }
@@ -160,6 +162,12 @@ pub(super) async fn close(websocket: &mut Websocket) {
         while let Some(Ok(_)) = websocket.next().await {}
     };
     let _ = timeout(CLOSE_TIME, closing).await;
+}
+
+/// Closes with 1000 too. Its socket is to be gone soon, so that the answer is not waited for.
+async fn give_way(mut websocket: Box<Websocket>) -> Left {
+    let _ = timeout(CLOSE_TIME, WebSocketStream::close(&mut websocket, Some(normal()))).await;
+    Left::GaveWay
 }
 
 fn normal() -> CloseFrame {
