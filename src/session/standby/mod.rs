@@ -6,9 +6,12 @@
 mod plan;
 mod waiting;
 
+use std::mem::take;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -44,6 +47,8 @@ struct State {
     waiting: Vec<Waiting>,
     /// Attempts that are under way.
     opening: usize,
+    /// Those that were closed, and the server still has.
+    closing: Vec<u64>,
     health: Health,
     /// Of the connection that was opened last, or of the files as they are now.
     version: Option<Version>,
@@ -222,14 +227,14 @@ impl Standbys {
         let stock = Stock {
             waiting: &known,
             opening: state.opening,
+            closing: state.closing.len(),
             health: &state.health,
         };
         let mut todo = decide(&stock, &settings.client, now());
         for number in &todo.close {
             if let Some(place) = state.waiting.iter().position(|waiting| waiting.number == *number) {
                 let waiting = state.waiting.remove(place);
-                state.counts.closed += 1;
-                waiting.close();
+                state.close(waiting);
             }
         }
         if todo.open > 0 && self.context.resources.sockets.are_all_in_use() {
@@ -247,8 +252,17 @@ impl Standbys {
 
 impl State {
     fn close_all(&mut self) {
-        self.counts.closed += self.waiting.len() as u64;
-        self.waiting.drain(..).for_each(Waiting::close);
+        for waiting in take(&mut self.waiting) {
+            self.close(waiting);
+        }
+    }
+
+    fn close(&mut self, waiting: Waiting) {
+        // It may be at its end by itself.
+        if waiting.wish.send(Wish::Close).is_ok() {
+            self.counts.closed += 1;
+        }
+        self.closing.push(waiting.number);
     }
 }
 
@@ -259,11 +273,6 @@ impl Waiting {
             since: self.since,
             is_outdated: self.version != *version,
         }
-    }
-
-    fn close(self) {
-        // It may have gone by itself.
-        let _ = self.wish.send(Wish::Close);
     }
 }
 
@@ -306,24 +315,29 @@ impl Opening {
         let _ = connected.bound_silence(client, context.config().write_timeout(client));
         let (wish, wished) = oneshot::channel();
         let Some(number) = self.waits(&settings, version, wish) else {
+            // Until then it counts as an attempt.
             return close(&mut connected.websocket).await;
         };
         let since = now();
-        let left = wait(connected, &context.resources.sockets, client.pingpong, wished).await;
+        let waiting = wait(connected, &context.resources.sockets, client.pingpong, wished);
+        // Whatever happens to it, it is counted no more.
+        let left = AssertUnwindSafe(waiting).catch_unwind().await;
+        let left = left.unwrap_or_else(|_| Left::Lost("it failed inside the library".into()));
         standbys.left(number, &settings, left, now().saturating_duration_since(since));
     }
 
     /// The connection is there and waits from now on; gives its number, or nothing if it is not wanted any more.
     fn waits(&mut self, settings: &Settings, version: Option<Version>, wish: oneshot::Sender<Wish>) -> Option<u64> {
-        let standbys = self.0.take()?;
+        let standbys = self.0.clone()?;
         let mut state = standbys.state();
-        state.opening -= 1;
         state.counts.opened += 1;
         let number = state.counts.opened;
         if settings.renewed.is_cancelled() {
             state.counts.closed += 1;
             return None;
         }
+        self.0 = None;
+        state.opening -= 1;
         state.health.opened(now());
         state.version.clone_from(&version);
         state.waiting.push(Waiting {
@@ -364,6 +378,7 @@ impl Standbys {
         let mut state = self.state();
         let before = state.waiting.len();
         state.waiting.retain(|waiting| waiting.number != number);
+        state.closing.retain(|closing| *closing != number);
         let had_it = state.waiting.len() < before;
         match &left {
             Left::AsWished => {}

@@ -14,6 +14,8 @@ pub(super) struct Stock<'a> {
     pub(super) waiting: &'a [Known],
     /// Attempts that are under way.
     pub(super) opening: usize,
+    /// Those that were closed, and the server still has.
+    pub(super) closing: usize,
     pub(super) health: &'a Health,
 }
 
@@ -94,12 +96,13 @@ impl Health {
     }
 }
 
-/// Brings what there is to what the client wants. There are never more, so that one to be replaced goes before another comes;
-/// so a few are replaced at a time.
+/// Brings what there is to what the client wants. There are never more, also while one is replaced, which so goes before another
+/// comes; that happens to a few at a time.
 pub(super) fn decide(stock: &Stock<'_>, client: &Client, now: Instant) -> Todo {
     let Stock {
         waiting,
         opening,
+        closing,
         health,
     } = *stock;
     let wanted = client.standby_connections;
@@ -113,7 +116,8 @@ pub(super) fn decide(stock: &Stock<'_>, client: &Client, now: Instant) -> Todo {
     let due: Vec<_> = waiting.iter().filter(is_due).take(replaced).collect();
     close.extend(due.iter().map(|known| known.id));
 
-    let missing = (away + due.len()).saturating_sub(opening);
+    let there = waiting.len() - due.len() + opening + closing + close.len();
+    let missing = wanted.saturating_sub(there);
     let blocked = health.not_before.filter(|time| now < *time);
     let open = match blocked {
         Some(_) => 0,
@@ -164,6 +168,7 @@ mod tests {
         let stock = Stock {
             waiting: &waiting,
             opening,
+            closing: 0,
             health,
         };
         decide(&stock, &settings(wanted), now)
@@ -197,10 +202,27 @@ mod tests {
     fn what_has_waited_too_long_is_replaced_a_few_at_a_time() {
         let health = well(Instant::now());
         let replaced = todo(8, &[70, 69, 68, 67, 5, 4, 3, 2], 0, &health);
-        assert_eq!((replaced.close, replaced.open), (vec![0, 1], 2));
+        // The server still has them, so that no others are opened yet.
+        assert_eq!((replaced.close, replaced.open), (vec![0, 1], 0));
         // Those that have gone are waited for.
         assert_eq!(todo(8, &[68, 67, 5, 4, 3, 2], 2, &health).close, Vec::<u64>::new());
         assert_eq!(todo(1, &[60], 0, &health).close, [0]);
+    }
+
+    #[test]
+    fn what_is_being_closed_has_its_place_until_it_is() {
+        let now = Instant::now();
+        let health = well(now);
+        let open = |closing| {
+            let stock = Stock {
+                waiting: &[],
+                opening: 1,
+                closing,
+                health: &health,
+            };
+            decide(&stock, &settings(4), now).open
+        };
+        assert_eq!([open(0), open(2), open(5)], [3, 1, 0]);
     }
 
     #[test]
@@ -218,6 +240,7 @@ mod tests {
         let stock = Stock {
             waiting: &[],
             opening: 0,
+            closing: 0,
             health: &health,
         };
         let todo = decide(&stock, &client, now);
@@ -263,6 +286,7 @@ mod tests {
         let stock = Stock {
             waiting: &waiting,
             opening: 0,
+            closing: 0,
             health: &health,
         };
         assert_eq!(decide(&stock, &settings(2), now).close, [2]);
