@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
-use crate::config::{Connection, ConnectionType};
+use crate::config::{CallData, Connection, ConnectionType, Secret};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
 use crate::net::Connected;
@@ -232,6 +232,7 @@ impl Engine {
         if let Some(application) = self.join_or_supersede(&application, entry).await? {
             return Ok(application);
         }
+        let call_data = self.call_data(entry, connection).await?;
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -239,6 +240,7 @@ impl Engine {
             &application,
             &entry.channel_id,
             &entry.channel_name,
+            call_data,
         );
         let call = PerCall {
             session: Arc::clone(&session),
@@ -275,6 +277,34 @@ impl Engine {
             Ok(application)
         } else {
             Err(Error::Cancelled)
+        }
+    }
+
+    /// What the server is told of the call, if it wants to hear of it: asked for once, so that every attempt tells the same.
+    async fn call_data(&self, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
+        let client = &connection.client;
+        if !client.has_call_data() {
+            return Ok(None);
+        }
+        let mut call = CallData {
+            app: entry.app.clone(),
+            channel_id: entry.channel_id.clone(),
+            channel_name: entry.channel_name.clone(),
+            connection: connection.name.clone(),
+            expressions: Vec::new(),
+        };
+        let name = &client.name;
+        for expression in client.expressions() {
+            let value = self.context.calls.expand(&entry.channel_id, expression).await;
+            let value =
+                value.map_err(|_| Error::Host(format!("the PBX did not evaluate {expression} for the client {name}")))?;
+            call.expressions.push((expression.to_owned(), Secret::new(value)));
+        }
+        match client.check_call_data(&call) {
+            Ok(()) => Ok(Some(call)),
+            Err(message) => Err(Error::Argument(format!(
+                "the client {name} cannot be told of the call: {message}"
+            ))),
         }
     }
 

@@ -1,6 +1,5 @@
 //! The task that owns a session's connection: it makes it, runs it, and makes it again.
 
-use std::mem::take;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep, sleep_until};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout_at};
 
 use super::backoff::{pause, random};
 use super::clock::now;
@@ -24,7 +23,12 @@ use super::state::{Plan, Session};
 use super::view::count;
 use super::wire::{self, Timeouts};
 use crate::config::Connection;
+use crate::host::{Failed, Optional};
 use crate::net::{self, Connected};
+use crate::protocol;
+
+/// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
 
 /// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
 /// at a time answers late, and is no less busy when its connections are made anew.
@@ -130,11 +134,7 @@ impl Task {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(net::connect(
-            &self.plan.settings.client,
-            &session.context().user_agent,
-            &self.plan.memory,
-        ));
+        let attempt = Box::pin(net::connect(&self.plan.settings.client, session.caller(), &self.plan.memory));
         tokio::select! {
             biased;
             // One that is there gets its Close.
@@ -154,7 +154,7 @@ impl Task {
             biased;
             cut = self.wanted.cut_short() => cut,
             // Nobody is left who would need the connection.
-            () = session.time_to_close() => Outcome::Over,
+            () = session.time_to_close(), if !session.outbox().has_unproven() => Outcome::Over,
             () = sleep_until(time) => Outcome::Paused,
         }
     }
@@ -183,7 +183,9 @@ impl Task {
     async fn converse(&mut self, connected: Connected) -> (End, bool) {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
-        let (number, dropped) = session.opened(connected.remote, settings, !self.was_there);
+        let is_first = !self.was_there;
+        let (number, dropped) = session.opened(connected.remote, settings, is_first);
+        let resumed = session.expect_resume(is_first, settings);
         let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -220,8 +222,10 @@ impl Task {
         let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
         let mut doubtful = pin!(handler.listening.is_in_doubt());
         let mut is_doubted = false;
+        let mut resuming = pin!(session.resume(resumed));
+        let mut is_resuming = true;
         tokio::pin!(conversation);
-        let mut ended = loop {
+        let ended = loop {
             tokio::select! {
                 biased;
                 ended = &mut conversation => break ended,
@@ -233,18 +237,22 @@ impl Task {
                     is_doubted = true;
                     session.report_silence(settings);
                 }
+                () = &mut resuming, if is_resuming => is_resuming = false,
             }
         };
         handler.websocket.close();
-        let dropped = session.outbox().disconnected(take(&mut ended.unsent));
+        let gone = session.outbox().disconnected(ended.remains);
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended, is_told);
-        if dropped > 0 {
+        session.report_end(&ended.how, &gone, ended.in_doubt, is_told);
+        if gone.dropped > 0 {
             session.context().log.warning(
                 session.id(),
-                format_args!("{dropped} events of applications that are gone were dropped with the connection"),
+                format_args!(
+                    "{} events of applications that are gone were dropped with the connection",
+                    gone.dropped
+                ),
             );
         }
         (ended.how, ended.in_doubt)
@@ -255,9 +263,44 @@ impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
     fn opened(&self, remote: SocketAddr, settings: &Connection, is_first: bool) -> (u64, u64) {
         count(&self.counters().connections_opened);
-        let notice = |application: &str| self.notice("ApplicationRegistered", application);
+        let notice = |application: &str| self.registered(application);
         let delay = self.start_delay(settings).filter(|_| is_first);
         self.outbox().connected(remote.to_string(), delay, notice)
+    }
+
+    /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
+    fn expect_resume(&self, is_first: bool, settings: &Connection) -> Vec<String> {
+        let outbox = self.outbox();
+        if is_first || !settings.client.announce_resume {
+            outbox.nothing_missed();
+            return Vec::new();
+        }
+        outbox.expect_resume(|application, missed| self.resumed(application, missed))
+    }
+
+    /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
+    /// had its time for that.
+    async fn resume(&self, applications: Vec<String>) {
+        if applications.is_empty() {
+            return;
+        }
+        let calls = &self.context().calls;
+        let deadline = Timer::now() + SNAPSHOTS;
+        let mut told = Vec::new();
+        if calls.offers(Optional::AppSnapshot) {
+            for application in applications {
+                match timeout_at(deadline, calls.app_snapshot(&application)).await {
+                    Ok(Ok(snapshot)) => told.push((application, protocol::inside(&snapshot))),
+                    // The host has logged why.
+                    Ok(Err(Failed)) => {}
+                    Err(_) => {
+                        self.report_late_snapshot(&application);
+                        break;
+                    }
+                }
+            }
+        }
+        self.outbox().resume(&told);
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {
@@ -316,8 +359,8 @@ impl Session {
         }
     }
 
-    /// Whether a per-call session ends with this connection: closed because its time had come, or left by a peer that had
-    /// heard of every StasisEnd.
+    /// Whether a per-call session ends with this connection: closed because its time had come, left by a peer that had heard of
+    /// every StasisEnd, or lost when nothing was to be sent any more.
     fn is_over(&self, end: &End) -> bool {
         if !self.is_per_call() {
             return false;
@@ -325,7 +368,10 @@ impl Session {
         match end {
             End::Closed => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                self.outbox().depth().0 == 0 && self.outbox().with_members(Members::close_if_all_ended)
+                let outbox = self.outbox();
+                let is_lost = matches!(end, End::Lost(_));
+                let waits = outbox.depth().0 > 0 || is_lost && outbox.has_unproven();
+                !waits && outbox.with_members(Members::close_if_all_ended)
             }
         }
     }

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Proof, Remains};
 use super::endings::{End, Stop};
 use super::keepalive::probe;
 use super::message::Message;
@@ -45,10 +45,10 @@ pub(super) trait Handler {
     fn heard(&self);
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
-    /// The kernel has taken the messages.
-    fn sent(&self, messages: impl Iterator<Item = Message>);
-    /// A ping was answered after this time.
-    fn round_trip(&self, time: Duration);
+    /// The kernel has taken the messages, each with its place among those of the connection.
+    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>);
+    /// A ping was answered.
+    fn proven(&self, proof: &Proof);
     /// The text as it goes out.
     fn spelled(&self, message: &Message) -> Frame;
     /// The system has no memory to send it; gives what is sent in its place, if anything is.
@@ -70,10 +70,8 @@ pub(super) struct Timeouts {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) how: End,
-    /// Messages that had been handed to the kernel without proof that they arrived.
-    pub(super) unconfirmed: u64,
-    /// Messages that had not.
-    pub(super) unsent: Vec<Message>,
+    /// What became of its messages.
+    pub(super) remains: Remains,
     /// The connection had been on standby, and nothing proves that the peer was still there.
     pub(super) in_doubt: bool,
 }
@@ -160,14 +158,13 @@ pub(super) async fn run<S: Link>(
         delivery.is_in_doubt()
     };
     shared.account(handler);
-    let (unconfirmed, unsent) = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
-    Ended {
-        how,
+    let mut remains = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
+    if is_answered {
         // Whoever answers a Close has read what came before it.
-        unconfirmed: if is_answered { 0 } else { unconfirmed },
-        unsent,
-        in_doubt,
+        outbox.proven(u64::MAX);
+        (remains.unconfirmed, remains.unconfirmed_events) = (0, 0);
     }
+    Ended { how, remains, in_doubt }
 }
 
 /// What reading does, for the writing beside it.
@@ -367,12 +364,12 @@ async fn read<S: Link>(
                 *shared.reading() = Reading::Open;
             }
             Ok(Frame::Pong(payload)) => {
-                let answered = shared.delivery().pong(&payload, Timer::now().into_std());
-                if let Some(time) = answered {
+                let proof = shared.delivery().pong(&payload, Timer::now().into_std());
+                if let Some(proof) = proof {
                     if shared.timeouts.proof.is_some() {
                         shared.account(handler);
                     }
-                    handler.round_trip(time);
+                    handler.proven(&proof);
                     // Messages that were written after the ping want one of their own.
                     shared.outbox.wake();
                 }

@@ -39,6 +39,8 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "start_delay = 7",
         "standby_connections = 7",
         "standby_max_age = 7",
+        "announce_resume = yes",
+        "own_app_alias = yes",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");
@@ -63,6 +65,7 @@ fn other_parameters_need_a_new_connection() {
         "header = X: y",
         "write_timeout = 7",
         "max_message_size = 700",
+        "delivery = at_least_once",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::Reconnect, "{line}");

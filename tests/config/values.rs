@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Overflow, TlsVersion};
+use ariws::config::{ConnectionType, Delivery, Overflow, TlsVersion};
 
 use crate::{client, client_is_refused, client_reading, warnings};
 
@@ -13,6 +13,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(client.reconnect_interval, Duration::from_millis(500));
     assert_eq!(client.max_reconnect_interval, None);
     assert_eq!(client.start_delay, Duration::from_millis(20));
+    assert_eq!((client.delivery, client.announce_resume), (Delivery::AtMostOnce, false));
     assert_eq!(client.reconnect_attempts, 4);
     assert!(!client.tls_enabled);
     assert!(client.verify_server_cert && client.verify_server_hostname);
@@ -95,6 +96,8 @@ fn connections_on_standby_are_for_calls() {
     let persistent = client_reading("standby_connections = 3");
     let warnings = warnings(&persistent);
     assert!(warnings[0].contains("standby_connections: it is not used"), "{warnings:?}");
+    let before_the_call = "connection_type = per_call_config\nstandby_connections = 3\nheader = X-App: {app}";
+    assert_eq!(client_is_refused(before_the_call).key, "header");
 }
 
 #[test]
@@ -128,6 +131,14 @@ fn a_queue_has_its_bounds() {
     assert_eq!((queue.max_bytes, queue.max_messages), (1000, 7));
     assert_eq!(queue.overflow, Overflow::DropNewest);
     client_is_refused("queue_overflow = block");
+}
+
+#[test]
+fn delivery_is_one_of_two_words() {
+    assert_eq!(client("delivery = at_least_once").delivery, Delivery::AtLeastOnce);
+    let problem = client_is_refused("delivery = exactly_once");
+    assert!(problem.message.contains("write at_most_once or at_least_once"), "{problem}");
+    assert!(client("announce_resume = yes").announce_resume);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::dice::Dice;
 use super::pbx::{Pbx, event};
 use super::schedule::APPS;
 use super::shared::Simulation;
-use crate::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
+use crate::host::{ContextState, Failed, Host, HostRequest, Level, Optional, Registration};
 use crate::threads::{Job, Tasks, Workers};
 
 /// The host.
@@ -194,6 +194,19 @@ impl Host for SimulatedHost {
     fn inbound_shutdown(&self, session_id: &str) -> bool {
         self.called("inbound_shutdown", session_id);
         true
+    }
+
+    fn offers(&self, callback: Optional) -> bool {
+        callback == Optional::AppSnapshot
+    }
+
+    fn app_snapshot(&self, app: &str) -> Result<String, Failed> {
+        let mut dice = self.called("app_snapshot", app);
+        if self.fails(&mut dice) {
+            return Err(Failed);
+        }
+        self.done(&mut dice, "app_snapshot", app);
+        Ok(r#"{"channel_ids":[],"bridge_ids":[]}"#.into())
     }
 
     fn finalize(&self) {

@@ -22,7 +22,7 @@ use super::backoff::random;
 use super::clock::now;
 use super::context::Context;
 use crate::config::{Client, needs_new_connection};
-use crate::net::{self, Connected, Memory, Version};
+use crate::net::{self, Caller, Connected, Memory, Version};
 use plan::{Health, Known, Stock, Todo, decide};
 use waiting::{Left, Wish, close, wait};
 
@@ -298,7 +298,11 @@ impl Opening {
         let attempt = async {
             // Before the attempt: should the files change meanwhile, it is replaced once more than it had to be.
             let version = settings.memory.version(client).await;
-            let connected = net::connect(client, &context.user_agent, &settings.memory).await;
+            let caller = Caller {
+                user_agent: &context.user_agent,
+                call: None,
+            };
+            let connected = net::connect(client, caller, &settings.memory).await;
             connected.map(|connected| (connected, version))
         };
         let outcome = tokio::select! {
