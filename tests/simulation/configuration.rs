@@ -25,6 +25,8 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    standbys: usize,
+    standby_max_age: u64,
     at_least_once: bool,
     announce_resume: bool,
 }
@@ -89,6 +91,8 @@ impl Connection {
             concurrency: 1,
             attempts: 2,
             pingpong: false,
+            standbys: 0,
+            standby_max_age: 600,
             at_least_once: false,
             announce_resume: false,
         }
@@ -101,6 +105,8 @@ impl Connection {
         self.concurrency = dice.pick(&[1, 4]);
         self.attempts = dice.pick(&[0, 1, 3]);
         self.pingpong = dice.chance(30);
+        self.standbys = dice.pick(&[0, 1, 3, 8]);
+        self.standby_max_age = dice.pick(&[1, 10, 600]);
         self.at_least_once = dice.chance(60);
         self.announce_resume = dice.chance(50);
     }
@@ -116,12 +122,14 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\n",
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nstandby_connections = {}\nstandby_max_age = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\n",
             self.protocols,
             self.attempts,
             self.start_delay,
             self.concurrency,
             self.queue,
+            self.standbys,
+            self.standby_max_age,
             yes(self.pingpong),
             if self.at_least_once { "at_least_once" } else { "at_most_once" },
             yes(self.announce_resume),
