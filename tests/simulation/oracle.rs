@@ -29,6 +29,8 @@ pub(super) struct Oracle {
     pub(super) starts_begun: u64,
     /// For how long callbacks of the host have blocked.
     blocked: Duration,
+    /// The channel of each value that was evaluated.
+    expanded: Vec<String>,
 }
 
 struct Event {
@@ -79,7 +81,10 @@ struct Start {
 
 impl Start {
     /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
-    fn may_wait_for(&self, call: &str, app: &str) -> bool {
+    fn may_wait_for(&self, channel: &str, call: &str, app: &str) -> bool {
+        if call == "expand" {
+            return app == channel;
+        }
         let of_connection = self.application.split(':').next() == Some(app);
         let of_call = self.application == app && (call != "app_unregister" || self.is_registering);
         call.starts_with("app_") && (of_connection || of_call)
@@ -256,11 +261,29 @@ impl Oracle {
         registering.for_each(|start| start.is_registering |= call == "app_register");
     }
 
+    /// The host evaluates an expression for a channel, once a start; gives a value that no other start gets.
+    pub(super) fn expands(&mut self, channel: &str) -> usize {
+        self.expanded.push(channel.to_owned());
+        self.expanded.len() - 1
+    }
+
+    /// A server is told of a call: of the channel, and a value that was evaluated for one.
+    pub(super) fn told_of_call(&mut self, server: &str, told: &str) {
+        let of = |number: &str| self.expanded.get(number.parse::<usize>().ok()?);
+        let parts: Vec<&str> = told.split(' ').collect();
+        let is_right = matches!(parts[..], [connection, channel, number]
+            if connection == server && of(number).is_some_and(|its| its == channel));
+        if !is_right {
+            self.violated(format!("server {server} is told of a call that is not: {told}"));
+        }
+    }
+
     /// A call of the host has blocked for so long.
     pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
         self.blocked += time;
-        let waiting = self.starts.values_mut().filter(|start| start.may_wait_for(call, app));
-        waiting.for_each(|start| start.held_up += time);
+        let starts = self.starts.iter_mut();
+        let waiting = starts.filter(|(channel, start)| start.may_wait_for(channel, call, app));
+        waiting.for_each(|(_, start)| start.held_up += time);
     }
 
     pub(super) fn is_starting(&self, channel: &str) -> bool {
