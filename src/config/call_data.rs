@@ -370,6 +370,12 @@ pub(super) fn obstacle(client: &Client, source: &Source<'_>, text: &CallText) ->
             ConnectionType::PerCallConfig.as_str(),
         ));
     }
+    if client.standby_connections > 0 {
+        return Some(format!(
+            "{value} is a value of a call, and connections on standby are open before there is one; remove it, or \
+             standby_connections"
+        ));
+    }
     let is_expression = |value: &&CallValue| matches!(value, CallValue::Expression(_));
     let expression = text.values().find(is_expression).filter(|_| !source.expands)?;
     Some(format!(

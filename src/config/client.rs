@@ -15,7 +15,7 @@ use super::secret_files::{self, BEARER_TOKEN_FILE};
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret, Source};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret, Source};
 
 pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -67,6 +67,7 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
+    standby(object, &client);
     client.proxy = proxy(object);
     if client.uri.host.is_empty() {
         return None;
@@ -83,6 +84,15 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         readable(object, &client);
     }
     reader.finish(client)
+}
+
+/// Which clients may have connections on standby: those that make one for each call.
+fn standby(object: &mut Object<'_>, client: &Client) {
+    if client.standby_connections > 0 && client.connection_type == ConnectionType::Persistent {
+        let message = "it is not used, because the connection is persistent, and open before any call comes; remove it, or write \
+                       connection_type = per_call_config";
+        object.warning("standby_connections", message);
+    }
 }
 
 /// Where the request has an `Authorization` from, if from anywhere but the headers. Warns of half a login.

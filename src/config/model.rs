@@ -193,6 +193,10 @@ pub struct Client {
     pub announce_resume: bool,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
+    /// `standby_connections`: how many open connections wait for calls.
+    pub standby_connections: usize,
+    /// `standby_max_age`: how long each of them waits at most.
+    pub standby_max_age: Duration,
     /// `own_app_alias`: the configured name of an application means that of the call.
     pub own_app_alias: bool,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.

@@ -144,6 +144,11 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("start_delay", Number(0..=60_000, "ms"), "20", NextConnect, field!(start_delay),
         "StasisStart follows the ApplicationRegistered of a new per-call connection by that long, or at once when the application \
          has sent anything: one that attaches its handler of messages after it has accepted loses it otherwise"),
+    ours("standby_connections", Number(0..=1000, ""), "0", NextConnect, field!(standby_connections),
+        "so many connections of a per-call client wait, open and without an application, for the calls to come, which need not \
+         connect then"),
+    ours("standby_max_age", Number(1..=DAY / 1000, "s"), "600", NextConnect, field!(standby_max_age),
+        "one that has waited for so long is closed, and another is opened in its place"),
     ours("own_app_alias", Boolean, "no", NextConnect, field!(own_app_alias),
         "whether a request over a per-call connection that names an application of `apps` means the call's own: `voicebot` is \
          `voicebot:<channel>`"),

@@ -247,7 +247,7 @@ impl Engine {
             unlisted: CancellationToken::new(),
         };
         self.table().per_call.insert(application.clone(), call.clone());
-        let opened = match self.open(&session, &entry.cancelled).await {
+        let opened = match self.open(&session, connection, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
                 // Others may have joined it meanwhile.
@@ -308,8 +308,15 @@ impl Engine {
         }
     }
 
-    /// Opens the first connection of a call's session, on a thread for input and output.
-    async fn open(&self, session: &Arc<Session>, cancelled: &CancellationToken) -> Result<Opened> {
+    /// Opens the first connection of a call's session, on a thread for input and output, unless one waits for it.
+    async fn open(&self, session: &Arc<Session>, connection: &Connection, cancelled: &CancellationToken) -> Result<Opened> {
+        if let Some((connected, runtime)) = self.take_standby(connection).await {
+            return Ok(Opened {
+                task: Task::on_standby(session),
+                connected,
+                runtime,
+            });
+        }
         let (sender, mut opened) = oneshot::channel();
         let mut task = Task::new(session);
         self.spawn(async move {

@@ -1,6 +1,6 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
@@ -20,7 +20,7 @@ pub struct Session {
     id: String,
     context: Arc<Context>,
     /// Which numbers of events are its own: those of one application go on as long as the session lives.
-    sequence_id: String,
+    sequence_id: OnceLock<String>,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
     /// What the server is told of the call, if it wants to hear of it.
@@ -87,7 +87,7 @@ impl Session {
             id,
             context: Arc::clone(context),
             outbox,
-            sequence_id: sequence_id(),
+            sequence_id: OnceLock::new(),
             call,
             call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
@@ -250,7 +250,7 @@ impl Session {
     pub(super) fn registered(&self, application: &str) -> String {
         let mut notice = self.notice("ApplicationRegistered", application);
         if self.outbox.has_numbers() {
-            protocol::push_sequence_id(&mut notice, &self.sequence_id);
+            protocol::push_sequence_id(&mut notice, self.sequence_id.get_or_init(sequence_id));
         }
         notice
     }

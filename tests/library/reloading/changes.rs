@@ -147,6 +147,7 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            standby_max_age "standby_max_age = 7";
             announce_resume "announce_resume = yes";
             own_app_alias "own_app_alias = yes";
             request_concurrency "request_concurrency = 7";
