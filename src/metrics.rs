@@ -4,6 +4,7 @@
 //! let the number of series grow without bound.
 
 mod page;
+mod servers;
 
 use crate::config::Connection;
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot, Timed, What};
@@ -72,6 +73,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     page.family("build", Kind::Info, "", "The library");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     connections(&mut page, snapshot);
+    servers::servers(&mut page, snapshot);
     sessions(&mut page, snapshot);
     for (name, help, value) in COUNTERS {
         let help = format!("{help}, over all sessions, those that ended included");
@@ -289,6 +291,7 @@ fn per_call(session: &SessionEntry) -> Option<&View> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -296,6 +299,7 @@ mod tests {
     use crate::config::Config;
     use crate::histogram::Histogram;
     use crate::net::{SocketsInUse, Stage};
+    use crate::session::{ServerView, Stand};
 
     fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         let entry = |(id, kind): (&str, SessionKind)| SessionEntry {
@@ -311,6 +315,7 @@ mod tests {
                 ..Totals::default()
             },
             times: Vec::new(),
+            servers: BTreeMap::from([("one".to_owned(), vec![server("ws://a/\""), server("ws://b/")])]),
             stasis_starts: 5,
             stasis_starts_failed: 2,
             queued: Balance {
@@ -325,6 +330,19 @@ mod tests {
                 refused: 9,
             },
             log_messages_dropped: 3,
+        }
+    }
+
+    fn server(uri: &str) -> ServerView {
+        ServerView {
+            uri: uri.to_owned(),
+            stand: Stand::Down,
+            since: Duration::ZERO,
+            last_failure: None,
+            left_alone: None,
+            opened: 1,
+            refused: 2,
+            failed: 3,
         }
     }
 
@@ -354,7 +372,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 53);
+        assert_eq!(families.count(), 55);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -449,6 +467,19 @@ mod tests {
             "ariws_connect_seconds_count{stage=\"TLS\"} 2\n",
             "ariws_round_trip_seconds_bucket{le=\"1.0\"} 1\n",
             "ariws_round_trip_seconds_count 2\n",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn each_server_has_its_state_and_its_attempts() {
+        let text = render(&snapshot(vec![]));
+        for expected in [
+            "ariws_server_up{connection=\"one\",server=\"ws://a/\\\"\"} 0\n",
+            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"opened\"} 1\n",
+            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"refused\"} 2\n",
+            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"failed\"} 3\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }

@@ -14,7 +14,7 @@ use super::problem::Problems;
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Preference, Proxy, Secret, Uri};
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -60,19 +60,22 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         object.error("max_reconnect_interval", message);
     }
     client.proxy = proxy(object);
-    if client.uri.host.is_empty() {
+    if client.servers.is_empty() {
         return None;
     }
-    if client.uses_tls() {
-        if object.has("tls_enabled") && !client.tls_enabled {
+    several(object, &client);
+    let (secured, plain): (Vec<&Uri>, Vec<&Uri>) = client.servers.iter().partition(|server| client.uses_tls(server));
+    if secured.is_empty() {
+        readable(object, &client, &plain);
+    } else {
+        if object.has("tls_enabled") && !client.tls_enabled && plain.is_empty() {
             let message = "it is ignored, because wss:// is always TLS; write ws:// in the uri to have \
                            none, or remove this and name the server's authority in ca_list_file";
             object.warning("tls_enabled", message);
         }
         tls_files(object);
         unverified(object, &client);
-    } else {
-        readable(object, &client);
+        readable(object, &client, &plain);
     }
     reader.finish(client)
 }
@@ -98,7 +101,8 @@ fn login(object: &mut Object<'_>, client: &Client) -> bool {
 }
 
 fn has_login(client: &Client) -> bool {
-    client.uri.credentials.is_some() || (!client.username.is_empty() && client.password.is_some())
+    let in_uri = client.servers.iter().any(|server| server.credentials.is_some());
+    in_uri || (!client.username.is_empty() && client.password.is_some())
 }
 
 /// Warns of files without which TLS cannot work; they may still come before a connection is made.
@@ -147,11 +151,24 @@ fn unverified(object: &mut Object<'_>, client: &Client) {
     object.warning(key, message);
 }
 
-/// Warns, once for the connection, of credentials that others than this machine can read.
-fn readable(object: &mut Object<'_>, client: &Client) {
+/// Warns of what is of no use to one server, or to one connection.
+fn several(object: &mut Object<'_>, client: &Client) {
+    if client.preference == Preference::Spread && client.connection_type == ConnectionType::Persistent {
+        let message = "a persistent connection is one, so it is failover; write that, or remove it";
+        object.warning("servers", message);
+    }
+    if client.fail_fast.is_some() && client.connection_type == ConnectionType::Persistent {
+        let message = "it is not used: no call waits for a persistent connection; remove it";
+        object.warning("fail_fast", message);
+    }
+}
+
+/// Warns, once for the connection, of credentials that others than this machine can read on the way to these servers.
+fn readable(object: &mut Object<'_>, client: &Client, plain: &[&Uri]) {
     let has_login = has_login(client);
-    let hops = [Some(&client.uri.host), client.proxy.as_ref().map(|proxy| &proxy.host)];
-    let leaves = hops.into_iter().flatten().any(|host| !is_this_machine(host));
+    let proxy = client.proxy.iter().filter(|_| !plain.is_empty()).map(|proxy| &proxy.host);
+    let mut hops = plain.iter().map(|server| &server.host).chain(proxy);
+    let leaves = hops.any(|host| !is_this_machine(host));
     if leaves && (has_login || !client.headers.is_empty()) {
         let what = match has_login {
             true => "the password",

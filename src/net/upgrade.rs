@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::{AttemptError, Link, Metered, Stage, tls};
-use crate::config::{Client, Secret};
+use super::{AttemptError, Link, Metered, Stage, later, tls};
+use crate::config::{Client, Secret, Uri};
 use crate::text::brief;
 
 /// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
@@ -29,18 +29,20 @@ const WRITE_BUFFER: usize = 64 << 10;
 pub(super) async fn upgrade<S: Link>(
     mut stream: Metered<S>,
     client: &Client,
+    uri: &Uri,
     user_agent: &str,
 ) -> Result<(WebSocketStream<Metered<S>>, Option<String>), AttemptError> {
     let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
     let key = generate_key();
     stream
-        .write_all(request(client, user_agent, &key).as_bytes())
+        .write_all(request(client, uri, user_agent, &key).as_bytes())
         .await
         .map_err(|error| fail(tls::told(&error)))?;
     stream.flush().await.map_err(|error| fail(tls::told(&error)))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
-    judge(&head, client, &key).map_err(|cause| AttemptError {
+    judge(&head, client, uri, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),
+        retry_after: later::retry_after(&head),
         ..fail(cause)
     })?;
     let protocol = head.values("Sec-WebSocket-Protocol").next().map(str::to_owned);
@@ -64,8 +66,7 @@ pub(super) fn describe(protocol: Option<&str>) -> String {
     }
 }
 
-fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
-    let uri = &client.uri;
+fn request(client: &Client, uri: &Uri, user_agent: &str, key: &str) -> Zeroizing<String> {
     let host = if uri.host.contains(':') {
         format!("[{}]", uri.host)
     } else {
@@ -78,9 +79,9 @@ fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
          Connection: Upgrade\r\n\
          Host: {host}:{}\r\n",
         uri.path_and_query,
-        client.port()
+        client.port(uri)
     );
-    let login = credentials(client).map(|(user, password)| basic(user, password));
+    let login = credentials(client, uri).map(|(user, password)| basic(user, password));
     let mut fields: Vec<(&str, &str)> = Vec::new();
     if let Some(login) = &login {
         fields.push(("Authorization", login));
@@ -105,8 +106,8 @@ pub(super) fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Zeroiz
 }
 
 /// The user information of the URI wins over `username` and `password`, of which one alone is none.
-fn credentials(client: &Client) -> Option<(&str, &Secret)> {
-    match &client.uri.credentials {
+fn credentials<'a>(client: &'a Client, uri: &'a Uri) -> Option<(&'a str, &'a Secret)> {
+    match &uri.credentials {
         Some((user, password)) => Some((user, password)),
         None if client.username.is_empty() => None,
         None => client.password.as_ref().map(|password| (client.username.as_str(), password)),
@@ -121,13 +122,13 @@ pub(super) fn basic(user: &str, password: &Secret) -> Zeroizing<String> {
 }
 
 /// RFC 6455 section 4.1, the checks of the answer.
-fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
+fn judge(head: &Head, client: &Client, uri: &Uri, key: &str) -> Result<(), String> {
     // Proxies may answer with HTTP/1.0, servers of websockets may not.
     if head.version != 1 {
         return Err("the answer is HTTP/1.0; a websocket needs HTTP/1.1".into());
     }
     if head.status != 101 {
-        return Err(refusal(head, client));
+        return Err(refusal(head, client, uri));
     }
     let has = |name, token: &str| head.members(name).any(|member| member.eq_ignore_ascii_case(token));
     if !has("Upgrade", "websocket") {
@@ -167,9 +168,9 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn refusal(head: &Head, client: &Client) -> String {
+fn refusal(head: &Head, client: &Client, uri: &Uri) -> String {
     let remedy = match head.status {
-        401 | 403 if credentials(client).is_none() => "; it may want username and password",
+        401 | 403 if credentials(client, uri).is_none() => "; it may want username and password",
         401 | 403 => "; check username and password",
         404 => "; check the path of the uri",
         300..=399 => "; redirects are not followed: put the place that it names into the uri",

@@ -10,9 +10,9 @@ use super::endings::Stop;
 use super::members::Members;
 use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
+use super::servers::Servers;
 use super::view::{Counters, View};
 use crate::config::Connection;
-use crate::net::Memory;
 use crate::protocol;
 
 /// One connection to an application's server, through all its losses and returns.
@@ -32,8 +32,8 @@ pub struct Session {
 pub(super) struct Plan {
     /// The configuration that it runs with.
     pub(super) settings: Arc<Connection>,
-    /// What attempts share.
-    pub(super) memory: Arc<Memory>,
+    /// Where it connects to.
+    pub(super) servers: Arc<Servers>,
     /// Grows when the connection is to be made anew.
     pub(super) generation: u64,
     /// Whether the session is to end, and how.
@@ -42,30 +42,30 @@ pub(super) struct Plan {
 
 impl Session {
     /// The session of a persistent connection.
-    pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
+    pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, servers: Arc<Servers>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, memory, None)
+        Self::new(context, id, settings, servers, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
     pub fn per_call(
         context: &Arc<Context>,
         settings: Arc<Connection>,
-        memory: Arc<Memory>,
+        servers: Arc<Servers>,
         application: &str,
         channel_id: &str,
         channel_name: &str,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, memory, Some(call))
+        Self::new(context, id, settings, servers, Some(call))
     }
 
     fn new(
         context: &Arc<Context>,
         id: String,
         settings: Arc<Connection>,
-        memory: Arc<Memory>,
+        servers: Arc<Servers>,
         call: Option<(Arc<str>, Members)>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
@@ -84,7 +84,7 @@ impl Session {
             counters,
             plan: watch::Sender::new(Plan {
                 settings,
-                memory,
+                servers,
                 generation: 0,
                 stop: None,
             }),
@@ -237,9 +237,9 @@ impl Session {
     }
 
     /// Makes the connection anew, with the settings that are in effect now.
-    pub fn reconnect(&self, memory: Arc<Memory>) {
+    pub fn reconnect(&self, servers: Arc<Servers>) {
         self.plan.send_modify(|plan| {
-            plan.memory = memory;
+            plan.servers = servers;
             plan.generation += 1;
         });
     }

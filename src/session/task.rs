@@ -7,23 +7,23 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep, sleep_until};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout};
 
 use super::backoff::{pause, random};
 use super::clock::now;
-use super::endings::{End, Ending, Stop};
+use super::endings::{End, Ending, Failure, Stop};
 use super::handler::SessionHandler;
 use super::life::{Life, Outcome, Step};
 use super::listening::Listening;
 use super::members::Members;
 use super::outbox::Status;
-use super::report::Opening;
+use super::report::{FailedAttempt, Opening};
 use super::requests::Websocket;
 use super::state::{Plan, Session};
 use super::view::count;
 use super::wire::{self, Timeouts};
-use crate::config::Connection;
-use crate::net::{self, Connected};
+use crate::config::{Connection, ConnectionType};
+use crate::net::Connected;
 
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
@@ -45,7 +45,7 @@ impl Task {
             life: Life::new(session.is_per_call()),
             plan: wanted.take_up(),
             wanted,
-            step: Step::Attempt,
+            step: Step::Choose,
         }
     }
 
@@ -64,11 +64,14 @@ impl Task {
     pub async fn open(&mut self) -> Result<Connected, Ending> {
         loop {
             let outcome = match &self.step {
-                Step::Attempt => match self.attempt().await {
+                Step::Choose => self.choose(),
+                Step::Attempt(server) => match self.attempt(*server).await {
                     Ok(connected) => return Ok(connected),
                     Err(outcome) => outcome,
                 },
-                Step::Pause { .. } => self.pause().await,
+                Step::Pause { .. } => self.pause(self.interval()).await,
+                Step::LeaveAlone(time) => self.pause(*time).await,
+                Step::Await(longest) => self.wait_for_server(*longest).await,
                 Step::End(ending) => return Err(ending.clone()),
             };
             self.advance(outcome);
@@ -80,6 +83,9 @@ impl Task {
         loop {
             let began = now();
             let how = self.converse(connected).await;
+            if let (Some(failure), Some(server)) = (how.sent_away(), self.life.server()) {
+                self.note_failure(server, &failure);
+            }
             let outcome = if self.session.is_stopping() {
                 Outcome::Stopped
             } else {
@@ -98,33 +104,68 @@ impl Task {
     }
 
     fn advance(&mut self, outcome: Outcome) {
+        let (server, failures) = (self.life.server(), self.life.failures());
         self.step = self.life.next(outcome, &self.plan.settings.client);
-        self.report_step();
+        if self.life.failures() > failures
+            && let (Some(server), Some(failure)) = (server, self.life.last())
+        {
+            self.note_failure(server, failure);
+            self.report_failure(server, failure);
+        }
     }
 
-    /// One attempt, with the settings that are in effect now.
-    async fn attempt(&mut self) -> Result<Connected, Outcome> {
+    /// The servers of a round, with the settings that are in effect now.
+    fn choose(&mut self) -> Outcome {
         self.plan = self.wanted.take_up();
+        let client = &self.plan.settings.client;
+        let choice = self.plan.servers.choose(client, self.life.own(), self.life.without());
+        Outcome::Chosen(choice)
+    }
+
+    /// One attempt at a server.
+    async fn attempt(&mut self, server: usize) -> Result<Connected, Outcome> {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(net::connect(
-            &self.plan.settings.client,
-            &session.context().user_agent,
-            &self.plan.memory,
-        ));
+        let attempt = Box::pin(
+            self.plan
+                .servers
+                .connect(server, &self.plan.settings.client, session.context()),
+        );
         tokio::select! {
             biased;
             // One that is there gets its Close.
-            outcome = attempt => outcome.map_err(|error| Outcome::Failed(error.into())),
+            outcome = attempt => outcome.map_err(Outcome::Failed),
             cut = self.wanted.cut_short() => Err(cut),
         }
     }
 
+    /// Waits for a server that answers whoever looks after them, as all are known to be down.
+    async fn wait_for_server(&mut self, longest: Duration) -> Outcome {
+        self.plan.servers.look_after(self.session.context());
+        tokio::select! {
+            biased;
+            cut = self.wanted.cut_short() => cut,
+            answer = timeout(longest, self.plan.servers.answer()) => match answer {
+                Ok(()) => Outcome::Paused,
+                Err(_) => Outcome::Unanswered,
+            }
+        }
+    }
+
+    /// How long to wait after a round that failed.
+    fn interval(&self) -> Duration {
+        let client = &self.plan.settings.client;
+        let pause = pause(client, self.life.rounds(), random());
+        match client.connection_type {
+            ConnectionType::Persistent => pause.max(self.plan.servers.all_ready_in()),
+            // A caller is not held for longer.
+            ConnectionType::PerCallConfig => pause,
+        }
+    }
+
     /// Waits for the next attempt, unless something else comes.
-    async fn pause(&mut self) -> Outcome {
-        let settings = &self.plan.settings;
-        let pause = pause(&settings.client, self.life.failures(), random());
+    async fn pause(&mut self, pause: Duration) -> Outcome {
         let time = Timer::now() + pause;
         let session = &self.session;
         session.outbox().note(|status| status.waiting(time.into_std()));
@@ -137,22 +178,28 @@ impl Task {
         }
     }
 
-    /// Tells of a failure that led to this step, if one did.
-    fn report_step(&self) {
-        let (session, settings) = (&self.session, &*self.plan.settings);
-        let (Some(failure), failures) = (self.life.last(), self.life.failures()) else {
-            return;
+    /// Lets all sessions of the connection know.
+    fn note_failure(&self, server: usize, failure: &Failure) {
+        let client = &self.plan.settings.client;
+        self.plan.servers.failed(server, failure, client, self.session.context());
+    }
+
+    /// Tells of a failure, and of the step that it led to.
+    fn report_failure(&self, server: usize, failure: &Failure) {
+        let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
+        let failures = self.life.failures();
+        session.attempt_failed(&failure.cause, failures);
+        let failed = FailedAttempt {
+            client: &settings.client,
+            uri: servers.display(server),
+            failure,
+            number: failures,
         };
         match &self.step {
-            Step::Pause { before } => {
-                session.attempt_failed(&failure.cause, failures);
-                session.report_failure(settings, failure, failures, before.as_ref());
-            }
-            Step::End(Ending::OutOfAttempts(_)) => {
-                session.attempt_failed(&failure.cause, failures);
-                session.report_giving_up(settings, failure, failures);
-            }
-            Step::Attempt | Step::End(Ending::Stopped | Ending::Over) => {}
+            Step::Attempt(next) => session.report_next(&failed, servers.display(*next)),
+            Step::Pause { before } => session.report_failure(settings, &failed, before.as_ref()),
+            Step::End(Ending::OutOfAttempts(_)) => session.report_giving_up(settings, failure, failures),
+            Step::Choose | Step::LeaveAlone(_) | Step::Await(_) | Step::End(Ending::Stopped | Ending::Over) => {}
         }
     }
 
@@ -161,8 +208,12 @@ impl Task {
     async fn converse(&mut self, connected: Connected) -> End {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
+        let server = self.plan.servers.display(self.life.server().unwrap_or_default());
         let (number, dropped) = session.opened(connected.remote, settings);
-        let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
+        if self.plan.servers.are_several() {
+            session.outbox().note(|status| status.at(server));
+        }
+        let opening = Opening::new(server, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
         if is_told {

@@ -12,7 +12,7 @@ fn the_usual_files_are_read() {
     assert_eq!(reading.problems, []);
     let connection = &reading.config.connections["connection1"];
     assert_eq!(connection.apps, ["app1"]);
-    assert_eq!(connection.client.uri.host, "127.0.0.1");
+    assert_eq!(connection.client.servers[0].host, "127.0.0.1");
     assert!(connection.is_valid());
 }
 

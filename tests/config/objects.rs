@@ -29,7 +29,7 @@ fn the_sample_of_the_documentation_is_read() {
     assert_eq!(connection.apps, ["app1", "app2"]);
     assert_eq!(connection.apps_as_written, "app1, app2");
     assert!(connection.subscribe_all);
-    assert_eq!(connection.client.port(), 443);
+    assert_eq!(connection.client.port(&connection.client.servers[0]), 443);
     assert_eq!(connection.client.reconnect_attempts, 5);
     assert_eq!(config.general.websocket_write_timeout.unwrap().as_millis(), 100);
 }

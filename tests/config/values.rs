@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Overflow, TlsVersion};
+use ariws::config::{ConnectionType, Overflow, Preference, TlsVersion};
 
 use crate::{
-    ARI, CLIENT, client, client_errors, client_is_refused, client_reading, connection, connection_is_refused,
+    ARI, CLIENT, client, client_errors, client_is_refused, client_reading, config, connection, connection_is_refused,
     connection_reading, reading, warnings,
 };
 
@@ -104,8 +104,7 @@ fn the_longest_interval_is_not_shorter_than_the_first() {
 
 #[test]
 fn of_several_settings_the_last_one_counts() {
-    let client = client("uri = ws://second\nconnection_timeout = 1\nconnection_timeout = 2");
-    assert_eq!(client.uri.host, "second");
+    let client = client("connection_timeout = 1\nconnection_timeout = 2");
     assert_eq!(client.connection_timeout, Duration::from_millis(2));
 }
 
@@ -161,7 +160,8 @@ fn the_default_port_is_that_of_the_scheme() {
         ("uri = ws://h\ntls_enabled = yes", 443),
         ("uri = wss://h:81", 81),
     ] {
-        assert_eq!(client(lines).port(), port, "{lines}");
+        let client = client(lines);
+        assert_eq!(client.port(&client.servers[0]), port, "{lines}");
     }
 }
 
@@ -169,8 +169,8 @@ fn the_default_port_is_that_of_the_scheme() {
 fn tls_enabled_is_ignored_with_wss_and_that_is_warned_of() {
     let reading = client_reading("uri = wss://h\ntls_enabled = no");
     let client = &reading.config.clients["client1"];
-    assert!(client.uses_tls());
-    assert_eq!(client.port(), 443);
+    assert!(client.uses_tls(&client.servers[0]));
+    assert_eq!(client.port(&client.servers[0]), 443);
     let warnings = warnings(&reading);
     assert_eq!(warnings.len(), 1);
     assert!(
@@ -183,7 +183,8 @@ fn tls_enabled_is_ignored_with_wss_and_that_is_warned_of() {
 fn a_uri_without_a_scheme_is_warned_about() {
     let reading = client_reading("uri = h:9100/ari");
     assert_eq!(warnings(&reading).len(), 1);
-    assert!(!reading.config.clients["client1"].uses_tls());
+    let client = &reading.config.clients["client1"];
+    assert!(!client.uses_tls(&client.servers[0]));
 }
 
 #[test]
@@ -280,4 +281,52 @@ fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
 fn typographic_quotes_around_an_application_are_warned_about() {
     let reading = connection_reading("apps = “app1”");
     assert!(warnings(&reading)[0].contains("typographic quotes"));
+}
+
+#[test]
+fn uri_may_be_repeated_and_stands_for_servers_in_order_of_preference() {
+    let client = client("uri = ws://first\nprotocols = ari\nuri = wss://second:81/x");
+    let servers: Vec<_> = client.servers.iter().map(|server| server.display.as_str()).collect();
+    assert_eq!(servers, ["ws://first", "wss://second:81/x"]);
+    assert_eq!([0, 1].map(|place| client.uses_tls(&client.servers[place])), [false, true]);
+    assert_eq!(client.preference, Preference::Failover);
+}
+
+#[test]
+fn what_a_section_says_of_its_servers_replaces_what_its_template_says() {
+    let servers = |text: &str| {
+        let config = config(ARI, text);
+        let servers = config.clients["client1"].servers.iter();
+        servers.map(|server| server.host.clone()).collect::<Vec<_>>()
+    };
+    let template = "[t](!)\ntype = websocket_client\nconnection_type = persistent\nuri = ws://a\nuri = ws://b\n";
+    assert_eq!(servers(&format!("{template}[client1](t)\n")), ["a", "b"]);
+    assert_eq!(servers(&format!("{template}[client1](t)\nuri = ws://c\n")), ["c"]);
+    assert_eq!(
+        servers(&format!(
+            "{template}[client1](t)\nuri = ws://c\n[client1](+)\nuri = ws://d\nuri = ws://e\n"
+        )),
+        ["d", "e"]
+    );
+}
+
+#[test]
+fn a_faulty_server_is_told_with_its_line_and_rejects_the_client() {
+    let problem = client_is_refused("uri = ws://h\nuri = http://x\nuri = ws://i");
+    assert_eq!((problem.key.as_str(), problem.line), ("uri", 6));
+    assert_eq!(
+        client_is_refused("uri = ws://h\nuri = ws://h").message,
+        "this server stands above already; remove one of them"
+    );
+    let many: String = (0..17).map(|number| format!("uri = ws://h{number}\n")).collect();
+    assert!(client_is_refused(&many).message.starts_with("there may be 16 servers"));
+}
+
+#[test]
+fn a_persistent_connection_is_warned_of_what_only_calls_use() {
+    let reading = client_reading("uri = ws://h\nuri = ws://i\nservers = spread\nfail_fast = 100");
+    let warnings = warnings(&reading);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("it is failover"), "{warnings:?}");
+    assert!(warnings[1].contains("no call waits"), "{warnings:?}");
 }

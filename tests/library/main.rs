@@ -20,6 +20,7 @@ mod queues;
 mod reloading;
 mod requests;
 mod secrets;
+mod servers;
 mod start_delay;
 mod unanswered_requests;
 mod unloading;

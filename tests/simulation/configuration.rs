@@ -25,6 +25,11 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    /// How many servers it has.
+    servers: usize,
+    spread: bool,
+    fail_fast: Option<u64>,
+    failback: u64,
 }
 
 /// One change between two reloads.
@@ -87,6 +92,10 @@ impl Connection {
             concurrency: 1,
             attempts: 2,
             pingpong: false,
+            servers: 1,
+            spread: false,
+            fail_fast: None,
+            failback: 5000,
         }
     }
 
@@ -97,6 +106,10 @@ impl Connection {
         self.concurrency = dice.pick(&[1, 4]);
         self.attempts = dice.pick(&[0, 1, 3]);
         self.pingpong = dice.chance(30);
+        self.servers = dice.pick(&[1, 1, 2, 3]);
+        self.spread = dice.chance(30);
+        self.fail_fast = dice.chance(30).then(|| dice.pick(&[1, 200, 1000]));
+        self.failback = dice.pick(&[10, 300, 3000]);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -108,9 +121,18 @@ impl Connection {
             apps.join(","),
             yes(self.subscribe_all),
         );
+        let ends = ["", "-2", "-3"].iter().take(self.servers);
+        let uris: String = ends.map(|end| format!("uri = ws://{name}{end}/ari\n")).collect();
+        let several = format!(
+            "servers = {}\nfailback_interval = {}\n{}",
+            if self.spread { "spread" } else { "failover" },
+            self.failback,
+            self.fail_fast
+                .map_or_else(String::new, |time| format!("fail_fast = {time}\n")),
+        );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
+            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
             self.protocols,
             self.attempts,
             self.start_delay,

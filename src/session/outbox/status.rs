@@ -13,6 +13,7 @@ pub(in crate::session) struct Status {
     /// Connections that were opened.
     connections: u64,
     remote_address: Option<String>,
+    server: Option<String>,
     last_error: Option<String>,
     failed_attempts: u32,
     round_trip: Option<Duration>,
@@ -46,6 +47,11 @@ impl Status {
         self.failed_attempts = 0;
         self.round_trip = None;
         self.connections
+    }
+
+    /// The connection is one to this server, of several.
+    pub(in crate::session) fn at(&mut self, server: &str) {
+        self.server = Some(server.to_owned());
     }
 
     /// There is no connection any more.
@@ -93,6 +99,7 @@ impl Status {
                 .since
                 .map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
             remote_address: self.remote_address.clone(),
+            server: self.server.clone(),
             last_error: self.last_error.clone(),
             failed_attempts: self.failed_attempts,
             next_attempt,
