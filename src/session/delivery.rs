@@ -30,6 +30,21 @@ struct Ping {
 }
 
 impl Delivery {
+    /// Of a connection over which so many messages have gone before.
+    pub(super) fn after(messages: u64) -> Self {
+        Self {
+            written: messages,
+            sent: messages,
+            confirmed: messages,
+            ..Self::default()
+        }
+    }
+
+    /// Whether everything that was written is known to have arrived.
+    pub(super) fn is_proven(&self) -> bool {
+        self.written == self.confirmed
+    }
+
     /// Messages go into the websocket's buffer.
     pub(super) fn wrote(&mut self, messages: Vec<Message>) {
         self.written += messages.len() as u64;
@@ -96,6 +111,17 @@ mod tests {
 
     fn texts(messages: impl IntoIterator<Item = Message>) -> Vec<String> {
         messages.into_iter().map(|message| message.text.to_string()).collect()
+    }
+
+    #[test]
+    fn what_went_over_a_connection_before_is_not_counted_again() {
+        let mut delivery = Delivery::after(5);
+        assert!(delivery.is_proven());
+        delivery.wrote(vec![Message::notice("6")]);
+        assert!(!delivery.is_proven());
+        assert_eq!(texts(delivery.sent(5)), Vec::<String>::new());
+        assert_eq!(texts(delivery.sent(6)), ["6"]);
+        assert_eq!(delivery.end().0, 1);
     }
 
     #[test]

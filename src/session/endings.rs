@@ -24,11 +24,23 @@ impl Stop {
     }
 }
 
+/// What this side wants of an open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// That it ends.
+    Stop(Stop),
+    /// That another one takes its place: it is left when all that was sent is known to have arrived, at the latest at the given
+    /// time, so that nothing overtakes it. From now on only answers go over it.
+    HandOver(Instant),
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// By a Close of this side.
     Closed,
+    /// It has not: another one has taken its place.
+    HandedOver,
     /// By a Close of the peer, with its code if it has one, in words.
     ClosedByPeer(Option<u16>, String),
     /// Otherwise.

@@ -147,12 +147,21 @@ impl Life {
         }
     }
 
+    /// A connection to a server that is preferred has taken the place of the one that was open.
+    pub(super) fn moved(&mut self, server: usize) {
+        self.reset(Some(server));
+    }
+
     fn anew(&mut self) -> Step {
+        self.reset(self.server);
+        Step::Choose
+    }
+
+    fn reset(&mut self, server: Option<usize>) {
         *self = Self {
-            server: self.server,
+            server,
             ..Self::new(self.is_per_call)
         };
-        Step::Choose
     }
 
     fn chosen(&mut self, choice: Choice, client: &Client) -> Step {

@@ -74,6 +74,10 @@ impl Message {
         }
     }
 
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self.kind, Kind::Response { .. })
+    }
+
     pub(super) fn is_event(&self) -> bool {
         matches!(self.kind, Kind::Event { .. })
     }

@@ -1,7 +1,7 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
 //! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. [`Servers`]
-//! is where it connects to, `health` how each of them is doing. `wire` is one
+//! is where it connects to, `health` how each of them is doing, `handover` how a connection moves from one to another. `wire` is one
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
@@ -17,6 +17,7 @@ mod context;
 mod delivery;
 mod endings;
 mod handler;
+mod handover;
 mod health;
 mod keepalive;
 mod life;

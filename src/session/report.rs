@@ -72,6 +72,13 @@ impl Session {
         }
     }
 
+    /// A server that is preferred answers again.
+    pub(super) fn report_move(&self, from: &str, to: &str) {
+        self.context()
+            .log
+            .notice(self.id(), format_args!("moves from {from} to {to}"));
+    }
+
     /// The next server is tried at once: that one is down is told once for all sessions.
     pub(super) fn report_next(&self, failed: &FailedAttempt<'_>, next: &str) {
         let FailedAttempt {
@@ -116,6 +123,7 @@ impl Session {
     pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
         let log = &self.context().log;
         let (cause, text) = match how {
+            End::HandedOver => return,
             End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
                 return;

@@ -15,6 +15,7 @@ use super::clock::now;
 use super::context::Context;
 use super::endings::{Failure, NotNow};
 use super::health::{Choice, Health, Stand};
+use super::state::Session;
 use super::view::count;
 use crate::config::{Client, ConnectionType, Preference};
 use crate::net::{self, Connected, Resources, Server};
@@ -144,6 +145,26 @@ impl Servers {
             ConnectionType::Persistent => Preference::Failover,
         };
         self.health().choose(preference, own, without, now())
+    }
+
+    /// Waits until a server answers that is preferred to the one that is connected to.
+    pub(super) async fn failback(self: &Arc<Self>, from: usize, session: &Session) -> (usize, Connected) {
+        let context = session.context();
+        loop {
+            let interval = session.settings().client.failback_interval;
+            // Not everybody comes back at one moment.
+            sleep(interval.mul_f64(0.5 + self.random(context) / 2.0)).await;
+            let settings = session.settings();
+            for server in 0..from {
+                if !self.health().ready_in(server, now()).is_zero() {
+                    continue;
+                }
+                match Box::pin(self.connect(server, &settings.client, context)).await {
+                    Ok(connected) => return (server, connected),
+                    Err(failure) => self.failed(server, &failure, &settings.client, context),
+                }
+            }
+        }
     }
 
     /// For how long all of them ask to be left alone.

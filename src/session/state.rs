@@ -1,6 +1,6 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -22,6 +22,8 @@ pub struct Session {
     /// The application of a per-call session.
     call: Option<Arc<str>>,
     outbox: Outbox,
+    /// Where the answers go of a connection whose place another one has taken.
+    left: Mutex<Option<Arc<Outbox>>>,
     requests: AllRequests,
     counters: Arc<Counters>,
     plan: watch::Sender<Plan>,
@@ -80,6 +82,7 @@ impl Session {
                 Arc::clone(&context.queued),
             ),
             call,
+            left: Mutex::default(),
             requests: AllRequests::default(),
             counters,
             plan: watch::Sender::new(Plan {
@@ -281,6 +284,15 @@ impl Session {
 
     pub(super) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Where the answers go of a connection whose place another one has taken.
+    pub(super) fn left_connection(&self) -> Option<Arc<Outbox>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_left_connection(&self, left: Option<Arc<Outbox>>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
     }
 
     pub(super) fn requests(&self) -> &AllRequests {

@@ -2,17 +2,19 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant as Timer, sleep, sleep_until, timeout};
 
 use super::backoff::{pause, random};
 use super::clock::now;
-use super::endings::{End, Ending, Failure, Stop};
+use super::endings::{End, Ending, Failure, LAST_WORDS, Stop, Wish};
 use super::handler::SessionHandler;
+use super::handover::{self, Left};
 use super::life::{Life, Outcome, Step};
 use super::listening::Listening;
 use super::members::Members;
@@ -34,6 +36,15 @@ pub struct Task {
     /// What the step is taken with.
     plan: Plan,
     step: Step,
+    /// What ends the connection whose place another one has taken.
+    leaving: Option<JoinHandle<()>>,
+}
+
+/// What has come of an open connection.
+enum Conversed {
+    Ended(End),
+    /// One to a preferred server has taken its place.
+    Moved(usize, Connected),
 }
 
 impl Task {
@@ -46,6 +57,7 @@ impl Task {
             plan: wanted.take_up(),
             wanted,
             step: Step::Choose,
+            leaving: None,
         }
     }
 
@@ -79,10 +91,23 @@ impl Task {
     }
 
     /// Runs the session from an open connection to its end.
-    pub async fn run(&mut self, mut connected: Connected) -> Ending {
+    pub async fn run(&mut self, connected: Connected) -> Ending {
+        let ending = self.run_connections(connected).await;
+        self.left().await;
+        ending
+    }
+
+    async fn run_connections(&mut self, mut connected: Connected) -> Ending {
         loop {
             let began = now();
-            let how = self.converse(connected).await;
+            let how = match self.converse(connected).await {
+                Conversed::Ended(how) => how,
+                Conversed::Moved(server, next) => {
+                    self.life.moved(server);
+                    connected = next;
+                    continue;
+                }
+            };
             if let (Some(failure), Some(server)) = (how.sent_away(), self.life.server()) {
                 self.note_failure(server, &failure);
             }
@@ -100,6 +125,14 @@ impl Task {
                 Ok(connected) => connected,
                 Err(ending) => return ending,
             };
+        }
+    }
+
+    /// Waits until a connection whose place another one has taken has ended.
+    async fn left(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            // It fails only if it panicked.
+            let _ = leaving.await;
         }
     }
 
@@ -205,12 +238,12 @@ impl Task {
 
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
     /// been up for longer.
-    async fn converse(&mut self, connected: Connected) -> End {
-        let (session, settings) = (&self.session, &*self.plan.settings);
+    async fn converse(&mut self, connected: Connected) -> Conversed {
+        let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
         let quiet = self.life.quiet(&settings.client);
-        let server = self.plan.servers.display(self.life.server().unwrap_or_default());
+        let server = servers.display(self.life.server().unwrap_or_default());
         let (number, dropped) = session.opened(connected.remote, settings);
-        if self.plan.servers.are_several() {
+        if servers.are_several() {
             session.outbox().note(|status| status.at(server));
         }
         let opening = Opening::new(server, connected.remote, self.life.failures(), dropped);
@@ -236,35 +269,76 @@ impl Task {
                 format_args!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
             );
         }
-        let closing = pin!(session.closing(&mut self.wanted));
-        let conversation = wire::run(
-            connected.websocket,
-            &connected.meter,
-            session.outbox(),
-            &handler,
-            timeouts,
-            closing,
-        );
-        let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
-        let mut doubtful = pin!(handler.listening.is_in_doubt());
-        let mut is_doubted = false;
-        tokio::pin!(conversation);
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut conversation => break ended,
-                () = &mut lasted, if !is_told => {
-                    is_told = true;
-                    session.report_open(&opening);
+        let preferred = Mutex::new(None);
+        let (leaving, current) = (&mut self.leaving, self.life.server());
+        let ended = {
+            let closing = pin!(async {
+                tokio::select! {
+                    biased;
+                    stop = session.closing(&mut self.wanted) => Wish::Stop(stop),
+                    next = handover::preferred(servers, current, session) => {
+                        *preferred.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+                        Wish::HandOver(now() + LAST_WORDS)
+                    }
                 }
-                () = &mut doubtful, if !is_doubted => {
-                    is_doubted = true;
-                    session.report_silence(settings);
+            });
+            let conversation = wire::run(
+                connected.websocket,
+                &connected.meter,
+                session.outbox(),
+                &handler,
+                timeouts,
+                closing,
+            );
+            let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
+            let mut doubtful = pin!(handler.listening.is_in_doubt());
+            let mut is_doubted = false;
+            tokio::pin!(conversation);
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut conversation => break ended,
+                    () = &mut lasted, if !is_told => {
+                        is_told = true;
+                        session.report_open(&opening);
+                    }
+                    () = &mut doubtful, if !is_doubted => {
+                        is_doubted = true;
+                        session.report_silence(settings);
+                    }
                 }
             }
         };
-        handler.websocket.close();
-        let dropped = session.outbox().disconnected(ended.unsent);
+        let preferred = preferred.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((to, _)) = &preferred {
+            session.report_move(server, servers.display(*to));
+        }
+        let dropped = match ended.websocket {
+            Some(websocket) => {
+                if let Some(before) = leaving.take() {
+                    let _ = before.await;
+                }
+                let outbox = Arc::new(session.outbox().of_answers(number));
+                // Before the other one takes no answers of it any more.
+                session.set_left_connection(Some(Arc::clone(&outbox)));
+                let (answers, dropped) = session.outbox().handed_over();
+                outbox.take_in(answers);
+                let left = Left {
+                    websocket,
+                    meter: connected.meter,
+                    place: connected.place,
+                    requests: handler.websocket,
+                    timeouts,
+                    outbox,
+                };
+                *leaving = Some(left.end(session));
+                dropped
+            }
+            None => {
+                handler.websocket.close();
+                session.outbox().disconnected(ended.unsent)
+            }
+        };
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
@@ -275,7 +349,10 @@ impl Task {
                 format_args!("{dropped} events of applications that are gone were dropped with the connection"),
             );
         }
-        ended.how
+        match preferred {
+            Some((to, connected)) => Conversed::Moved(to, connected),
+            None => Conversed::Ended(ended.how),
+        }
     }
 }
 
@@ -351,7 +428,7 @@ impl Session {
             return false;
         }
         match end {
-            End::Closed => self.outbox().with_members(Members::are_over),
+            End::Closed | End::HandedOver => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
                 self.outbox().depth().0 == 0 && self.outbox().with_members(Members::close_if_all_ended)
             }

@@ -1,9 +1,13 @@
 //! Several servers of one connection.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
-use ariws_testkit::{Pbx, Server, Setup, Started, metric};
+use ariws_testkit::{Connection, Pbx, Server, Setup, Started, metric, request, until};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::per_call::{APPLICATION, NAME, is_told, leave};
 
@@ -271,7 +275,7 @@ fn a_server_that_is_added_by_a_reload_is_used() {
 fn a_test_of_a_connection_tries_every_server() {
     let (setup, second) = calls();
     let pbx = setup.nobody_listens().load();
-    let accepting = std::thread::spawn(move || second.accept().wait_for_close());
+    let accepting = thread::spawn(move || second.accept().wait_for_close());
     let (code, output) = pbx.command("ari test outbound-websocket connection1");
     assert_eq!(code, ARIWS_OK, "{output}");
     assert!(output.starts_with("connection1 works\n"), "{output}");
@@ -280,4 +284,182 @@ fn a_test_of_a_connection_tries_every_server() {
         "{output}"
     );
     assert_eq!(accepting.join().expect("a server"), 1000);
+}
+
+/// Reads a connection to its Close; gives the numbers of the events that come before it, and the code.
+fn drain(mut connection: Connection) -> JoinHandle<(Vec<u64>, Option<u16>)> {
+    thread::spawn(move || {
+        let mut numbers = Vec::new();
+        loop {
+            match connection.websocket.read() {
+                Ok(Message::Text(text)) => numbers.extend(number(&text)),
+                Ok(Message::Close(frame)) => {
+                    let code = frame.map(|frame| frame.code.into());
+                    while connection.websocket.read().is_ok() {}
+                    return (numbers, code);
+                }
+                Ok(_) => {}
+                Err(_) => return (numbers, None),
+            }
+        }
+    })
+}
+
+/// The number of an event, if it has one.
+fn number(text: &str) -> Option<u64> {
+    serde_json::from_str::<Value>(text).expect("JSON")["n"].as_u64()
+}
+
+/// A persistent connection that runs on its second server, as the first was not there.
+fn on_second(more: &str) -> (Pbx, Server, Connection) {
+    on_second_with(Pbx::persistent("app1"), more)
+}
+
+fn on_second_with(setup: Setup, more: &str) -> (Pbx, Server, Connection) {
+    let (setup, second) = with_second(setup.set("connection1", &format!("failback_interval = 10\n{more}")));
+    let pbx = setup.nobody_listens().load();
+    let mut connection = second.accept();
+    connection.says(["ApplicationRegistered app1"]);
+    (pbx, second, connection)
+}
+
+#[test]
+fn a_persistent_connection_moves_to_a_preferred_server_that_answers_again() {
+    let (mut pbx, _second, connection) = on_second("");
+    let old = drain(connection);
+    pbx.server.listen();
+    let mut new = pbx.accept();
+    new.says(["ApplicationRegistered app1"]);
+    assert_eq!(old.join().expect("an end"), (vec![], Some(1000)));
+    pbx.event("app1", r#"{"type":"Event"}"#);
+    new.says(["Event app1"]);
+    let line = format!("connected_to =           ws://{}/ari\n", pbx.server.address());
+    pbx.wait_for_output(DETAIL, |page| page.contains(&line));
+    pbx.wait_for_log("moves from ws://");
+    assert_eq!(metric(&pbx.metrics(), "websockets_lost_total"), 0);
+}
+
+#[test]
+fn no_event_is_lost_repeated_or_overtaken_when_a_connection_moves() {
+    let (mut pbx, _second, connection) = on_second("");
+    let old = drain(connection);
+    let (count, offered) = (5_000, &AtomicU64::new(0));
+    thread::scope(|scope| {
+        let handle = **pbx;
+        scope.spawn(move || {
+            for number in 0..count {
+                assert_eq!(handle.event("app1", &format!(r#"{{"type":"Event","n":{number}}}"#)), ARIWS_OK);
+                offered.store(number, Ordering::Relaxed);
+            }
+        });
+        until(
+            || (offered.load(Ordering::Relaxed) > 100).then_some(()),
+            || "no events".into(),
+        );
+        pbx.server.listen();
+        let mut new = pbx.accept();
+        new.says(["ApplicationRegistered app1"]);
+        let (mut numbers, code) = old.join().expect("an end");
+        assert_eq!(code, Some(1000));
+        while numbers.len() < count as usize {
+            numbers.extend(number(&new.text()));
+        }
+        assert!(numbers.iter().copied().eq(0..count), "{numbers:?}");
+    });
+}
+
+#[test]
+fn an_answer_that_is_under_way_when_a_connection_moves_reaches_who_asked() {
+    let (mut pbx, _second, mut connection) = on_second("");
+    connection.send(&request("r1", "GET", "slow"));
+    let slow = pbx.wait_for_request("slow");
+    let answered = thread::spawn(move || {
+        let answer = connection.json();
+        (answer["request_id"].as_str().map(str::to_owned), connection.wait_for_close())
+    });
+    pbx.server.listen();
+    let mut new = pbx.accept();
+    new.says(["ApplicationRegistered app1"]);
+    assert_eq!(pbx.complete(slow.id, 204, None), ARIWS_OK);
+    // Events go over the new one meanwhile.
+    pbx.event("app1", r#"{"type":"Event"}"#);
+    new.says(["Event app1"]);
+    assert_eq!(answered.join().expect("an answer"), (Some("r1".to_owned()), 1000));
+}
+
+#[test]
+fn a_request_that_is_not_answered_does_not_keep_a_connection_that_was_left() {
+    let (mut pbx, _second, mut connection) = on_second("");
+    connection.send(&request("r1", "GET", "never"));
+    let never = pbx.wait_for_request("never");
+    let old = drain(connection);
+    pbx.server.listen();
+    let mut new = pbx.accept();
+    new.says(["ApplicationRegistered app1"]);
+    assert_eq!(old.join().expect("an end").1, Some(1000));
+    assert_eq!(pbx.complete(never.id, 204, None), ARIWS_OK);
+    assert!(new.is_quiet());
+}
+
+#[test]
+fn a_connection_whose_peer_says_nothing_moves_all_the_same() {
+    let (mut pbx, _second, connection) = on_second("");
+    pbx.event("app1", r#"{"type":"Event"}"#);
+    pbx.server.listen();
+    // Nobody reads the old one, so that nothing is known to have arrived.
+    let mut new = pbx.accept();
+    new.says(["ApplicationRegistered app1"]);
+    pbx.event("app1", r#"{"type":"Next"}"#);
+    new.says(["Next app1"]);
+    drop(connection);
+}
+
+#[test]
+fn an_unloading_while_a_connection_moves_ends_both() {
+    let (mut pbx, _second, mut connection) = on_second("");
+    connection.send(&request("r1", "GET", "never"));
+    pbx.wait_for_request("never");
+    let old = drain(connection);
+    pbx.server.listen();
+    let mut new = pbx.accept();
+    new.says(["ApplicationRegistered app1"]);
+    let new = drain(new);
+    assert_eq!(pbx.unload(Duration::from_secs(5)), ARIWS_OK);
+    assert_eq!(old.join().expect("an end").1, Some(1000));
+    assert_eq!(new.join().expect("an end").1, Some(1000));
+}
+
+#[test]
+fn a_connection_to_the_first_server_looks_for_no_other() {
+    let (setup, second) = with_second(Pbx::persistent("app1").set("connection1", "failback_interval = 10"));
+    let (pbx, _connection) = setup.up();
+    assert!(second.is_quiet() && pbx.server.is_quiet());
+}
+
+/// The parameters of the recipe in the documentation, for these servers.
+fn recipe(servers: [&Server; 2]) -> String {
+    let (_, page) = include_str!("../../docs/availability.md")
+        .split_once("## Several servers")
+        .expect("the section");
+    let (_, page) = page.split_once("[bots_server]\ntype = websocket_client\n").expect("a recipe");
+    let (recipe, _) = page.split_once("```").expect("its end");
+    let [first, second] = servers.map(|server| server.address().to_string());
+    assert!(
+        recipe.contains("10.0.0.2:8088") && recipe.contains("10.0.0.3:8088"),
+        "{recipe}"
+    );
+    recipe.replace("10.0.0.2:8088", &first).replace("10.0.0.3:8088", &second)
+}
+
+#[test]
+fn the_recipe_of_the_documentation_survives_the_first_server() {
+    let setup = Pbx::per_call("app1");
+    let second = Server::start();
+    let recipe = recipe([setup.server(), &second]);
+    let pbx = setup.set("connection1", &recipe).nobody_listens().load();
+    let starting = pbx.stasis_start_async("app1", "1.1", NAME);
+    let _connection = second.accept();
+    assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
+    let page = pbx.wait_for_output(DETAIL, |page| page.contains("connected_to"));
+    assert!(page.contains("fail_fast =              200\n"), "{page}");
 }

@@ -68,6 +68,17 @@ impl Offered {
     }
 }
 
+/// What became of an answer.
+#[derive(Debug)]
+pub(in crate::session) enum Responded {
+    /// It will be sent.
+    Queued,
+    /// There is no room for it; its place is free for a shorter one.
+    NoRoom(Place),
+    /// It is not for the connection that is open.
+    NotHere(String, Place),
+}
+
 /// What a writer does after a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::session) enum Next {
@@ -212,13 +223,12 @@ impl Outbox {
         }
     }
 
-    /// The answer to a request of the given connection; it goes nowhere if that connection has ended. Gives its place back if
-    /// there is no room for it over all sessions, unless it `must` go.
-    pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Option<Place> {
+    /// The answer to a request of the given connection. It `must` go, or is not taken if there is no room for it over all
+    /// sessions.
+    pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Responded {
         let mut state = self.state();
         if state.status.connection() != Some(connection) {
-            count(&self.counters.responses_undelivered);
-            return None;
+            return Responded::NotHere(text, place);
         }
         let cost = Message::cost(text.len());
         let mut room = Room::none(&self.account);
@@ -226,7 +236,7 @@ impl Outbox {
             room = self.account.room_in_any_case(cost);
         } else if !room.resize(cost) {
             self.account.answer_dropped();
-            return Some(place);
+            return Responded::NoRoom(place);
         }
         state.queue.push_back(Message {
             text: text.into(),
@@ -235,7 +245,7 @@ impl Outbox {
         });
         drop(state);
         self.filled.notify_one();
-        None
+        Responded::Queued
     }
 
     /// Events of the application wait from now on until it is announced or withdrawn; false if they do already.
@@ -344,7 +354,6 @@ impl Outbox {
     /// that has not heard of them: they are dropped, and their number is given.
     pub(in crate::session) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
         let mut state = self.state();
-        state.status.closed();
         for message in unsent.into_iter().rev() {
             if message.is_event() {
                 state.events += 1;
@@ -352,6 +361,11 @@ impl Outbox {
             }
             state.queue.push_front(message);
         }
+        self.close_connection(state)
+    }
+
+    fn close_connection(&self, mut state: MutexGuard<'_, State>) -> u64 {
+        state.status.closed();
         let held: Vec<_> = state.held.keys().cloned().collect();
         for application in held {
             state.take_back(&application);
@@ -385,6 +399,38 @@ impl Outbox {
         if self.state().delayed.take().is_some() {
             self.filled.notify_one();
         }
+    }
+
+    /// Another connection takes the place of the open one: nothing is open until it is. Gives the answers that wait, which mean
+    /// something to the one that is left only, and how many events of applications that are gone were dropped.
+    pub(in crate::session) fn handed_over(&self) -> (Vec<Message>, u64) {
+        let mut state = self.state();
+        let answers = state.answers();
+        (answers, self.close_connection(state))
+    }
+
+    /// Answers that wait, and nothing else.
+    pub(in crate::session) fn answers(&self) -> Vec<Message> {
+        self.state().answers()
+    }
+
+    /// Where the answers go of a connection whose place another one has taken.
+    pub(in crate::session) fn of_answers(&self, connection: u64) -> Self {
+        let limits = self.state().limits;
+        let outbox = Self::new(
+            limits,
+            Members::default(),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.account),
+        );
+        outbox.state().status.resumed(connection);
+        outbox
+    }
+
+    /// Takes answers from another one.
+    pub(in crate::session) fn take_in(&self, answers: Vec<Message>) {
+        self.state().queue.extend(answers);
+        self.filled.notify_one();
     }
 
     /// The next messages to write before a flush; empty if there are none.

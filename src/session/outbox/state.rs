@@ -77,6 +77,16 @@ impl State {
         }
     }
 
+    /// Answers that wait, and nothing else.
+    pub(super) fn answers(&mut self) -> Vec<Message> {
+        if !self.queue.iter().any(Message::is_answer) {
+            return Vec::new();
+        }
+        let (answers, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue).into_iter().partition(Message::is_answer);
+        self.queue = others;
+        answers.into()
+    }
+
     pub(super) fn take_oldest(&mut self) -> Option<Message> {
         let oldest = self.queue.iter().position(Message::is_event)?;
         let message = self.queue.remove(oldest)?;

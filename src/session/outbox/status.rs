@@ -49,6 +49,12 @@ impl Status {
         self.connections
     }
 
+    /// The connection of this number is still open.
+    pub(super) fn resumed(&mut self, number: u64) {
+        self.connections = number;
+        self.enter(Stand::Open(number));
+    }
+
     /// The connection is one to this server, of several.
     pub(in crate::session) fn at(&mut self, server: &str) {
         self.server = Some(server.to_owned());
