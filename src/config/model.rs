@@ -192,6 +192,10 @@ pub struct Client {
     pub headers: Vec<(String, Secret)>,
     /// Bounds of the queue of events, and what happens at them.
     pub queue: QueueLimits,
+    /// `delivery`: whether what is not proven to have arrived is sent again.
+    pub delivery: Delivery,
+    /// `announce_resume`: applications hear what they missed when their connection was made again.
+    pub announce_resume: bool,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
@@ -379,6 +383,33 @@ pub enum Overflow {
 
 impl Word for Overflow {
     const WORDS: &[(&str, Self)] = &[("drop_oldest", Self::DropOldest), ("drop_newest", Self::DropNewest)];
+}
+
+/// How often an event may be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Once: what a connection takes along that breaks may be lost.
+    #[default]
+    AtMostOnce,
+    /// Until it is proven to have arrived; it has a number, by which repeats are known.
+    AtLeastOnce,
+}
+
+impl Word for Delivery {
+    const WORDS: &[(&str, Self)] = &[
+        (Self::AtMostOnce.as_str(), Self::AtMostOnce),
+        (Self::AtLeastOnce.as_str(), Self::AtLeastOnce),
+    ];
+}
+
+impl Delivery {
+    /// The word that stands for it in the configuration and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtMostOnce => "at_most_once",
+            Self::AtLeastOnce => "at_least_once",
+        }
+    }
 }
 
 /// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.

@@ -15,7 +15,7 @@ use super::problem::{Problems, is_word};
 use super::template::Section;
 use super::uri::read_uris;
 use super::values::nearest;
-use super::{Client, Connection, ConnectionType, General, Overflow, PasswordFormat, Preference, TlsVersion, User};
+use super::{Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, Preference, TlsVersion, User};
 
 /// A day; longer times are slips of the pen.
 const DAY: i64 = 86_400_000;
@@ -160,6 +160,11 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("queue_max_messages", Number(1..=1 << 30, ""), "100000", NextConnect, field!(queue.max_messages), "likewise"),
     ours("queue_overflow", Words(words::<Overflow>), "drop_oldest", NextConnect, field!(queue.overflow),
         "which event goes when too much waits; every one is counted"),
+    ours("delivery", Words(words::<Delivery>), "at_most_once", Reconnect, field!(delivery),
+        "whether events that are not proven to have arrived are sent again on the next connection; `at_least_once` numbers them, so \
+         that the application knows repeats (`ariws_sequence`, see [availability.md](availability.md#delivery))"),
+    ours("announce_resume", Boolean, "no", NextConnect, field!(announce_resume),
+        "whether an ApplicationResumed behind the ApplicationRegistered of a connection that was made again tells what was missed"),
 ];
 
 #[rustfmt::skip]

@@ -21,7 +21,11 @@ pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &Ab
     }
     let mut servers: Vec<Uri> = Vec::new();
     let mut all_usable = true;
-    for setting in object.last_given(key) {
+    for (place, setting) in object.last_given(key).enumerate() {
+        if place == SERVERS {
+            let message = format!("there may be {SERVERS} servers; give a name with several addresses, or a balancer, instead");
+            return object.error_of(setting, message);
+        }
         let text = setting.value.as_str();
         if !text.is_empty() && !text.contains("://") && setting.flaw != Flaw::CutAtNul {
             // As with Asterisk; but what is left out may have been meant to be wss://.
@@ -35,9 +39,6 @@ pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &Ab
         };
         let message = match read {
             Ok(uri) if servers.contains(&uri) => "this server stands above already; remove one of them".to_owned(),
-            Ok(_) if servers.len() == SERVERS => {
-                format!("there may be {SERVERS} servers; give a name with several addresses, or a balancer, instead")
-            }
             Ok(uri) => {
                 servers.push(uri);
                 continue;

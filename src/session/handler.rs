@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
+use super::delivery::Proof;
 use super::listening::Listening;
-use super::message::{ChannelEvent, Kind, Message};
+use super::message::{ChannelEvent, Kind, Message, Number};
+use super::outbox::Outbox;
 use super::requests::Websocket;
 use super::state::Session;
 use super::wire::Handler;
@@ -16,6 +17,8 @@ use crate::protocol;
 /// Of one websocket.
 pub(super) struct SessionHandler<'a> {
     pub(super) session: &'a Arc<Session>,
+    /// Where what goes over it comes from.
+    pub(super) outbox: &'a Outbox,
     pub(super) websocket: Websocket,
     pub(super) listening: Listening,
 }
@@ -23,7 +26,7 @@ pub(super) struct SessionHandler<'a> {
 impl Handler for SessionHandler<'_> {
     fn heard(&self) {
         if self.listening.heard() {
-            self.session.outbox().heard();
+            self.outbox.heard();
             self.session.context().silent.forget(&self.session.settings().name);
         }
     }
@@ -32,32 +35,44 @@ impl Handler for SessionHandler<'_> {
         self.websocket.receive(text).await;
     }
 
-    fn sent(&self, messages: impl Iterator<Item = Message>) {
-        let (mut events, mut responses) = (0, 0);
-        for message in messages {
-            match message.kind {
+    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>) {
+        let (mut events, mut repeats, mut responses) = (0, 0, 0);
+        let mut numbered = Vec::new();
+        for (place, mut message) in messages {
+            match &mut message.kind {
                 Kind::Notice => {}
                 Kind::Response { .. } => responses += 1,
-                Kind::Event { channel, .. } => {
-                    events += 1;
-                    if let Some(event) = channel {
+                Kind::Event { channel, number, .. } => {
+                    match number {
+                        Number::Sent => repeats += 1,
+                        Number::None | Number::Given => events += 1,
+                    }
+                    if let Some(event) = channel.take() {
                         if let ChannelEvent::Started(_) = *event {
                             self.listening.started();
                         }
-                        self.session.outbox().sent(&event);
+                        self.outbox.sent(&event);
                     }
                 }
             }
+            if message.is_numbered() {
+                numbered.push((place, message));
+            }
+        }
+        let counters = self.session.counters();
+        if !numbered.is_empty() {
+            self.outbox.keep(numbered);
+            counters.events_repeated.fetch_add(repeats, Ordering::Relaxed);
         }
         // Once for all of them: the threads of the host add to what lies beside.
-        let counters = self.session.counters();
         counters.events_sent.fetch_add(events, Ordering::Relaxed);
         counters.responses_sent.fetch_add(responses, Ordering::Relaxed);
     }
 
-    fn round_trip(&self, time: Duration) {
-        self.session.context().times.round_trip.add(time);
-        self.session.outbox().note(|status| status.answered(time));
+    fn proven(&self, proof: &Proof) {
+        self.session.context().times.round_trip.add(proof.time);
+        self.outbox.proven(proof.settled);
+        self.outbox.note(|status| status.answered(proof.time));
     }
 
     fn spelled(&self, message: &Message) -> Frame {

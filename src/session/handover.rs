@@ -12,10 +12,11 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 
 use super::clock::now;
+use super::delivery::Remains;
 use super::endings::{LAST_WORDS, Stop, Wish};
 use super::handler::SessionHandler;
 use super::listening::Listening;
-use super::outbox::Outbox;
+use super::outbox::Gone;
 use super::requests::Websocket;
 use super::servers::Servers;
 use super::state::Session;
@@ -30,8 +31,6 @@ pub(super) struct Left {
     pub(super) place: Place,
     pub(super) requests: Websocket,
     pub(super) timeouts: Timeouts,
-    /// Its answers.
-    pub(super) outbox: Arc<Outbox>,
 }
 
 /// Waits for a connection to a server that is preferred to this one; for ever if there is none.
@@ -44,20 +43,26 @@ pub(super) async fn preferred(servers: &Arc<Servers>, current: Option<usize>, se
 }
 
 impl Left {
-    /// Answers its requests, if that is soon, and closes it.
-    pub(super) fn end(self, session: &Arc<Session>) -> JoinHandle<()> {
+    /// Answers its requests, if that is soon, and closes it. `number` is its own among those of the session, and `remains` what
+    /// became of what was sent over it.
+    pub(super) fn end(self, session: &Arc<Session>, number: u64, remains: Remains) -> (JoinHandle<()>, Gone) {
+        let outbox = Arc::new(session.outbox().of_answers(number));
+        // Before the session takes no answers of it any more.
+        session.set_left_connection(Some(Arc::clone(&outbox)));
+        let (answers, gone) = session.outbox().handed_over(remains);
+        outbox.take_in(answers);
         let session = Arc::clone(session);
-        tokio::spawn(async move {
+        let end = tokio::spawn(async move {
             let Self {
                 websocket,
                 meter,
                 requests,
                 timeouts,
-                outbox,
                 ..
             } = self;
             let handler = SessionHandler {
                 session: &session,
+                outbox: &outbox,
                 websocket: requests,
                 listening: Listening::default(),
             };
@@ -72,10 +77,10 @@ impl Left {
             let ended = wire::run(websocket, &meter, &outbox, &handler, timeouts, closing).await;
             handler.websocket.close();
             session.set_left_connection(None);
-            outbox.disconnected(ended.unsent);
-            session.unconfirmed(ended.unconfirmed);
+            session.unconfirmed(outbox.disconnected(ended.remains).unconfirmed);
             session.context().log.connection_ended(&session.settings().name);
             drop(self.place);
-        })
+        });
+        (end, gone)
     }
 }

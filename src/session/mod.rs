@@ -35,6 +35,7 @@ mod task;
 mod texts;
 mod times;
 mod view;
+mod wanted;
 mod wire;
 
 #[cfg(test)]

@@ -8,17 +8,19 @@ use super::clock::now;
 use super::context::Context;
 use super::endings::Stop;
 use super::members::Members;
-use super::outbox::Outbox;
+use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
 use super::servers::Servers;
 use super::view::{Counters, View};
 use crate::config::Connection;
-use crate::protocol;
+use crate::protocol::{self, Outage};
 
 /// One connection to an application's server, through all its losses and returns.
 pub struct Session {
     id: String,
     context: Arc<Context>,
+    /// Which numbers of events are its own: those of one application go on as long as the session lives.
+    sequence_id: String,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
     outbox: Outbox,
@@ -72,15 +74,18 @@ impl Session {
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
+        let outbox = Outbox::new(
+            settings.client.queue,
+            members.unwrap_or_default(),
+            Arc::clone(&counters),
+            Arc::clone(&context.queued),
+        );
+        outbox.set_delivery(settings.client.delivery);
         Arc::new(Self {
             id,
             context: Arc::clone(context),
-            outbox: Outbox::new(
-                settings.client.queue,
-                members.unwrap_or_default(),
-                Arc::clone(&counters),
-                Arc::clone(&context.queued),
-            ),
+            outbox,
+            sequence_id: sequence_id(),
             call,
             left: Mutex::default(),
             requests: AllRequests::default(),
@@ -175,11 +180,19 @@ impl Session {
 
     /// Nothing is sent any more: the session has ended, and so has its task.
     pub fn clear(&self) {
-        let dropped = self.outbox.clear();
+        let (dropped, unproven) = self.outbox.clear();
         if dropped > 0 {
             self.context.log.warning(
                 &self.id,
                 format_args!("{dropped} events were dropped: the session ended before they could be sent"),
+            );
+        }
+        if unproven > 0 {
+            self.context.log.warning(
+                &self.id,
+                format_args!(
+                    "{unproven} events that had been sent without proof of arrival are not sent again: the session ended"
+                ),
             );
         }
     }
@@ -196,7 +209,7 @@ impl Session {
 
     /// The application is registered: its ApplicationRegistered goes out, now or when a connection opens.
     pub fn announce(&self, application: &str) {
-        let notice = self.notice("ApplicationRegistered", application);
+        let notice = self.registered(application);
         self.outbox.announce(application, notice);
     }
 
@@ -224,13 +237,34 @@ impl Session {
         self.outbox.is_announced(application)
     }
 
-    pub(super) fn notice(&self, kind: &str, application: &str) -> String {
+    /// ApplicationRegistered; where events have numbers, it says which of them belong together.
+    pub(super) fn registered(&self, application: &str) -> String {
+        let mut notice = self.notice("ApplicationRegistered", application);
+        if self.outbox.has_numbers() {
+            protocol::push_sequence_id(&mut notice, &self.sequence_id);
+        }
+        notice
+    }
+
+    /// ApplicationResumed, without what only the host knows.
+    pub(super) fn resumed(&self, application: &str, missed: &Missed) -> String {
+        let outage = Outage {
+            down_ms: u64::try_from(missed.down.as_millis()).unwrap_or(u64::MAX),
+            events_queued: missed.queued as u64,
+            events_dropped: missed.dropped,
+            events_unconfirmed: missed.unconfirmed,
+        };
+        protocol::resumed(application, &self.context.timestamp(), &self.context.asterisk_id, &outage)
+    }
+
+    fn notice(&self, kind: &str, application: &str) -> String {
         protocol::application_event(kind, application, &self.context.timestamp(), &self.context.asterisk_id)
     }
 
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.outbox.set_limits(settings.client.queue);
+        self.outbox.set_delivery(settings.client.delivery);
         self.plan.send_modify(|plan| plan.settings = settings);
     }
 
@@ -317,4 +351,10 @@ impl Session {
     pub(crate) fn locked(&self) -> impl Sized + '_ {
         self.outbox.locked()
     }
+}
+
+/// Another one for each session, of this instance and of those before it.
+fn sequence_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(0))
 }

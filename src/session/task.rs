@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant as Timer, sleep, sleep_until, timeout};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout, timeout_at};
 
 use super::backoff::{pause, random};
 use super::clock::now;
@@ -23,9 +22,15 @@ use super::report::{FailedAttempt, Opening};
 use super::requests::Websocket;
 use super::state::{Plan, Session};
 use super::view::count;
+use super::wanted::Wanted;
 use super::wire::{self, Timeouts};
 use crate::config::{Connection, ConnectionType};
+use crate::host::{Failed, Optional};
 use crate::net::Connected;
+use crate::protocol;
+
+/// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
 
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
@@ -206,7 +211,7 @@ impl Task {
             biased;
             cut = self.wanted.cut_short() => cut,
             // Nobody is left who would need the connection.
-            () = session.time_to_close() => Outcome::Over,
+            () = session.time_to_close(), if !session.outbox().has_unproven() => Outcome::Over,
             () = sleep_until(time) => Outcome::Paused,
         }
     }
@@ -246,6 +251,7 @@ impl Task {
         if servers.are_several() {
             session.outbox().note(|status| status.at(server));
         }
+        let resumed = session.expect_resume(number, settings);
         let opening = Opening::new(server, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -255,6 +261,7 @@ impl Task {
 
         let handler = SessionHandler {
             session,
+            outbox: session.outbox(),
             websocket: Websocket::open(session, number),
             listening: Listening::default(),
         };
@@ -293,6 +300,8 @@ impl Task {
             let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
             let mut doubtful = pin!(handler.listening.is_in_doubt());
             let mut is_doubted = false;
+            let mut resuming = pin!(session.resume(resumed));
+            let mut is_resuming = true;
             tokio::pin!(conversation);
             loop {
                 tokio::select! {
@@ -306,6 +315,7 @@ impl Task {
                         is_doubted = true;
                         session.report_silence(settings);
                     }
+                    () = &mut resuming, if is_resuming => is_resuming = false,
                 }
             }
         };
@@ -313,40 +323,38 @@ impl Task {
         if let Some((to, _)) = &preferred {
             session.report_move(server, servers.display(*to));
         }
-        let dropped = match ended.websocket {
+        let gone = match ended.websocket {
             Some(websocket) => {
                 if let Some(before) = leaving.take() {
                     let _ = before.await;
                 }
-                let outbox = Arc::new(session.outbox().of_answers(number));
-                // Before the other one takes no answers of it any more.
-                session.set_left_connection(Some(Arc::clone(&outbox)));
-                let (answers, dropped) = session.outbox().handed_over();
-                outbox.take_in(answers);
                 let left = Left {
                     websocket,
                     meter: connected.meter,
                     place: connected.place,
                     requests: handler.websocket,
                     timeouts,
-                    outbox,
                 };
-                *leaving = Some(left.end(session));
-                dropped
+                let (end, gone) = left.end(session, number, ended.remains);
+                *leaving = Some(end);
+                gone
             }
             None => {
                 handler.websocket.close();
-                session.outbox().disconnected(ended.unsent)
+                session.outbox().disconnected(ended.remains)
             }
         };
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended.how, ended.unconfirmed, is_told);
-        if dropped > 0 {
+        session.report_end(&ended.how, &gone, is_told);
+        if gone.dropped > 0 {
             session.context().log.warning(
                 session.id(),
-                format_args!("{dropped} events of applications that are gone were dropped with the connection"),
+                format_args!(
+                    "{} events of applications that are gone were dropped with the connection",
+                    gone.dropped
+                ),
             );
         }
         match preferred {
@@ -360,9 +368,44 @@ impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
     fn opened(&self, remote: SocketAddr, settings: &Connection) -> (u64, u64) {
         count(&self.counters().connections_opened);
-        let notice = |application: &str| self.notice("ApplicationRegistered", application);
+        let notice = |application: &str| self.registered(application);
         let delay = self.start_delay(settings);
         self.outbox().connected(remote.to_string(), delay, notice)
+    }
+
+    /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
+    fn expect_resume(&self, connection: u64, settings: &Connection) -> Vec<String> {
+        let outbox = self.outbox();
+        if connection == 1 || !settings.client.announce_resume {
+            outbox.nothing_missed();
+            return Vec::new();
+        }
+        outbox.expect_resume(|application, missed| self.resumed(application, missed))
+    }
+
+    /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
+    /// had its time for that.
+    async fn resume(&self, applications: Vec<String>) {
+        if applications.is_empty() {
+            return;
+        }
+        let calls = &self.context().calls;
+        let deadline = Timer::now() + SNAPSHOTS;
+        let mut told = Vec::new();
+        if calls.offers(Optional::AppSnapshot) {
+            for application in applications {
+                match timeout_at(deadline, calls.app_snapshot(&application)).await {
+                    Ok(Ok(snapshot)) => told.push((application, protocol::inside(&snapshot))),
+                    // The host has logged why.
+                    Ok(Err(Failed)) => {}
+                    Err(_) => {
+                        self.report_late_snapshot(&application);
+                        break;
+                    }
+                }
+            }
+        }
+        self.outbox().resume(&told);
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {
@@ -421,8 +464,8 @@ impl Session {
         }
     }
 
-    /// Whether a per-call session ends with this connection: closed because its time had come, or left by a peer that had
-    /// heard of every StasisEnd.
+    /// Whether a per-call session ends with this connection: closed because its time had come, left by a peer that had heard of
+    /// every StasisEnd, or lost when nothing was to be sent any more.
     fn is_over(&self, end: &End) -> bool {
         if !self.is_per_call() {
             return false;
@@ -430,45 +473,11 @@ impl Session {
         match end {
             End::Closed | End::HandedOver => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                self.outbox().depth().0 == 0 && self.outbox().with_members(Members::close_if_all_ended)
+                let outbox = self.outbox();
+                let is_lost = matches!(end, End::Lost(_));
+                let waits = outbox.depth().0 > 0 || is_lost && outbox.has_unproven();
+                !waits && outbox.with_members(Members::close_if_all_ended)
             }
-        }
-    }
-}
-
-/// The plan of the session, as far as the task has taken it up.
-struct Wanted {
-    plan: watch::Receiver<Plan>,
-    generation: u64,
-}
-
-impl Wanted {
-    fn new(plan: watch::Receiver<Plan>) -> Self {
-        Self { plan, generation: 0 }
-    }
-
-    /// Takes it up as it is now.
-    fn take_up(&mut self) -> Plan {
-        let plan = self.plan.borrow_and_update().clone();
-        self.generation = plan.generation;
-        plan
-    }
-
-    fn stop(&self) -> Option<Stop> {
-        self.plan.borrow().stop
-    }
-
-    /// Waits until the session is told to stop, or to make its connection anew.
-    async fn cut_short(&mut self) -> Outcome {
-        let generation = self.generation;
-        let changed = self
-            .plan
-            .wait_for(|plan| plan.stop.is_some() || plan.generation != generation)
-            .await;
-        match changed {
-            Ok(plan) if plan.stop.is_none() => Outcome::Renewed,
-            // The session itself holds the sender.
-            _ => Outcome::Stopped,
         }
     }
 }

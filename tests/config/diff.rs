@@ -37,6 +37,7 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "request_concurrency = 7",
         "request_timeout = 7",
         "start_delay = 7",
+        "announce_resume = yes",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");
@@ -61,6 +62,7 @@ fn other_parameters_need_a_new_connection() {
         "header = X: y",
         "write_timeout = 7",
         "max_message_size = 700",
+        "delivery = at_least_once",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::Reconnect, "{line}");

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ariws::config::{Client, Config, Connection, Problem, Reading, Severity, read};
+use ariws::config::{Client, Config, Problem, Reading, Severity, read};
 use tempfile::TempDir;
 
 /// `ari.conf` with one user and one connection.
@@ -103,12 +103,6 @@ fn config(ari: &str, client: &str) -> Config {
     reading.config
 }
 
-/// `connection1` of the usual files with more lines in its section.
-fn connection(lines: &str) -> Arc<Connection> {
-    let ari = format!("{ARI}{lines}\n");
-    Arc::clone(&config(&ari, CLIENT).connections["connection1"])
-}
-
 /// [`CLIENT`] with more lines in its section, in the place of its `uri` if there is one among them.
 fn client_with(lines: &str) -> String {
     let uri = CLIENT.lines().find(|line| line.starts_with("uri")).expect("a uri");
@@ -128,11 +122,6 @@ fn client_reading(lines: &str) -> Reading {
     reading(ARI, &client_with(lines))
 }
 
-/// Reads the usual files with more lines in the section of `connection1`.
-fn connection_reading(lines: &str) -> Reading {
-    reading(&format!("{ARI}{lines}\n"), CLIENT)
-}
-
 /// What is wrong with `client1` when more lines stand in its section. It is not loaded then.
 fn client_errors(lines: &str) -> Vec<Problem> {
     let reading = client_reading(lines);
@@ -148,17 +137,6 @@ fn client_is_refused(lines: &str) -> Problem {
     let [problem] = &client_errors(lines)[..] else {
         panic!("{lines}: {:?}", client_errors(lines));
     };
-    problem.clone()
-}
-
-/// The one thing that is wrong with `connection1` when more lines stand in its section. It is not loaded then.
-#[track_caller]
-fn connection_is_refused(lines: &str) -> Problem {
-    let reading = connection_reading(lines);
-    let [problem] = &errors_of(&reading, "connection1")[..] else {
-        panic!("{lines}: {:?}", reading.problems);
-    };
-    assert!(!reading.config.connections.contains_key("connection1"));
     problem.clone()
 }
 

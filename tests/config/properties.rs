@@ -229,6 +229,7 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
         125u32..=1 << 30,
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
+        (select(&[Delivery::AtMostOnce, Delivery::AtLeastOnce]), any::<bool>()),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let several = (any::<bool>(), option::of(time(1)), time(10), option::of(time(0)));
@@ -286,6 +287,8 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
                 max_messages: bounds.1,
                 overflow: bounds.2,
             },
+            delivery: bounds.7.0,
+            announce_resume: bounds.7.1,
             start_delay: bounds.5,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,

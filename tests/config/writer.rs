@@ -264,6 +264,8 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
         Overflow::DropOldest => ("queue_overflow", "drop_oldest".to_owned()),
         Overflow::DropNewest => ("queue_overflow", "Drop_Newest".to_owned()),
     });
+    lines.push(("delivery", client.delivery.as_str().to_owned()));
+    lines.push(("announce_resume", boolean(client.announce_resume)));
     for (key, text) in [("protocols", &client.protocols), ("username", &client.username)] {
         lines.push((key, text.clone()));
     }

@@ -30,6 +30,8 @@ struct Connection {
     spread: bool,
     fail_fast: Option<u64>,
     failback: u64,
+    at_least_once: bool,
+    announce_resume: bool,
 }
 
 /// One change between two reloads.
@@ -96,6 +98,8 @@ impl Connection {
             spread: false,
             fail_fast: None,
             failback: 5000,
+            at_least_once: false,
+            announce_resume: false,
         }
     }
 
@@ -110,6 +114,8 @@ impl Connection {
         self.spread = dice.chance(30);
         self.fail_fast = dice.chance(30).then(|| dice.pick(&[1, 200, 1000]));
         self.failback = dice.pick(&[10, 300, 3000]);
+        self.at_least_once = dice.chance(60);
+        self.announce_resume = dice.chance(50);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -132,13 +138,15 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
+            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\n",
             self.protocols,
             self.attempts,
             self.start_delay,
             self.concurrency,
             self.queue,
             yes(self.pingpong),
+            if self.at_least_once { "at_least_once" } else { "at_most_once" },
+            yes(self.announce_resume),
         );
     }
 }

@@ -13,5 +13,6 @@ mod pbx;
 mod peer;
 mod runner;
 mod schedule;
+mod sequences;
 mod shared;
 mod world;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::sequences::Sequences;
 use crate::engine::snapshot::Snapshot;
 
 /// What is known of a run.
@@ -14,6 +15,7 @@ pub(super) struct Oracle {
     /// Of each event that was offered, whether it was taken, and how often it has arrived.
     events: Vec<Event>,
     websockets: Vec<Websocket>,
+    sequences: Sequences,
     /// By the session and the application, the first and the last event that arrived over each of its websockets.
     arrived: BTreeMap<(String, String), BTreeMap<usize, (usize, usize)>>,
     /// Answers to requests that have arrived, by the websocket.
@@ -25,7 +27,7 @@ pub(super) struct Oracle {
     starts: BTreeMap<String, Start>,
     pub(super) starts_begun: u64,
     /// For how long callbacks of the host have blocked.
-    pub(super) blocked: Duration,
+    blocked: Duration,
 }
 
 struct Event {
@@ -48,7 +50,10 @@ pub(super) enum Taken {
 
 struct Websocket {
     session: String,
-    registered: BTreeSet<String>,
+    /// Applications, each with the id of the numbers of its events.
+    registered: BTreeMap<String, String>,
+    /// Whether an event has come over it.
+    has_told: bool,
 }
 
 struct Start {
@@ -56,16 +61,31 @@ struct Start {
     application: String,
     began: Instant,
     blocked_before: Duration,
+    /// The host was asked to register the application for it.
+    is_registering: bool,
+    /// For how long calls of the host have blocked that it has made itself, as far as one can tell.
+    held_up: Duration,
+    /// Since when, and for how long it was held up before.
     cancelled: Option<(Instant, Duration)>,
     /// `stasis_failed` came before the success.
     has_failed: bool,
 }
 
+impl Start {
+    /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
+    fn may_wait_for(&self, call: &str, app: &str) -> bool {
+        let of_connection = self.application.split(':').next() == Some(app);
+        let of_call = self.application == app && (call != "app_unregister" || self.is_registering);
+        call.starts_with("app_") && (of_connection || of_call)
+    }
+}
+
 /// What a start may take at most, but for what the host keeps it waiting.
 const START: Duration = Duration::from_secs(20);
-/// What a channel that has hung up may still be waited for, likewise.
+/// What a channel that has hung up may still be waited for, but for what the host keeps its own start waiting: nothing waits for
+/// what others have to do with the host.
 const CANCELLED: Duration = Duration::from_millis(50);
-/// How long before a call of the host what it tells of may have been decided, likewise.
+/// How long before a call of the host what it tells of may have been decided, but for what the host blocks.
 const DECIDED: Duration = Duration::from_millis(50);
 
 impl Oracle {
@@ -93,36 +113,54 @@ impl Oracle {
     pub(super) fn opened(&mut self, session: String) -> usize {
         self.websockets.push(Websocket {
             session,
-            registered: BTreeSet::new(),
+            registered: BTreeMap::new(),
+            has_told: false,
         });
         self.websockets.len() - 1
     }
 
     /// Once more if somebody else had it meanwhile.
-    pub(super) fn registered(&mut self, websocket: usize, app: &str) {
+    pub(super) fn registered(&mut self, websocket: usize, app: &str, sequence_id: &str) {
         let registered = &mut self.websockets[websocket].registered;
-        registered.insert(app.to_owned());
+        registered.insert(app.to_owned(), sequence_id.to_owned());
+    }
+
+    /// ApplicationResumed comes ahead of all events.
+    pub(super) fn resumed(&mut self, websocket: usize, app: &str) {
+        let on = &self.websockets[websocket];
+        if on.has_told || !on.registered.contains_key(app) {
+            self.violated(format!("ApplicationResumed of {app} out of place on websocket {websocket}"));
+        }
     }
 
     pub(super) fn unregistered(&mut self, websocket: usize, app: &str) {
-        if !self.websockets[websocket].registered.remove(app) {
+        if self.websockets[websocket].registered.remove(app).is_none() {
             self.violated(format!("ApplicationUnregistered of {app} unasked on websocket {websocket}"));
         }
     }
 
-    pub(super) fn arrived(&mut self, websocket: usize, app: &str, number: usize) {
+    pub(super) fn arrived(&mut self, websocket: usize, app: &str, number: usize, sequence: Option<u64>) {
         let Some(event) = self.events.get_mut(number) else {
             return self.violated(format!("event {number} arrived and was never offered"));
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
-        if std::mem::replace(&mut event.arrived, true) || refused {
+        let is_repeat = std::mem::replace(&mut event.arrived, true);
+        if is_repeat && sequence.is_none() || refused {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
-        let on = &self.websockets[websocket];
-        if !on.registered.contains(app) {
-            self.violated(format!(
+        let on = &mut self.websockets[websocket];
+        on.has_told = true;
+        let Some(sequence_id) = on.registered.get(app).cloned() else {
+            return self.violated(format!(
                 "event {number} of {app} without ApplicationRegistered on websocket {websocket}"
             ));
+        };
+        if let Some(sequence) = sequence {
+            let key = (sequence_id, app.to_owned());
+            let faults = self.sequences.arrived(key, websocket, number, sequence, is_repeat);
+            let faults =
+                faults.map(|fault| format!("event {number} of {app}, number {sequence}, {fault} (websocket {websocket})"));
+            return self.violations.extend(faults);
         }
         let key = (self.websockets[websocket].session.clone(), app.to_owned());
         let arrived = self.arrived.entry(key).or_default();
@@ -154,22 +192,23 @@ impl Oracle {
         let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
-        let mut queued = 0;
+        let (mut queued, mut unproven) = (0, 0);
         for session in &snapshot.sessions {
             use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
             if let Persistent(view) | PerCall { view, .. } = &session.kind {
                 queued += view.queued_messages as u64;
+                unproven += view.unproven_events as u64;
             }
         }
         let (sent, dropped) = (totals.events_sent, totals.events_dropped);
         let text = format!(
-            "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {arrived} arrived, {} unconfirmed",
+            "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {unproven} unproven, {arrived} arrived, {} unconfirmed",
             totals.events_offered, totals.messages_unconfirmed
         );
         if offered != totals.events_offered || offered != sent + dropped + queued {
             self.violated(format!("the events do not add up: {text}"));
         }
-        if arrived > sent || sent - arrived > totals.messages_unconfirmed {
+        if arrived > sent || sent - arrived > totals.messages_unconfirmed + unproven {
             self.violated(format!("events are lost without a word: {text}"));
         }
     }
@@ -180,10 +219,30 @@ impl Oracle {
             application,
             began: Instant::now(),
             blocked_before: self.blocked,
+            is_registering: false,
+            held_up: Duration::ZERO,
             cancelled: None,
             has_failed: false,
         };
         self.starts.insert(channel.to_owned(), start);
+    }
+
+    /// For how long callbacks of the host have blocked.
+    pub(super) fn blocked(&self) -> Duration {
+        self.blocked
+    }
+
+    /// The host is called for an application, if it is for one.
+    pub(super) fn called(&mut self, call: &str, app: &str) {
+        let registering = self.starts.values_mut().filter(|start| start.application == app);
+        registering.for_each(|start| start.is_registering |= call == "app_register");
+    }
+
+    /// A call of the host has blocked for so long.
+    pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
+        self.blocked += time;
+        let waiting = self.starts.values_mut().filter(|start| start.may_wait_for(call, app));
+        waiting.for_each(|start| start.held_up += time);
     }
 
     pub(super) fn is_starting(&self, channel: &str) -> bool {
@@ -191,9 +250,8 @@ impl Oracle {
     }
 
     pub(super) fn cancelled(&mut self, channel: &str) {
-        let blocked = self.blocked;
         if let Some(start) = self.starts.get_mut(channel) {
-            start.cancelled.get_or_insert((Instant::now(), blocked));
+            start.cancelled.get_or_insert((Instant::now(), start.held_up));
         }
     }
 
@@ -230,7 +288,7 @@ impl Oracle {
         let (blocked, now) = (self.blocked, Instant::now());
         let mut late = now - start.began > START + (blocked - start.blocked_before);
         if let Some((time, before)) = start.cancelled {
-            late |= now - time > CANCELLED + (blocked - before);
+            late |= now - time > CANCELLED + (start.held_up - before);
         }
         if late {
             self.violated(format!(

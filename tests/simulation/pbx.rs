@@ -7,7 +7,6 @@ use tokio::time::sleep;
 
 use super::actors;
 use super::oracle::Taken;
-use super::schedule::APPS;
 pub(super) use super::shared::Pbx;
 use super::shared::{Channel, Simulation};
 use crate::engine::Engine;
@@ -45,26 +44,31 @@ fn offer(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, c
 
 impl Pbx {
     /// A channel enters Stasis.
-    pub(super) fn start(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, app: usize, blocking: bool) {
+    pub(super) fn start(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, app: &str, blocking: bool) {
         let state = simulation.pbx(|pbx| pbx.channels[channel].clone());
-        let (id, name, app) = (id(simulation, channel), name(channel), APPS[app]);
+        let (id, name, app) = (id(simulation, channel), name(channel), app.to_owned());
         let busy = state.stasis.is_some() || state.place.is_some();
         if busy || simulation.oracle(|oracle| oracle.is_starting(&id)) {
             return;
         }
         simulation.note(format_args!("start of {id} in {app}"));
-        simulation.oracle(|oracle| oracle.begins(&id, format!("{app}:{name}")));
+        let application = if app.contains(':') {
+            app.clone()
+        } else {
+            format!("{app}:{name}")
+        };
+        simulation.oracle(|oracle| oracle.begins(&id, application));
         let its = Arc::clone(simulation);
         let started = move |outcome| Self::started(&its, channel, outcome);
         if blocking {
             let (engine, its) = (Arc::clone(engine), Arc::clone(simulation));
-            let job = Box::new(move || started(engine.stasis_start(app, &id, &name)));
+            let job = Box::new(move || started(engine.stasis_start(&app, &id, &name)));
             simulation.runtime.spawn(async move {
                 if actors::perform(job).await {
                     its.oracle(|oracle| oracle.violated("a start panicked".into()));
                 }
             });
-        } else if let Err(error) = engine.stasis_start_async(app, &id, &name, started) {
+        } else if let Err(error) = engine.stasis_start_async(&app, &id, &name, started) {
             Self::started(simulation, channel, Err(error));
         }
     }

@@ -187,14 +187,18 @@ impl Peer {
         let (kind, app) = (of("type"), of("application"));
         self.simulation.heard(number, kind, app, &message["n"]);
         self.simulation.oracle(|oracle| match kind {
-            "ApplicationRegistered" => oracle.registered(number, app),
+            "ApplicationRegistered" => oracle.registered(number, app, of("ariws_sequence_id")),
+            "ApplicationResumed" => oracle.resumed(number, app),
             "ApplicationUnregistered" => oracle.unregistered(number, app),
             "RESTResponse" => match of("request_id") {
                 "" => {}
                 request => oracle.answered(number, request),
             },
             _ => match message["n"].as_u64() {
-                Some(event) => oracle.arrived(number, app, usize::try_from(event).expect("a number of an event")),
+                Some(event) => {
+                    let event = usize::try_from(event).expect("a number of an event");
+                    oracle.arrived(number, app, event, message["ariws_sequence"].as_u64());
+                }
                 None => oracle.violated(format!("a message that nobody knows: {text}")),
             },
         });

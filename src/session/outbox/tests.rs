@@ -1,7 +1,10 @@
 //! The queue by itself.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 
+use super::super::delivery::Remains;
 use super::super::message::Arrival;
 use super::super::pace::{Pace, WINDOW};
 use super::*;
@@ -19,7 +22,14 @@ fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
     outbox.offer(application.into(), text.to_owned(), None).offer
 }
 
-fn texts(messages: &[Message]) -> Vec<&str> {
+pub(super) fn unsent(messages: Vec<Message>) -> Remains {
+    Remains {
+        unsent: messages,
+        ..Remains::default()
+    }
+}
+
+pub(super) fn texts(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.text.as_str()).collect()
 }
 
@@ -54,7 +64,7 @@ fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     }
     let burst = outbox.burst();
     offer(&outbox, "a", "4");
-    outbox.disconnected(burst);
+    outbox.disconnected(unsent(burst));
     assert_eq!(outbox.depth(), (4, 4));
     outbox.connected(String::new(), None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
@@ -70,7 +80,7 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
-    assert_eq!(outbox.disconnected(Vec::new()), 1);
+    assert_eq!(outbox.disconnected(unsent(Vec::new())).dropped, 1);
     outbox.connected(String::new(), None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
@@ -195,7 +205,7 @@ fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_
     let mut burst = outbox.burst();
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "3");
-    assert_eq!(outbox.disconnected(burst.split_off(2)), 0);
+    assert_eq!(outbox.disconnected(unsent(burst.split_off(2))).dropped, 0);
     outbox.announce("a", String::new());
     outbox.connected(String::new(), None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
@@ -304,7 +314,7 @@ async fn there_is_no_delay_after_a_reconnect() {
     outbox.announce("a", "registered a".into());
     outbox.connected(String::new(), delay, |_| "registered a".into());
     offer(&outbox, "a", "1");
-    outbox.disconnected(outbox.burst());
+    outbox.disconnected(unsent(outbox.burst()));
     outbox.connected(String::new(), delay, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }

@@ -128,6 +128,7 @@ macro_rules! anew {
             pingpong_probes "pingpong_probes = 7" before "enable_pingpongs = yes";
             write_timeout "write_timeout = 7000";
             max_message_size "max_message_size = 70000";
+            delivery "delivery = at_least_once";
             local_ari_user "local_ari_user = reader";
             websocket_client_id "websocket_client_id = other" sees "GET /other ";
         }
@@ -143,6 +144,7 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            announce_resume "announce_resume = yes";
             request_concurrency "request_concurrency = 7";
             request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";
