@@ -5,6 +5,7 @@
 
 mod page;
 mod servers;
+mod standby;
 
 use crate::config::Connection;
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot, Timed, What};
@@ -83,7 +84,8 @@ pub fn render(snapshot: &Snapshot) -> String {
     page.family("build", Kind::Info, "", "The library");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     connections(&mut page, snapshot);
-    servers::servers(&mut page, snapshot);
+    servers::families(&mut page, &snapshot.servers);
+    standby::families(&mut page, snapshot);
     sessions(&mut page, snapshot);
     for (name, help, value) in COUNTERS {
         let help = format!("{help}, over all sessions, those that ended included");
@@ -324,7 +326,6 @@ mod tests {
     use crate::config::Config;
     use crate::histogram::Histogram;
     use crate::net::{SocketsInUse, Stage};
-    use crate::session::{ServerView, Stand};
 
     fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         let entry = |(id, kind): (&str, SessionKind)| SessionEntry {
@@ -340,7 +341,7 @@ mod tests {
                 ..Totals::default()
             },
             times: Vec::new(),
-            servers: BTreeMap::from([("one".to_owned(), vec![server("ws://a/\""), server("ws://b/")])]),
+            servers: BTreeMap::new(),
             stasis_starts: 5,
             stasis_starts_failed: 2,
             queued: Balance {
@@ -355,19 +356,6 @@ mod tests {
                 refused: 9,
             },
             log_messages_dropped: 3,
-        }
-    }
-
-    fn server(uri: &str) -> ServerView {
-        ServerView {
-            uri: uri.to_owned(),
-            stand: Stand::Down,
-            since: Duration::ZERO,
-            last_failure: None,
-            left_alone: None,
-            opened: 1,
-            refused: 2,
-            failed: 3,
         }
     }
 
@@ -397,7 +385,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 62);
+        assert_eq!(families.count(), 69);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -420,7 +408,7 @@ mod tests {
     #[test]
     fn calls_are_summed_up_so_that_no_call_makes_a_series() {
         let text = render(&snapshot(vec![
-            ("one", SessionKind::PerCallConfig),
+            ("one", SessionKind::PerCallConfig { standby: None }),
             ("one:channel-1", call(busy())),
             ("one:channel-2", call(busy())),
         ]));
@@ -492,19 +480,6 @@ mod tests {
             "ariws_connect_seconds_count{stage=\"TLS\"} 2\n",
             "ariws_round_trip_seconds_bucket{le=\"1.0\"} 1\n",
             "ariws_round_trip_seconds_count 2\n",
-        ] {
-            assert!(text.contains(expected), "{expected}\n{text}");
-        }
-    }
-
-    #[test]
-    fn each_server_has_its_state_and_its_attempts() {
-        let text = render(&snapshot(vec![]));
-        for expected in [
-            "ariws_server_up{connection=\"one\",server=\"ws://a/\\\"\"} 0\n",
-            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"opened\"} 1\n",
-            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"refused\"} 2\n",
-            "ariws_server_attempts_total{connection=\"one\",server=\"ws://b/\",outcome=\"failed\"} 3\n",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Client, Config, Connection, Uri};
+use crate::config::{CallText, Client, Config, Connection, Uri};
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
@@ -51,7 +51,7 @@ pub(super) fn uri(display: &str) -> Uri {
         tls: false,
         host: "127.0.0.1".to_owned(),
         port: None,
-        path_and_query: "/".to_owned(),
+        path_and_query: CallText::fixed("/"),
         credentials: None,
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn up() -> View {
 }
 
 /// One line of the table of sessions.
-pub(super) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntry {
+pub(crate) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntry {
     SessionEntry {
         id: id.to_owned(),
         kind,
@@ -75,7 +75,7 @@ pub(super) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntr
 }
 
 /// Everything at one moment.
-pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>) -> Snapshot {
+pub(crate) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>) -> Snapshot {
     let connections = connections
         .into_iter()
         .map(|connection| (connection.name.clone(), Arc::new(connection)));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::parameter::Word;
+use super::{CallText, SecretFiles};
 
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -152,8 +153,10 @@ pub struct Client {
     pub protocols: String,
     /// `username`; empty if not given.
     pub username: String,
-    /// `password`, or what `password_file` or `password_env` yielded.
+    /// `password`, or what `password_env` yielded.
     pub password: Option<Secret>,
+    /// Files with what the server is told, read at each attempt.
+    pub secret_files: SecretFiles,
     /// `connection_type`: one connection, or one for each call.
     pub connection_type: ConnectionType,
     /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
@@ -189,7 +192,7 @@ pub struct Client {
     /// `write_timeout`, if it was given.
     pub write_timeout: Option<Duration>,
     /// `header = Name: value`, in configured order.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, CallText)>,
     /// Bounds of the queue of events, and what happens at them.
     pub queue: QueueLimits,
     /// `delivery`: whether what is not proven to have arrived is sent again.
@@ -198,6 +201,12 @@ pub struct Client {
     pub announce_resume: bool,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
+    /// `standby_connections`: how many open connections wait for calls.
+    pub standby_connections: usize,
+    /// `standby_max_age`: how long each of them waits at most.
+    pub standby_max_age: Duration,
+    /// `own_app_alias`: the configured name of an application means that of the call.
+    pub own_app_alias: bool,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
     /// `request_timeout`: a request that the host does not answer for so long is answered 504.
@@ -223,6 +232,22 @@ impl Config {
 }
 
 impl Client {
+    /// Whether each connection is made for a call, and that is known when it is.
+    pub(super) fn knows_its_call(&self) -> bool {
+        self.connection_type == ConnectionType::PerCallConfig
+    }
+
+    /// Whether there is a password for `username`.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some() || self.secret_files.password.is_some()
+    }
+
+    /// Whether there are a user and a password, in the URI or apart.
+    pub fn has_login(&self) -> bool {
+        let in_uri = self.servers.iter().any(|server| server.credentials.is_some());
+        in_uri || (!self.username.is_empty() && self.has_password())
+    }
+
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.reconnect_attempts).unwrap_or(0).max(1)
@@ -236,6 +261,11 @@ impl Client {
     /// Whether a connection to one of the servers uses TLS: `wss://` or `tls_enabled = yes`.
     pub fn uses_tls(&self, server: &Uri) -> bool {
         server.tls || self.tls_enabled
+    }
+
+    /// Whether connections to any of the servers use TLS.
+    pub fn use_tls(&self) -> bool {
+        self.servers.iter().any(|server| self.uses_tls(server))
     }
 
     /// The port of one of the servers: the URI's, else 443 with TLS and 80 without (RFC 6455 section 3).
@@ -278,8 +308,8 @@ pub struct Uri {
     pub host: String,
     /// The port, if one was written.
     pub port: Option<u16>,
-    /// Path and query for the request line, verbatim; at least `/`.
-    pub path_and_query: String,
+    /// Path and query for the request line, verbatim but for values of the call; at least `/`.
+    pub path_and_query: CallText,
     /// `user:password@`, percent-decoded; wins over `username` and `password`.
     pub credentials: Option<(String, Secret)>,
 }

@@ -85,7 +85,7 @@ macro_rules! proxy {
 pub(super) static CLIENT: &[Parameter<Client>] = &[
     ignored("type", "`websocket_client`"),
     asterisk("uri", Required, "", Reconnect, field!(servers, read_uris),
-        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it; repeatable: \
+        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it, and values of the call; repeatable: \
          [servers in order of preference](availability.md#several-servers)"),
     ours("servers", Words(words::<Preference>), "failover", NextConnect, field!(preference),
         "the first server that works, or, of per-call clients, each in its turn"),
@@ -102,10 +102,14 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     asterisk("username", Text, "", Reconnect, field!(username),
         "for Basic authentication at the server, with one of the next three"),
     asterisk("password", Text, "", Reconnect, field!(password, together), "the password itself"),
-    ours("password_file", Path, "", Reconnect, Place::NONE,
-        "a file with the password in its first line, read at each load and reload"),
+    ours("password_file", Path, "", Reconnect, field!(secret_files.password),
+        "a file with the password in its first line, read at each attempt"),
     ours("password_env", Text, "", Reconnect, Place::NONE, "the name of an environment variable with the password"),
-    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request; repeatable"),
+    ours("bearer_token_file", Path, "", Reconnect, field!(secret_files.bearer_token),
+        "a file with a token in its first line for `Authorization: Bearer`, read at each attempt"),
+    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request, in which values of the call may stand; repeatable"),
+    ours("header_file", Path, "", Reconnect, field!(secret_files.headers),
+        "a file with a `Name: value` in each line, read at each attempt"),
     asterisk("connection_type", Words(words::<ConnectionType>), "persistent", Replace, field!(connection_type),
         "one connection as long as the PBX runs, or one for each channel that enters `Stasis(app)`"),
     asterisk("connection_timeout", Number(1..=DAY, "ms"), "500", NextConnect, field!(connection_timeout),
@@ -151,6 +155,14 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("start_delay", Number(0..=60_000, "ms"), "20", NextConnect, field!(start_delay),
         "StasisStart follows the ApplicationRegistered of a new per-call connection by that long, or at once when the application \
          has sent anything: one that attaches its handler of messages after it has accepted loses it otherwise"),
+    ours("standby_connections", Number(0..=1000, ""), "0", NextConnect, field!(standby_connections),
+        "so many connections of a per-call client wait, open and without an application, for the calls to come, which need not \
+         connect then"),
+    ours("standby_max_age", Number(1..=DAY / 1000, "s"), "600", NextConnect, field!(standby_max_age),
+        "one that has waited for so long is closed, and another is opened in its place"),
+    ours("own_app_alias", Boolean, "no", NextConnect, field!(own_app_alias),
+        "whether a request over a per-call connection that names an application of `apps` means the call's own: `voicebot` is \
+         `voicebot:<channel>`"),
     ours("request_concurrency", Number(1..=1024, ""), "1", NextConnect, field!(request_concurrency),
         "requests of one connection that run at a time"),
     ours("request_timeout", Number(1..=DAY, "ms"), "60000", NextConnect, field!(request_timeout),
@@ -172,7 +184,7 @@ pub(super) static CONNECTION: &[Parameter<Connection>] = &[
     ignored("type", "`outbound_websocket`"),
     // Another client with the same values needs no new connection.
     asterisk("websocket_client_id", Required, "", NextConnect, field!(websocket_client_id),
-        "a section of `websocket_client.conf`"),
+        "the name of a section of type `websocket_client`"),
     asterisk("apps", Required, "", Applications,
         Place { read: read_apps,
                 differs: |old, new| (&old.apps, &old.apps_as_written) != (&new.apps, &new.apps_as_written) },

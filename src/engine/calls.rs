@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
-use crate::config::{Connection, ConnectionType};
+use crate::config::{CallData, Connection, ConnectionType, Secret};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
 use crate::net::Connected;
@@ -232,6 +232,7 @@ impl Engine {
         if let Some(application) = self.join_or_supersede(&application, entry).await? {
             return Ok(application);
         }
+        let call_data = self.call_data(entry, connection).await?;
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -239,13 +240,14 @@ impl Engine {
             &application,
             &entry.channel_id,
             &entry.channel_name,
+            call_data,
         );
         let call = PerCall {
             session: Arc::clone(&session),
             unlisted: CancellationToken::new(),
         };
         self.table().per_call.insert(application.clone(), call.clone());
-        let opened = match self.open(&session, &entry.cancelled).await {
+        let opened = match self.open(&session, connection, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
                 // Others may have joined it meanwhile.
@@ -278,8 +280,43 @@ impl Engine {
         }
     }
 
-    /// Opens the first connection of a call's session, on a thread for input and output.
-    async fn open(&self, session: &Arc<Session>, cancelled: &CancellationToken) -> Result<Opened> {
+    /// What the server is told of the call, if it wants to hear of it: asked for once, so that every attempt tells the same.
+    async fn call_data(&self, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
+        let client = &connection.client;
+        if !client.has_call_data() {
+            return Ok(None);
+        }
+        let mut call = CallData {
+            app: entry.app.clone(),
+            channel_id: entry.channel_id.clone(),
+            channel_name: entry.channel_name.clone(),
+            connection: connection.name.clone(),
+            expressions: Vec::new(),
+        };
+        let name = &client.name;
+        for expression in client.expressions() {
+            let value = self.context.calls.expand(&entry.channel_id, expression).await;
+            let value =
+                value.map_err(|_| Error::Host(format!("the PBX did not evaluate {expression} for the client {name}")))?;
+            call.expressions.push((expression.to_owned(), Secret::new(value)));
+        }
+        match client.check_call_data(&call) {
+            Ok(()) => Ok(Some(call)),
+            Err(message) => Err(Error::Argument(format!(
+                "the client {name} cannot be told of the call: {message}"
+            ))),
+        }
+    }
+
+    /// Opens the first connection of a call's session, on a thread for input and output, unless one waits for it.
+    async fn open(&self, session: &Arc<Session>, connection: &Connection, cancelled: &CancellationToken) -> Result<Opened> {
+        if let Some((connected, runtime)) = self.take_standby(connection).await {
+            return Ok(Opened {
+                task: Task::on_standby(session),
+                connected,
+                runtime,
+            });
+        }
         let (sender, mut opened) = oneshot::channel();
         let mut task = Task::new(session);
         self.spawn(async move {

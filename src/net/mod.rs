@@ -9,6 +9,7 @@ mod race;
 mod resolve;
 mod resources;
 mod rotation;
+mod secrets;
 mod stream;
 mod tls;
 mod trail;
@@ -27,18 +28,21 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::config::{Client, Uri};
+use crate::config::{CallData, Client, FileSecrets, Uri};
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
-pub use resources::{Place, Resources, Sockets, SocketsInUse};
+pub use resources::{Lent, Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
 pub use stream::Stream;
-pub use tls::TlsContext;
 pub(crate) use tls::told;
+pub use tls::{TlsContext, Version};
 pub use trail::Step;
 pub(crate) use trail::Trail;
+
+/// What a server answers that does not know the login (RFC 9110 section 15.5.2).
+const UNAUTHORIZED: u16 = 401;
 
 /// How long a Close may take to be sent, and stay unanswered.
 pub const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -46,6 +50,8 @@ pub const CLOSE_TIME: Duration = Duration::from_secs(1);
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Reading what the server is told from files.
+    Secrets,
     /// Finding the addresses of the name.
     Resolve,
     /// Opening the TCP connection.
@@ -60,11 +66,12 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
+    pub const ALL: [Self; 6] = [Self::Secrets, Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
 
     /// Its name for operators.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Secrets => "secrets",
             Self::Resolve => "name",
             Self::Tcp => "TCP",
             Self::Proxy => "proxy",
@@ -87,6 +94,8 @@ pub struct AttemptError {
     pub refused: bool,
     /// The server asks to be left alone for so long.
     pub retry_after: Option<Duration>,
+    /// The status of the server's answer to the upgrade request, if it was another than 101.
+    pub status: Option<u16>,
 }
 
 impl AttemptError {
@@ -96,6 +105,7 @@ impl AttemptError {
             cause: cause.to_string(),
             refused: false,
             retry_after: None,
+            status: None,
         }
     }
 }
@@ -108,6 +118,8 @@ pub struct Connected {
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
     pub remote: SocketAddr,
+    /// The place of its server among those of the connection.
+    pub server: usize,
     /// The right to have its socket.
     pub place: Place,
 }
@@ -176,9 +188,11 @@ impl Dial for Network {
 pub struct Server {
     /// Where it is.
     pub uri: Uri,
+    /// Its place among those of the connection.
+    pub place: usize,
     /// Which address comes next.
     pub rotation: Rotation,
-    /// The TLS configuration, with the sessions to resume.
+    /// The TLS configuration, with the sessions to resume: one for all servers of a connection, as its files are.
     pub tls: TlsContext,
     /// What all connections share.
     pub resources: Arc<Resources>,
@@ -186,30 +200,50 @@ pub struct Server {
 
 impl Server {
     /// Nothing is known of it yet.
-    pub fn new(uri: Uri, resources: &Arc<Resources>) -> Self {
+    pub fn new(uri: Uri, place: usize, tls: &TlsContext, resources: &Arc<Resources>) -> Self {
         Self {
             uri,
+            place,
             rotation: Rotation::default(),
-            tls: TlsContext::default(),
+            tls: tls.clone(),
             resources: Arc::clone(resources),
         }
     }
+
+    /// Which state of the files of TLS a connection is made with from now on; none without TLS, or if no connection can be made.
+    pub async fn version(&self, client: &Client) -> Option<Version> {
+        match client.uses_tls(&self.uri) {
+            true => self.tls.version(client, &self.resources.blocking).await,
+            false => None,
+        }
+    }
+}
+
+/// Who asks for the upgrade.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The User-Agent.
+    pub user_agent: &'a str,
+    /// The call that the connection is for; without it, values of one are made up.
+    pub call: Option<&'a CallData>,
 }
 
 /// Makes one attempt.
 ///
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
-pub async fn connect(client: &Client, user_agent: &str, server: &Server) -> Result<Connected, AttemptError> {
+pub async fn connect(client: &Client, caller: Caller<'_>, server: &Server) -> Result<Connected, AttemptError> {
     let trail = Trail::timed(Arc::clone(&server.resources));
-    within_timeout(client, user_agent, server, &trail).await
+    attempt(client, caller, server, &trail).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
 pub async fn probe(client: &Client, uri: &Uri, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
-    match within_timeout(client, user_agent, &Server::new(uri.clone(), resources), &trail).await {
+    let caller = Caller { user_agent, call: None };
+    let server = Server::new(uri.clone(), 0, &TlsContext::default(), resources);
+    match attempt(client, caller, &server, &trail).await {
         Ok(connected) => connected.close().await,
         Err(error) => trail.all_failed(&error.cause),
     }
@@ -232,19 +266,50 @@ pub fn worked(steps: &[Step]) -> bool {
     steps.last().is_some_and(|step| step.outcome.is_ok())
 }
 
-async fn within_timeout(client: &Client, user_agent: &str, server: &Server, trail: &Trail) -> Result<Connected, AttemptError> {
-    match timeout(client.connection_timeout, attempt(client, user_agent, server, trail)).await {
+/// One attempt; another one at once if the server would not have what stood in a file, and something else stands there by now.
+async fn attempt(client: &Client, caller: Caller<'_>, server: &Server, trail: &Trail) -> Result<Connected, AttemptError> {
+    let secrets = secrets::read(client, server, trail).await?;
+    let outcome = within_timeout(client, &secrets, caller, server, trail).await;
+    match outcome {
+        Err(error) if error.status == Some(UNAUTHORIZED) && !client.secret_files.is_empty() => {
+            match secrets::read(client, server, &Trail::position()).await {
+                Ok(newer) if newer != secrets => {
+                    trail.all_failed(&error.cause);
+                    within_timeout(client, &newer, caller, server, trail).await
+                }
+                _ => Err(error),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+async fn within_timeout(
+    client: &Client,
+    secrets: &FileSecrets,
+    caller: Caller<'_>,
+    server: &Server,
+    trail: &Trail,
+) -> Result<Connected, AttemptError> {
+    let connected = open(client, secrets, caller, server, trail);
+    match timeout(client.connection_timeout, connected).await {
         Ok(outcome) => outcome,
         Err(_) => Err(trail.timed_out(client.connection_timeout, &server.rotation)),
     }
 }
 
-async fn attempt(client: &Client, user_agent: &str, server: &Server, trail: &Trail) -> Result<Connected, AttemptError> {
+async fn open(
+    client: &Client,
+    secrets: &FileSecrets,
+    caller: Caller<'_>,
+    server: &Server,
+    trail: &Trail,
+) -> Result<Connected, AttemptError> {
     let dialed = server.resources.dialer.dial(client, server, trail).await?;
     let remote = dialed.remote;
     let mark = trail.enter(Stage::Upgrade, Some(remote));
     let (stream, meter) = Metered::new(dialed.stream);
-    let (websocket, protocol) = upgrade::upgrade(stream, client, &server.uri, user_agent)
+    let (websocket, protocol) = upgrade::upgrade(stream, client, &server.uri, secrets, caller)
         .await
         .inspect_err(|_| server.rotation.failed(remote))?;
     trail.passed(mark, || upgrade::describe(protocol.as_deref()));
@@ -253,6 +318,7 @@ async fn attempt(client: &Client, user_agent: &str, server: &Server, trail: &Tra
         websocket: Box::new(websocket),
         meter,
         remote,
+        server: server.place,
         place: dialed.place,
     })
 }

@@ -88,6 +88,7 @@ mod tests {
 
     use super::*;
     use crate::config::Uri;
+    use crate::net::TlsContext;
 
     /// An address of which nothing comes: that of a listener whose queue is full.
     struct Silent {
@@ -142,7 +143,7 @@ mod tests {
         let silent = Silent::new();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let well = listener.local_addr().expect("its address");
-        let server = Server::new(Uri::default(), &Arc::default());
+        let server = Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default());
         let (peer, steps) = race(&[silent.address(), well], &server).await;
         assert_eq!(peer, Some(well));
         assert_eq!(
@@ -163,7 +164,11 @@ mod tests {
             .expect("an address where nobody listens any more");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let well = listener.local_addr().expect("its address");
-        let (peer, steps) = race(&[refusing, well], &Server::new(Uri::default(), &Arc::default())).await;
+        let (peer, steps) = race(
+            &[refusing, well],
+            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+        )
+        .await;
         assert_eq!(peer, Some(well));
         assert_eq!(steps.len(), 2, "{steps:?}");
         assert!(steps[0].contains("refused"), "{steps:?}");
@@ -176,9 +181,14 @@ mod tests {
             .expect("an address where nobody listens any more");
         let trail = Trail::position();
         let timeout = Duration::from_secs(10);
-        let error = open(vec![refusing], timeout, &Server::new(Uri::default(), &Arc::default()), &trail)
-            .await
-            .expect_err("nobody listens");
+        let error = open(
+            vec![refusing],
+            timeout,
+            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+            &trail,
+        )
+        .await
+        .expect_err("nobody listens");
         assert_eq!(error.stage, Stage::Tcp);
         assert!(error.cause.starts_with(&refusing.to_string()), "{error}");
     }

@@ -63,7 +63,6 @@ pub(crate) struct Mark(u64);
 
 impl Trail {
     /// Only where the attempt is.
-    #[cfg(test)]
     pub(super) fn position() -> Self {
         Self(Mutex::default())
     }
@@ -153,6 +152,7 @@ impl Trail {
             who.push_str(": ");
         }
         let what = match stage {
+            Stage::Secrets => "the files with secrets were not read",
             Stage::Resolve => "no answer from the name servers",
             Stage::Tcp => "no answer to the connection request",
             Stage::Proxy => "no answer from the proxy",

@@ -41,6 +41,8 @@ pub(super) enum Outcome {
         lasted: Duration,
         /// A per-call session ends with it.
         is_over: bool,
+        /// It had been on standby, and nothing proves that the peer was still there.
+        in_doubt: bool,
     },
     /// The pause is over, or a server that was waited for answers.
     Paused,
@@ -134,6 +136,8 @@ impl Life {
                 self.anew()
             }
             Outcome::Chosen(choice) => self.chosen(choice, client),
+            // It was no attempt of the session's, and says nothing of the server as it is now.
+            Outcome::Ended { in_doubt: true, .. } => self.anew(),
             Outcome::Failed(failure) => self.failed(failure, client),
             Outcome::Ended { how, lasted, .. } => {
                 match (how, lasted < steady(client, self.rounds)) {
@@ -145,6 +149,11 @@ impl Life {
                 }
             }
         }
+    }
+
+    /// A connection to the server is open.
+    pub(super) fn connected(&mut self, server: usize) {
+        self.server = Some(server);
     }
 
     /// A connection to a server that is preferred has taken the place of the one that was open.

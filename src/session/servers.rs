@@ -18,7 +18,7 @@ use super::health::{Choice, Health, Stand};
 use super::state::Session;
 use super::view::count;
 use crate::config::{Client, ConnectionType, Preference};
-use crate::net::{self, Connected, Resources, Server};
+use crate::net::{self, Caller, Connected, Resources, Server, TlsContext, Version};
 
 /// The servers of one connection.
 pub struct Servers {
@@ -71,7 +71,8 @@ impl Servers {
     /// The servers of a client. What was known of those that it had `before` is known.
     pub fn new(connection: &str, client: &Arc<Client>, resources: &Arc<Resources>, before: Option<&Self>) -> Arc<Self> {
         let mut standings = Vec::new();
-        let list = client.servers.iter().map(|uri| {
+        let tls = TlsContext::default();
+        let list = client.servers.iter().enumerate().map(|(place, uri)| {
             let known = before.and_then(|before| {
                 let place = before.list.iter().position(|(server, _)| server.uri == *uri)?;
                 let attempts = Arc::clone(&before.list.get(place)?.1);
@@ -79,7 +80,7 @@ impl Servers {
             });
             let (standing, attempts) = known.unwrap_or_default();
             standings.push(standing);
-            (Server::new(uri.clone(), resources), attempts)
+            (Server::new(uri.clone(), place, &tls, resources), attempts)
         });
         let list = list.collect();
         Arc::new(Self {
@@ -128,6 +129,12 @@ impl Servers {
             .collect()
     }
 
+    /// Which state of the files of TLS connections are made with from now on; see [`Server::version`].
+    pub(super) async fn version(&self, client: &Client) -> Option<Version> {
+        let mut servers = self.list.iter().map(|(server, _)| server);
+        servers.find(|server| client.uses_tls(&server.uri))?.version(client).await
+    }
+
     /// Whether there is more than one.
     pub(super) fn are_several(&self) -> bool {
         self.list.len() > 1
@@ -159,7 +166,7 @@ impl Servers {
                 if !self.health().ready_in(server, now()).is_zero() {
                     continue;
                 }
-                match Box::pin(self.connect(server, &settings.client, context)).await {
+                match Box::pin(self.connect(server, &settings.client, session.caller(), context)).await {
                     Ok(connected) => return (server, connected),
                     Err(failure) => self.failed(server, &failure, &settings.client, context),
                 }
@@ -175,11 +182,17 @@ impl Servers {
     }
 
     /// One attempt at a server. A success is known at once; a failure is [`Servers::failed`].
-    pub(super) async fn connect(&self, server: usize, client: &Client, context: &Context) -> Result<Connected, Failure> {
+    pub(super) async fn connect(
+        &self,
+        server: usize,
+        client: &Client,
+        caller: Caller<'_>,
+        context: &Context,
+    ) -> Result<Connected, Failure> {
         let Some((at, attempts)) = self.list.get(server) else {
             return Err(Failure::dropped("there is no such server".into(), None));
         };
-        match net::connect(client, &context.user_agent, at).await {
+        match net::connect(client, caller, at).await {
             Ok(connected) => {
                 count(&attempts.opened);
                 let was_down = self.health().succeeded(server, now());
@@ -237,6 +250,10 @@ impl Servers {
 
     async fn probe_while_down(self: &Arc<Self>, context: &Arc<Context>) {
         let mut rounds = 0;
+        let caller = Caller {
+            user_agent: &context.user_agent,
+            call: None,
+        };
         loop {
             let (any_down, all_down) = self.health().any_and_all_down();
             if !any_down {
@@ -258,7 +275,7 @@ impl Servers {
             }
             let down = self.health().to_probe(now());
             for server in down {
-                match self.connect(server, &self.client, context).await {
+                match self.connect(server, &self.client, caller, context).await {
                     Ok(connected) => connected.close().await,
                     Err(failure) => self.failed(server, &failure, &self.client, context),
                 }

@@ -1,6 +1,8 @@
 //! A session as the rest of the library holds it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,7 +14,8 @@ use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
 use super::servers::Servers;
 use super::view::{Counters, View};
-use crate::config::Connection;
+use crate::config::{CallData, Connection};
+use crate::net::Caller;
 use crate::protocol::{self, Outage};
 
 /// One connection to an application's server, through all its losses and returns.
@@ -23,6 +26,8 @@ pub struct Session {
     sequence_id: String,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
+    /// What the server is told of the call, if it wants to hear of it.
+    call_data: Option<Box<CallData>>,
     outbox: Outbox,
     /// Where the answers go of a connection whose place another one has taken.
     left: Mutex<Option<Arc<Outbox>>>,
@@ -48,7 +53,7 @@ impl Session {
     /// The session of a persistent connection.
     pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, servers: Arc<Servers>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, servers, None)
+        Self::new(context, id, settings, servers, None, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
@@ -59,10 +64,11 @@ impl Session {
         application: &str,
         channel_id: &str,
         channel_name: &str,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, servers, Some(call))
+        Self::new(context, id, settings, servers, Some(call), call_data)
     }
 
     fn new(
@@ -71,6 +77,7 @@ impl Session {
         settings: Arc<Connection>,
         servers: Arc<Servers>,
         call: Option<(Arc<str>, Members)>,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
@@ -88,6 +95,7 @@ impl Session {
             sequence_id: sequence_id(),
             call,
             left: Mutex::default(),
+            call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
             plan: watch::Sender::new(Plan {
@@ -117,6 +125,13 @@ impl Session {
     /// The application of a per-call session.
     pub fn call_application(&self) -> Option<&str> {
         self.call.as_deref()
+    }
+
+    /// The application of a per-call session as it is configured: without the channel's name.
+    pub(super) fn base_application(&self) -> Option<&str> {
+        let channel_name = self.id.strip_prefix(&self.settings().name)?;
+        // Both end with a colon and that name.
+        self.call_application()?.strip_suffix(channel_name)
     }
 
     /// The applications, in configured order.
@@ -312,6 +327,14 @@ impl Session {
         &self.context
     }
 
+    /// Who asks for the upgrade.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            user_agent: &self.context.user_agent,
+            call: self.call_data.as_deref(),
+        }
+    }
+
     pub(super) fn is_per_call(&self) -> bool {
         self.call.is_some()
     }
@@ -335,6 +358,18 @@ impl Session {
 
     pub(super) fn request_concurrency(&self) -> u32 {
         self.settings().client.request_concurrency
+    }
+
+    /// How long the first events of a new per-call connection wait.
+    pub(super) fn start_delay(&self, settings: &Connection) -> Option<Duration> {
+        let delay = settings.client.start_delay;
+        (self.is_per_call() && !delay.is_zero()).then_some(delay)
+    }
+
+    /// So many messages have been sent, and nothing proves that they have arrived.
+    pub(super) fn unconfirmed(&self, messages: u64) {
+        let unconfirmed = &self.counters.messages_unconfirmed;
+        unconfirmed.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(super) fn plan(&self) -> watch::Receiver<Plan> {

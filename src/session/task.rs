@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +31,10 @@ use crate::protocol;
 /// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
 
+/// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
+/// at a time answers late, and is no less busy when its connections are made anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
 pub struct Task {
@@ -43,11 +46,16 @@ pub struct Task {
     step: Step,
     /// What ends the connection whose place another one has taken.
     leaving: Option<JoinHandle<()>>,
+    /// The connection that is there had been on standby.
+    on_standby: bool,
+    /// A peer has had the session.
+    was_there: bool,
 }
 
 /// What has come of an open connection.
 enum Conversed {
-    Ended(End),
+    /// And whether the peer is in doubt.
+    Ended(End, bool),
     /// One to a preferred server has taken its place.
     Moved(usize, Connected),
 }
@@ -63,6 +71,16 @@ impl Task {
             wanted,
             step: Step::Choose,
             leaving: None,
+            on_standby: false,
+            was_there: false,
+        }
+    }
+
+    /// The same, with an open connection that has been on standby instead of a first attempt.
+    pub fn on_standby(session: &Arc<Session>) -> Self {
+        Self {
+            on_standby: true,
+            ..Self::new(session)
         }
     }
 
@@ -105,9 +123,12 @@ impl Task {
     async fn run_connections(&mut self, mut connected: Connected) -> Ending {
         loop {
             let began = now();
-            let how = match self.converse(connected).await {
-                Conversed::Ended(how) => how,
+            self.life.connected(connected.server);
+            let (how, in_doubt) = match self.converse(connected).await {
+                Conversed::Ended(how, in_doubt) => (how, in_doubt),
                 Conversed::Moved(server, next) => {
+                    self.on_standby = false;
+                    self.was_there = true;
                     self.life.moved(server);
                     connected = next;
                     continue;
@@ -116,6 +137,8 @@ impl Task {
             if let (Some(failure), Some(server)) = (how.sent_away(), self.life.server()) {
                 self.note_failure(server, &failure);
             }
+            self.on_standby = false;
+            self.was_there |= !in_doubt;
             let outcome = if self.session.is_stopping() {
                 Outcome::Stopped
             } else {
@@ -123,6 +146,7 @@ impl Task {
                     is_over: self.session.is_over(&how),
                     how,
                     lasted: now().saturating_duration_since(began),
+                    in_doubt,
                 }
             };
             self.advance(outcome);
@@ -165,11 +189,9 @@ impl Task {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(
-            self.plan
-                .servers
-                .connect(server, &self.plan.settings.client, session.context()),
-        );
+        let client = &self.plan.settings.client;
+        let attempt = self.plan.servers.connect(server, client, session.caller(), session.context());
+        let attempt = Box::pin(attempt);
         tokio::select! {
             biased;
             // One that is there gets its Close.
@@ -246,12 +268,13 @@ impl Task {
     async fn converse(&mut self, connected: Connected) -> Conversed {
         let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
         let quiet = self.life.quiet(&settings.client);
+        let is_first = !self.was_there;
         let server = servers.display(self.life.server().unwrap_or_default());
-        let (number, dropped) = session.opened(connected.remote, settings);
+        let (number, dropped) = session.opened(connected.remote, settings, is_first);
         if servers.are_several() {
             session.outbox().note(|status| status.at(server));
         }
-        let resumed = session.expect_resume(number, settings);
+        let resumed = session.expect_resume(is_first, settings);
         let opening = Opening::new(server, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -268,6 +291,7 @@ impl Task {
         let timeouts = Timeouts {
             write_timeout: session.context().config().write_timeout(&settings.client),
             pingpong: settings.client.pingpong,
+            proof: self.on_standby.then(|| settings.client.connection_timeout.max(PATIENCE)),
         };
         if let Err(error) = connected.bound_silence(&settings.client, timeouts.write_timeout) {
             // The connection is as good as any that is at rest.
@@ -347,7 +371,7 @@ impl Task {
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended.how, &gone, is_told);
+        session.report_end(&ended.how, &gone, ended.in_doubt, is_told);
         if gone.dropped > 0 {
             session.context().log.warning(
                 session.id(),
@@ -359,24 +383,24 @@ impl Task {
         }
         match preferred {
             Some((to, connected)) => Conversed::Moved(to, connected),
-            None => Conversed::Ended(ended.how),
+            None => Conversed::Ended(ended.how, ended.in_doubt),
         }
     }
 }
 
 impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
-    fn opened(&self, remote: SocketAddr, settings: &Connection) -> (u64, u64) {
+    fn opened(&self, remote: SocketAddr, settings: &Connection, is_first: bool) -> (u64, u64) {
         count(&self.counters().connections_opened);
         let notice = |application: &str| self.registered(application);
-        let delay = self.start_delay(settings);
+        let delay = self.start_delay(settings).filter(|_| is_first);
         self.outbox().connected(remote.to_string(), delay, notice)
     }
 
     /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
-    fn expect_resume(&self, connection: u64, settings: &Connection) -> Vec<String> {
+    fn expect_resume(&self, is_first: bool, settings: &Connection) -> Vec<String> {
         let outbox = self.outbox();
-        if connection == 1 || !settings.client.announce_resume {
+        if is_first || !settings.client.announce_resume {
             outbox.nothing_missed();
             return Vec::new();
         }
@@ -418,18 +442,6 @@ impl Session {
         count(&self.counters().connections_lost);
         self.unconfirmed(unconfirmed);
         self.outbox().note(|status| status.lost(error));
-    }
-
-    /// So many messages have been sent, and nothing proves that they have arrived.
-    pub(super) fn unconfirmed(&self, messages: u64) {
-        let unconfirmed = &self.counters().messages_unconfirmed;
-        unconfirmed.fetch_add(messages, Ordering::Relaxed);
-    }
-
-    /// How long the first events of a new per-call connection wait.
-    fn start_delay(&self, settings: &Connection) -> Option<Duration> {
-        let delay = settings.client.start_delay;
-        (self.is_per_call() && !delay.is_zero()).then_some(delay)
     }
 
     /// Waits until this side wants to end the connection.

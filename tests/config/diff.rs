@@ -37,7 +37,10 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "request_concurrency = 7",
         "request_timeout = 7",
         "start_delay = 7",
+        "standby_connections = 7",
+        "standby_max_age = 7",
         "announce_resume = yes",
+        "own_app_alias = yes",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");

@@ -230,6 +230,8 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
         (select(&[Delivery::AtMostOnce, Delivery::AtLeastOnce]), any::<bool>()),
+        0usize..=1000,
+        (1u64..=86_400).prop_map(Duration::from_secs),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let several = (any::<bool>(), option::of(time(1)), time(10), option::of(time(0)));
@@ -261,6 +263,7 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
             protocols: protocols.unwrap_or_default(),
             username: username.unwrap_or_default(),
             password: password.map(Secret::new),
+            secret_files: SecretFiles::default(),
             connection_type: kind,
             connection_timeout,
             reconnect_interval: interval,
@@ -281,7 +284,10 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
                 ..pings
             }),
             write_timeout,
-            headers: headers.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name, CallText::fixed(&value)))
+                .collect(),
             queue: QueueLimits {
                 max_bytes: bounds.0,
                 max_messages: bounds.1,
@@ -290,6 +296,9 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
             delivery: bounds.7.0,
             announce_resume: bounds.7.1,
             start_delay: bounds.5,
+            standby_connections: bounds.8,
+            standby_max_age: bounds.9,
+            own_app_alias: flags.0 && flags.2,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,
             max_message_size: bounds.4,
@@ -343,8 +352,8 @@ fn uri() -> impl Strategy<Value = (Uri, String)> {
             host,
             port,
             path_and_query: match path.starts_with('/') {
-                true => path.to_owned(),
-                false => format!("/{path}"),
+                true => CallText::fixed(path),
+                false => CallText::fixed(&format!("/{path}")),
             },
             credentials: login.map(|(user, password)| (user, Secret::new(password))),
         };

@@ -248,6 +248,7 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
         ("connection_type", client.connection_type.as_str().to_owned()),
         ("reconnect_attempts", client.reconnect_attempts.to_string()),
         ("tls_enabled", boolean(client.tls_enabled)),
+        ("own_app_alias", boolean(client.own_app_alias)),
         ("verify_server_cert", boolean(client.verify_server_cert)),
         ("verify_server_hostname", boolean(client.verify_server_hostname)),
         ("queue_max_bytes", client.queue.max_bytes.to_string()),
@@ -255,6 +256,8 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
         ("request_concurrency", format!("0{:o}", client.request_concurrency)),
         ("request_timeout", client.request_timeout.as_millis().to_string()),
         ("max_message_size", client.max_message_size.to_string()),
+        ("standby_connections", client.standby_connections.to_string()),
+        ("standby_max_age", client.standby_max_age.as_secs().to_string()),
     ];
     lines.push(match client.tls_min_version {
         TlsVersion::Tls12 => ("tls_min_version", "1.2".to_owned()),
@@ -300,7 +303,10 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
     lines.extend(tcp_keepalive(client.tcp_keepalive));
     lines.extend(pingpong(client.pingpong));
     for (name, value) in &client.headers {
-        lines.push(("header", format!("{name}: {}", value.reveal())));
+        lines.push((
+            "header",
+            format!("{name}: {}", value.as_fixed().expect("a text").replace('{', "{{")),
+        ));
     }
     lines
 }

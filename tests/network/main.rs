@@ -16,5 +16,7 @@ mod proxies;
 mod servers;
 mod settings;
 mod silence;
+mod slow_way;
+mod standby;
 mod terminators;
 mod tls;

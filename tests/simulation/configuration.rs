@@ -1,5 +1,6 @@
 //! The configuration of a run, and how it changes.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -30,8 +31,12 @@ struct Connection {
     spread: bool,
     fail_fast: Option<u64>,
     failback: u64,
+    standbys: usize,
+    standby_max_age: u64,
     at_least_once: bool,
     announce_resume: bool,
+    tells_call: bool,
+    own_app_alias: bool,
 }
 
 /// One change between two reloads.
@@ -98,8 +103,12 @@ impl Connection {
             spread: false,
             fail_fast: None,
             failback: 5000,
+            standbys: 0,
+            standby_max_age: 600,
             at_least_once: false,
             announce_resume: false,
+            tells_call: false,
+            own_app_alias: false,
         }
     }
 
@@ -114,8 +123,12 @@ impl Connection {
         self.spread = dice.chance(30);
         self.fail_fast = dice.chance(30).then(|| dice.pick(&[1, 200, 1000]));
         self.failback = dice.pick(&[10, 300, 3000]);
+        self.standbys = dice.pick(&[0, 1, 3, 8]);
+        self.standby_max_age = dice.pick(&[1, 10, 600]);
         self.at_least_once = dice.chance(60);
         self.announce_resume = dice.chance(50);
+        self.tells_call = dice.chance(50);
+        self.own_app_alias = dice.chance(50);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -138,16 +151,34 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\n",
-            self.protocols,
-            self.attempts,
-            self.start_delay,
-            self.concurrency,
-            self.queue,
-            yes(self.pingpong),
-            if self.at_least_once { "at_least_once" } else { "at_most_once" },
-            yes(self.announce_resume),
+            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\n",
+            self.protocols
         );
+        let delivery = if self.at_least_once { "at_least_once" } else { "at_most_once" };
+        for (parameter, value) in [
+            ("connection_type", &kind as &dyn Display),
+            ("connection_timeout", &1000),
+            ("reconnect_interval", &200),
+            ("reconnect_attempts", &self.attempts),
+            ("write_timeout", &2000),
+            ("start_delay", &self.start_delay),
+            ("request_concurrency", &self.concurrency),
+            ("request_timeout", &3000),
+            ("queue_max_messages", &self.queue),
+            ("standby_connections", &self.standbys),
+            ("standby_max_age", &self.standby_max_age),
+            ("enable_pingpongs", &yes(self.pingpong)),
+            ("pingpong_interval", &1),
+            ("delivery", &delivery),
+            ("announce_resume", &yes(self.announce_resume)),
+            ("own_app_alias", &yes(self.own_app_alias)),
+        ] {
+            *client += &format!("{parameter} = {value}\n");
+        }
+        // What waits for a call does not know it yet.
+        if self.tells_call && self.per_call && self.standbys == 0 {
+            *client += "header = X-Call: {connection} {channel_id} ${X}\n";
+        }
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) const SERVERS: [&str; 15] = [
     "p0", "p1", "p2", "c0", "c1", "p0-2", "p1-2", "p2-2", "c0-2", "c1-2", "p0-3", "p1-3", "p2-3", "c0-3", "c1-3",
 ];
 
+/// Sockets that are enough for everybody.
+pub(super) const PLENTY: usize = 100;
+
 /// One run.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
@@ -27,6 +30,8 @@ pub(super) struct Schedule {
     pub(super) settles: bool,
     /// What the unloading may take.
     pub(super) grace: u64,
+    /// How many the library may have.
+    pub(super) sockets: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,6 +134,7 @@ impl Schedule {
             steps,
             settles: dice.chance(70),
             grace: dice.pick(&[0, 200, 5000]),
+            sockets: dice.pick(&[5, PLENTY, PLENTY, PLENTY]),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use explain::told;
 
 /// The TLS configuration of one connection. It is made at the first handshake, and anew when one of its files has changed;
 /// sessions are resumed through it (RFC 8446 section 2.2), from call to call too.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct TlsContext(Arc<Mutex<Option<Made>>>);
 
 /// What came of the files, and their state when they were read.
@@ -41,6 +41,16 @@ pub struct TlsContext(Arc<Mutex<Option<Made>>>);
 struct Made {
     config: Result<Arc<ClientConfig>, String>,
     stamps: Arc<Stamps>,
+}
+
+/// Which state of the files connections are made with. Whoever keeps it can tell whether they would be made with another now.
+#[derive(Debug, Clone)]
+pub struct Version(Arc<ClientConfig>);
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// A configuration that is being looked after, beside whatever else an attempt does meanwhile, and as long as that lasts.
@@ -52,6 +62,13 @@ impl TlsContext {
         let (made, client) = (Arc::clone(&self.0), client.clone());
         let task = tokio::spawn(up_to_date(made, client, blocking.clone()));
         Preparing(AbortOnDropHandle::new(task))
+    }
+
+    /// Looks at the files; gives nothing where there are none, or they do not do.
+    pub(super) async fn version(&self, client: &Client, blocking: &Blocking) -> Option<Version> {
+        let Preparing(preparing) = self.prepare(client, blocking);
+        let config = preparing.await.ok()?;
+        config.ok().map(Version)
     }
 }
 

@@ -23,8 +23,8 @@ pub(in crate::session) struct Gone {
 }
 
 impl Outbox {
-    /// A connection is open: every application is announced ahead of all else. On the first one events follow after the
-    /// delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
+    /// A connection is open: every application is announced ahead of all else, and events follow after the delay, if there is
+    /// one. Gives the connection's number and how many events were dropped since the last one.
     pub(in crate::session) fn connected(
         &self,
         remote: String,
@@ -37,8 +37,7 @@ impl Outbox {
             state.queue.push_front(message);
         }
         let number = state.status.opened(remote);
-        let is_first = number == 1;
-        state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
+        state.delayed = start_delay.map(|delay| now() + delay);
         let outcome = (number, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();

@@ -210,13 +210,8 @@ impl Outbox {
             }
             let could_have = self.account.could_have(Message::cost(length), state.cost() + room.bytes());
             // What was sent before goes first, whatever the policy: it may have arrived.
-            if could_have && let Some(copy) = state.take_oldest_copy() {
-                if state.status.connection().is_none() {
-                    // Otherwise its connection tells of it when it ends.
-                    count(&self.counters.messages_unconfirmed);
-                    state.resume.unconfirmed += 1;
-                }
-                room.absorb(copy.room);
+            if could_have && let Some(sent) = self.take_oldest_sent(state) {
+                room.absorb(sent.room);
                 continue;
             }
             let bound = if full { Bound::Queue } else { Bound::AllQueues };

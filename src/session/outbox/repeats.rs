@@ -2,7 +2,7 @@
 //! it has arrived.
 
 use std::collections::{HashMap, VecDeque};
-use std::mem::take;
+use std::mem::{replace, take};
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,6 +11,7 @@ use super::{Outbox, State};
 use crate::config::Delivery;
 use crate::protocol;
 use crate::session::message::{Kind, Message, Number};
+use crate::session::view::count;
 
 /// Events, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,14 +96,13 @@ impl Copies {
         self.messages.push_back((place, message));
     }
 
-    fn proven(&mut self, messages: u64) {
-        while self.messages.front().is_some_and(|(place, _)| *place <= messages) {
-            self.take_oldest();
-        }
-        if self.messages.is_empty() {
-            // What a flood has made large is given back.
-            self.messages = VecDeque::new();
-        }
+    /// Gives what need not be kept any more.
+    fn proven(&mut self, messages: u64) -> VecDeque<(u64, Message)> {
+        let proven = self.messages.partition_point(|(place, _)| *place <= messages);
+        let rest = self.messages.split_off(proven);
+        let proven = replace(&mut self.messages, rest);
+        self.bytes -= proven.iter().map(|(_, message)| message.text.len()).sum::<usize>();
+        proven
     }
 
     /// All of them: the connection is gone.
@@ -196,9 +196,23 @@ impl Outbox {
         while state.is_over_full() && state.copies.take_oldest().is_some() {}
     }
 
+    /// The oldest event that was sent before, which is not sent again then.
+    pub(super) fn take_oldest_sent(&self, state: &mut State) -> Option<Message> {
+        if let Some(copy) = state.copies.take_oldest() {
+            // The connection that it was sent over counts it when it ends.
+            return Some(copy);
+        }
+        let repeat = state.take_oldest_repeat()?;
+        count(&self.counters.messages_unconfirmed);
+        state.resume.unconfirmed += 1;
+        Some(repeat)
+    }
+
     /// So many messages of the connection have arrived.
     pub(in crate::session) fn proven(&self, messages: u64) {
-        self.state().copies.proven(messages);
+        let proven = self.state().copies.proven(messages);
+        // It may be much to free: not behind the lock.
+        drop(proven);
     }
 
     /// Whether anything that was sent may have to be sent again.

@@ -107,10 +107,11 @@ impl State {
         answers.into()
     }
 
-    /// The oldest event that was sent before: it goes ahead of one that was not.
-    pub(super) fn take_oldest_copy(&mut self) -> Option<Message> {
-        let copy = self.copies.take_oldest();
-        copy.or_else(|| self.take_oldest_of(Message::is_repeat))
+    pub(super) fn take_oldest_repeat(&mut self) -> Option<Message> {
+        if self.waiting.repeats == 0 {
+            return None;
+        }
+        self.take_oldest_of(Message::is_repeat)
     }
 
     pub(super) fn take_oldest(&mut self) -> Option<Message> {

@@ -132,6 +132,20 @@ fn what_was_sent_counts_as_what_waits_and_goes_first() {
 }
 
 #[test]
+fn a_repeat_that_goes_for_a_newer_event_behind_a_reconnect_is_unconfirmed() {
+    let outbox = outbox(2, Overflow::DropOldest);
+    for text in ["1", "2"] {
+        offer(&outbox, text);
+    }
+    send(&outbox, 1);
+    lose(&outbox);
+    connect(&outbox);
+    assert_eq!(offer(&outbox, "3"), Offer::Queued);
+    assert_eq!(totals(&outbox), (0, 1));
+    assert_eq!(send(&outbox, 1), ["registered", "2 2", "3 3"]);
+}
+
+#[test]
 fn a_dropped_event_is_a_number_that_is_missing() {
     let oldest = outbox(2, Overflow::DropOldest);
     let newest = outbox(2, Overflow::DropNewest);
