@@ -324,8 +324,8 @@ impl Task {
             let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
             let mut doubtful = pin!(handler.listening.is_in_doubt());
             let mut is_doubted = false;
+            let mut is_resuming = !resumed.is_empty();
             let mut resuming = pin!(session.resume(resumed));
-            let mut is_resuming = true;
             tokio::pin!(conversation);
             loop {
                 tokio::select! {
@@ -410,9 +410,6 @@ impl Session {
     /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
     /// had its time for that.
     async fn resume(&self, applications: Vec<String>) {
-        if applications.is_empty() {
-            return;
-        }
         let calls = &self.context().calls;
         let deadline = Timer::now() + SNAPSHOTS;
         let mut told = Vec::new();
