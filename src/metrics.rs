@@ -4,6 +4,7 @@
 //! let the number of series grow without bound.
 
 mod page;
+mod servers;
 mod standby;
 
 use crate::config::Connection;
@@ -83,6 +84,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     page.family("build", Kind::Info, "", "The library");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     connections(&mut page, snapshot);
+    servers::families(&mut page, &snapshot.servers);
     standby::families(&mut page, snapshot);
     sessions(&mut page, snapshot);
     for (name, help, value) in COUNTERS {
@@ -316,6 +318,7 @@ fn per_call(session: &SessionEntry) -> Option<&View> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -338,6 +341,7 @@ mod tests {
                 ..Totals::default()
             },
             times: Vec::new(),
+            servers: BTreeMap::new(),
             stasis_starts: 5,
             stasis_starts_failed: 2,
             queued: Balance {
@@ -381,7 +385,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 67);
+        assert_eq!(families.count(), 69);
         assert!(text.ends_with("\n# EOF\n"));
     }
 

@@ -23,13 +23,14 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
     let dashes = [32, 15, 32, 7, 64].map(|count| "-".repeat(count));
     push_row(&mut output, dashes.each_ref().map(String::as_str));
     for connection in snapshot.config.connections.values() {
+        let servers = connection.client.displayed_servers();
         let status = if connection.is_valid() { "valid" } else { "INVALID" };
         let cells = [
             &shown(&connection.name),
             connection.client.connection_type.as_str(),
             &shown(&connection.apps_as_written),
             status,
-            &shown(&connection.client.uri.display),
+            &shown(&servers),
         ];
         push_row(&mut output, cells);
     }
@@ -71,7 +72,9 @@ fn settings(connection: &Connection) -> String {
         format!("[{name}] **INVALID**\n")
     };
     let mut add = |label: &str, value: &str| push_setting(&mut page, label, value);
-    add("uri", &client.uri.display);
+    for server in &client.servers {
+        add("uri", &server.display);
+    }
     add("protocols", &client.protocols);
     add("apps", &marked(&connection.apps_as_written, &connection.apps_fault));
     add("username", &client.username);
@@ -126,12 +129,18 @@ pub(super) fn start(operator: &impl Operator, id: &str, inside_callback: bool, m
 
 /// Tries a connection aside and tells how far it came.
 pub(super) fn test(operator: &impl Operator, id: &str, mut output: impl FnMut(&str)) -> Result<()> {
-    let steps = operator.test(id).map_err(|error| failed(error, NOT_FOUND, &mut output))?;
-    let works = net::worked(&steps);
-    let verdict = if works { "works" } else { "does not work" };
-    let mut report = format!("{} {verdict}\n", shown(id));
-    for step in &steps {
-        report.push_str(&format!("  {}\n", shown(&step.to_string())));
+    let servers = operator.test(id).map_err(|error| failed(error, NOT_FOUND, &mut output))?;
+    let verdict = |works| if works { "works" } else { "does not work" };
+    // One that works is enough for whoever is connected.
+    let works = servers.iter().any(|(_, steps)| net::worked(steps));
+    let mut report = format!("{} {}\n", shown(id), verdict(works));
+    for (uri, steps) in &servers {
+        if servers.len() > 1 {
+            report.push_str(&format!("  {} {}\n", shown(uri), verdict(net::worked(steps))));
+        }
+        for step in steps {
+            report.push_str(&format!("  {}\n", shown(&step.to_string())));
+        }
     }
     output(&report);
     if works { Ok(()) } else { Err(Error::Command) }

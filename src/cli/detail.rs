@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::text::{push_setting, yes_or_no};
 use crate::config::{Client, Connection, ConnectionType};
 use crate::engine::snapshot::{SessionKind, Snapshot};
-use crate::session::{Phase, StandbyView, View};
+use crate::session::{Phase, ServerView, Stand, StandbyView, View};
 
 /// How a connection is doing: its session, or for a per-call configuration the session of each call.
 pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
@@ -20,6 +20,7 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     push_setting(&mut page, "announce_resume", yes_or_no(connection.client.announce_resume));
     push_routing(&mut page, &connection.client);
     push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
+    push_servers(&mut page, snapshot, connection);
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         if let Some(standby) = snapshot.standby(&connection.name) {
             push_standby(&mut page, standby);
@@ -36,6 +37,38 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
         None => push_setting(&mut page, "state", "not running"),
     }
     page
+}
+
+/// How each of several servers is doing, and what that means for who connects.
+fn push_servers(page: &mut String, snapshot: &Snapshot, connection: &Connection) {
+    let client = &connection.client;
+    if let Some(longest) = client.fail_fast {
+        push_setting(page, "fail_fast", &longest.as_millis().to_string());
+    }
+    if client.servers.len() < 2 {
+        return;
+    }
+    push_setting(page, "servers", client.preference.as_str());
+    push_setting(page, "failback_interval", &client.failback_interval.as_millis().to_string());
+    let longest = client.longest_retry_after().unwrap_or_default();
+    push_setting(page, "max_retry_after", &longest.as_millis().to_string());
+    for server in snapshot.servers.get(&connection.name).into_iter().flatten() {
+        push_setting(page, "server", &described(server));
+    }
+}
+
+fn described(server: &ServerView) -> String {
+    let mut text = format!("{} {}", server.uri, server.stand.as_str());
+    if server.stand != Stand::Unknown {
+        text.push_str(&format!(" for {}", duration(server.since)));
+    }
+    if let Some(left_alone) = server.left_alone {
+        text.push_str(&format!(", left alone for {}", duration(left_alone)));
+    }
+    if let Some(failure) = &server.last_failure {
+        text.push_str(&format!(", last failure: {failure}"));
+    }
+    text
 }
 
 fn push_standby(page: &mut String, standby: &StandbyView) {
@@ -88,6 +121,9 @@ fn push_view(page: &mut String, view: &View) {
     let mut add = |label: &str, value: &str| push_setting(page, label, value);
     let age = duration(view.phase_age);
     add("state", &format!("{} for {age}", view.phase.as_str()));
+    if let Some(server) = &view.server {
+        add("connected_to", server);
+    }
     add("remote_address", view.remote_address.as_deref().unwrap_or("N/A"));
     add("last_error", view.last_error.as_deref().unwrap_or("none"));
     add("failed_attempts", &view.failed_attempts.to_string());

@@ -1,6 +1,7 @@
 //! Configurations and sessions for the tests of commands.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::session::{Balance, Phase, Totals, View};
 pub(crate) fn connection(name: &str, apps: &str) -> Connection {
     let client = Client {
         name: name.to_owned(),
-        uri: uri("ws://127.0.0.1:9100/ari"),
+        servers: vec![uri("ws://127.0.0.1:9100/ari")],
         protocols: "ari".to_owned(),
         username: "myuser".to_owned(),
         connection_timeout: Duration::from_millis(1000),
@@ -87,6 +88,7 @@ pub(crate) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         sessions,
         totals: Totals::default(),
         times: Vec::new(),
+        servers: BTreeMap::new(),
         stasis_starts: 0,
         stasis_starts_failed: 0,
         queued: Balance::default(),
@@ -102,7 +104,7 @@ pub(super) struct Recorder {
     pub(super) snapshots: Cell<usize>,
     pub(super) failure: fn() -> Option<Error>,
     pub(super) started: Started,
-    pub(super) steps: Vec<Step>,
+    pub(super) tested: Vec<(String, Vec<Step>)>,
     pub(super) calls: RefCell<Vec<String>>,
 }
 
@@ -113,7 +115,7 @@ impl Recorder {
             snapshots: Cell::default(),
             failure: || None,
             started: Started::Begun,
-            steps: Vec::new(),
+            tested: Vec::new(),
             calls: RefCell::default(),
         }
     }
@@ -152,9 +154,9 @@ impl Operator for Recorder {
         Ok(self.started.clone())
     }
 
-    fn test(&self, connection: &str) -> Result<Vec<Step>> {
+    fn test(&self, connection: &str) -> Result<Vec<(String, Vec<Step>)>> {
         self.note(format!("test {connection}"))?;
-        Ok(self.steps.clone())
+        Ok(self.tested.clone())
     }
 
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()> {

@@ -115,10 +115,11 @@ fn a_test_shows_each_stage_with_its_time_and_fails_with_the_last() {
         outcome: outcome.map(str::to_owned).map_err(str::to_owned),
     };
     let mut recorder = recorder();
-    recorder.steps = vec![
+    let steps = vec![
         step(Stage::Resolve, 2, Ok("server: 192.0.2.1")),
         step(Stage::Tcp, 1234, Err("connection\nrefused")),
     ];
+    recorder.tested = vec![("ws://a/".to_owned(), steps)];
     let (text, result) = recorder.run("ari test outbound-websocket connA");
     assert_eq!(
         text,
@@ -129,9 +130,23 @@ fn a_test_shows_each_stage_with_its_time_and_fails_with_the_last() {
         )
     );
     assert!(matches!(result, Err(Error::Command)));
-    recorder.steps.pop();
+    recorder.tested[0].1.pop();
     let (text, result) = recorder.run("ari test outbound-websocket connA");
     assert!(text.starts_with("connA works\n"), "{text}");
+    assert!(result.is_ok());
+    let steps = vec![step(Stage::Tcp, 1, Err("refused"))];
+    recorder.tested.push(("ws://b/".to_owned(), steps));
+    let (text, result) = recorder.run("ari test outbound-websocket connA");
+    assert_eq!(
+        text,
+        concat!(
+            "connA works\n",
+            "  ws://a/ works\n",
+            "  name           2.0 ms  server: 192.0.2.1\n",
+            "  ws://b/ does not work\n",
+            "  TCP            1.0 ms  FAILED: refused\n",
+        )
+    );
     assert!(result.is_ok());
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fixture::{Recorder, client, connection, session, snapshot, up, uri};
 use crate::config::{Connection, ConnectionType, Keepalive};
 use crate::engine::snapshot::{SessionEntry, SessionKind};
-use crate::session::{Counts, Phase, StandbyView, Totals, View};
+use crate::session::{Counts, Phase, ServerView, Stand, StandbyView, Totals, View};
 
 const CONNECTIONS: &str = "\
 Name                             Type            Apps                             Status  URI
@@ -49,7 +49,7 @@ fn the_table_of_connections_has_asterisks_columns() {
     );
     let mut invalid = connection("verbindung_é", "app_é");
     invalid.user_fault = Some("no such user".to_owned());
-    client(&mut invalid).uri = uri("wss://127.0.0.1:9200/x");
+    client(&mut invalid).servers = vec![uri("wss://127.0.0.1:9200/x")];
     let mixed = connection("Mm", "a, b ,c");
     let expected = format!(
         "{CONNECTIONS}{}",
@@ -195,6 +195,7 @@ fn detail_comes_after_the_settings() {
     let view = View {
         phase: Phase::Waiting,
         phase_age: Duration::from_millis(400),
+        server: None,
         remote_address: None,
         last_error: Some("connection\nrefused".to_owned()),
         failed_attempts: 3,
@@ -245,6 +246,50 @@ fn detail_comes_after_the_settings() {
         detail,
         format!("{}{expected}", plain.trim_end_matches('\n').to_owned() + "\n")
     );
+}
+
+#[test]
+fn detail_shows_each_of_several_servers() {
+    let mut several = connection("connection1", "testapp");
+    client(&mut several).servers = ["ws://a/", "ws://b/"].map(uri).into();
+    client(&mut several).fail_fast = Some(Duration::from_millis(200));
+    client(&mut several).failback_interval = Duration::from_secs(5);
+    let view = View {
+        server: Some("ws://b/".to_owned()),
+        ..View::default()
+    };
+    let sessions = vec![session("connection1", &["testapp"], SessionKind::Persistent(view))];
+    let mut recorder = Recorder::new(snapshot(vec![several], sessions));
+    let server = |uri: &str, stand, failure: Option<&str>| ServerView {
+        uri: uri.to_owned(),
+        stand,
+        since: Duration::from_secs(3),
+        last_failure: failure.map(str::to_owned),
+        left_alone: failure.map(|_| Duration::from_secs(9)),
+        opened: 0,
+        refused: 0,
+        failed: 0,
+    };
+    let servers = vec![
+        server("ws://a/", Stand::Down, Some("503")),
+        server("ws://b/", Stand::Unknown, None),
+    ];
+    recorder.snapshot.servers.insert("connection1".to_owned(), servers);
+    let (page, _) = recorder.run("ari show outbound-websocket connection1 detail");
+    for expected in [
+        "uri =                    ws://a/\nuri =                    ws://b/\n",
+        concat!(
+            "fail_fast =              200\n",
+            "servers =                failover\n",
+            "failback_interval =      5000\n",
+            "max_retry_after =        60000\n",
+            "server =                 ws://a/ down for 3.0 s, left alone for 9.0 s, last failure: 503\n",
+            "server =                 ws://b/ unknown\n",
+        ),
+        "connected_to =           ws://b/\n",
+    ] {
+        assert!(page.contains(expected), "{expected}\n{page}");
+    }
 }
 
 #[test]
@@ -364,7 +409,7 @@ fn no_value_can_break_a_line() {
     let mut connection = connection(evil, evil);
     connection.local_ari_user = evil.to_owned();
     client(&mut connection).username = evil.to_owned();
-    client(&mut connection).uri = uri(evil);
+    client(&mut connection).servers = vec![uri(evil)];
     let table = printed("ari show outbound-websockets", vec![connection], vec![]);
     assert_eq!(table.lines().count(), 3);
     assert!(table.contains("a\\nb\\x1b[2J"), "{table}");

@@ -324,7 +324,8 @@ impl Client {
 
     fn call_values(&self) -> impl Iterator<Item = &CallValue> {
         let headers = self.headers.iter().flat_map(|(_, value)| value.values());
-        self.uri.path_and_query.values().chain(headers)
+        let uris = self.servers.iter().flat_map(|server| server.path_and_query.values());
+        uris.chain(headers)
     }
 
     /// Checks whether the values of a call may go to the server.
@@ -345,9 +346,9 @@ impl Client {
                 ));
             }
         }
-        let uri = &self.uri.path_and_query;
-        let has_values = uri.values().next().is_some();
-        if has_values && has_dot_segment(&uri.in_uri(Some(call))) {
+        let mut uris = self.servers.iter().map(|server| &server.path_and_query);
+        let leaves = uris.any(|uri| uri.values().next().is_some() && has_dot_segment(&uri.in_uri(Some(call))));
+        if leaves {
             return Err("its values make . or .. of a part of the path, which servers take for another path".to_owned());
         }
         Ok(())

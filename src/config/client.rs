@@ -15,7 +15,7 @@ use super::secret_files::{self, BEARER_TOKEN_FILE};
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret, Source};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Preference, Proxy, Secret, Source, Uri};
 
 pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -52,7 +52,8 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
     client.password = password(&mut client, object);
     secret_files::complete(object, &mut client, source.directory);
     let authorized = authorization(object, &client);
-    if let Some(message) = obstacle(&client, source, &client.uri.path_and_query) {
+    let mut servers = client.servers.iter();
+    if let Some(message) = servers.find_map(|server| obstacle(&client, source, &server.path_and_query)) {
         object.error("uri", message);
     }
     client.headers = headers(object, authorized, |text| obstacle(&client, source, text));
@@ -69,19 +70,22 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
     }
     standby(object, &client);
     client.proxy = proxy(object);
-    if client.uri.host.is_empty() {
+    if client.servers.is_empty() {
         return None;
     }
-    if client.uses_tls() {
-        if object.has("tls_enabled") && !client.tls_enabled {
+    several(object, &client);
+    let (secured, plain): (Vec<&Uri>, Vec<&Uri>) = client.servers.iter().partition(|server| client.uses_tls(server));
+    if secured.is_empty() {
+        readable(object, &client, &plain);
+    } else {
+        if object.has("tls_enabled") && !client.tls_enabled && plain.is_empty() {
             let message = "it is ignored, because wss:// is always TLS; write ws:// in the uri to have \
                            none, or remove this and name the server's authority in ca_list_file";
             object.warning("tls_enabled", message);
         }
         tls_files(object);
         unverified(object, &client);
-    } else {
-        readable(object, &client);
+        readable(object, &client, &plain);
     }
     reader.finish(client)
 }
@@ -171,10 +175,23 @@ fn unverified(object: &mut Object<'_>, client: &Client) {
     object.warning(key, message);
 }
 
-/// Warns, once for the connection, of credentials that others than this machine can read.
-fn readable(object: &mut Object<'_>, client: &Client) {
-    let hops = [Some(&client.uri.host), client.proxy.as_ref().map(|proxy| &proxy.host)];
-    let leaves = hops.into_iter().flatten().any(|host| !is_this_machine(host));
+/// Warns of what is of no use to one server, or to one connection.
+fn several(object: &mut Object<'_>, client: &Client) {
+    if client.preference == Preference::Spread && client.connection_type == ConnectionType::Persistent {
+        let message = "a persistent connection is one, so it is failover; write that, or remove it";
+        object.warning("servers", message);
+    }
+    if client.fail_fast.is_some() && client.connection_type == ConnectionType::Persistent {
+        let message = "it is not used: no call waits for a persistent connection; remove it";
+        object.warning("fail_fast", message);
+    }
+}
+
+/// Warns, once for the connection, of credentials that others than this machine can read on the way to these servers.
+fn readable(object: &mut Object<'_>, client: &Client, plain: &[&Uri]) {
+    let proxy = client.proxy.iter().filter(|_| !plain.is_empty()).map(|proxy| &proxy.host);
+    let mut hops = plain.iter().map(|server| &server.host).chain(proxy);
+    let leaves = hops.any(|host| !is_this_machine(host));
     let files = &client.secret_files;
     let what = if client.has_login() {
         Some("the password")

@@ -22,6 +22,8 @@ pub(super) struct Setting {
     pub(super) flaw: Flaw,
     /// Something was appended with `+=`.
     pub(super) appended: bool,
+    /// The number of the header that it stands below: what a template or an addition says is of another one.
+    pub(super) block: usize,
 }
 
 /// The sections of lines, each with the settings below it; `file` is what is at fault if they cannot be parsed.
@@ -133,12 +135,13 @@ impl Plain {
         self.headers
             .into_iter()
             .zip(sections)
-            .map(|(header, (_, properties))| Block {
+            .enumerate()
+            .map(|(number, (header, (_, properties)))| Block {
                 header,
                 settings: properties
                     .iter()
                     .zip(&mut places)
-                    .map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw))
+                    .map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw, number))
                     .collect(),
             })
             .collect()
@@ -146,7 +149,7 @@ impl Plain {
 }
 
 impl Setting {
-    fn new(key: &str, value: &str, origin: Origin, flaw: Flaw) -> Self {
+    fn new(key: &str, value: &str, origin: Origin, flaw: Flaw, block: usize) -> Self {
         let appended = key.ends_with('+');
         let framed = value.strip_prefix('|').and_then(|value| value.strip_suffix('|'));
         Self {
@@ -155,6 +158,7 @@ impl Setting {
             origin,
             flaw,
             appended,
+            block,
         }
     }
 }

@@ -139,8 +139,16 @@ impl ConnectionType {
 pub struct Client {
     /// The section's name.
     pub name: String,
-    /// `uri`, taken apart.
-    pub uri: Uri,
+    /// Each `uri`, taken apart: the servers in order of preference. At least one.
+    pub servers: Vec<Uri>,
+    /// `servers`: which of them is taken first.
+    pub preference: Preference,
+    /// `fail_fast`: how long a call waits while every server is known to be down, if that is not to be all its attempts.
+    pub fail_fast: Option<Duration>,
+    /// `failback_interval`: how often a server that is down is looked after while another one serves.
+    pub failback_interval: Duration,
+    /// `max_retry_after` as configured; [`Client::longest_retry_after`] tells what is done.
+    pub max_retry_after: Option<Duration>,
     /// `protocols`, verbatim; empty if none are asked for.
     pub protocols: String,
     /// `username`; empty if not given.
@@ -207,6 +215,9 @@ pub struct Client {
     pub max_message_size: u32,
 }
 
+/// How long one of several servers may ask to be left alone where `max_retry_after` is not set.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
 /// Where neither `write_timeout` nor `websocket_write_timeout` is set.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -233,7 +244,8 @@ impl Client {
 
     /// Whether there are a user and a password, in the URI or apart.
     pub fn has_login(&self) -> bool {
-        self.uri.credentials.is_some() || (!self.username.is_empty() && self.has_password())
+        let in_uri = self.servers.iter().any(|server| server.credentials.is_some());
+        in_uri || (!self.username.is_empty() && self.has_password())
     }
 
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
@@ -246,14 +258,42 @@ impl Client {
         self.reconnect_interval.max(SHORTEST_INTERVAL)
     }
 
-    /// Whether the connection uses TLS: `wss://` or `tls_enabled = yes`.
-    pub fn uses_tls(&self) -> bool {
-        self.uri.tls || self.tls_enabled
+    /// Whether a connection to one of the servers uses TLS: `wss://` or `tls_enabled = yes`.
+    pub fn uses_tls(&self, server: &Uri) -> bool {
+        server.tls || self.tls_enabled
     }
 
-    /// The port to connect to: the URI's, else 443 with TLS and 80 without (RFC 6455 section 3).
-    pub fn port(&self) -> u16 {
-        self.uri.port.unwrap_or(if self.uses_tls() { 443 } else { 80 })
+    /// Whether connections to any of the servers use TLS.
+    pub fn use_tls(&self) -> bool {
+        self.servers.iter().any(|server| self.uses_tls(server))
+    }
+
+    /// The port of one of the servers: the URI's, else 443 with TLS and 80 without (RFC 6455 section 3).
+    pub fn port(&self, server: &Uri) -> u16 {
+        server.port.unwrap_or(if self.uses_tls(server) { 443 } else { 80 })
+    }
+
+    /// Whether there are several servers.
+    pub fn has_several_servers(&self) -> bool {
+        self.servers.len() > 1
+    }
+
+    /// The longest that a server may ask to be left alone; nothing if that is not listened to, as with one server that is to be
+    /// asked as often as ever.
+    pub fn longest_retry_after(&self) -> Option<Duration> {
+        self.max_retry_after
+            .or_else(|| self.has_several_servers().then_some(RETRY_AFTER))
+    }
+
+    /// Whether a refusal that a retry cannot change ends the attempts of a call at that server.
+    pub fn gives_up_refused(&self) -> bool {
+        self.has_several_servers() || self.fail_fast.is_some()
+    }
+
+    /// The servers as they were written, for display.
+    pub fn displayed_servers(&self) -> String {
+        let servers: Vec<_> = self.servers.iter().map(|server| server.display.as_str()).collect();
+        servers.join(", ")
     }
 }
 
@@ -277,6 +317,33 @@ pub struct Uri {
 impl fmt::Debug for Uri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.display)
+    }
+}
+
+/// Which of several servers is taken first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Preference {
+    /// The first one that works, in the order of the configuration.
+    #[default]
+    Failover,
+    /// Each in its turn.
+    Spread,
+}
+
+impl Word for Preference {
+    const WORDS: &[(&str, Self)] = &[
+        (Self::Failover.as_str(), Self::Failover),
+        (Self::Spread.as_str(), Self::Spread),
+    ];
+}
+
+impl Preference {
+    /// The word that stands for it in the configuration and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Spread => "spread",
+        }
     }
 }
 

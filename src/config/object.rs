@@ -93,6 +93,12 @@ impl<'a> Object<'a> {
         self.problems.add(problem.of(&self.section.name, key));
     }
 
+    /// As [`Object::warning`], of one of several settings with this key.
+    pub(super) fn warning_of(&mut self, setting: &Setting, message: impl Into<String>) {
+        let problem = setting.origin.problem(Severity::Warning, message);
+        self.problems.add(problem.of(&self.section.name, &setting.key));
+    }
+
     /// Whether a parameter stands there, if only without a value.
     pub(super) fn has(&self, key: &str) -> bool {
         self.settings.contains_key(key)
@@ -140,6 +146,13 @@ impl<'a> Object<'a> {
     pub(super) fn all(&self, key: &'static str) -> impl Iterator<Item = &'a Setting> + use<'a> {
         let settings = self.section.settings.iter();
         settings.filter(move |setting| setting.key == key)
+    }
+
+    /// Every value of a parameter that may be repeated, where it is given last: what a section says itself replaces what its
+    /// templates say.
+    pub(super) fn last_given(&self, key: &'static str) -> impl Iterator<Item = &'a Setting> + use<'a> {
+        let block = self.settings.get(key).map(|setting| setting.block);
+        self.all(key).filter(move |setting| Some(setting.block) == block)
     }
 
     /// As [`Object::error`], of one of several settings with this key.

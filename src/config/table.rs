@@ -13,9 +13,9 @@ use super::parameter::Form::{Boolean, Ignored, Number, Path, Required, Text, Wor
 use super::parameter::{About, Form, words};
 use super::problem::{Problems, is_word};
 use super::template::Section;
-use super::uri::read_uri;
+use super::uri::read_uris;
 use super::values::nearest;
-use super::{Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, TlsVersion, User};
+use super::{Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, Preference, TlsVersion, User};
 
 /// A day; longer times are slips of the pen.
 const DAY: i64 = 86_400_000;
@@ -84,8 +84,19 @@ macro_rules! proxy {
 #[rustfmt::skip]
 pub(super) static CLIENT: &[Parameter<Client>] = &[
     ignored("type", "`websocket_client`"),
-    asterisk("uri", Required, "", Reconnect, field!(uri, read_uri),
-        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it, and values of the call"),
+    asterisk("uri", Required, "", Reconnect, field!(servers, read_uris),
+        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it, and values of the call; repeatable: \
+         [servers in order of preference](availability.md#several-servers)"),
+    ours("servers", Words(words::<Preference>), "failover", NextConnect, field!(preference),
+        "the first server that works, or, of per-call clients, each in its turn"),
+    ours("fail_fast", Number(1..=DAY, "ms"), "", NextConnect, field!(fail_fast),
+        "a call fails after so long while every server is known to be down, instead of after all its attempts, and at once when every \
+         one refuses with 401, 403 or 404"),
+    ours("failback_interval", Number(10..=DAY, "ms"), "5000", NextConnect, field!(failback_interval),
+        "how often a server that is down is looked after while another one serves"),
+    ours("max_retry_after", Number(0..=DAY, "ms"), "", NextConnect, field!(max_retry_after),
+        "the longest that a server is left alone which answers 429 or 503 with Retry-After, or closes with 1012 or 1013; without it \
+         60000 if there are several, and one is asked as often as ever"),
     asterisk("protocols", Text, "", Reconnect, field!(protocols, read_protocols),
         "names of subprotocols between commas, of which the server chooses one"),
     asterisk("username", Text, "", Reconnect, field!(username),

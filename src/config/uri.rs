@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use super::lines::Flaw;
 use super::object::Object;
 use super::parameter::About;
 use super::{CallText, Client, Secret, Uri};
@@ -9,24 +10,46 @@ use super::{CallText, Client, Secret, Uri};
 /// What stands for a password where a URI is shown.
 const STARS: &str = "********";
 
-/// Reads `uri` into a client; without one, or with a wrong one, its host stays empty.
-pub(super) fn read_uri(client: &mut Client, object: &mut Object<'_>, about: &About) {
+/// Servers that a client may have: whoever needs more has a name with several addresses, or a balancer.
+const SERVERS: usize = 16;
+
+/// Reads each `uri` into a client, the servers in order of preference; without one, or with a wrong one, there is none.
+pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &About) {
     let key = about.name;
-    let text = object.required(key);
-    if text.is_empty() {
+    if object.required(key).is_empty() {
         return;
     }
-    if object.is_cut(key) {
-        return object.error(key, "a URI has no NUL bytes; remove them");
+    let mut servers: Vec<Uri> = Vec::new();
+    let mut all_usable = true;
+    for (place, setting) in object.last_given(key).enumerate() {
+        if place == SERVERS {
+            let message = format!("there may be {SERVERS} servers; give a name with several addresses, or a balancer, instead");
+            return object.error_of(setting, message);
+        }
+        let text = setting.value.as_str();
+        if !text.is_empty() && !text.contains("://") && setting.flaw != Flaw::CutAtNul {
+            // As with Asterisk; but what is left out may have been meant to be wss://.
+            let message = "there is no ws:// or wss:// in front, so it is ws://; write one of them";
+            object.warning_of(setting, message);
+        }
+        let read = match setting.flaw {
+            Flaw::CutAtNul => Err("a URI has no NUL bytes; remove them".to_owned()),
+            _ if text.is_empty() => Err("it is empty; give it a value".to_owned()),
+            _ => parse(text),
+        };
+        let message = match read {
+            Ok(uri) if servers.contains(&uri) => "this server stands above already; remove one of them".to_owned(),
+            Ok(uri) => {
+                servers.push(uri);
+                continue;
+            }
+            Err(message) => message,
+        };
+        all_usable = false;
+        object.error_of(setting, message);
     }
-    if !text.contains("://") {
-        // As with Asterisk; but what is left out may have been meant to be wss://.
-        let message = "there is no ws:// or wss:// in front, so it is ws://; write one of them";
-        object.warning(key, message);
-    }
-    match parse(text) {
-        Ok(uri) => client.uri = uri,
-        Err(message) => object.error(key, message),
+    if all_usable {
+        client.servers = servers;
     }
 }
 

@@ -236,7 +236,7 @@ impl Engine {
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
-            self.memory(connection),
+            self.servers(connection),
             &application,
             &entry.channel_id,
             &entry.channel_name,

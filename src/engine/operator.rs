@@ -34,9 +34,9 @@ pub trait Operator {
     /// Starts a connection. [`Error::NotFound`] if none has that id.
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started>;
 
-    /// Makes one attempt aside with the settings of a connection, whatever state that is in, and closes what came of it.
-    /// Blocks for `connection_timeout` at most, and some time for the Close. [`Error::NotFound`] if none has that id.
-    fn test(&self, connection: &str) -> Result<Vec<Step>>;
+    /// Makes one attempt at each server of a connection aside, whatever state that is in, and closes what came of it.
+    /// Blocks for `connection_timeout` at most for each, and some time for the Close. Gives what came of each, with its uri. [`Error::NotFound`] if none has that id.
+    fn test(&self, connection: &str) -> Result<Vec<(String, Vec<Step>)>>;
 
     /// Ends a session. [`Error::NotFound`] if none has that id.
     fn shut_down(&self, session: &str, inside_callback: bool) -> Result<()>;
@@ -62,7 +62,7 @@ impl Operator for Engine {
         self.operate(inside_callback, |answer| Operation::Start(connection.to_owned(), answer))
     }
 
-    fn test(&self, connection: &str) -> Result<Vec<Step>> {
+    fn test(&self, connection: &str) -> Result<Vec<(String, Vec<Step>)>> {
         let config = self.context.config();
         let Some(settings) = config.connections.get(connection) else {
             return Err(Error::NotFound(format!("no connection {connection}")));
@@ -72,9 +72,9 @@ impl Operator for Engine {
         let (answer, answered) = sync_channel(1);
         // Nothing waits for it: it ends with the thread.
         self.threads.io.runtime().spawn(async move {
-            let steps = net::probe(&client, &context.user_agent, &context.resources).await;
+            let probed = net::probe_all(&client, &context.user_agent, &context.resources).await;
             // Whoever asked waits.
-            let _ = answer.send(steps);
+            let _ = answer.send(probed);
         });
         answered.recv().map_err(|_| Error::Unloaded)
     }

@@ -12,8 +12,7 @@ use super::table::{Listing, Running};
 use super::{Engine, Started};
 use crate::config::{Config, Connection, ConnectionType};
 use crate::error::{Error, Result};
-use crate::net::Memory;
-use crate::session::{Session, Stop, Task};
+use crate::session::{Servers, Session, Stop, Task};
 
 impl Engine {
     /// Carries out the steps of a plan, in their order.
@@ -24,7 +23,9 @@ impl Engine {
                 Step::Forget(name) => {
                     let mut table = self.table();
                     table.connections.remove(name);
-                    table.memories.remove(name);
+                    if let Some(servers) = table.servers.remove(name) {
+                        servers.close();
+                    }
                 }
                 Step::TakeUp => self.context.set_config(Arc::clone(new)),
                 Step::Begin(connection) => self.begin(connection).await,
@@ -67,7 +68,7 @@ impl Engine {
             Change::Register(app) => applications.register_configured(session, app).await,
             Change::RegisterAnew(app) => applications.register_anew(session, app).await,
             Change::Reorder => session.reorder(),
-            Change::Reconnect => session.reconnect(self.memory(&session.settings())),
+            Change::Reconnect => session.reconnect(self.servers(&session.settings())),
         }
     }
 
@@ -206,8 +207,8 @@ impl Engine {
                 standbys: self.standbys(connection),
             }),
             ConnectionType::Persistent => {
-                let memory = self.memory(connection);
-                let session = Session::persistent(&self.context, Arc::clone(connection), memory);
+                let servers = self.servers(connection);
+                let session = Session::persistent(&self.context, Arc::clone(connection), servers);
                 Running::Persistent(session)
             }
         };
@@ -274,18 +275,23 @@ impl Engine {
         }
     }
 
-    /// What the attempts of a connection share. It has been made of the settings of TLS, so that other settings have another
-    /// one: a call that came before a reload may still ask for its own.
-    pub(super) fn memory(&self, connection: &Connection) -> Arc<Memory> {
+    /// The servers of a connection. What attempts at them share has been made of the settings of TLS, so that other settings
+    /// have others: a call that came before a reload may still ask for its own.
+    pub(super) fn servers(&self, connection: &Connection) -> Arc<Servers> {
         let mut table = self.table();
-        match table.memories.get(&connection.name) {
-            Some((client, memory)) if *client == connection.client => Arc::clone(memory),
-            _ => {
-                let memory = Arc::new(Memory::new(&self.context.resources));
-                let entry = (Arc::clone(&connection.client), Arc::clone(&memory));
-                table.memories.insert(connection.name.clone(), entry);
-                memory
-            }
+        let before = table.servers.get(&connection.name);
+        if let Some(same) = before.filter(|before| *before.client() == connection.client) {
+            return Arc::clone(same);
         }
+        let resources = &self.context.resources;
+        let servers = Servers::new(&connection.name, &connection.client, resources, before.map(|it| &**it));
+        let before = table.servers.insert(connection.name.clone(), Arc::clone(&servers));
+        if let Some(before) = before {
+            before.close();
+            // What was known to be down is.
+            let _runtime = self.threads.io.runtime().enter();
+            servers.look_after(&self.context);
+        }
+        servers
     }
 }

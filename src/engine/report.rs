@@ -80,7 +80,7 @@ fn described(connection: &Connection) -> String {
     format!(
         "{}, {}, applications {}",
         connection.client.connection_type.as_str(),
-        connection.client.uri.display,
+        connection.client.displayed_servers(),
         connection.apps.join(", ")
     )
 }

@@ -9,7 +9,7 @@ use super::table::{Inbound, Running};
 use crate::config::Config;
 use crate::histogram::{Distribution, Histogram};
 use crate::net::{SocketsInUse, Stage};
-use crate::session::{Balance, Session, StandbyView, Totals, View};
+use crate::session::{Balance, ServerView, Servers, Session, StandbyView, Totals, View};
 
 /// The library at one moment.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub sessions: Vec<SessionEntry>,
     /// The counters of all sessions, those that have ended included.
     pub totals: Totals,
+    /// The servers of each connection that has been made, by connection id.
+    pub servers: BTreeMap<String, Vec<ServerView>>,
     /// How many per-call connections were begun.
     pub stasis_starts: u64,
     /// How many of them failed.
@@ -135,6 +137,11 @@ impl Engine {
             config: self.context.config(),
             sessions,
             totals: copy.totals,
+            servers: copy
+                .servers
+                .iter()
+                .map(|(id, servers)| (id.clone(), servers.view()))
+                .collect(),
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
             times: self.times(),
@@ -173,6 +180,7 @@ impl Engine {
             per_call: per_call.map(|call| Arc::clone(&call.session)).collect(),
             inbound: table.inbound.clone(),
             totals: table.totals(),
+            servers: table.servers.clone(),
         }
     }
 }
@@ -182,6 +190,7 @@ struct Copied {
     per_call: Vec<Arc<Session>>,
     inbound: BTreeMap<String, Inbound>,
     totals: Totals,
+    servers: BTreeMap<String, Arc<Servers>>,
 }
 
 #[cfg(test)]
@@ -194,7 +203,6 @@ mod tests {
     use crate::engine::{Operator, Options};
     use crate::host::Level;
     use crate::host::Silent;
-    use crate::net::Memory;
 
     fn wait_for(what: &str, condition: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -209,7 +217,8 @@ mod tests {
         let options = Options::new(None, "id", "", 1, 1, 0, Level::Debug).expect("options");
         let engine = Engine::start(Arc::new(Silent), options).expect("threads");
         let settings = Arc::new(connection("connA", "app1"));
-        let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));
+        let servers = Servers::new("connA", &settings.client, &engine.context.resources, None);
+        let session = Session::persistent(&engine.context, settings, servers);
         let running = Running::Persistent(Arc::clone(&session));
         engine.table().connections.insert("connA".to_owned(), running);
         let unlooked = Arc::strong_count(&session);

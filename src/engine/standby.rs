@@ -25,13 +25,13 @@ impl Engine {
                 None
             }
             Some(before) => {
-                before.set(client, self.memory(connection));
+                before.set(client, self.servers(connection));
                 Some(before)
             }
             None if client.standby_connections == 0 => None,
             None => {
-                let memory = self.memory(connection);
-                let standbys = Standbys::new(&self.context, &connection.name, client, memory);
+                let servers = self.servers(connection);
+                let standbys = Standbys::new(&self.context, &connection.name, client, servers);
                 self.keep(Arc::clone(&standbys));
                 Some(standbys)
             }

@@ -1,15 +1,14 @@
 //! What an instance has: connections, sessions of calls, starts. Plain data behind one lock, which is never held while the
 //! host is called or anything is waited for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::early_cancels::EarlyCancels;
-use crate::config::{Client, Connection};
-use crate::net::Memory;
-use crate::session::{Session, Standbys, Totals};
+use crate::config::Connection;
+use crate::session::{Servers, Session, Standbys, Totals};
 
 /// What an instance has.
 #[derive(Default)]
@@ -29,8 +28,8 @@ pub(super) struct Table {
     pub(super) failing: BTreeSet<(String, String)>,
     /// Websockets that applications opened to the host, by the host's session id.
     pub(super) inbound: BTreeMap<String, Inbound>,
-    /// What attempts of a connection share, by connection id, and the settings that it was made with.
-    pub(super) memories: HashMap<String, (Arc<Client>, Arc<Memory>)>,
+    /// The servers of each connection that has been made, by connection id.
+    pub(super) servers: BTreeMap<String, Arc<Servers>>,
     /// What sessions that have ended had counted.
     ended: Totals,
 }

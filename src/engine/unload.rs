@@ -39,6 +39,9 @@ impl Engine {
     /// Sessions, starts, tasks and calls of the host: when it returns, there is none of them.
     pub(super) async fn end_everything(&self, latest: Instant) {
         self.end_sessions(latest).await;
+        for servers in self.table().servers.values() {
+            servers.close();
+        }
         self.context.answers.abandon();
         self.tasks.close();
         self.tasks.wait().await;

@@ -2,6 +2,7 @@
 
 mod frames;
 mod head;
+mod later;
 mod meter;
 mod proxy;
 mod race;
@@ -27,7 +28,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::config::{CallData, Client, FileSecrets};
+use crate::config::{CallData, Client, FileSecrets, Uri};
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
@@ -88,8 +89,11 @@ pub struct AttemptError {
     pub stage: Stage,
     /// What happened there.
     pub cause: String,
-    /// The server understood, and would not have it: it will hardly answer otherwise before somebody changes something.
+    /// The server understood, and would not have it, or it is not the one that it should be: that will hardly be otherwise
+    /// before somebody changes something.
     pub refused: bool,
+    /// The server asks to be left alone for so long.
+    pub retry_after: Option<Duration>,
     /// The status of the server's answer to the upgrade request, if it was another than 101.
     pub status: Option<u16>,
 }
@@ -100,6 +104,7 @@ impl AttemptError {
             stage,
             cause: cause.to_string(),
             refused: false,
+            retry_after: None,
             status: None,
         }
     }
@@ -113,11 +118,22 @@ pub struct Connected {
     pub meter: Arc<Meter>,
     /// The peer, "address:port".
     pub remote: SocketAddr,
+    /// The place of its server among those of the connection.
+    pub server: usize,
     /// The right to have its socket.
     pub place: Place,
 }
 
 impl Connected {
+    /// Closes it: nobody needs it. A peer that does not take the Close is no failure.
+    pub async fn close(mut self) {
+        let normal = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        let _ = timeout(CLOSE_TIME, self.websocket.close(Some(normal))).await;
+    }
+
     /// Bounds how long what was sent may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482): without it the kernel tries for a
     /// quarter of an hour to reach a peer that has vanished. It is the write timeout, for which no byte may be taken.
     ///
@@ -136,11 +152,11 @@ impl Connected {
 
 /// What makes the streams that websockets run over.
 pub(crate) trait Dial: Send + Sync {
-    /// A stream to the client's server on which the upgrade can be asked for. Tells the trail what it does.
+    /// A stream to a server of the client on which the upgrade can be asked for. Tells the trail what it does.
     fn dial<'a>(
         &'a self,
         client: &'a Client,
-        memory: &'a Memory,
+        server: &'a Server,
         trail: &'a Trail,
     ) -> BoxFuture<'a, Result<Dialed, AttemptError>>;
 }
@@ -161,36 +177,42 @@ impl Dial for Network {
     fn dial<'a>(
         &'a self,
         client: &'a Client,
-        memory: &'a Memory,
+        server: &'a Server,
         trail: &'a Trail,
     ) -> BoxFuture<'a, Result<Dialed, AttemptError>> {
-        Box::pin(dial(client, memory, trail))
+        Box::pin(dial(client, server, trail))
     }
 }
 
-/// What a connection keeps from one attempt to the next.
-#[derive(Default)]
-pub struct Memory {
+/// One of the servers of a connection, and what is kept of it from one attempt to the next.
+pub struct Server {
+    /// Where it is.
+    pub uri: Uri,
+    /// Its place among those of the connection.
+    pub place: usize,
     /// Which address comes next.
     pub rotation: Rotation,
-    /// The TLS configuration, with the sessions to resume.
+    /// The TLS configuration, with the sessions to resume: one for all servers of a connection, as its files are.
     pub tls: TlsContext,
     /// What all connections share.
     pub resources: Arc<Resources>,
 }
 
-impl Memory {
-    /// Nothing but what all connections share.
-    pub fn new(resources: &Arc<Resources>) -> Self {
+impl Server {
+    /// Nothing is known of it yet.
+    pub fn new(uri: Uri, place: usize, tls: &TlsContext, resources: &Arc<Resources>) -> Self {
         Self {
+            uri,
+            place,
+            rotation: Rotation::default(),
+            tls: tls.clone(),
             resources: Arc::clone(resources),
-            ..Self::default()
         }
     }
 
     /// Which state of the files of TLS a connection is made with from now on; none without TLS, or if no connection can be made.
     pub async fn version(&self, client: &Client) -> Option<Version> {
-        match client.uses_tls() {
+        match client.uses_tls(&self.uri) {
             true => self.tls.version(client, &self.resources.blocking).await,
             false => None,
         }
@@ -210,28 +232,33 @@ pub struct Caller<'a> {
 ///
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
-pub async fn connect(client: &Client, caller: Caller<'_>, memory: &Memory) -> Result<Connected, AttemptError> {
-    let trail = Trail::timed(Arc::clone(&memory.resources));
-    attempt(client, caller, memory, &trail).await
+pub async fn connect(client: &Client, caller: Caller<'_>, server: &Server) -> Result<Connected, AttemptError> {
+    let trail = Trail::timed(Arc::clone(&server.resources));
+    attempt(client, caller, server, &trail).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
-pub async fn probe(client: &Client, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
+pub async fn probe(client: &Client, uri: &Uri, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
     let caller = Caller { user_agent, call: None };
-    match attempt(client, caller, &Memory::new(resources), &trail).await {
-        Ok(mut connected) => {
-            let normal = CloseFrame {
-                code: CloseCode::Normal,
-                reason: "".into(),
-            };
-            // A peer that does not take the Close is no failure of the attempt.
-            let _ = timeout(CLOSE_TIME, connected.websocket.close(Some(normal))).await;
-        }
+    let server = Server::new(uri.clone(), 0, &TlsContext::default(), resources);
+    match attempt(client, caller, &server, &trail).await {
+        Ok(connected) => connected.close().await,
         Err(error) => trail.all_failed(&error.cause),
     }
     trail.steps()
+}
+
+/// Makes one attempt at each server of a client, one after the other; see [`probe`]. Gives their uris, for display, with what
+/// came of them.
+pub async fn probe_all(client: &Client, user_agent: &str, resources: &Arc<Resources>) -> Vec<(String, Vec<Step>)> {
+    let mut probed = Vec::new();
+    for uri in &client.servers {
+        let steps = probe(client, uri, user_agent, resources).await;
+        probed.push((uri.display.clone(), steps));
+    }
+    probed
 }
 
 /// Whether the attempt of a [`probe`] came to a websocket. Where a name has several addresses, some may have failed.
@@ -240,15 +267,15 @@ pub fn worked(steps: &[Step]) -> bool {
 }
 
 /// One attempt; another one at once if the server would not have what stood in a file, and something else stands there by now.
-async fn attempt(client: &Client, caller: Caller<'_>, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
-    let secrets = secrets::read(client, memory, trail).await?;
-    let outcome = within_timeout(client, &secrets, caller, memory, trail).await;
+async fn attempt(client: &Client, caller: Caller<'_>, server: &Server, trail: &Trail) -> Result<Connected, AttemptError> {
+    let secrets = secrets::read(client, server, trail).await?;
+    let outcome = within_timeout(client, &secrets, caller, server, trail).await;
     match outcome {
         Err(error) if error.status == Some(UNAUTHORIZED) && !client.secret_files.is_empty() => {
-            match secrets::read(client, memory, &Trail::position()).await {
+            match secrets::read(client, server, &Trail::position()).await {
                 Ok(newer) if newer != secrets => {
                     trail.all_failed(&error.cause);
-                    within_timeout(client, &newer, caller, memory, trail).await
+                    within_timeout(client, &newer, caller, server, trail).await
                 }
                 _ => Err(error),
             }
@@ -261,13 +288,13 @@ async fn within_timeout(
     client: &Client,
     secrets: &FileSecrets,
     caller: Caller<'_>,
-    memory: &Memory,
+    server: &Server,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    let connected = open(client, secrets, caller, memory, trail);
+    let connected = open(client, secrets, caller, server, trail);
     match timeout(client.connection_timeout, connected).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(trail.timed_out(client.connection_timeout, &memory.rotation)),
+        Err(_) => Err(trail.timed_out(client.connection_timeout, &server.rotation)),
     }
 }
 
@@ -275,33 +302,35 @@ async fn open(
     client: &Client,
     secrets: &FileSecrets,
     caller: Caller<'_>,
-    memory: &Memory,
+    server: &Server,
     trail: &Trail,
 ) -> Result<Connected, AttemptError> {
-    let dialed = memory.resources.dialer.dial(client, memory, trail).await?;
+    let dialed = server.resources.dialer.dial(client, server, trail).await?;
     let remote = dialed.remote;
     let mark = trail.enter(Stage::Upgrade, Some(remote));
     let (stream, meter) = Metered::new(dialed.stream);
-    let (websocket, protocol) = upgrade::upgrade(stream, client, secrets, caller)
+    let (websocket, protocol) = upgrade::upgrade(stream, client, &server.uri, secrets, caller)
         .await
-        .inspect_err(|_| memory.rotation.failed(remote))?;
+        .inspect_err(|_| server.rotation.failed(remote))?;
     trail.passed(mark, || upgrade::describe(protocol.as_deref()));
-    memory.rotation.succeeded(remote);
+    server.rotation.succeeded(remote);
     Ok(Connected {
         websocket: Box::new(websocket),
         meter,
         remote,
+        server: server.place,
         place: dialed.place,
     })
 }
 
-async fn dial(client: &Client, memory: &Memory, trail: &Trail) -> Result<Dialed, AttemptError> {
-    let resources = &memory.resources;
-    let tls = client.uses_tls().then(|| memory.tls.prepare(client, &resources.blocking));
+async fn dial(client: &Client, server: &Server, trail: &Trail) -> Result<Dialed, AttemptError> {
+    let resources = &server.resources;
+    let uses_tls = client.uses_tls(&server.uri);
+    let tls = uses_tls.then(|| server.tls.prepare(client, &resources.blocking));
     let mark = trail.enter(Stage::Resolve, None);
     let (host, port) = match &client.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
-        None => (client.uri.host.as_str(), client.port()),
+        None => (server.uri.host.as_str(), client.port(&server.uri)),
     };
     let addresses = resources
         .resolver
@@ -312,13 +341,13 @@ async fn dial(client: &Client, memory: &Memory, trail: &Trail) -> Result<Dialed,
         let addresses: Vec<_> = addresses.iter().map(|found| found.ip().to_string()).collect();
         format!("{host}: {}", addresses.join(", "))
     });
-    let addresses = memory.rotation.order(addresses);
-    let (tcp, place) = race::open(addresses, client.connection_timeout, memory, trail).await?;
+    let addresses = server.rotation.order(addresses);
+    let (tcp, place) = race::open(addresses, client.connection_timeout, server, trail).await?;
     let remote = tcp.peer_addr().map_err(|error| AttemptError::new(Stage::Tcp, error))?;
     configure(&tcp, client).map_err(|error| AttemptError::new(Stage::Tcp, error))?;
 
-    let stream = secure(tcp, client, tls, trail, remote).await;
-    let stream = stream.inspect_err(|_| memory.rotation.failed(remote))?;
+    let stream = secure(tcp, client, &server.uri, tls, trail, remote).await;
+    let stream = stream.inspect_err(|_| server.rotation.failed(remote))?;
     Ok(Dialed {
         stream: Box::new(stream),
         remote,
@@ -342,25 +371,24 @@ fn configure(tcp: &TcpStream, client: &Client) -> io::Result<()> {
 async fn secure(
     mut tcp: TcpStream,
     client: &Client,
+    uri: &Uri,
     tls: Option<Preparing>,
     trail: &Trail,
     remote: SocketAddr,
 ) -> Result<Stream, AttemptError> {
     if let Some(proxy) = &client.proxy {
         let mark = trail.enter(Stage::Proxy, Some(remote));
-        proxy::tunnel(&mut tcp, proxy, &client.uri.host, client.port())
+        proxy::tunnel(&mut tcp, proxy, &uri.host, client.port(uri))
             .await
             .map_err(|cause| AttemptError::new(Stage::Proxy, cause))?;
-        trail.passed(mark, || format!("tunnel to {}:{}", client.uri.host, client.port()));
+        trail.passed(mark, || format!("tunnel to {}:{}", uri.host, client.port(uri)));
     }
     let Some(tls) = tls else {
         return Ok(Stream::Plain(tcp));
     };
     let mark = trail.enter(Stage::Tls, Some(remote));
     // Boxed, so that plain connections, which take the same way, do not have its size.
-    let stream = Box::pin(tls.handshake(tcp, client))
-        .await
-        .map_err(|cause| AttemptError::new(Stage::Tls, cause))?;
+    let stream = Box::pin(tls.handshake(tcp, &uri.host)).await?;
     trail.passed(mark, || tls::describe(&stream, client));
     Ok(Stream::Tls(Box::new(stream)))
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::trail::{Mark, Trail};
-use super::{AttemptError, Memory, Place, Stage};
+use super::{AttemptError, Place, Server, Stage};
 
 /// The Connection Attempt Delay of RFC 8305 section 5.
 const LONGEST_HEAD_START: Duration = Duration::from_millis(250);
@@ -20,7 +20,7 @@ const SHORTEST_HEAD_START: Duration = Duration::from_millis(10);
 pub(super) async fn open(
     addresses: Vec<SocketAddr>,
     connection_timeout: Duration,
-    memory: &Memory,
+    server: &Server,
     trail: &Trail,
 ) -> Result<(TcpStream, Place), AttemptError> {
     // Of a short timeout some must be left for those that follow.
@@ -31,7 +31,7 @@ pub(super) async fn open(
     let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
     loop {
         if let Some(address) = waiting.next() {
-            match memory.resources.sockets.take() {
+            match server.resources.sockets.take() {
                 Ok(place) => {
                     runners.push((address, trail.enter(Stage::Tcp, Some(address))));
                     connecting.push(async move {
@@ -63,7 +63,7 @@ pub(super) async fn open(
             Ok(opened) => {
                 // Those that began before had their head start, and still said nothing.
                 for (slow, mark) in runners.drain(..place) {
-                    memory.rotation.failed(slow);
+                    server.rotation.failed(slow);
                     trail.failed(mark, "no answer yet when another address had answered");
                 }
                 for (_, mark) in runners {
@@ -73,7 +73,7 @@ pub(super) async fn open(
                 return Ok(opened);
             }
             Err(error) => {
-                memory.rotation.failed(address);
+                server.rotation.failed(address);
                 trail.failed(mark, &error.to_string());
                 last = AttemptError::new(Stage::Tcp, format!("{address}: {error}"));
             }
@@ -84,8 +84,11 @@ pub(super) async fn open(
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::config::Uri;
+    use crate::net::TlsContext;
 
     /// An address of which nothing comes: that of a listener whose queue is full.
     struct Silent {
@@ -119,10 +122,10 @@ mod tests {
         }
     }
 
-    async fn race(addresses: &[SocketAddr], memory: &Memory) -> (Option<SocketAddr>, Vec<String>) {
+    async fn race(addresses: &[SocketAddr], server: &Server) -> (Option<SocketAddr>, Vec<String>) {
         let trail = Trail::complete();
         let timeout = Duration::from_secs(10);
-        let opened = open(addresses.to_vec(), timeout, memory, &trail).await;
+        let opened = open(addresses.to_vec(), timeout, server, &trail).await;
         let peer = opened.ok().map(|(stream, _)| stream.peer_addr().expect("a peer"));
         let steps = trail
             .steps()
@@ -140,8 +143,8 @@ mod tests {
         let silent = Silent::new();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let well = listener.local_addr().expect("its address");
-        let memory = Memory::default();
-        let (peer, steps) = race(&[silent.address(), well], &memory).await;
+        let server = Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default());
+        let (peer, steps) = race(&[silent.address(), well], &server).await;
         assert_eq!(peer, Some(well));
         assert_eq!(
             steps,
@@ -150,7 +153,7 @@ mod tests {
                 format!("{well}: connected"),
             ]
         );
-        let next = memory.rotation.order(vec![silent.address(), well]);
+        let next = server.rotation.order(vec![silent.address(), well]);
         assert_eq!(next.last(), Some(&silent.address()));
     }
 
@@ -161,7 +164,11 @@ mod tests {
             .expect("an address where nobody listens any more");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let well = listener.local_addr().expect("its address");
-        let (peer, steps) = race(&[refusing, well], &Memory::default()).await;
+        let (peer, steps) = race(
+            &[refusing, well],
+            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+        )
+        .await;
         assert_eq!(peer, Some(well));
         assert_eq!(steps.len(), 2, "{steps:?}");
         assert!(steps[0].contains("refused"), "{steps:?}");
@@ -174,9 +181,14 @@ mod tests {
             .expect("an address where nobody listens any more");
         let trail = Trail::position();
         let timeout = Duration::from_secs(10);
-        let error = open(vec![refusing], timeout, &Memory::default(), &trail)
-            .await
-            .expect_err("nobody listens");
+        let error = open(
+            vec![refusing],
+            timeout,
+            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+            &trail,
+        )
+        .await
+        .expect_err("nobody listens");
         assert_eq!(error.stage, Stage::Tcp);
         assert!(error.cause.starts_with(&refusing.to_string()), "{error}");
     }

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::{AttemptError, Caller, Link, Metered, Stage, tls};
-use crate::config::{Client, FileSecrets, Secret};
+use super::{AttemptError, Caller, Link, Metered, Stage, later, tls};
+use crate::config::{Client, FileSecrets, Secret, Uri};
 use crate::text::brief;
 
 /// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
@@ -27,19 +27,21 @@ const WRITE_BUFFER: usize = 64 << 10;
 pub(super) async fn upgrade<S: Link>(
     mut stream: Metered<S>,
     client: &Client,
+    uri: &Uri,
     secrets: &FileSecrets,
     caller: Caller<'_>,
 ) -> Result<(WebSocketStream<Metered<S>>, Option<String>), AttemptError> {
     let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
     let key = generate_key();
     stream
-        .write_all(request(client, secrets, caller, &key).as_bytes())
+        .write_all(request(client, uri, secrets, caller, &key).as_bytes())
         .await
         .map_err(|error| fail(tls::told(&error)))?;
     stream.flush().await.map_err(|error| fail(tls::told(&error)))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),
+        retry_after: later::retry_after(&head),
         status: (head.status != 101).then_some(head.status),
         ..fail(cause)
     })?;
@@ -64,8 +66,7 @@ pub(super) fn describe(protocol: Option<&str>) -> String {
     }
 }
 
-fn request(client: &Client, secrets: &FileSecrets, caller: Caller<'_>, key: &str) -> Zeroizing<String> {
-    let uri = &client.uri;
+fn request(client: &Client, uri: &Uri, secrets: &FileSecrets, caller: Caller<'_>, key: &str) -> Zeroizing<String> {
     let host = if uri.host.contains(':') {
         format!("[{}]", uri.host)
     } else {
@@ -78,9 +79,9 @@ fn request(client: &Client, secrets: &FileSecrets, caller: Caller<'_>, key: &str
          Upgrade: websocket\r\n\
          Connection: Upgrade\r\n\
          Host: {host}:{}\r\n",
-        client.port()
+        client.port(uri)
     );
-    let login = credentials(client, secrets).map(|(user, password)| basic(user, password));
+    let login = credentials(client, uri, secrets).map(|(user, password)| basic(user, password));
     let token = secrets.bearer_token.as_ref();
     let login = login.or(token.map(|token| joined(["Bearer ", token.reveal()].into_iter())));
     let mut fields: Vec<(&str, &str)> = Vec::new();
@@ -113,8 +114,8 @@ pub(super) fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Zeroiz
 }
 
 /// The user information of the URI wins over `username` and `password`, of which one alone is none.
-fn credentials<'a>(client: &'a Client, secrets: &'a FileSecrets) -> Option<(&'a str, &'a Secret)> {
-    match &client.uri.credentials {
+fn credentials<'a>(client: &'a Client, uri: &'a Uri, secrets: &'a FileSecrets) -> Option<(&'a str, &'a Secret)> {
+    match &uri.credentials {
         Some((user, password)) => Some((user, password)),
         None if client.username.is_empty() => None,
         None => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Client, SHORTEST_INTERVAL};
+use crate::config::{Client, ConnectionType, SHORTEST_INTERVAL};
 
 /// The pause before attempt number `failures + 1`: `reconnect_interval`, or, with `max_reconnect_interval`, a random part
 /// of an interval that doubles with each failure ("full jitter"), so that many hosts which lost one server do not return
@@ -19,6 +19,17 @@ pub(super) fn pause(client: &Client, failures: u32, random: f64) -> Duration {
 /// so that a server which breaks down again under the connections that return does not see them return faster.
 pub(super) fn steady(client: &Client, failures: u32) -> Duration {
     longest_pause(client, failures)
+}
+
+/// How long a server is left alone that sends everybody away at one moment: a random part of the longest pause there is. A call
+/// holds its caller meanwhile, so that its own interval has to do.
+pub(super) fn restart(client: &Client, random: f64) -> Duration {
+    let longest = match client.connection_type {
+        ConnectionType::Persistent => client.max_reconnect_interval.unwrap_or_default(),
+        ConnectionType::PerCallConfig => Duration::ZERO,
+    };
+    let part = client.interval().max(longest).mul_f64(random.clamp(0.0, 1.0));
+    part.max(SHORTEST_INTERVAL)
 }
 
 fn longest_pause(client: &Client, failures: u32) -> Duration {
@@ -73,6 +84,17 @@ pub(super) mod tests {
         let client = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
         let steady: Vec<_> = [0, 1, 3, 9].map(|failures| steady(&client, failures).as_millis()).into();
         assert_eq!(steady, [100, 100, 400, 1000]);
+    }
+
+    #[test]
+    fn a_server_that_restarts_is_left_alone_for_a_random_part_of_the_longest_interval() {
+        let persistent = client("reconnect_interval = 100\nmax_reconnect_interval = 1000");
+        let call = client("reconnect_interval = 100\nmax_reconnect_interval = 1000\nconnection_type = per_call_config");
+        for (client, whole) in [(persistent, 1000), (call, 100)] {
+            assert_eq!(restart(&client, 1.0), Duration::from_millis(whole));
+            assert_eq!(restart(&client, 0.5), Duration::from_millis(whole / 2));
+            assert_eq!(restart(&client, 0.0), SHORTEST_INTERVAL);
+        }
     }
 
     #[test]

@@ -63,6 +63,22 @@ pub(super) struct Remains {
 }
 
 impl Delivery {
+    /// Of a connection over which so many messages have gone before.
+    pub(super) fn after(messages: u64) -> Self {
+        Self {
+            written: messages,
+            sent: messages,
+            confirmed: messages,
+            settled: messages,
+            ..Self::default()
+        }
+    }
+
+    /// Whether everything that was written is known to have arrived, and none of it is kept any more.
+    pub(super) fn is_proven(&self) -> bool {
+        self.written == self.confirmed && self.last_numbered <= self.settled
+    }
+
     /// Messages go into the websocket's buffer.
     pub(super) fn wrote(&mut self, messages: Vec<Message>) {
         for message in &messages {
@@ -188,6 +204,21 @@ mod tests {
             },
             room: None,
         }
+    }
+
+    #[test]
+    fn what_went_over_a_connection_before_is_not_counted_again() {
+        let mut delivery = Delivery::after(5);
+        assert!(delivery.is_proven());
+        delivery.wrote(vec![Message::notice("6")]);
+        assert!(!delivery.is_proven());
+        assert_eq!(delivery.sent(5).count(), 0);
+        let sent: Vec<_> = delivery
+            .sent(6)
+            .map(|(place, message)| (place, message.text.to_string()))
+            .collect();
+        assert_eq!(sent, [(6, "6".to_owned())]);
+        assert_eq!(delivery.end().unconfirmed, 1);
     }
 
     #[test]

@@ -24,11 +24,23 @@ impl Stop {
     }
 }
 
+/// What this side wants of an open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// That it ends.
+    Stop(Stop),
+    /// That another one takes its place: it is left when all that was sent is known to have arrived, at the latest at the given
+    /// time, so that nothing overtakes it. From now on only answers go over it.
+    HandOver(Instant),
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// By a Close of this side.
     Closed,
+    /// It has not: another one has taken its place.
+    HandedOver,
     /// By a Close of the peer, with its code if it has one, in words.
     ClosedByPeer(Option<u16>, String),
     /// Otherwise.
@@ -37,15 +49,41 @@ pub(super) enum End {
 
 /// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
 const POLICY_VIOLATION: u16 = 1008;
+/// "Service Restart" and "Try Again Later" (the registry of RFC 6455 section 11.7): everybody is sent away, and may come again.
+const SENT_AWAY: [u16; 2] = [1012, 1013];
+
+impl End {
+    /// What it means for attempts at the server, if that sends everybody away.
+    pub(super) fn sent_away(&self) -> Option<Failure> {
+        match self {
+            Self::ClosedByPeer(code @ Some(number), cause) if SENT_AWAY.contains(number) => {
+                Some(Failure::dropped(cause.clone(), *code))
+            }
+            _ => None,
+        }
+    }
+}
 
 /// An attempt that failed, or whose connection was lost as soon as it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) cause: String,
-    /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, or a Close with 1008.
+    /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, a Close with 1008, or a
+    /// certificate that is not to be trusted.
     pub(super) refused: bool,
     /// There was a connection for a moment.
     pub(super) connected: bool,
+    /// The server is not to be asked at once.
+    pub(super) not_now: Option<NotNow>,
+}
+
+/// For how long a server is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotNow {
+    /// It said so itself.
+    For(Duration),
+    /// It sends everybody away at one moment: not all are to come back at one.
+    Restarting,
 }
 
 impl Failure {
@@ -55,6 +93,7 @@ impl Failure {
             cause,
             refused: code == Some(POLICY_VIOLATION),
             connected: true,
+            not_now: code.filter(|code| SENT_AWAY.contains(code)).map(|_| NotNow::Restarting),
         }
     }
 }
@@ -65,6 +104,7 @@ impl From<AttemptError> for Failure {
             cause: error.to_string(),
             refused: error.refused,
             connected: false,
+            not_now: error.retry_after.map(NotNow::For),
         }
     }
 }

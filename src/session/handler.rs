@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use super::delivery::Proof;
 use super::listening::Listening;
 use super::message::{ChannelEvent, Kind, Message};
+use super::outbox::Outbox;
 use super::requests::Websocket;
 use super::state::Session;
 use super::wire::Handler;
@@ -16,6 +17,8 @@ use crate::protocol;
 /// Of one websocket.
 pub(super) struct SessionHandler<'a> {
     pub(super) session: &'a Arc<Session>,
+    /// Where what goes over it comes from.
+    pub(super) outbox: &'a Outbox,
     pub(super) websocket: Websocket,
     pub(super) listening: Listening,
 }
@@ -26,14 +29,14 @@ impl SessionHandler<'_> {
         if let ChannelEvent::Started(_) = event {
             self.listening.started();
         }
-        self.session.outbox().sent(event);
+        self.outbox.sent(event);
     }
 }
 
 impl Handler for SessionHandler<'_> {
     fn heard(&self) {
         if self.listening.heard() {
-            self.session.outbox().heard();
+            self.outbox.heard();
             self.session.context().silent.forget(&self.session.settings().name);
         }
     }
@@ -70,7 +73,7 @@ impl Handler for SessionHandler<'_> {
         }
         let counters = self.session.counters();
         if !numbered.is_empty() {
-            self.session.outbox().keep(numbered);
+            self.outbox.keep(numbered);
             counters.events_repeated.fetch_add(repeats, Ordering::Relaxed);
         }
         // Once for all of them: the threads of the host add to what lies beside.
@@ -80,9 +83,8 @@ impl Handler for SessionHandler<'_> {
 
     fn proven(&self, proof: &Proof) {
         self.session.context().times.round_trip.add(proof.time);
-        let outbox = self.session.outbox();
-        outbox.proven(proof.settled);
-        outbox.note(|status| status.answered(proof.time));
+        self.outbox.proven(proof.settled);
+        self.outbox.note(|status| status.answered(proof.time));
     }
 
     fn spelled(&self, message: &Message) -> Frame {

@@ -1,23 +1,29 @@
 //! What a session does next. It is decided here, without input or output, clock or lock; the session's task does it, and
 //! tells what came of it.
 
-use std::mem::take;
 use std::time::Duration;
 
 use super::backoff::steady;
 use super::endings::{End, Ending, Failure};
+use super::health::Choice;
 use crate::config::Client;
 
 /// What the task does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// An attempt, at once, with the settings that are in effect then.
-    Attempt,
-    /// A pause, as an attempt has failed.
+    /// The servers of a round of attempts are chosen, with the settings that are in effect then.
+    Choose,
+    /// An attempt at one of them, at once.
+    Attempt(usize),
+    /// A pause, as a round has failed.
     Pause {
-        /// The failure before that, if it was not the first.
+        /// What the round before that ended with, if it was not the first.
         before: Option<Failure>,
     },
+    /// A pause, as every server asks to be left alone for so long.
+    LeaveAlone(Duration),
+    /// No attempt, as every server is known to be down: one that answers others is waited for, but no longer.
+    Await(Duration),
     /// Nothing more.
     End(Ending),
 }
@@ -25,6 +31,8 @@ pub(super) enum Step {
 /// What came of a step.
 #[derive(Debug)]
 pub(super) enum Outcome {
+    /// The servers are chosen.
+    Chosen(Choice),
     /// The attempt failed.
     Failed(Failure),
     /// The connection that came of the attempt has ended.
@@ -36,8 +44,10 @@ pub(super) enum Outcome {
         /// It had been on standby, and nothing proves that the peer was still there.
         in_doubt: bool,
     },
-    /// The pause is over.
+    /// The pause is over, or a server that was waited for answers.
     Paused,
+    /// None did.
+    Unanswered,
     /// Meanwhile the session was told to end.
     Stopped,
     /// Meanwhile the session was told to make its connection anew.
@@ -47,21 +57,48 @@ pub(super) enum Outcome {
 }
 
 /// A session, as far as that decides what it does next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Life {
     is_per_call: bool,
+    /// The server of the attempt, or of the connection that came of it.
+    server: Option<usize>,
+    /// The servers that come after it in this round.
+    round: std::vec::IntoIter<usize>,
+    /// Servers that would not have this call: they hardly will before somebody changes something.
+    without: Vec<usize>,
+    /// How many servers there are.
+    count: usize,
+    rounds: u32,
     failures: u32,
     last: Option<Failure>,
+    /// What the last round ended with.
+    last_round: Option<Failure>,
+    /// Why every server is down, where one that answers is waited for, or has been.
+    awaited: Option<String>,
 }
 
 impl Life {
-    /// The first step is an attempt.
+    /// The first step is to choose.
     pub(super) fn new(is_per_call: bool) -> Self {
         Self {
             is_per_call,
-            failures: 0,
-            last: None,
+            ..Self::default()
         }
+    }
+
+    /// The server of the attempt, or of the connection that came of it.
+    pub(super) fn server(&self) -> Option<usize> {
+        self.server
+    }
+
+    /// The server that a call returns to, as whoever controls it is there.
+    pub(super) fn own(&self) -> Option<usize> {
+        self.server.filter(|_| self.is_per_call)
+    }
+
+    /// The servers that would not have this call.
+    pub(super) fn without(&self) -> &[usize] {
+        &self.without
     }
 
     /// Attempts that have failed since the last connection that lasted.
@@ -69,7 +106,12 @@ impl Life {
         self.failures
     }
 
-    /// The last of them.
+    /// Rounds of attempts, each at every server, that have.
+    pub(super) fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// The last failure.
     pub(super) fn last(&self) -> Option<&Failure> {
         self.last.as_ref()
     }
@@ -78,7 +120,7 @@ impl Life {
     /// that was lost as soon as it was made.
     pub(super) fn quiet(&self, client: &Client) -> Option<Duration> {
         let last = self.last.as_ref()?;
-        last.connected.then(|| steady(client, self.failures))
+        last.connected.then(|| steady(client, self.rounds))
     }
 
     /// The next step. `client` is what the step before was taken with.
@@ -86,13 +128,19 @@ impl Life {
         match outcome {
             Outcome::Stopped => Step::End(Ending::Stopped),
             Outcome::Over | Outcome::Ended { is_over: true, .. } => Step::End(Ending::Over),
-            Outcome::Paused => Step::Attempt,
+            Outcome::Paused => Step::Choose,
+            Outcome::Unanswered => self.out_of_attempts(),
+            Outcome::Renewed => {
+                // There may be other servers.
+                self.server = None;
+                self.anew()
+            }
+            Outcome::Chosen(choice) => self.chosen(choice, client),
             // It was no attempt of the session's, and says nothing of the server as it is now.
             Outcome::Ended { in_doubt: true, .. } => self.anew(),
-            Outcome::Renewed => self.anew(),
             Outcome::Failed(failure) => self.failed(failure, client),
             Outcome::Ended { how, lasted, .. } => {
-                match (how, lasted < steady(client, self.failures)) {
+                match (how, lasted < steady(client, self.rounds)) {
                     // A peer that accepts and drops is no better than one that refuses.
                     (End::ClosedByPeer(code, cause), true) => self.failed(Failure::dropped(cause, code), client),
                     (End::Lost(cause), true) => self.failed(Failure::dropped(cause, None), client),
@@ -103,20 +151,74 @@ impl Life {
         }
     }
 
+    /// A connection to the server is open.
+    pub(super) fn connected(&mut self, server: usize) {
+        self.server = Some(server);
+    }
+
+    /// A connection to a server that is preferred has taken the place of the one that was open.
+    pub(super) fn moved(&mut self, server: usize) {
+        self.reset(Some(server));
+    }
+
     fn anew(&mut self) -> Step {
-        *self = Self::new(self.is_per_call);
-        Step::Attempt
+        self.reset(self.server);
+        Step::Choose
+    }
+
+    fn reset(&mut self, server: Option<usize>) {
+        *self = Self {
+            server,
+            ..Self::new(self.is_per_call)
+        };
+    }
+
+    fn chosen(&mut self, choice: Choice, client: &Client) -> Step {
+        self.count = choice.count;
+        let is_new_call = self.is_per_call && self.failures == 0;
+        if let (Some(down), Some(longest), true) = (&choice.down, client.fail_fast, is_new_call) {
+            return match self.awaited.replace(down.clone()) {
+                None => Step::Await(longest),
+                Some(_) => self.out_of_attempts(),
+            };
+        }
+        if let Some(first) = choice.first {
+            self.server = Some(first);
+            self.round = choice.rest.into_iter();
+            return Step::Attempt(first);
+        }
+        // A caller is not held for longer than by the attempts that are left.
+        let left = client.attempts().saturating_sub(self.rounds);
+        if self.is_per_call && choice.ready_in > steady(client, self.rounds).saturating_mul(left) {
+            self.awaited = choice.down;
+            return self.out_of_attempts();
+        }
+        Step::LeaveAlone(choice.ready_in)
     }
 
     fn failed(&mut self, failure: Failure, client: &Client) -> Step {
         self.failures += 1;
-        let before = take(&mut self.last);
-        let cause = failure.cause.clone();
-        self.last = Some(failure);
-        if self.is_per_call && self.failures >= client.attempts() {
-            return Step::End(Ending::OutOfAttempts(cause));
+        if failure.refused && self.is_per_call && client.gives_up_refused() {
+            self.without.extend(self.server);
         }
+        self.last = Some(failure.clone());
+        if let Some(next) = self.round.next() {
+            self.server = Some(next);
+            return Step::Attempt(next);
+        }
+        self.rounds += 1;
+        let has_nobody = !self.without.is_empty() && self.without.len() >= self.count;
+        if self.is_per_call && (has_nobody || self.rounds >= client.attempts()) {
+            return self.out_of_attempts();
+        }
+        let before = self.last_round.replace(failure);
         Step::Pause { before }
+    }
+
+    fn out_of_attempts(&mut self) -> Step {
+        let last = self.last.as_ref().map(|last| last.cause.clone());
+        let cause = last.or_else(|| self.awaited.take()).unwrap_or_default();
+        Step::End(Ending::OutOfAttempts(cause))
     }
 }
 

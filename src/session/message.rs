@@ -86,6 +86,10 @@ impl Message {
         }
     }
 
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self.kind, Kind::Response { .. })
+    }
+
     /// What it means for a per-call session, which is to count once.
     pub(super) fn take_channel(&mut self) -> Option<Box<ChannelEvent>> {
         match &mut self.kind {

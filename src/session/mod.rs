@@ -1,6 +1,7 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
-//! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. `wire` is one
+//! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. [`Servers`]
+//! is where it connects to, `health` how each of them is doing, `handover` how a connection moves from one to another. `wire` is one
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
@@ -16,6 +17,8 @@ mod context;
 mod delivery;
 mod endings;
 mod handler;
+mod handover;
+mod health;
 mod keepalive;
 mod life;
 mod listening;
@@ -26,12 +29,14 @@ mod outbox;
 mod pace;
 mod report;
 mod requests;
+mod servers;
 mod standby;
 mod state;
 mod task;
 mod texts;
 mod times;
 mod view;
+mod wanted;
 mod wire;
 
 #[cfg(test)]
@@ -43,6 +48,8 @@ pub use account::{Account, Balance};
 pub use answers::{Answer, Answers};
 pub use context::Context;
 pub use endings::{Ending, LAST_WORDS, Stop};
+pub use health::Stand;
+pub use servers::{ServerView, Servers};
 pub use standby::{Counts, StandbyView, Standbys};
 pub use state::Session;
 pub use task::Task;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message, Number, Place};
-use super::outbox::{Bound, Offer};
+use super::outbox::{Bound, Offer, Responded};
 use super::state::Session;
 use super::view::count;
 use crate::error::{Error, Result};
@@ -115,14 +115,14 @@ impl Session {
     pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
         // The request has been run, so that somebody has to hear that its answer is lost.
         let (place, short) = match self.answer(response) {
-            Some(text) => match self.outbox().respond(connection, text, place, false) {
+            Some(text) => match self.hand(connection, text, place, false) {
                 Some(place) => (place, response.without_room()),
                 None => return,
             },
             None => (place, response.without_memory()),
         };
         match self.answer(&short.shortened()) {
-            Some(short) => drop(self.outbox().respond(connection, short, place, true)),
+            Some(short) => drop(self.hand(connection, short, place, true)),
             None => count(&self.counters().responses_undelivered),
         }
     }
@@ -130,8 +130,28 @@ impl Session {
     /// The answer to a request that was refused. It goes out whatever else waits, so it is short, and there are few of them.
     pub(super) fn refuse(&self, connection: u64, response: &Response, place: Place) {
         match self.answer(&response.shortened()) {
-            Some(text) => drop(self.outbox().respond(connection, text, place, true)),
+            Some(text) => drop(self.hand(connection, text, place, true)),
             None => count(&self.counters().responses_undelivered),
+        }
+    }
+
+    /// Hands an answer to its connection, the one that is open or one whose place that has taken; it goes nowhere if that has
+    /// ended. Gives its place back if there is no room for it.
+    fn hand(&self, connection: u64, text: String, place: Place, must: bool) -> Option<Place> {
+        let mut responded = self.outbox().respond(connection, text, place, must);
+        if let Responded::NotHere(text, place) = responded {
+            responded = match self.left_connection() {
+                Some(left) => left.respond(connection, text, place, must),
+                None => Responded::NotHere(text, place),
+            };
+        }
+        match responded {
+            Responded::Queued => None,
+            Responded::NoRoom(place) => Some(place),
+            Responded::NotHere(..) => {
+                count(&self.counters().responses_undelivered);
+                None
+            }
         }
     }
 

@@ -14,8 +14,8 @@ use crate::host::Kind;
 pub(super) struct Opening(String);
 
 impl Opening {
-    pub(super) fn new(settings: &Connection, remote: SocketAddr, failures: u32, dropped: u64) -> Self {
-        let mut text = format!("connected to {} at {remote}", settings.client.uri.display);
+    pub(super) fn new(uri: &str, remote: SocketAddr, failures: u32, dropped: u64) -> Self {
+        let mut text = format!("connected to {uri} at {remote}");
         if failures > 0 {
             text.push_str(&format!(" after {failures} failed attempts"));
         }
@@ -29,15 +29,16 @@ impl Opening {
 }
 
 /// What is said of an attempt that failed: written only where somebody wants to read it.
-struct FailedAttempt<'a> {
-    client: &'a Client,
-    failure: &'a Failure,
-    number: u32,
+pub(super) struct FailedAttempt<'a> {
+    pub(super) client: &'a Client,
+    pub(super) uri: &'a str,
+    pub(super) failure: &'a Failure,
+    pub(super) number: u32,
 }
 
 impl Display for FailedAttempt<'_> {
     fn fmt(&self, line: &mut Formatter<'_>) -> fmt::Result {
-        let (uri, number) = (&self.client.uri.display, self.number);
+        let (uri, number) = (self.uri, self.number);
         let cause = &self.failure.cause;
         write!(
             line,
@@ -58,16 +59,11 @@ impl Session {
 
     /// Operators hear of the first failure of an outage, and of every refusal that is another than the one before; whoever
     /// looks at all sessions tells them of outages that last.
-    pub(super) fn report_failure(&self, settings: &Connection, failure: &Failure, failures: u32, last: Option<&Failure>) {
+    pub(super) fn report_failure(&self, settings: &Connection, line: &FailedAttempt<'_>, last: Option<&Failure>) {
         let log = &self.context().log;
-        let line = FailedAttempt {
-            client: &settings.client,
-            failure,
-            number: failures,
-        };
         match last {
             None => log.warning(self.id(), line),
-            Some(last) if failure.refused && last != failure => {
+            Some(last) if line.failure.refused && last != line.failure => {
                 log.limited(Kind::Refusal, &settings.name, self.id(), line);
             }
             Some(_) => return log.debug(self.id(), line),
@@ -75,6 +71,27 @@ impl Session {
         if !self.is_per_call() {
             self.context().outage_begun.notify_one();
         }
+    }
+
+    /// A server that is preferred answers again.
+    pub(super) fn report_move(&self, from: &str, to: &str) {
+        self.context()
+            .log
+            .notice(self.id(), format_args!("moves from {from} to {to}"));
+    }
+
+    /// The next server is tried at once: that one is down is told once for all sessions.
+    pub(super) fn report_next(&self, failed: &FailedAttempt<'_>, next: &str) {
+        let FailedAttempt {
+            uri, failure, number, ..
+        } = failed;
+        self.context().log.debug(
+            self.id(),
+            format_args!(
+                "no lasting connection to {uri} at attempt {number} ({}); trying {next}",
+                failure.cause
+            ),
+        );
     }
 
     /// The application has not said a word since StasisStart. Once for a connection, until one of its applications does: some
@@ -107,7 +124,8 @@ impl Session {
             self.id(),
             format_args!(
                 "no connection to {} after {failures} attempts ({}); giving up",
-                settings.client.uri.display, failure.cause
+                settings.client.displayed_servers(),
+                failure.cause
             ),
         );
     }
@@ -119,6 +137,7 @@ impl Session {
         } = *gone;
         let log = &self.context().log;
         let (cause, text) = match how {
+            End::HandedOver => return,
             End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
                 return;

@@ -1,6 +1,8 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -10,9 +12,10 @@ use super::endings::Stop;
 use super::members::Members;
 use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
+use super::servers::Servers;
 use super::view::{Counters, View};
 use crate::config::{CallData, Connection};
-use crate::net::{Caller, Memory};
+use crate::net::Caller;
 use crate::protocol::{self, Outage};
 
 /// One connection to an application's server, through all its losses and returns.
@@ -26,6 +29,8 @@ pub struct Session {
     /// What the server is told of the call, if it wants to hear of it.
     call_data: Option<Box<CallData>>,
     outbox: Outbox,
+    /// Where the answers go of a connection whose place another one has taken.
+    left: Mutex<Option<Arc<Outbox>>>,
     requests: AllRequests,
     counters: Arc<Counters>,
     plan: watch::Sender<Plan>,
@@ -36,8 +41,8 @@ pub struct Session {
 pub(super) struct Plan {
     /// The configuration that it runs with.
     pub(super) settings: Arc<Connection>,
-    /// What attempts share.
-    pub(super) memory: Arc<Memory>,
+    /// Where it connects to.
+    pub(super) servers: Arc<Servers>,
     /// Grows when the connection is to be made anew.
     pub(super) generation: u64,
     /// Whether the session is to end, and how.
@@ -46,16 +51,16 @@ pub(super) struct Plan {
 
 impl Session {
     /// The session of a persistent connection.
-    pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
+    pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, servers: Arc<Servers>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, memory, None, None)
+        Self::new(context, id, settings, servers, None, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
     pub fn per_call(
         context: &Arc<Context>,
         settings: Arc<Connection>,
-        memory: Arc<Memory>,
+        servers: Arc<Servers>,
         application: &str,
         channel_id: &str,
         channel_name: &str,
@@ -63,14 +68,14 @@ impl Session {
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, memory, Some(call), call_data)
+        Self::new(context, id, settings, servers, Some(call), call_data)
     }
 
     fn new(
         context: &Arc<Context>,
         id: String,
         settings: Arc<Connection>,
-        memory: Arc<Memory>,
+        servers: Arc<Servers>,
         call: Option<(Arc<str>, Members)>,
         call_data: Option<CallData>,
     ) -> Arc<Self> {
@@ -89,12 +94,13 @@ impl Session {
             outbox,
             sequence_id: OnceLock::new(),
             call,
+            left: Mutex::default(),
             call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
             plan: watch::Sender::new(Plan {
                 settings,
-                memory,
+                servers,
                 generation: 0,
                 stop: None,
             }),
@@ -283,9 +289,9 @@ impl Session {
     }
 
     /// Makes the connection anew, with the settings that are in effect now.
-    pub fn reconnect(&self, memory: Arc<Memory>) {
+    pub fn reconnect(&self, servers: Arc<Servers>) {
         self.plan.send_modify(|plan| {
-            plan.memory = memory;
+            plan.servers = servers;
             plan.generation += 1;
         });
     }
@@ -337,12 +343,33 @@ impl Session {
         &self.outbox
     }
 
+    /// Where the answers go of a connection whose place another one has taken.
+    pub(super) fn left_connection(&self) -> Option<Arc<Outbox>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_left_connection(&self, left: Option<Arc<Outbox>>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+    }
+
     pub(super) fn requests(&self) -> &AllRequests {
         &self.requests
     }
 
     pub(super) fn request_concurrency(&self) -> u32 {
         self.settings().client.request_concurrency
+    }
+
+    /// How long the first events of a new per-call connection wait.
+    pub(super) fn start_delay(&self, settings: &Connection) -> Option<Duration> {
+        let delay = settings.client.start_delay;
+        (self.is_per_call() && !delay.is_zero()).then_some(delay)
+    }
+
+    /// So many messages have been sent, and nothing proves that they have arrived.
+    pub(super) fn unconfirmed(&self, messages: u64) {
+        let unconfirmed = &self.counters.messages_unconfirmed;
+        unconfirmed.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(super) fn plan(&self) -> watch::Receiver<Plan> {

@@ -2,29 +2,30 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep, sleep_until, timeout_at};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout, timeout_at};
 
 use super::backoff::{pause, random};
 use super::clock::now;
-use super::endings::{End, Ending, Stop};
+use super::endings::{End, Ending, Failure, LAST_WORDS, Stop, Wish};
 use super::handler::SessionHandler;
+use super::handover::{self, Left};
 use super::life::{Life, Outcome, Step};
 use super::listening::Listening;
 use super::members::Members;
 use super::outbox::Status;
-use super::report::Opening;
+use super::report::{FailedAttempt, Opening};
 use super::requests::Websocket;
 use super::state::{Plan, Session};
 use super::view::count;
+use super::wanted::Wanted;
 use super::wire::{self, Timeouts};
-use crate::config::Connection;
+use crate::config::{Connection, ConnectionType};
 use crate::host::{Failed, Optional};
-use crate::net::{self, Connected};
+use crate::net::Connected;
 use crate::protocol;
 
 /// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
@@ -43,10 +44,20 @@ pub struct Task {
     /// What the step is taken with.
     plan: Plan,
     step: Step,
+    /// What ends the connection whose place another one has taken.
+    leaving: Option<JoinHandle<()>>,
     /// The connection that is there had been on standby.
     on_standby: bool,
     /// A peer has had the session.
     was_there: bool,
+}
+
+/// What has come of an open connection.
+enum Conversed {
+    /// And whether the peer is in doubt.
+    Ended(End, bool),
+    /// One to a preferred server has taken its place.
+    Moved(usize, Connected),
 }
 
 impl Task {
@@ -58,7 +69,8 @@ impl Task {
             life: Life::new(session.is_per_call()),
             plan: wanted.take_up(),
             wanted,
-            step: Step::Attempt,
+            step: Step::Choose,
+            leaving: None,
             on_standby: false,
             was_there: false,
         }
@@ -87,11 +99,14 @@ impl Task {
     pub async fn open(&mut self) -> Result<Connected, Ending> {
         loop {
             let outcome = match &self.step {
-                Step::Attempt => match self.attempt().await {
+                Step::Choose => self.choose(),
+                Step::Attempt(server) => match self.attempt(*server).await {
                     Ok(connected) => return Ok(connected),
                     Err(outcome) => outcome,
                 },
-                Step::Pause { .. } => self.pause().await,
+                Step::Pause { .. } => self.pause(self.interval()).await,
+                Step::LeaveAlone(time) => self.pause(*time).await,
+                Step::Await(longest) => self.wait_for_server(*longest).await,
                 Step::End(ending) => return Err(ending.clone()),
             };
             self.advance(outcome);
@@ -99,10 +114,29 @@ impl Task {
     }
 
     /// Runs the session from an open connection to its end.
-    pub async fn run(&mut self, mut connected: Connected) -> Ending {
+    pub async fn run(&mut self, connected: Connected) -> Ending {
+        let ending = self.run_connections(connected).await;
+        self.left().await;
+        ending
+    }
+
+    async fn run_connections(&mut self, mut connected: Connected) -> Ending {
         loop {
             let began = now();
-            let (how, in_doubt) = self.converse(connected).await;
+            self.life.connected(connected.server);
+            let (how, in_doubt) = match self.converse(connected).await {
+                Conversed::Ended(how, in_doubt) => (how, in_doubt),
+                Conversed::Moved(server, next) => {
+                    self.on_standby = false;
+                    self.was_there = true;
+                    self.life.moved(server);
+                    connected = next;
+                    continue;
+                }
+            };
+            if let (Some(failure), Some(server)) = (how.sent_away(), self.life.server()) {
+                self.note_failure(server, &failure);
+            }
             self.on_standby = false;
             self.was_there |= !in_doubt;
             let outcome = if self.session.is_stopping() {
@@ -123,30 +157,75 @@ impl Task {
         }
     }
 
-    fn advance(&mut self, outcome: Outcome) {
-        self.step = self.life.next(outcome, &self.plan.settings.client);
-        self.report_step();
+    /// Waits until a connection whose place another one has taken has ended.
+    async fn left(&mut self) {
+        if let Some(leaving) = self.leaving.take() {
+            // It fails only if it panicked.
+            let _ = leaving.await;
+        }
     }
 
-    /// One attempt, with the settings that are in effect now.
-    async fn attempt(&mut self) -> Result<Connected, Outcome> {
+    fn advance(&mut self, outcome: Outcome) {
+        let (server, failures) = (self.life.server(), self.life.failures());
+        self.step = self.life.next(outcome, &self.plan.settings.client);
+        if self.life.failures() > failures
+            && let (Some(server), Some(failure)) = (server, self.life.last())
+        {
+            self.note_failure(server, failure);
+            self.report_failure(server, failure);
+        }
+    }
+
+    /// The servers of a round, with the settings that are in effect now.
+    fn choose(&mut self) -> Outcome {
         self.plan = self.wanted.take_up();
+        let client = &self.plan.settings.client;
+        let choice = self.plan.servers.choose(client, self.life.own(), self.life.without());
+        Outcome::Chosen(choice)
+    }
+
+    /// One attempt at a server.
+    async fn attempt(&mut self, server: usize) -> Result<Connected, Outcome> {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(net::connect(&self.plan.settings.client, session.caller(), &self.plan.memory));
+        let client = &self.plan.settings.client;
+        let attempt = self.plan.servers.connect(server, client, session.caller(), session.context());
+        let attempt = Box::pin(attempt);
         tokio::select! {
             biased;
             // One that is there gets its Close.
-            outcome = attempt => outcome.map_err(|error| Outcome::Failed(error.into())),
+            outcome = attempt => outcome.map_err(Outcome::Failed),
             cut = self.wanted.cut_short() => Err(cut),
         }
     }
 
+    /// Waits for a server that answers whoever looks after them, as all are known to be down.
+    async fn wait_for_server(&mut self, longest: Duration) -> Outcome {
+        self.plan.servers.look_after(self.session.context());
+        tokio::select! {
+            biased;
+            cut = self.wanted.cut_short() => cut,
+            answer = timeout(longest, self.plan.servers.answer()) => match answer {
+                Ok(()) => Outcome::Paused,
+                Err(_) => Outcome::Unanswered,
+            }
+        }
+    }
+
+    /// How long to wait after a round that failed.
+    fn interval(&self) -> Duration {
+        let client = &self.plan.settings.client;
+        let pause = pause(client, self.life.rounds(), random());
+        match client.connection_type {
+            ConnectionType::Persistent => pause.max(self.plan.servers.all_ready_in()),
+            // A caller is not held for longer.
+            ConnectionType::PerCallConfig => pause,
+        }
+    }
+
     /// Waits for the next attempt, unless something else comes.
-    async fn pause(&mut self) -> Outcome {
-        let settings = &self.plan.settings;
-        let pause = pause(&settings.client, self.life.failures(), random());
+    async fn pause(&mut self, pause: Duration) -> Outcome {
         let time = Timer::now() + pause;
         let session = &self.session;
         session.outbox().note(|status| status.waiting(time.into_std()));
@@ -159,34 +238,44 @@ impl Task {
         }
     }
 
-    /// Tells of a failure that led to this step, if one did.
-    fn report_step(&self) {
-        let (session, settings) = (&self.session, &*self.plan.settings);
-        let (Some(failure), failures) = (self.life.last(), self.life.failures()) else {
-            return;
+    /// Lets all sessions of the connection know.
+    fn note_failure(&self, server: usize, failure: &Failure) {
+        let client = &self.plan.settings.client;
+        self.plan.servers.failed(server, failure, client, self.session.context());
+    }
+
+    /// Tells of a failure, and of the step that it led to.
+    fn report_failure(&self, server: usize, failure: &Failure) {
+        let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
+        let failures = self.life.failures();
+        session.attempt_failed(&failure.cause, failures);
+        let failed = FailedAttempt {
+            client: &settings.client,
+            uri: servers.display(server),
+            failure,
+            number: failures,
         };
         match &self.step {
-            Step::Pause { before } => {
-                session.attempt_failed(&failure.cause, failures);
-                session.report_failure(settings, failure, failures, before.as_ref());
-            }
-            Step::End(Ending::OutOfAttempts(_)) => {
-                session.attempt_failed(&failure.cause, failures);
-                session.report_giving_up(settings, failure, failures);
-            }
-            Step::Attempt | Step::End(Ending::Stopped | Ending::Over) => {}
+            Step::Attempt(next) => session.report_next(&failed, servers.display(*next)),
+            Step::Pause { before } => session.report_failure(settings, &failed, before.as_ref()),
+            Step::End(Ending::OutOfAttempts(_)) => session.report_giving_up(settings, failure, failures),
+            Step::Choose | Step::LeaveAlone(_) | Step::Await(_) | Step::End(Ending::Stopped | Ending::Over) => {}
         }
     }
 
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
-    /// been up for longer. Gives besides whether the peer is in doubt.
-    async fn converse(&mut self, connected: Connected) -> (End, bool) {
-        let (session, settings) = (&self.session, &*self.plan.settings);
+    /// been up for longer.
+    async fn converse(&mut self, connected: Connected) -> Conversed {
+        let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
         let quiet = self.life.quiet(&settings.client);
         let is_first = !self.was_there;
+        let server = servers.display(self.life.server().unwrap_or_default());
         let (number, dropped) = session.opened(connected.remote, settings, is_first);
+        if servers.are_several() {
+            session.outbox().note(|status| status.at(server));
+        }
         let resumed = session.expect_resume(is_first, settings);
-        let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
+        let opening = Opening::new(server, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
         if is_told {
@@ -195,6 +284,7 @@ impl Task {
 
         let handler = SessionHandler {
             session,
+            outbox: session.outbox(),
             websocket: Websocket::open(session, number),
             listening: Listening::default(),
         };
@@ -210,38 +300,74 @@ impl Task {
                 format_args!("a server that vanishes may be noticed late: TCP_USER_TIMEOUT: {error}"),
             );
         }
-        let closing = pin!(session.closing(&mut self.wanted));
-        let conversation = wire::run(
-            connected.websocket,
-            &connected.meter,
-            session.outbox(),
-            &handler,
-            timeouts,
-            closing,
-        );
-        let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
-        let mut doubtful = pin!(handler.listening.is_in_doubt());
-        let mut is_doubted = false;
-        let mut is_resuming = !resumed.is_empty();
-        let mut resuming = pin!(session.resume(resumed));
-        tokio::pin!(conversation);
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut conversation => break ended,
-                () = &mut lasted, if !is_told => {
-                    is_told = true;
-                    session.report_open(&opening);
+        let preferred = Mutex::new(None);
+        let (leaving, current) = (&mut self.leaving, self.life.server());
+        let ended = {
+            let closing = pin!(async {
+                tokio::select! {
+                    biased;
+                    stop = session.closing(&mut self.wanted) => Wish::Stop(stop),
+                    next = handover::preferred(servers, current, session) => {
+                        *preferred.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+                        Wish::HandOver(now() + LAST_WORDS)
+                    }
                 }
-                () = &mut doubtful, if !is_doubted => {
-                    is_doubted = true;
-                    session.report_silence(settings);
+            });
+            let conversation = wire::run(
+                connected.websocket,
+                &connected.meter,
+                session.outbox(),
+                &handler,
+                timeouts,
+                closing,
+            );
+            let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
+            let mut doubtful = pin!(handler.listening.is_in_doubt());
+            let mut is_doubted = false;
+            let mut is_resuming = !resumed.is_empty();
+            let mut resuming = pin!(session.resume(resumed));
+            tokio::pin!(conversation);
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut conversation => break ended,
+                    () = &mut lasted, if !is_told => {
+                        is_told = true;
+                        session.report_open(&opening);
+                    }
+                    () = &mut doubtful, if !is_doubted => {
+                        is_doubted = true;
+                        session.report_silence(settings);
+                    }
+                    () = &mut resuming, if is_resuming => is_resuming = false,
                 }
-                () = &mut resuming, if is_resuming => is_resuming = false,
             }
         };
-        handler.websocket.close();
-        let gone = session.outbox().disconnected(ended.remains);
+        let preferred = preferred.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((to, _)) = &preferred {
+            session.report_move(server, servers.display(*to));
+        }
+        let gone = match ended.websocket {
+            Some(websocket) => {
+                if let Some(before) = leaving.take() {
+                    let _ = before.await;
+                }
+                let left = Left {
+                    websocket,
+                    meter: connected.meter,
+                    place: connected.place,
+                    requests: handler.websocket,
+                    timeouts,
+                };
+                let (end, gone) = left.end(session, number, ended.remains);
+                *leaving = Some(end);
+                gone
+            }
+            None => {
+                handler.websocket.close();
+                session.outbox().disconnected(ended.remains)
+            }
+        };
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
@@ -255,7 +381,10 @@ impl Task {
                 ),
             );
         }
-        (ended.how, ended.in_doubt)
+        match preferred {
+            Some((to, connected)) => Conversed::Moved(to, connected),
+            None => Conversed::Ended(ended.how, ended.in_doubt),
+        }
     }
 }
 
@@ -312,18 +441,6 @@ impl Session {
         self.outbox().note(|status| status.lost(error));
     }
 
-    /// So many messages have been sent, and nothing proves that they have arrived.
-    pub(super) fn unconfirmed(&self, messages: u64) {
-        let unconfirmed = &self.counters().messages_unconfirmed;
-        unconfirmed.fetch_add(messages, Ordering::Relaxed);
-    }
-
-    /// How long the first events of a new per-call connection wait.
-    fn start_delay(&self, settings: &Connection) -> Option<Duration> {
-        let delay = settings.client.start_delay;
-        (self.is_per_call() && !delay.is_zero()).then_some(delay)
-    }
-
     /// Waits until this side wants to end the connection.
     async fn closing(&self, wanted: &mut Wanted) -> Stop {
         tokio::select! {
@@ -363,50 +480,13 @@ impl Session {
             return false;
         }
         match end {
-            End::Closed => self.outbox().with_members(Members::are_over),
+            End::Closed | End::HandedOver => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
                 let outbox = self.outbox();
                 let is_lost = matches!(end, End::Lost(_));
                 let waits = outbox.depth().0 > 0 || is_lost && outbox.has_unproven();
                 !waits && outbox.with_members(Members::close_if_all_ended)
             }
-        }
-    }
-}
-
-/// The plan of the session, as far as the task has taken it up.
-struct Wanted {
-    plan: watch::Receiver<Plan>,
-    generation: u64,
-}
-
-impl Wanted {
-    fn new(plan: watch::Receiver<Plan>) -> Self {
-        Self { plan, generation: 0 }
-    }
-
-    /// Takes it up as it is now.
-    fn take_up(&mut self) -> Plan {
-        let plan = self.plan.borrow_and_update().clone();
-        self.generation = plan.generation;
-        plan
-    }
-
-    fn stop(&self) -> Option<Stop> {
-        self.plan.borrow().stop
-    }
-
-    /// Waits until the session is told to stop, or to make its connection anew.
-    async fn cut_short(&mut self) -> Outcome {
-        let generation = self.generation;
-        let changed = self
-            .plan
-            .wait_for(|plan| plan.stop.is_some() || plan.generation != generation)
-            .await;
-        match changed {
-            Ok(plan) if plan.stop.is_none() => Outcome::Renewed,
-            // The session itself holds the sender.
-            _ => Outcome::Stopped,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::account::Account;
 use super::delivery::Remains;
 use super::members::Members;
 use super::message::Message;
-use super::outbox::{Bound, Offer, Offered, Outbox};
+use super::outbox::{Bound, Offer, Offered, Outbox, Responded};
 use crate::config::{Overflow, QueueLimits};
 
 /// So long is each event here.
@@ -180,10 +180,12 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let (connection, _) = one.connected(String::new(), None, |_| String::new());
     offer(&one, "1");
     let answer = "x".repeat(LENGTH);
-    let place = one.respond(connection, answer.clone(), place, false);
+    let Responded::NoRoom(place) = one.respond(connection, answer.clone(), place, false) else {
+        panic!("there is room");
+    };
     assert_eq!(account.balance().answers_dropped, 1);
-    let place = place.expect("its place");
-    assert!(one.respond(connection, answer.clone(), place, true).is_none());
+    let responded = one.respond(connection, answer.clone(), place, true);
+    assert!(matches!(responded, Responded::Queued));
     assert_eq!(used(&account), 2);
     assert_eq!(taken(&one), ["1", answer.as_str()]);
     assert_eq!((account.balance().used, places.len()), (0, 0));

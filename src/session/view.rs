@@ -36,6 +36,8 @@ pub struct View {
     pub phase: Phase,
     /// How long it has stood there.
     pub phase_age: Duration,
+    /// The uri of its server, for display, if there are several.
+    pub server: Option<String>,
     /// The address of the last connection, "host:port"; kept while the connection is down.
     pub remote_address: Option<String>,
     /// Why the last attempt failed or the last connection ended.

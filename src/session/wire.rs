@@ -20,8 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
+use super::clock::now;
 use super::delivery::{Delivery, Proof, Remains};
-use super::endings::{End, Stop};
+use super::endings::{End, Stop, Wish};
 use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
@@ -67,29 +68,30 @@ pub(super) struct Timeouts {
 }
 
 /// A connection that has ended.
-#[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct Ended<S> {
     pub(super) how: End,
     /// What became of its messages.
     pub(super) remains: Remains,
+    /// Where another connection has taken its place: what is still open.
+    pub(super) websocket: Option<Box<WebSocketStream<Metered<S>>>>,
     /// The connection had been on standby, and nothing proves that the peer was still there.
     pub(super) in_doubt: bool,
 }
 
-/// Runs a websocket to its end.
+/// Runs a websocket to its end, or until another one takes its place.
 pub(super) async fn run<S: Link>(
     websocket: Box<WebSocketStream<Metered<S>>>,
     meter: &Meter,
     outbox: &Outbox,
     handler: &(impl Handler + Sync),
     timeouts: Timeouts,
-    mut closing: Pin<&mut impl Future<Output = Stop>>,
-) -> Ended {
+    mut closing: Pin<&mut impl Future<Output = Wish>>,
+) -> Ended<S> {
     let (mut sink, mut stream) = websocket.split();
     let shared = Shared {
         delivery: Mutex::new(match timeouts.proof {
             Some(_) => Delivery::in_doubt(),
-            None => Delivery::default(),
+            None => Delivery::after(meter.texts()),
         }),
         closing: Mutex::default(),
         reading: Mutex::default(),
@@ -110,8 +112,9 @@ pub(super) async fn run<S: Link>(
                 biased;
                 end = &mut reading => break end,
                 end = &mut writing => match end {
-                    // The Close is sent; what remains is its answer.
-                    Ok(()) => {
+                    Ok(Written::All) => break (End::HandedOver, None),
+                    // What remains is its answer.
+                    Ok(Written::Close) => {
                         // Whatever comes instead of an answer, the connection was closed by this side.
                         let _ = timeout(CLOSE_TIME, &mut reading).await;
                         // Whether the peer also ends the connection in time is another matter.
@@ -124,13 +127,14 @@ pub(super) async fn run<S: Link>(
                 },
                 wish = closing.as_mut(), if last_moment.is_none() => {
                     let latest = match wish {
-                        Stop::Now => Timer::now().into_std(),
-                        Stop::Drained(latest) => {
+                        Wish::Stop(Stop::Now) => now() + CLOSE_TIME,
+                        Wish::Stop(Stop::Drained(latest)) => {
                             outbox.close();
-                            latest
+                            latest + CLOSE_TIME
                         }
+                        Wish::HandOver(latest) => latest,
                     };
-                    last_moment = Some(Timer::from_std(latest + CLOSE_TIME));
+                    last_moment = Some(Timer::from_std(latest));
                     *shared.closing() = Some(wish);
                     outbox.wake();
                 }
@@ -164,7 +168,14 @@ pub(super) async fn run<S: Link>(
         outbox.proven(u64::MAX);
         (remains.unconfirmed, remains.unconfirmed_events) = (0, 0);
     }
-    Ended { how, remains, in_doubt }
+    let is_left = how == End::HandedOver;
+    Ended {
+        how,
+        remains,
+        in_doubt,
+        // The halves are of one.
+        websocket: is_left.then(|| sink.reunite(stream).ok()).flatten(),
+    }
 }
 
 /// What reading does, for the writing beside it.
@@ -183,7 +194,7 @@ enum Reading {
 
 struct Shared<'a> {
     delivery: Mutex<Delivery>,
-    closing: Mutex<Option<Stop>>,
+    closing: Mutex<Option<Wish>>,
     reading: Mutex<Reading>,
     /// Tells a reading that waits for it that everything has gone out.
     flushed: Notify,
@@ -201,7 +212,7 @@ impl Shared<'_> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn closing(&self) -> MutexGuard<'_, Option<Stop>> {
+    fn closing(&self) -> MutexGuard<'_, Option<Wish>> {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,21 +260,34 @@ impl Shared<'_> {
 
 type Sink<S> = SplitSink<Box<WebSocketStream<Metered<S>>>, Frame>;
 
-/// Writes until it is to close, and the Close.
-async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl Handler) -> Result<(), String> {
+/// What the writing has come to.
+enum Written {
+    /// The Close.
+    Close,
+    /// All that is to go over this connection, and it is known to have arrived.
+    All,
+}
+
+/// Writes until it is to close, and the Close; or until another connection takes its place.
+async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl Handler) -> Result<Written, String> {
     let mut confirm: Option<Timer> = None;
     let keepalive = shared.timeouts.pingpong;
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
-        if wish == Some(Stop::Now) {
+        if wish == Some(Wish::Stop(Stop::Now)) {
             break;
         }
+        let leaves = matches!(wish, Some(Wish::HandOver(_)));
         if *shared.reading() == Reading::Owes {
             shared.progressing(sink.flush()).await?;
             shared.flushed.notify_one();
         }
-        let burst = shared.outbox.burst();
+        let burst = if leaves {
+            shared.outbox.answers()
+        } else {
+            shared.outbox.burst()
+        };
         if !burst.is_empty() {
             let (burst, frames) = framed(burst, handler);
             // All at once: should one of them fail, those behind it have to come back too.
@@ -273,10 +297,20 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             }
             shared.progressing(sink.flush()).await?;
             shared.account(handler);
-        } else if wish.is_some() {
+        } else if leaves && shared.delivery().is_proven() {
+            return Ok(Written::All);
+        } else if wish.is_some() && !leaves {
             break;
         }
-        let next = if wish.is_some() { Next::Write } else { shared.outbox.next() };
+        let next = match wish {
+            None => shared.outbox.next(),
+            Some(Wish::Stop(_)) => Next::Write,
+            Some(Wish::HandOver(_)) => {
+                // The proof is waited for.
+                confirm = shared.delivery().wants_proof().then(Timer::now);
+                if confirm.is_some() { Next::Write } else { Next::Wait }
+            }
+        };
         if next != Next::Write {
             let latest = match next {
                 Next::Gather => Some(Timer::now() + WINDOW),
@@ -320,7 +354,8 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
         code: CloseCode::Normal,
         reason: "".into(),
     };
-    shared.progressing(sink.send(Frame::Close(Some(close)))).await
+    shared.progressing(sink.send(Frame::Close(Some(close)))).await?;
+    Ok(Written::Close)
 }
 
 /// The messages of a burst as they go out, without events that the system has no memory for.

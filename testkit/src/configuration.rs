@@ -57,16 +57,32 @@ impl Configuration {
         self
     }
 
-    /// Adds lines to a section; of several lines with one key the last one counts. What is said of a connection goes to its
-    /// own section or to that of its websocket client.
+    /// Adds lines to a section; of several lines with one key the last one counts, and a `uri` takes the place of those that
+    /// are there. What is said of a connection goes to its own section or to that of its websocket client.
     pub fn set(&mut self, name: &str, lines: &str) {
         let outbound = OUTBOUND_WEBSOCKET.iter().any(|key| lines.starts_with(key));
         let text = match self.client.contains(&format!("[{name}]\n")) && !outbound {
             true => &mut self.client,
             false => &mut self.ari,
         };
-        let (_, end) = section(text, name);
-        text.insert_str(end, &format!("{lines}\n"));
+        let (start, end) = section(text, name);
+        let mut changed = text[start..end].to_owned();
+        if lines.lines().any(|line| line.starts_with("uri = ")) {
+            changed = changed
+                .lines()
+                .filter(|line| !line.starts_with("uri = "))
+                .map(|line| format!("{line}\n"))
+                .collect();
+        }
+        changed.push_str(&format!("{lines}\n"));
+        text.replace_range(start..end, &changed);
+        self.write();
+    }
+
+    /// Adds a server to a connection, after those that it has.
+    pub fn server(&mut self, name: &str, server: SocketAddr) {
+        let (_, end) = section(&self.client, name);
+        self.client.insert_str(end, &format!("uri = ws://{server}/ari\n"));
         self.write();
     }
 

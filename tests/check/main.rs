@@ -145,3 +145,56 @@ fn no_secret_is_printed() {
         assert!(!text.contains("hidden") && !text.contains("secret"), "{text}");
     }
 }
+
+const TWO_SERVERS: &str =
+    "uri = ws://a/\nuri = ws://b/\nconnection_timeout = 300\nreconnect_interval = 200\nreconnect_attempts = 3";
+
+#[test]
+fn what_several_servers_mean_for_a_call_is_told_in_words_and_milliseconds() {
+    let folder = folder(
+        "",
+        &format!("{TWO_SERVERS}\nconnection_type = per_call_config\nfail_fast = 50"),
+    );
+    let (text, status) = check(&[path(&folder)]);
+    assert_eq!(
+        text.lines().collect::<Vec<_>>(),
+        [
+            "bots: per_call_config ws://a/, ws://b/, applications voicebot",
+            "  1. ws://a/",
+            "  2. ws://b/",
+            "  a call goes to ws://a/; the first one that finds it down goes to ws://b/: at once if it refuses, after 300 ms (connection_timeout) if it does not answer",
+            "  from then on calls go past it without a wait, and it is tried every 5000 ms (failback_interval) until it answers",
+            "  if none can be had, a call goes on with STASISSTATUS=FAILED after 3 rounds of attempts (reconnect_attempts), 2200 ms after it came if none answers",
+            "  while all are known to be down, it does after 50 ms (fail_fast)",
+        ]
+    );
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn what_several_servers_mean_for_a_connection_is_told_to_people_and_programs() {
+    let folder = folder("", TWO_SERVERS);
+    let (text, _) = check(&[path(&folder)]);
+    assert!(
+        text.contains("  the connection is made to ws://a/; when that is down, to ws://b/: "),
+        "{text}"
+    );
+    assert!(text.contains("tried every 5000 ms (failback_interval)"), "{text}");
+    let (text, _) = check(&["--format", "json", path(&folder)]);
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(report["connections"][0]["servers"], json!(["ws://a/", "ws://b/"]));
+    assert_eq!(report["connections"][0]["plan"][0], "1. ws://a/");
+}
+
+#[test]
+fn every_server_of_a_connection_is_tried() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port");
+    let there = server();
+    let folder = folder("", &format!("uri = ws://{nobody}/\nuri = ws://{there}/"));
+    let (text, status) = check(&["--connect", path(&folder)]);
+    assert!(text.contains(&format!("\nbots at ws://{nobody}/ does not work\n")), "{text}");
+    assert!(text.contains(&format!("\nbots at ws://{there}/ works\n")), "{text}");
+    assert_eq!(status, 3);
+}

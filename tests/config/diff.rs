@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ariws::config::{Config, ConnectionChange, Effect, change, diff};
 
-use crate::{ARI, CLIENT, config, reading};
+use crate::{ARI, CLIENT, client_with, config, reading};
 
 /// How `connection1` changes when lines are added to its section and that of its client.
 fn changed(ari: &str, client: &str) -> ConnectionChange {
@@ -12,7 +12,7 @@ fn changed(ari: &str, client: &str) -> ConnectionChange {
 }
 
 fn changed_from(before: &Config, ari: &str, client: &str) -> ConnectionChange {
-    let after = reading(&format!("{ARI}{ari}\n"), &format!("{CLIENT}{client}\n")).config;
+    let after = reading(&format!("{ARI}{ari}\n"), &client_with(client)).config;
     let diff = diff(before, &after);
     assert!(diff.added.is_empty() && diff.removed.is_empty());
     assert_eq!(diff.changed.len(), 1);

@@ -30,7 +30,7 @@ fn websocket_clients_may_stand_in_ari_outbound_conf() {
     std::fs::remove_file(files.path("websocket_client.conf")).unwrap();
     let reading = files.read();
     assert_eq!(reading.problems, []);
-    assert_eq!(reading.config.connections["connection1"].client.uri.host, "127.0.0.1");
+    assert_eq!(reading.config.connections["connection1"].client.servers[0].host, "127.0.0.1");
     assert_eq!(with_both.config, reading.config);
 }
 

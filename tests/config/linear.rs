@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{ARI, CLIENT, Files};
+use crate::{ARI, CLIENT, Files, client_with};
 
 /// What a file may have.
 const TEN_MEGABYTES: usize = 10 << 20;
@@ -83,7 +83,7 @@ fn one_long_value_with_escapes() {
 fn one_long_uri() {
     assert_linear(TEN_MEGABYTES, |size| {
         let text = "@:%".repeat(size / 3);
-        Files::new(ARI, &format!("{CLIENT}uri = {text}"))
+        Files::new(ARI, &client_with(&format!("uri = {text}")))
     });
 }
 

@@ -104,15 +104,23 @@ fn config(ari: &str, client: &str) -> Config {
     reading.config
 }
 
+/// [`CLIENT`] with more lines in its section, in the place of its `uri` if there is one among them.
+fn client_with(lines: &str) -> String {
+    let uri = CLIENT.lines().find(|line| line.starts_with("uri")).expect("a uri");
+    match lines.contains("uri =") {
+        true => format!("{}{lines}\n", CLIENT.replace(uri, ";")),
+        false => format!("{CLIENT}{lines}\n"),
+    }
+}
+
 /// `client1` of the usual files with more lines in its section.
 fn client(lines: &str) -> Arc<Client> {
-    let client = format!("{CLIENT}{lines}\n");
-    Arc::clone(&config(ARI, &client).clients["client1"])
+    Arc::clone(&config(ARI, &client_with(lines)).clients["client1"])
 }
 
 /// Reads the usual files with more lines in the section of `client1`.
 fn client_reading(lines: &str) -> Reading {
-    reading(ARI, &format!("{CLIENT}{lines}\n"))
+    reading(ARI, &client_with(lines))
 }
 
 /// What is wrong with `client1` when more lines stand in its section. It is not loaded then.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{ARI, CLIENT, Files, client, client_errors, client_is_refused, config, errors_of};
+use crate::{ARI, CLIENT, Files, client, client_errors, client_is_refused, client_with, config, errors_of};
 
 #[test]
 fn headers_may_be_repeated() {
@@ -113,7 +113,7 @@ fn debug_output_of_a_configuration_has_stars_for_secrets() {
     let lines = "uri = wss://ann:hush-uri@h\nusername = u\npassword = hush-plain\n\
         proxy_host = p:1\nproxy_username = ann\nproxy_password = hush-proxy\n\
         header = X-Token: hush-token\n";
-    let config = config(&ari, &format!("{CLIENT}{lines}"));
+    let config = config(&ari, &client_with(lines));
     let text = format!("{config:?}");
     assert!(text.contains("X-Token") && text.contains("********"), "{text}");
     assert!(!text.contains("hush"), "{text}");

@@ -62,7 +62,7 @@ fn stored(written: &Written) -> Files {
 }
 
 /// A configuration without a fault, and the URIs of its clients.
-fn configuration() -> impl Strategy<Value = (Config, BTreeMap<String, String>)> {
+fn configuration() -> impl Strategy<Value = (Config, BTreeMap<String, Vec<String>>)> {
     let clients = btree_map(name(), client(), 0..4);
     let users = btree_map(name(), user(), 0..4);
     (general(), users, clients)
@@ -114,7 +114,7 @@ struct Parts {
     subscribe_all: bool,
 }
 
-type Clients = BTreeMap<String, (Client, String)>;
+type Clients = BTreeMap<String, (Client, Vec<String>)>;
 
 /// Connections of those clients and of the users whose passwords are plain and whom a host can authenticate.
 fn connections(users: &BTreeMap<String, User>, clients: &Clients) -> BoxedStrategy<BTreeMap<String, Parts>> {
@@ -214,8 +214,8 @@ fn time(least: u64) -> impl Strategy<Value = Duration> {
     (least..=86_400_000).prop_map(Duration::from_millis)
 }
 
-/// A client, whose name is filled in later, and its URI as it is written.
-fn client() -> impl Strategy<Value = (Client, String)> {
+/// A client, whose name is filled in later, and its URIs as they are written.
+fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
     let login = (option::of(protocols()), option::of(text()), option::of(text()));
     let times = (time(1), time(0), option::of(time(10)), option::of(time(1)));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
@@ -234,13 +234,15 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         (1u64..=86_400).prop_map(Duration::from_secs),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
+    let several = (any::<bool>(), option::of(time(1)), time(10), option::of(time(0)));
     let more = (
         any::<i32>(),
         headers,
         prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)],
     );
-    let parts = (uri(), login, times, flags, paths, alive, bounds, more);
-    parts.prop_map(|((uri, written), login, times, flags, paths, alive, bounds, more)| {
+    let parts = (uris(), login, times, flags, paths, alive, bounds, more, several);
+    parts.prop_map(|(uris, login, times, flags, paths, alive, bounds, more, several)| {
+        let (servers, written): (Vec<Uri>, Vec<String>) = uris.into_iter().unzip();
         let (protocols, username, password) = login;
         let (connection_timeout, interval, longest, write_timeout) = times;
         let kind = match flags.0 {
@@ -250,7 +252,14 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         let (reconnect_attempts, headers, tls_min_version) = more;
         let client = Client {
             name: String::new(),
-            uri,
+            servers,
+            preference: match several.0 {
+                true => Preference::Failover,
+                false => Preference::Spread,
+            },
+            fail_fast: several.1,
+            failback_interval: several.2,
+            max_retry_after: several.3,
             protocols: protocols.unwrap_or_default(),
             username: username.unwrap_or_default(),
             password: password.map(Secret::new),
@@ -349,6 +358,19 @@ fn uri() -> impl Strategy<Value = (Uri, String)> {
             credentials: login.map(|(user, password)| (user, Secret::new(password))),
         };
         (uri, format!("{scheme}{secret}{address}{path}"))
+    })
+}
+
+/// Servers, each once.
+fn uris() -> impl Strategy<Value = Vec<(Uri, String)>> {
+    vec(uri(), 1..4).prop_map(|uris| {
+        let mut each: Vec<(Uri, String)> = Vec::new();
+        for uri in uris {
+            if !each.iter().any(|(other, _)| *other == uri.0) {
+                each.push(uri);
+            }
+        }
+        each
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use crate::{ARI, CLIENT, Files, errors_of};
+use crate::{ARI, CLIENT, Files, client_with, errors_of};
 
 #[test]
 fn what_did_not_change_is_the_same_object() {
@@ -33,7 +33,7 @@ fn a_rejected_object_stays_as_it_was() {
         ("client1", "", "connection_timeout = -1"),
     ] {
         files.write("ari.conf", format!("{ARI}{ari}\n"));
-        files.write("websocket_client.conf", format!("{CLIENT}{client}\n"));
+        files.write("websocket_client.conf", client_with(client));
         let reading = files.reread(&before);
         let problems = errors_of(&reading, section);
         assert!(problems[0].kept, "{}", problems[0]);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Delivery, Overflow, TlsVersion};
+use ariws::config::{ConnectionType, Delivery, Overflow, Preference, TlsVersion};
 
-use crate::{client, client_is_refused, client_reading, warnings};
+use crate::{ARI, client, client_is_refused, client_reading, config, warnings};
 
 #[test]
 fn defaults_are_those_of_the_documentation() {
@@ -84,8 +84,7 @@ fn the_longest_interval_is_not_shorter_than_the_first() {
 
 #[test]
 fn of_several_settings_the_last_one_counts() {
-    let client = client("uri = ws://second\nconnection_timeout = 1\nconnection_timeout = 2");
-    assert_eq!(client.uri.host, "second");
+    let client = client("connection_timeout = 1\nconnection_timeout = 2");
     assert_eq!(client.connection_timeout, Duration::from_millis(2));
 }
 
@@ -155,7 +154,8 @@ fn the_default_port_is_that_of_the_scheme() {
         ("uri = ws://h\ntls_enabled = yes", 443),
         ("uri = wss://h:81", 81),
     ] {
-        assert_eq!(client(lines).port(), port, "{lines}");
+        let client = client(lines);
+        assert_eq!(client.port(&client.servers[0]), port, "{lines}");
     }
 }
 
@@ -194,4 +194,52 @@ fn credentials_that_others_can_read_are_warned_about_once() {
     ] {
         assert_eq!(warned(lines), [] as [&str; 0], "{lines}");
     }
+}
+
+#[test]
+fn uri_may_be_repeated_and_stands_for_servers_in_order_of_preference() {
+    let client = client("uri = ws://first\nprotocols = ari\nuri = wss://second:81/x");
+    let servers: Vec<_> = client.servers.iter().map(|server| server.display.as_str()).collect();
+    assert_eq!(servers, ["ws://first", "wss://second:81/x"]);
+    assert_eq!([0, 1].map(|place| client.uses_tls(&client.servers[place])), [false, true]);
+    assert_eq!(client.preference, Preference::Failover);
+}
+
+#[test]
+fn what_a_section_says_of_its_servers_replaces_what_its_template_says() {
+    let servers = |text: &str| {
+        let config = config(ARI, text);
+        let servers = config.clients["client1"].servers.iter();
+        servers.map(|server| server.host.clone()).collect::<Vec<_>>()
+    };
+    let template = "[t](!)\ntype = websocket_client\nconnection_type = persistent\nuri = ws://a\nuri = ws://b\n";
+    assert_eq!(servers(&format!("{template}[client1](t)\n")), ["a", "b"]);
+    assert_eq!(servers(&format!("{template}[client1](t)\nuri = ws://c\n")), ["c"]);
+    assert_eq!(
+        servers(&format!(
+            "{template}[client1](t)\nuri = ws://c\n[client1](+)\nuri = ws://d\nuri = ws://e\n"
+        )),
+        ["d", "e"]
+    );
+}
+
+#[test]
+fn a_faulty_server_is_told_with_its_line_and_rejects_the_client() {
+    let problem = client_is_refused("uri = ws://h\nuri = http://x\nuri = ws://i");
+    assert_eq!((problem.key.as_str(), problem.line), ("uri", 6));
+    assert_eq!(
+        client_is_refused("uri = ws://h\nuri = ws://h").message,
+        "this server stands above already; remove one of them"
+    );
+    let many: String = (0..17).map(|number| format!("uri = ws://h{number}\n")).collect();
+    assert!(client_is_refused(&many).message.starts_with("there may be 16 servers"));
+}
+
+#[test]
+fn a_persistent_connection_is_warned_of_what_only_calls_use() {
+    let reading = client_reading("uri = ws://h\nuri = ws://i\nservers = spread\nfail_fast = 100");
+    let warnings = warnings(&reading);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("it is failover"), "{warnings:?}");
+    assert!(warnings[1].contains("no call waits"), "{warnings:?}");
 }

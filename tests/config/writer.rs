@@ -38,7 +38,7 @@ type Line = (&'static str, String);
 
 /// Writes everything that `config` has. URIs are given by the name of their client, because only
 /// stars are left of their passwords in the configuration.
-pub fn write(config: &Config, uris: impl Fn(&str) -> String, choices: &mut Choices) -> Written {
+pub fn write(config: &Config, uris: impl Fn(&str) -> Vec<String>, choices: &mut Choices) -> Written {
     let mut written = Written::default();
     let mut ari = Page::new(choices, "ari");
     let mut general = vec![
@@ -72,7 +72,7 @@ pub fn write(config: &Config, uris: impl Fn(&str) -> String, choices: &mut Choic
     [written.ari, written.outbound] = pages;
     let mut page = Page::new(choices, "client");
     for client in config.clients.values() {
-        let lines = self::client(client, uris(&client.name));
+        let lines = self::client(client, &uris(&client.name));
         page.section(&client.name, "websocket_client", lines, &mut written);
     }
     written.client = page.text;
@@ -154,7 +154,7 @@ impl<'a, 'b> Page<'a, 'b> {
     }
 
     fn setting(&mut self, key: &str, value: &str) {
-        let overridden = !matches!(key, "type" | "header") && self.choices.below(8) == 7;
+        let overridden = !matches!(key, "type" | "header" | "uri") && self.choices.below(8) == 7;
         if overridden {
             self.line(&format!("{key} = what stands below counts"));
         }
@@ -163,6 +163,10 @@ impl<'a, 'b> Page<'a, 'b> {
             1 => key.to_uppercase(),
             _ => format!("{}{}", key[..1].to_uppercase(), &key[1..]),
         };
+        if key.eq_ignore_ascii_case("uri") {
+            // All of them stand in one piece of the section.
+            return value.split('\n').for_each(|uri| self.assignment(&key, "=", uri));
+        }
         // In two pieces, where the blank that is put between them belongs to the value.
         let pieces = match value.split_once(' ') {
             Some((one, two)) if is_trimmed(one) && is_trimmed(two) => Some((one, two)),
@@ -236,9 +240,11 @@ fn connection(connection: &Connection) -> Vec<Line> {
     ]
 }
 
-fn client(client: &Client, uri: String) -> Vec<Line> {
+fn client(client: &Client, uris: &[String]) -> Vec<Line> {
     let mut lines = vec![
-        ("uri", uri),
+        ("uri", uris.join("\n")),
+        ("servers", client.preference.as_str().to_owned()),
+        ("failback_interval", client.failback_interval.as_millis().to_string()),
         ("connection_type", client.connection_type.as_str().to_owned()),
         ("reconnect_attempts", client.reconnect_attempts.to_string()),
         ("tls_enabled", boolean(client.tls_enabled)),
@@ -272,6 +278,8 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         ("connection_timeout", Some(client.connection_timeout)),
         ("reconnect_interval", Some(client.reconnect_interval)),
         ("max_reconnect_interval", client.max_reconnect_interval),
+        ("fail_fast", client.fail_fast),
+        ("max_retry_after", client.max_retry_after),
         ("write_timeout", client.write_timeout),
         ("start_delay", Some(client.start_delay)),
     ] {

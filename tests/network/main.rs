@@ -13,6 +13,7 @@ mod families;
 mod names;
 mod network;
 mod proxies;
+mod servers;
 mod settings;
 mod silence;
 mod slow_way;

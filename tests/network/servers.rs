@@ -92,13 +92,22 @@ fn calls_while(library: &Library<'_>, count: usize, happens: impl FnOnce()) -> V
 
 /// Prints how long callers were held before it happened, by who came next, and from then on.
 fn tell_times(what: &str, held: &[Duration]) {
-    let later = held.len().min(10 + usize::try_from(TIMEOUT.as_millis() / BETWEEN.as_millis()).expect("few") + 2);
-    for (when, part) in [("before", &held[..10]), ("while it is found out", &held[10..later]), ("then", &held[later..])] {
+    let later = held
+        .len()
+        .min(10 + usize::try_from(TIMEOUT.as_millis() / BETWEEN.as_millis()).expect("few") + 2);
+    for (when, part) in [
+        ("before", &held[..10]),
+        ("while it is found out", &held[10..later]),
+        ("then", &held[later..]),
+    ] {
         let mut part = part.to_vec();
         part.sort_unstable();
         if let Some(worst) = part.last() {
             let (middle, high) = (part[part.len() / 2], part[part.len() * 99 / 100]);
-            println!("{what}, {when}: {} calls, p50 {middle:?}, p99 {high:?}, worst {worst:?}", part.len());
+            println!(
+                "{what}, {when}: {} calls, p50 {middle:?}, p99 {high:?}, worst {worst:?}",
+                part.len()
+            );
         }
     }
 }
@@ -134,7 +143,10 @@ fn no_call_fails_when_the_first_server_is_overloaded() {
     // What HAProxy answers itself, with the field that a server adds which knows for how long.
     let servers = Servers::changed(|_| {
         let refuse = "http-request return status 503 content-type text/plain string busy hdr Retry-After 30 if { nbsrv(applications) lt 1 }";
-        vec![("default_backend applications", format!("{refuse}\n    default_backend applications"))]
+        vec![(
+            "default_backend applications",
+            format!("{refuse}\n    default_backend applications"),
+        )]
     });
     the_second_takes_over("overloaded", &servers, |servers| {
         for application in ["app1", "app2", "app3"] {
@@ -158,7 +170,10 @@ fn no_call_fails_when_the_certificate_of_the_first_server_is_wrong() {
     let servers = Servers::changed(|network| {
         let stranger = Authority::root("a stranger").issue(&[&FAR.to_string()]);
         let file = network.file("stranger.pem", &format!("{}{}", stranger.chain(), stranger.key));
-        vec![("bind \"${LISTEN}\"", format!("bind \"${{LISTEN}}\" ssl crt {}", file.display()))]
+        vec![(
+            "bind \"${LISTEN}\"",
+            format!("bind \"${{LISTEN}}\" ssl crt {}", file.display()),
+        )]
     });
     let host = Host::new();
     let library = Library::load(&host, &servers.configuration("wss"));

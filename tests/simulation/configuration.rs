@@ -26,6 +26,11 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    /// How many servers it has.
+    servers: usize,
+    spread: bool,
+    fail_fast: Option<u64>,
+    failback: u64,
     standbys: usize,
     standby_max_age: u64,
     at_least_once: bool,
@@ -94,6 +99,10 @@ impl Connection {
             concurrency: 1,
             attempts: 2,
             pingpong: false,
+            servers: 1,
+            spread: false,
+            fail_fast: None,
+            failback: 5000,
             standbys: 0,
             standby_max_age: 600,
             at_least_once: false,
@@ -110,6 +119,10 @@ impl Connection {
         self.concurrency = dice.pick(&[1, 4]);
         self.attempts = dice.pick(&[0, 1, 3]);
         self.pingpong = dice.chance(30);
+        self.servers = dice.pick(&[1, 1, 2, 3]);
+        self.spread = dice.chance(30);
+        self.fail_fast = dice.chance(30).then(|| dice.pick(&[1, 200, 1000]));
+        self.failback = dice.pick(&[10, 300, 3000]);
         self.standbys = dice.pick(&[0, 1, 3, 8]);
         self.standby_max_age = dice.pick(&[1, 10, 600]);
         self.at_least_once = dice.chance(60);
@@ -127,9 +140,18 @@ impl Connection {
             apps.join(","),
             yes(self.subscribe_all),
         );
+        let ends = ["", "-2", "-3"].iter().take(self.servers);
+        let uris: String = ends.map(|end| format!("uri = ws://{name}{end}/ari\n")).collect();
+        let several = format!(
+            "servers = {}\nfailback_interval = {}\n{}",
+            if self.spread { "spread" } else { "failover" },
+            self.failback,
+            self.fail_fast
+                .map_or_else(String::new, |time| format!("fail_fast = {time}\n")),
+        );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\n",
+            "[{name}]\ntype = websocket_client\n{uris}{several}protocols = ari{}\n",
             self.protocols
         );
         let delivery = if self.at_least_once { "at_least_once" } else { "at_most_once" };

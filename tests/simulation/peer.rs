@@ -16,21 +16,16 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::dice::Dice;
 use super::network::{End, Wire};
-use super::schedule::{APPS, CONNECTIONS, Manners};
+use super::schedule::{APPS, Manners, SERVERS};
 use super::shared::Simulation;
 use crate::config::Client;
-use crate::net::{AttemptError, Dial, Dialed, Memory, Stage, Trail};
+use crate::net::{AttemptError, Dial, Dialed, Server, Stage, Trail};
 
 /// What makes streams to the servers.
 pub(super) struct Dialer(pub(super) Arc<Simulation>);
 
 impl Dial for Dialer {
-    fn dial<'a>(
-        &'a self,
-        client: &'a Client,
-        memory: &'a Memory,
-        trail: &'a Trail,
-    ) -> BoxFuture<'a, Result<Dialed, AttemptError>> {
+    fn dial<'a>(&'a self, _: &'a Client, to: &'a Server, trail: &'a Trail) -> BoxFuture<'a, Result<Dialed, AttemptError>> {
         let remote = ([192, 0, 2, 1], 80).into();
         let mark = trail.enter(Stage::Tcp, Some(remote));
         // Each session has a task of its own.
@@ -40,12 +35,13 @@ impl Dial for Dialer {
                 stage: Stage::Tcp,
                 cause: cause.to_owned(),
                 refused: false,
+                retry_after: None,
                 status: None,
             };
-            let place = memory.resources.sockets.take();
+            let place = to.resources.sockets.take();
             let place = place.map_err(|cause| failed(&cause))?;
-            let name = client.uri.host.clone();
-            let server = CONNECTIONS.iter().position(|its| *its == name);
+            let name = to.uri.host.clone();
+            let server = SERVERS.iter().position(|its| *its == name);
             let server = server.expect("a server");
             let manners = self.0.manners(server);
             let mut dice = self.0.dice(&name);
@@ -109,8 +105,9 @@ impl Peer {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
         );
         if self.manners == Manners::Any && self.dice.chance(30) {
-            answer = match self.dice.below(6) {
+            answer = match self.dice.below(7) {
                 0 => "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".into(),
+                6 => "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n\r\n".into(),
                 1 => "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".into(),
                 2 => "\0\x01 garbage \r\n\r\n".into(),
                 3 => answer.replace(&accept, "AAAA"),
@@ -220,7 +217,9 @@ impl Peer {
         let close = |code| Some(CloseFrame { code, reason: "".into() });
         match self.dice.below(8) {
             0 | 1 => {
-                let code = self.dice.pick(&[CloseCode::Normal, CloseCode::Policy]);
+                let code = self
+                    .dice
+                    .pick(&[CloseCode::Normal, CloseCode::Policy, CloseCode::Restart, CloseCode::Again]);
                 let _ = websocket.close(close(code)).await;
                 while let Some(Ok(frame)) = websocket.next().await {
                     if let Message::Text(text) = frame {

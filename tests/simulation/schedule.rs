@@ -6,8 +6,12 @@ use super::dice::Dice;
 pub(super) const CHANNELS: usize = 5;
 /// Applications of connections of both types. Events are offered to any of them.
 pub(super) const APPS: [&str; 6] = ["a0", "a1", "a2", "s0", "s1", "s2"];
-/// The connections that there may be; each has a server of its own.
+/// The connections that there may be.
 pub(super) const CONNECTIONS: [&str; 5] = ["p0", "p1", "p2", "c0", "c1"];
+/// Their servers: the first of each connection has its name, others are there for those that have several.
+pub(super) const SERVERS: [&str; 15] = [
+    "p0", "p1", "p2", "c0", "c1", "p0-2", "p1-2", "p2-2", "c0-2", "c1-2", "p0-3", "p1-3", "p2-3", "c0-3", "c1-3",
+];
 
 /// Sockets that are enough for everybody.
 pub(super) const PLENTY: usize = 100;
@@ -140,6 +144,8 @@ impl Step {
         let channel = dice.index(CHANNELS);
         let app = dice.index(APPS.len());
         let connection = dice.index(CONNECTIONS.len());
+        let of_each = dice.pick(&[1, 2, 3]);
+        let server = dice.index(CONNECTIONS.len() * of_each);
         match dice.below(100) {
             0..18 => Self::Events(app, 1 + dice.below(5)),
             18..20 => Self::Events(app, 1 + dice.below(200)),
@@ -157,10 +163,10 @@ impl Step {
             52..58 => Self::ChannelEvents(channel, 1 + dice.below(4)),
             58..63 => Self::Move(channel, dice.index(CHANNELS)),
             63..65 => Self::Replace(channel, dice.index(CHANNELS)),
-            65..70 => Self::Break(connection),
-            70..74 => Self::Stall(connection, dice.pick(&[5, 100, 1500, 20_000])),
+            65..70 => Self::Break(server),
+            70..74 => Self::Stall(server, dice.pick(&[5, 100, 1500, 20_000])),
             74..80 => Self::Server(
-                connection,
+                server,
                 dice.pick(&[
                     Manners::Good,
                     Manners::Asking,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::dice::Dice;
 use super::network::Wire;
 use super::oracle::Oracle;
-use super::schedule::{CHANNELS, CONNECTIONS, HostManners, Manners, Schedule};
+use super::schedule::{CHANNELS, HostManners, Manners, SERVERS, Schedule};
 use crate::engine::Engine;
 
 /// What the parts of one run share.
@@ -71,7 +71,7 @@ impl Simulation {
             began: Instant::now(),
             is_told,
             state: Mutex::new(State {
-                servers: vec![schedule.servers; CONNECTIONS.len()],
+                servers: vec![schedule.servers; SERVERS.len()],
                 pbx: Pbx {
                     channels: vec![Channel::default(); CHANNELS],
                     ..Pbx::default()

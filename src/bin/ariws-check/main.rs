@@ -1,9 +1,10 @@
 //! Reads a configuration with the library's own parser and tells what would be loaded, what would not, and why; on request
-//! it makes each connection once and tells every stage of it.
+//! it connects to each server once and tells every stage of that.
 
 #![deny(unsafe_code)]
 
 mod options;
+mod plan;
 mod report;
 mod text;
 
@@ -54,7 +55,7 @@ fn check(options: &Options) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Every valid connection, one after the other.
+/// Every server of every valid connection, one after the other.
 fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -64,12 +65,16 @@ fn attempt(report: &Report) -> Result<Vec<Attempt>, String> {
         .map_err(|error| error.to_string())?;
     let resources = Arc::default();
     let valid = report.config.connections.values().filter(|connection| connection.is_valid());
-    Ok(valid
-        .map(|connection| Attempt {
+    let mut attempts = Vec::new();
+    for connection in valid {
+        let probed = runtime.block_on(net::probe_all(&connection.client, USER_AGENT, &resources));
+        attempts.extend(probed.into_iter().map(|(uri, steps)| Attempt {
             connection: connection.name.clone(),
-            steps: runtime.block_on(net::probe(&connection.client, USER_AGENT, &resources)),
-        })
-        .collect())
+            server: (connection.client.servers.len() > 1).then_some(uri),
+            steps,
+        }));
+    }
+    Ok(attempts)
 }
 
 /// To the standard output; whoever closed it wants no more.

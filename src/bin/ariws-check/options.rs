@@ -12,7 +12,7 @@ usage: ariws-check [--connect] [--format text|json] FOLDER
 
 Reads ari.conf, ari_outbound.conf and websocket_client.conf in FOLDER as the library does.
 
-  --connect        makes every connection once, and tells each stage with its time
+  --connect        connects once to every server, and tells each stage with its time
   --format FORMAT  text (default) or json
   --parameters     lists every parameter, in Markdown
 

@@ -7,6 +7,8 @@ use ariws::config::{Config, Connection, Problem, Severity};
 use ariws::net::{self, Step};
 use serde_json::{Value, json};
 
+use crate::plan::plan;
+
 /// Everything loads.
 const FINE: u8 = 0;
 /// Something is refused or invalid.
@@ -16,9 +18,11 @@ pub(crate) const UNREADABLE: u8 = 2;
 /// A connection could not be made.
 const UNREACHABLE: u8 = 3;
 
-/// One connection that was tried.
+/// One server that was tried.
 pub(crate) struct Attempt {
     pub(crate) connection: String,
+    /// Its uri, if the connection has several.
+    pub(crate) server: Option<String>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -109,6 +113,7 @@ impl Attempt {
         });
         json!({
             "connection": self.connection,
+            "server": self.server,
             "works": self.works(),
             "stages": stages.collect::<Vec<_>>(),
         })
@@ -124,7 +129,9 @@ fn connection(connection: &Connection) -> Value {
     json!({
         "name": connection.name,
         "type": connection.client.connection_type.as_str(),
-        "uri": connection.client.uri.display,
+        "uri": connection.client.servers.first().map(|uri| &uri.display),
+        "servers": connection.client.servers.iter().map(|uri| &uri.display).collect::<Vec<_>>(),
+        "plan": plan(&connection.client),
         "apps": connection.apps,
         "valid": connection.is_valid(),
         "fault": connection.fault(),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::plan::plan;
 use crate::report::{Attempt, Report, severity};
 
 /// Problems first, then what would be loaded, then the attempts.
@@ -32,12 +33,15 @@ fn loaded(text: &mut String, report: &Report) -> std::fmt::Result {
             "{}: {} {}, applications {}",
             connection.name,
             client.connection_type.as_str(),
-            client.uri.display,
+            client.displayed_servers(),
             connection.apps.join(", ")
         )?;
         match connection.fault() {
             Some(fault) => writeln!(text, "; INVALID: {fault}")?,
             None => writeln!(text)?,
+        }
+        for line in plan(client) {
+            writeln!(text, "  {line}")?;
         }
     }
     if report.config.connections.is_empty() {
@@ -54,7 +58,10 @@ fn loaded(text: &mut String, report: &Report) -> std::fmt::Result {
 
 fn attempted(text: &mut String, attempt: &Attempt) -> std::fmt::Result {
     let verdict = if attempt.works() { "works" } else { "does not work" };
-    writeln!(text, "\n{} {verdict}", attempt.connection)?;
+    match &attempt.server {
+        None => writeln!(text, "\n{} {verdict}", attempt.connection)?,
+        Some(server) => writeln!(text, "\n{} at {server} {verdict}", attempt.connection)?,
+    }
     for step in &attempt.steps {
         writeln!(text, "  {step}")?;
     }

@@ -23,6 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stream::Counted;
+use super::{AttemptError, Stage};
 use crate::config::{Client, TlsVersion};
 use crate::threads::Blocking;
 use files::{Stamps, Unusable};
@@ -32,7 +33,7 @@ pub(crate) use explain::told;
 
 /// The TLS configuration of one connection. It is made at the first handshake, and anew when one of its files has changed;
 /// sessions are resumed through it (RFC 8446 section 2.2), from call to call too.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct TlsContext(Arc<Mutex<Option<Made>>>);
 
 /// What came of the files, and their state when they were read.
@@ -117,14 +118,22 @@ fn look(client: &Client, before: Option<Made>) -> (Result<Arc<ClientConfig>, Str
 }
 
 impl Preparing {
-    /// Shakes hands with the server that `uri` names.
-    pub(super) async fn handshake(self, tcp: TcpStream, client: &Client) -> Result<TlsStream<Counted>, String> {
-        let host = &client.uri.host;
-        let name = ServerName::try_from(host.clone()).map_err(|_| format!("{host} cannot stand in a certificate (uri)"))?;
-        let config = self.0.await.map_err(|error| error.to_string())??;
+    /// Shakes hands with the server that has this name in `uri`.
+    pub(super) async fn handshake(self, tcp: TcpStream, host: &str) -> Result<TlsStream<Counted>, AttemptError> {
+        let fail = |cause: String| AttemptError::new(Stage::Tls, cause);
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| fail(format!("{host} cannot stand in a certificate (uri)")))?;
+        let config = self.0.await.map_err(|error| fail(error.to_string()))?.map_err(fail)?;
         explain::with_explanation(TlsConnector::from(config).connect(name, Counted::new(tcp)))
             .await
-            .map_err(|(error, explanation)| explanation.unwrap_or_else(|| explain::told(&error)))
+            .map_err(|(error, explanation)| match explanation {
+                // The certificate stays what it is.
+                Some(explanation) => AttemptError {
+                    refused: true,
+                    ..fail(explanation)
+                },
+                None => fail(explain::told(&error)),
+            })
     }
 }
 

@@ -118,14 +118,18 @@ impl Server {
             }
         });
         let tcp = TcpStream::connect(address).await.expect("a server");
-        let met = match context.prepare(client, &Blocking::default()).handshake(tcp, client).await {
+        let met = match context
+            .prepare(client, &Blocking::default())
+            .handshake(tcp, "localhost")
+            .await
+        {
             Ok(mut stream) => {
                 tokio::io::AsyncReadExt::read_exact(&mut stream, &mut [0])
                     .await
                     .expect("a byte");
                 Ok(super::describe(&stream, client))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.cause),
         };
         server.await.expect("the server ends");
         met
@@ -443,9 +447,9 @@ async fn an_answer_that_is_not_tls_says_so() {
     let tcp = TcpStream::connect(address).await.expect("a server");
     let met = TlsContext::default()
         .prepare(&client, &Blocking::default())
-        .handshake(tcp, &client)
+        .handshake(tcp, "localhost")
         .await;
-    let text = met.expect_err("a refusal");
+    let text = met.expect_err("a refusal").cause;
     assert!(text.contains("is not TLS"), "{text}");
     server.await.expect("the server ends");
 }

@@ -1,10 +1,12 @@
 //! Connections that open and end: what one hears of first, and what of its messages the next one gets.
 
 use std::mem::take;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::Outbox;
+use super::state::State;
 use crate::session::clock::now;
 use crate::session::delivery::Remains;
 use crate::session::message::{Kind, Message};
@@ -46,7 +48,18 @@ impl Outbox {
     /// have numbers and are not proven to have arrived; what meant something to that connection only is gone. Events of
     /// applications that are registered no more would reach a connection that has not heard of them: they are dropped.
     pub(in crate::session) fn disconnected(&self, remains: Remains) -> Gone {
+        self.end_connection(self.state(), remains)
+    }
+
+    /// Another connection takes the place of the open one, over which nothing is under way: nothing is open until it is. Gives
+    /// the answers that wait, which mean something to the one that is left only.
+    pub(in crate::session) fn handed_over(&self, remains: Remains) -> (Vec<Message>, Gone) {
         let mut state = self.state();
+        let answers = state.answers();
+        (answers, self.end_connection(state, remains))
+    }
+
+    fn end_connection(&self, mut state: MutexGuard<'_, State>, remains: Remains) -> Gone {
         state.status.closed();
         let copies = state.copies.take_all();
         let repeats = copies.len() as u64;

@@ -3,6 +3,7 @@
 //!
 //! The lock is held for a few moves of pointers and at most one copy of a small text, never over input or output.
 
+mod answers;
 mod connection;
 mod repeats;
 mod resume;
@@ -26,9 +27,10 @@ use crate::config::{Overflow, QueueLimits};
 use crate::session::account::{Account, Room};
 use crate::session::clock::now;
 use crate::session::members::Members;
-use crate::session::message::{ChannelEvent, Kind, Message, Place};
+use crate::session::message::{ChannelEvent, Message};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
+pub(in crate::session) use answers::Responded;
 pub(in crate::session) use connection::Gone;
 use repeats::{Numbering, Waiting};
 pub(in crate::session) use resume::Missed;
@@ -225,32 +227,6 @@ impl Outbox {
             state.members.dropped(oldest.channel(), now);
             room.absorb(oldest.room);
         }
-    }
-
-    /// The answer to a request of the given connection; it goes nowhere if that connection has ended. Gives its place back if
-    /// there is no room for it over all sessions, unless it `must` go.
-    pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Option<Place> {
-        let mut state = self.state();
-        if state.status.connection() != Some(connection) {
-            count(&self.counters.responses_undelivered);
-            return None;
-        }
-        let cost = Message::cost(text.len());
-        let mut room = Room::none(&self.account);
-        if must {
-            room = self.account.room_in_any_case(cost);
-        } else if !room.resize(cost) {
-            self.account.answer_dropped();
-            return Some(place);
-        }
-        state.queue.push_back(Message {
-            text: text.into(),
-            kind: Kind::Response { _place: place },
-            room: Some(room),
-        });
-        drop(state);
-        self.filled.notify_one();
-        None
     }
 
     /// Events of the application wait from now on until it is announced or withdrawn; false if they do already.

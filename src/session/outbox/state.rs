@@ -97,6 +97,16 @@ impl State {
         }
     }
 
+    /// Answers that wait, and nothing else.
+    pub(super) fn answers(&mut self) -> Vec<Message> {
+        if !self.queue.iter().any(Message::is_answer) {
+            return Vec::new();
+        }
+        let (answers, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue).into_iter().partition(Message::is_answer);
+        self.queue = others;
+        answers.into()
+    }
+
     pub(super) fn take_oldest_repeat(&mut self) -> Option<Message> {
         if self.waiting.repeats == 0 {
             return None;

@@ -13,6 +13,7 @@ pub(in crate::session) struct Status {
     /// Connections that were opened.
     connections: u64,
     remote_address: Option<String>,
+    server: Option<String>,
     last_error: Option<String>,
     failed_attempts: u32,
     round_trip: Option<Duration>,
@@ -46,6 +47,17 @@ impl Status {
         self.failed_attempts = 0;
         self.round_trip = None;
         self.connections
+    }
+
+    /// The connection of this number is still open.
+    pub(super) fn resumed(&mut self, number: u64) {
+        self.connections = number;
+        self.enter(Stand::Open(number));
+    }
+
+    /// The connection is one to this server, of several.
+    pub(in crate::session) fn at(&mut self, server: &str) {
+        self.server = Some(server.to_owned());
     }
 
     /// There is no connection any more.
@@ -93,6 +105,7 @@ impl Status {
                 .since
                 .map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
             remote_address: self.remote_address.clone(),
+            server: self.server.clone(),
             last_error: self.last_error.clone(),
             failed_attempts: self.failed_attempts,
             next_attempt,

@@ -70,6 +70,11 @@ impl Websocket {
         }
     }
 
+    /// Waits until every request is answered, and every answer handed to the kernel.
+    pub(super) async fn is_answered(&self) {
+        self.requests.places.wait().await;
+    }
+
     /// Takes a message from the application. Waits only if that does not read its answers.
     pub(super) async fn receive(&self, text: &str) {
         count(&self.session.counters().requests_received);

@@ -22,7 +22,8 @@ use super::backoff::random;
 use super::clock::now;
 use super::context::Context;
 use crate::config::{Client, needs_new_connection};
-use crate::net::{self, Caller, Connected, Memory, Version};
+use crate::net::{Caller, Connected, Version};
+use crate::session::servers::Servers;
 use plan::{Health, Known, Stock, Todo, decide};
 use waiting::{Left, Wish, close, wait};
 
@@ -59,7 +60,7 @@ struct State {
 #[derive(Clone)]
 struct Settings {
     client: Arc<Client>,
-    memory: Arc<Memory>,
+    servers: Arc<Servers>,
     /// Cancelled when other settings need other connections.
     renewed: CancellationToken,
 }
@@ -102,10 +103,10 @@ pub struct StandbyView {
 
 impl Standbys {
     /// None yet. [`Standbys::keep`] has to run.
-    pub fn new(context: &Arc<Context>, name: &str, client: &Arc<Client>, memory: Arc<Memory>) -> Arc<Self> {
+    pub fn new(context: &Arc<Context>, name: &str, client: &Arc<Client>, servers: Arc<Servers>) -> Arc<Self> {
         let settings = Settings {
             client: Arc::clone(client),
-            memory,
+            servers,
             renewed: CancellationToken::new(),
         };
         Arc::new(Self {
@@ -120,7 +121,7 @@ impl Standbys {
     }
 
     /// Puts other settings into effect. Connections that these would make otherwise are closed.
-    pub fn set(&self, client: &Arc<Client>, memory: Arc<Memory>) {
+    pub fn set(&self, client: &Arc<Client>, servers: Arc<Servers>) {
         let mut state = self.state();
         let Some(settings) = &mut state.settings else {
             return;
@@ -134,7 +135,7 @@ impl Standbys {
         }
         if let Some(settings) = &mut state.settings {
             settings.client = Arc::clone(client);
-            settings.memory = memory;
+            settings.servers = servers;
         }
         drop(state);
         self.changed.notify_one();
@@ -203,11 +204,11 @@ impl Standbys {
                 biased;
                 () = self.changed.notified() => {}
                 () = until(todo.again) => {}
-                () = sleep_until(look), if settings.client.uses_tls() => {
+                () = sleep_until(look), if settings.client.use_tls() => {
                     let version = tokio::select! {
                         biased;
                         () = settings.renewed.cancelled() => None,
-                        version = settings.memory.version(&settings.client) => version,
+                        version = settings.servers.version(&settings.client) => version,
                     };
                     // What cannot be read for the moment changes nothing.
                     if version.is_some() && !settings.renewed.is_cancelled() {
@@ -297,13 +298,23 @@ impl Opening {
         let (client, context) = (&settings.client, &standbys.context);
         let attempt = async {
             // Before the attempt: should the files change meanwhile, it is replaced once more than it had to be.
-            let version = settings.memory.version(client).await;
+            let version = settings.servers.version(client).await;
             let caller = Caller {
                 user_agent: &context.user_agent,
                 call: None,
             };
-            let connected = net::connect(client, caller, &settings.memory).await;
-            connected.map(|connected| (connected, version))
+            let servers = &settings.servers;
+            let mut choice = servers.choose(client, None, &[]);
+            let Some(server) = choice.first.take() else {
+                return Err(choice.down.unwrap_or_else(|| "every server asks to be left alone".into()));
+            };
+            match servers.connect(server, client, caller, context).await {
+                Ok(connected) => Ok((connected, version)),
+                Err(failure) => {
+                    servers.failed(server, &failure, client, context);
+                    Err(failure.cause)
+                }
+            }
         };
         let outcome = tokio::select! {
             biased;
@@ -313,7 +324,7 @@ impl Opening {
         };
         let (mut connected, version) = match outcome {
             Ok(opened) => opened,
-            Err(error) => return standbys.failed(&settings, &error.to_string()),
+            Err(cause) => return standbys.failed(&settings, &cause),
         };
         // One that is at rest is as good without.
         let _ = connected.bound_silence(client, context.config().write_timeout(client));
@@ -369,7 +380,7 @@ impl Standbys {
         };
         let line = format_args!(
             "no connection to {} can wait for calls ({cause}); trying again, calls connect as without",
-            client.uri.display
+            client.displayed_servers()
         );
         match is_new {
             true => self.context.log.warning(&self.name, line),
@@ -398,7 +409,7 @@ impl Standbys {
         drop(state);
         self.changed.notify_one();
         if let Left::Lost(cause) = left {
-            let (log, uri) = (&self.context.log, &settings.client.uri.display);
+            let (log, uri) = (&self.context.log, settings.client.displayed_servers());
             log.debug(
                 &self.name,
                 format_args!("a connection to {uri} that waited for a call is lost ({cause})"),

@@ -60,6 +60,7 @@ pub(super) async fn wait(
         mut websocket,
         meter,
         remote,
+        server,
         place,
     } = connected;
     let lent = sockets.lend(place);
@@ -86,7 +87,7 @@ pub(super) async fn wait(
                     drop(reply);
                     return give_way(websocket).await;
                 };
-                let given = Connected { websocket, meter, remote, place };
+                let given = Connected { websocket, meter, remote, server, place };
                 if let Err(mut kept) = reply.send(given) {
                     close(&mut kept.websocket).await;
                 }

@@ -1,0 +1,70 @@
+//! Answers to requests: each goes over the connection that asked, also when another one has taken its place.
+
+use std::sync::Arc;
+
+use super::Outbox;
+use crate::session::account::Room;
+use crate::session::members::Members;
+use crate::session::message::{Kind, Message, Place};
+
+/// What became of an answer.
+#[derive(Debug)]
+pub(in crate::session) enum Responded {
+    /// It will be sent.
+    Queued,
+    /// There is no room for it; its place is free for a shorter one.
+    NoRoom(Place),
+    /// It is not for the connection that is open.
+    NotHere(String, Place),
+}
+
+impl Outbox {
+    /// The answer to a request of the given connection. It `must` go, or is not taken if there is no room for it over all
+    /// sessions.
+    pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Responded {
+        let mut state = self.state();
+        if state.status.connection() != Some(connection) {
+            return Responded::NotHere(text, place);
+        }
+        let cost = Message::cost(text.len());
+        let mut room = Room::none(&self.account);
+        if must {
+            room = self.account.room_in_any_case(cost);
+        } else if !room.resize(cost) {
+            self.account.answer_dropped();
+            return Responded::NoRoom(place);
+        }
+        state.queue.push_back(Message {
+            text: text.into(),
+            kind: Kind::Response { _place: place },
+            room: Some(room),
+        });
+        drop(state);
+        self.filled.notify_one();
+        Responded::Queued
+    }
+
+    /// Answers that wait, and nothing else.
+    pub(in crate::session) fn answers(&self) -> Vec<Message> {
+        self.state().answers()
+    }
+
+    /// Where the answers go of a connection whose place another one has taken.
+    pub(in crate::session) fn of_answers(&self, connection: u64) -> Self {
+        let limits = self.state().limits;
+        let outbox = Self::new(
+            limits,
+            Members::default(),
+            Arc::clone(&self.counters),
+            Arc::clone(&self.account),
+        );
+        outbox.state().status.resumed(connection);
+        outbox
+    }
+
+    /// Takes answers from another one.
+    pub(in crate::session) fn take_in(&self, answers: Vec<Message>) {
+        self.state().queue.extend(answers);
+        self.filled.notify_one();
+    }
+}
