@@ -16,6 +16,7 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     if let Some(fault) = &connection.user_fault {
         push_setting(&mut page, "local_ari_user_fault", fault);
     }
+    push_down(&mut page, connection);
     push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         push_calls(&mut page, snapshot, connection);
@@ -30,6 +31,22 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
         None => push_setting(&mut page, "state", "not running"),
     }
     page
+}
+
+/// What channels meet when nobody serves them, where it is not what Asterisk does.
+fn push_down(page: &mut String, connection: &Connection) {
+    let client = &connection.client;
+    if let (ConnectionType::Persistent, Some(grace)) = (client.connection_type, client.down.fails_after()) {
+        let inside = if client.down.inside {
+            ", also for channels inside"
+        } else {
+            ""
+        };
+        push_setting(page, "when_down", &format!("fail after {}{inside}", duration(grace)));
+    }
+    if let Some(app) = connection.fallback() {
+        push_setting(page, "fallback_app", app);
+    }
 }
 
 fn push_calls(page: &mut String, snapshot: &Snapshot, connection: &Connection) {

@@ -89,6 +89,8 @@ pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         times: Vec::new(),
         stasis_starts: 0,
         stasis_starts_failed: 0,
+        stasis_fallbacks: 0,
+        stasis_down: 0,
         queued: Balance::default(),
         sockets: SocketsInUse::default(),
         log_messages_dropped: 0,

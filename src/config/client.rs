@@ -14,7 +14,7 @@ use super::problem::Problems;
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, IDENTITY_SIZE, Proxy, Secret};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret, WhenDown};
 
 const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -59,6 +59,7 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
+    unused_when_up(object, &client);
     client.proxy = proxy(object);
     if client.uri.host.is_empty() {
         return None;
@@ -75,6 +76,27 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         readable(object, &client);
     }
     reader.finish(client)
+}
+
+/// Warns of what is said of a connection that is down, and never comes to anything.
+fn unused_when_up(object: &mut Object<'_>, client: &Client) {
+    let fails = client.down.when == WhenDown::Fail;
+    if client.connection_type == ConnectionType::PerCallConfig {
+        let message = "it is not used, because it concerns persistent connections; a call whose connection cannot be made \
+                       fails after reconnect_attempts";
+        for key in ["when_down", "down_grace", "fail_inside"] {
+            if object.has(key) {
+                object.warning(key, message);
+            }
+        }
+    } else if !fails {
+        for key in ["down_grace", "fail_inside", "fallback_app"] {
+            if object.has(key) && !object.text(key).is_empty() {
+                let message = "it is not used, because channels wait while the connection is down; add when_down = fail";
+                object.warning(key, message);
+            }
+        }
+    }
 }
 
 /// Warns of half a login; tells whether there is one.

@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
-use crate::config::{Connection, ConnectionType};
+use crate::config::{Connection, ConnectionType, WhenDown};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
 use crate::net::Connected;
@@ -91,12 +91,17 @@ impl Engine {
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
         if let Some((_, session)) = self.applications.find(application) {
-            session.left(channel_id);
+            session.left(application, channel_id);
         }
         let mut table = self.table();
         table.early_cancels.take(channel_id, Instant::now());
         // Behind what the session was told: it may have ended in between.
         table.failing.remove(&(application.to_owned(), channel_id.to_owned()));
+    }
+
+    /// The host could not take up the start that succeeded.
+    pub fn stasis_take_back(&self, application: &str, channel_id: &str) {
+        self.take_back(application, channel_id);
     }
 
     /// Ends a per-call session, and Stasis for its channels.
@@ -134,7 +139,7 @@ impl Engine {
     }
 
     async fn enter(self: &Arc<Self>, entry: Entry) -> Result<String> {
-        let outcome = match AssertUnwindSafe(self.admit(&entry)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(self.admit_or_fall_back(&entry)).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Internal("the start of a channel panicked".into())),
         };
@@ -164,29 +169,55 @@ impl Engine {
         let Some((_, session)) = self.applications.find(application) else {
             return;
         };
-        session.left(channel_id);
+        session.left(application, channel_id);
         if session.close_unless_held() {
             session.stop(Stop::soon());
         }
     }
 
+    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One step:
+    /// whatever becomes of that is not tried any further.
+    async fn admit_or_fall_back(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+        let error = match self.admit(&entry.app, entry).await {
+            Err(error) if error.is_for_want_of_a_server() => error,
+            outcome => return outcome,
+        };
+        let config = self.context.config();
+        let connection = config.connections.values().find(|connection| connection.has(&entry.app));
+        let Some(fallback) = connection.and_then(|connection| connection.fallback()) else {
+            return Err(error);
+        };
+        self.stasis_fallbacks.fetch_add(1, Ordering::Relaxed);
+        let (channel, app) = (&entry.channel_name, &entry.app);
+        self.log().notice(
+            &entry.channel_id,
+            format_args!("{channel} enters Stasis({fallback}) instead of Stasis({app}): {error}"),
+        );
+        match self.admit(fallback, entry).await {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(second) => {
+                let line = format_args!("{channel} does not enter Stasis({fallback}): {second}");
+                self.log().notice(&entry.channel_id, line);
+                // What the dialplan is to hear of is the application that it asked for.
+                Err(error)
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Finds out who serves the application, and makes a connection if it takes one.
-    async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+    async fn admit(self: &Arc<Self>, app: &str, entry: &Entry) -> Result<String> {
         if entry.cancelled.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let app = &entry.app;
-        if self.context.calls.app_is_registered(app).await {
-            let session = self.applications.find(app).map(|(_, session)| session);
-            if session.is_none_or(|session| session.entered(&entry.channel_id)) {
-                return Ok(app.clone());
-            }
+        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
+            return Ok(app.to_owned());
         }
         let config = self.context.config();
         let connection = config
             .connections
             .values()
-            .find(|connection| connection.apps.contains(app))
+            .find(|connection| connection.has(app))
             .ok_or_else(|| Error::NotFound(format!("nobody serves the application {app}")))?;
         if let Some(fault) = connection.fault() {
             return Err(Error::InvalidConnection(format!(
@@ -195,11 +226,11 @@ impl Engine {
             )));
         }
         if connection.client.connection_type == ConnectionType::Persistent {
-            return self.reclaim_one(app, connection).await;
+            return self.reclaim_one(app, entry, connection).await;
         }
         self.stasis_starts.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
-        let outcome = self.call(entry, connection).await;
+        let outcome = self.call(app, entry, connection).await;
         let times = &self.context.times;
         if outcome.is_err() {
             self.stasis_starts_failed.fetch_add(1, Ordering::Relaxed);
@@ -212,24 +243,48 @@ impl Engine {
 
     /// Nobody has registered an application of a persistent connection: whoever took it over has left, unless the connection
     /// is shut down.
-    async fn reclaim_one(&self, app: &str, connection: &Connection) -> Result<String> {
+    async fn reclaim_one(&self, app: &str, entry: &Entry, connection: &Connection) -> Result<String> {
         let session = self.table().persistent(&connection.name).cloned();
         if let Some(session) = session {
             self.reclaim_application(&session, app).await;
         }
-        if self.context.calls.app_is_registered(app).await {
+        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
             return Ok(app.to_owned());
         }
-        Err(Error::NotFound(format!(
+        let reason = format!(
             "the application {app} belongs to connection {}, which is not running",
             connection.name
-        )))
+        );
+        match connection.client.down.when {
+            WhenDown::Queue => Err(Error::NotFound(reason)),
+            WhenDown::Fail => {
+                self.count_down();
+                Err(Error::Down(reason))
+            }
+        }
+    }
+
+    /// A channel is not let in, or has to leave, because a persistent connection is down.
+    pub(super) fn count_down(&self) {
+        self.stasis_down.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A channel enters an application that somebody has registered; false if its session is about to end.
+    fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
+        let Some((_, session)) = self.applications.find(app) else {
+            return Ok(true);
+        };
+        match session.entered(app, &entry.channel_id) {
+            // Whoever took it over serves it.
+            Err(Error::Down(_)) if self.table().is_inbound(app) => Ok(true),
+            outcome => outcome.inspect_err(|_| self.count_down()),
+        }
     }
 
     /// Makes the connection of a call.
-    async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
-        let application = format!("{}:{}", entry.app, entry.channel_name);
-        if let Some(application) = self.join_or_supersede(&application, entry).await? {
+    async fn call(self: &Arc<Self>, app: &str, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
+        let application = format!("{app}:{}", entry.channel_name);
+        if let Some(application) = self.join_or_supersede(&application, app, entry).await? {
             return Ok(application);
         }
         let session = Session::per_call(
@@ -269,7 +324,7 @@ impl Engine {
         }
         // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it does
         // the rest.
-        if !session.is_stopping() && session.entered(&entry.channel_id) {
+        if !session.is_stopping() && session.entered(&application, &entry.channel_id)? {
             Ok(application)
         } else {
             Err(Error::Cancelled)
@@ -287,7 +342,7 @@ impl Engine {
                     connected,
                     runtime: Handle::current(),
                 }),
-                Ok(Err(Ending::OutOfAttempts(error))) => Err(Error::Connect(error)),
+                Ok(Err(Ending::OutOfAttempts(lack, cause))) => Err(Error::out_of_attempts(lack, cause)),
                 Ok(Err(Ending::Stopped | Ending::Over)) => Err(Error::Cancelled),
                 Err(_) => Err(Error::Internal("the session panicked".into())),
             };
@@ -308,7 +363,7 @@ impl Engine {
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
     /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
-    async fn join_or_supersede(&self, application: &str, entry: &Entry) -> Result<Option<String>> {
+    async fn join_or_supersede(&self, application: &str, app: &str, entry: &Entry) -> Result<Option<String>> {
         let Some(older) = self.table().per_call.get(application).cloned() else {
             return Ok(None);
         };
@@ -326,7 +381,7 @@ impl Engine {
             let over = timeout(LAST_WORDS, farewell).await;
             let has_left = session.has_left(&entry.channel_id);
             if over.is_err() && has_left.now_or_never().is_none() {
-                let (channel, app) = (&entry.channel_name, &entry.app);
+                let channel = &entry.channel_name;
                 let waited = LAST_WORDS.as_millis();
                 self.log().warning(
                     &entry.channel_id,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::plan::{Change, Plan, Step, Was};
 use super::table::Running;
@@ -224,14 +225,21 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
-                engine
-                    .log()
-                    .error(session.id(), "the session failed inside the library; it begins again");
-                sleep(session.settings().client.interval()).await;
-            }
-            session.end();
-            session.clear();
+            let over = CancellationToken::new();
+            let life = async {
+                while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
+                    engine
+                        .log()
+                        .error(session.id(), "the session failed inside the library; it begins again");
+                    sleep(session.settings().client.interval()).await;
+                }
+                session.end();
+                session.clear();
+                over.cancel();
+            };
+            // Those that tell begin first: what they are to tell of is kept from then on.
+            let (tell, end) = (engine.tell_of_turns(&session, &over), engine.end_stays(&session, &over));
+            tokio::join!(biased; tell, end, life);
             engine.table().ended(&session);
         });
     }

@@ -73,6 +73,18 @@ impl Stage {
     }
 }
 
+/// What kind of failure it was, as a caller's dialplan tells them apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lack {
+    /// There is no server to talk to.
+    #[default]
+    Server,
+    /// A server answered, and would not have the connection.
+    Consent,
+    /// None answered in time.
+    Answer,
+}
+
 /// Why an attempt failed, in words for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {cause}", stage.as_str())]
@@ -83,6 +95,8 @@ pub struct AttemptError {
     pub cause: String,
     /// The server understood, and would not have it: it will hardly answer otherwise before somebody changes something.
     pub refused: bool,
+    /// What was lacking.
+    pub lack: Lack,
 }
 
 impl AttemptError {
@@ -91,6 +105,7 @@ impl AttemptError {
             stage,
             cause: cause.to_string(),
             refused: false,
+            lack: Lack::Server,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{AttemptError, Resources, Rotation, Stage};
+use super::{AttemptError, Lack, Resources, Rotation, Stage};
 
 /// One stage of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +160,10 @@ impl Trail {
             Stage::Upgrade => "no complete answer to the upgrade request",
         };
         let after = after.as_millis();
-        AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
+        AttemptError {
+            lack: Lack::Answer,
+            ..AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
+        }
     }
 
     fn with<R>(&self, action: impl FnOnce(&mut State) -> R) -> R {

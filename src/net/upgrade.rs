@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::{AttemptError, Link, Metered, Stage, tls};
+use super::{AttemptError, Lack, Link, Metered, Stage, tls};
 use crate::config::{Client, Secret};
 use crate::text::brief;
 
@@ -41,6 +41,10 @@ pub(super) async fn upgrade<S: Link>(
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),
+        lack: match head.status {
+            101 => Lack::Server,
+            _ => Lack::Consent,
+        },
         ..fail(cause)
     })?;
     let protocol = head.values("Sec-WebSocket-Protocol").next().map(str::to_owned);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock::now;
-use crate::net::AttemptError;
+use crate::net::{AttemptError, Lack};
 
 /// How long one that has to go may take to send what waits.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -35,6 +35,16 @@ pub(super) enum End {
     Lost(String),
 }
 
+impl End {
+    /// Why, unless it was a wish of this side.
+    pub(super) fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Closed => None,
+            Self::ClosedByPeer(_, cause) | Self::Lost(cause) => Some(cause),
+        }
+    }
+}
+
 /// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
 const POLICY_VIOLATION: u16 = 1008;
 
@@ -44,6 +54,8 @@ pub(super) struct Failure {
     pub(super) cause: String,
     /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, or a Close with 1008.
     pub(super) refused: bool,
+    /// What was lacking.
+    pub(super) lack: Lack,
     /// There was a connection for a moment.
     pub(super) connected: bool,
 }
@@ -51,9 +63,11 @@ pub(super) struct Failure {
 impl Failure {
     /// A connection was lost as soon as it was made.
     pub(super) fn dropped(cause: String, code: Option<u16>) -> Self {
+        let refused = code == Some(POLICY_VIOLATION);
         Self {
             cause,
-            refused: code == Some(POLICY_VIOLATION),
+            refused,
+            lack: if refused { Lack::Consent } else { Lack::Server },
             connected: true,
         }
     }
@@ -64,6 +78,7 @@ impl From<AttemptError> for Failure {
         Self {
             cause: error.to_string(),
             refused: error.refused,
+            lack: error.lack,
             connected: false,
         }
     }
@@ -76,6 +91,6 @@ pub enum Ending {
     Stopped,
     /// A per-call session has nothing left to do.
     Over,
-    /// A per-call session had no attempt left; the last failure.
-    OutOfAttempts(String),
+    /// A per-call session had no attempt left; what was lacking at the last one, and its failure in words.
+    OutOfAttempts(Lack, String),
 }

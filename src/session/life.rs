@@ -107,10 +107,10 @@ impl Life {
     fn failed(&mut self, failure: Failure, client: &Client) -> Step {
         self.failures += 1;
         let before = take(&mut self.last);
-        let cause = failure.cause.clone();
+        let (lack, cause) = (failure.lack, failure.cause.clone());
         self.last = Some(failure);
         if self.is_per_call && self.failures >= client.attempts() {
-            return Step::End(Ending::OutOfAttempts(cause));
+            return Step::End(Ending::OutOfAttempts(lack, cause));
         }
         Step::Pause { before }
     }

@@ -4,7 +4,7 @@
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
-//! stands. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
+//! stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
 //! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
 //! told, `times` how long things took, `endings` how it all ends.
 
@@ -14,8 +14,10 @@ mod backoff;
 mod clock;
 mod context;
 mod delivery;
+mod down;
 mod endings;
 mod handler;
+mod inside;
 mod keepalive;
 mod life;
 mod listening;
@@ -42,6 +44,8 @@ pub use account::{Account, Balance};
 pub use answers::{Answer, Answers};
 pub use context::Context;
 pub use endings::{Ending, LAST_WORDS, Stop};
+pub use inside::Stay;
+pub use outbox::{Leaving, Turn};
 pub use state::Session;
 pub use task::Task;
 pub use times::Times;

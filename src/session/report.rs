@@ -104,7 +104,7 @@ impl Session {
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
     pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
         let log = &self.context().log;
-        let (cause, text) = match how {
+        let text = match how {
             End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
                 return;
@@ -119,10 +119,10 @@ impl Session {
                 );
                 return;
             }
-            End::ClosedByPeer(_, code) => (code, format!("the application closed the connection ({code})")),
-            End::Lost(cause) => (cause, format!("connection lost ({cause})")),
+            End::ClosedByPeer(_, code) => format!("the application closed the connection ({code})"),
+            End::Lost(cause) => format!("connection lost ({cause})"),
         };
-        self.lost(cause, unconfirmed);
+        self.lost(unconfirmed);
         if !is_told {
             return;
         }

@@ -1,6 +1,7 @@
 //! A session as the rest of the library holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ use super::outbox::Outbox;
 use super::requests::websockets::AllRequests;
 use super::view::{Counters, View};
 use crate::config::Connection;
+use crate::error::Result;
 use crate::net::Memory;
 use crate::protocol;
 
@@ -24,6 +26,9 @@ pub struct Session {
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
+    /// Whether a persistent session turns channels away when it is down: a copy of its settings for those who take no lock
+    /// where it does not.
+    pub(super) turns_away: AtomicBool,
     plan: watch::Sender<Plan>,
 }
 
@@ -70,7 +75,7 @@ impl Session {
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
-        Arc::new(Self {
+        let session = Self {
             id,
             context: Arc::clone(context),
             outbox: Outbox::new(
@@ -82,13 +87,18 @@ impl Session {
             call,
             requests: AllRequests::default(),
             counters,
+            turns_away: AtomicBool::default(),
             plan: watch::Sender::new(Plan {
                 settings,
                 memory,
                 generation: 0,
                 stop: None,
             }),
-        })
+        };
+        if !session.is_per_call() {
+            session.set_client(&session.settings().client);
+        }
+        Arc::new(session)
     }
 
     /// The connection id, or `connection:channel`.
@@ -119,15 +129,23 @@ impl Session {
         }
     }
 
-    /// A channel entered the application; false if the session is about to end.
-    pub fn entered(&self, channel_id: &str) -> bool {
-        !self.is_per_call() || self.outbox.with_members(|members| members.entered(channel_id))
+    /// A channel entered an application of the session; false if that is about to end.
+    ///
+    /// # Errors
+    /// It is down, and channels do not wait for it.
+    pub fn entered(&self, application: &str, channel_id: &str) -> Result<bool> {
+        if self.is_per_call() {
+            return Ok(self.outbox.with_members(|members| members.entered(channel_id)));
+        }
+        self.enter(application, channel_id).map(|()| true)
     }
 
     /// Stasis returned for a channel.
-    pub fn left(&self, channel_id: &str) {
+    pub fn left(&self, application: &str, channel_id: &str) {
         if self.is_per_call() {
             self.outbox.with_members(|members| members.left(channel_id, now()));
+        } else {
+            self.leave(application, channel_id);
         }
     }
 
@@ -227,7 +245,7 @@ impl Session {
 
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
-        self.outbox.set_limits(settings.client.queue);
+        self.set_client(&settings.client);
         self.plan.send_modify(|plan| plan.settings = settings);
     }
 

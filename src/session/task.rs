@@ -148,7 +148,7 @@ impl Task {
                 session.attempt_failed(&failure.cause, failures);
                 session.report_failure(settings, failure, failures, before.as_ref());
             }
-            Step::End(Ending::OutOfAttempts(_)) => {
+            Step::End(Ending::OutOfAttempts(..)) => {
                 session.attempt_failed(&failure.cause, failures);
                 session.report_giving_up(settings, failure, failures);
             }
@@ -161,7 +161,7 @@ impl Task {
     async fn converse(&mut self, connected: Connected) -> End {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
-        let (number, dropped) = session.opened(connected.remote, settings);
+        let (number, dropped) = session.opened(connected.remote, quiet.is_none(), settings);
         let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -204,6 +204,7 @@ impl Task {
                 ended = &mut conversation => break ended,
                 () = &mut lasted, if !is_told => {
                     is_told = true;
+                    session.outbox().settled();
                     session.report_open(&opening);
                 }
                 () = &mut doubtful, if !is_doubted => {
@@ -213,7 +214,7 @@ impl Task {
             }
         };
         handler.websocket.close();
-        let dropped = session.outbox().disconnected(ended.unsent);
+        let dropped = session.outbox().disconnected(ended.how.cause(), ended.unsent);
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
@@ -230,11 +231,11 @@ impl Task {
 
 impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
-    fn opened(&self, remote: SocketAddr, settings: &Connection) -> (u64, u64) {
+    fn opened(&self, remote: SocketAddr, serves: bool, settings: &Connection) -> (u64, u64) {
         count(&self.counters().connections_opened);
         let notice = |application: &str| self.notice("ApplicationRegistered", application);
         let delay = self.start_delay(settings);
-        self.outbox().connected(remote.to_string(), delay, notice)
+        self.outbox().connected(remote.to_string(), serves, delay, notice)
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {
@@ -243,10 +244,9 @@ impl Session {
     }
 
     /// The connection was lost, or left by its peer.
-    pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
+    pub(super) fn lost(&self, unconfirmed: u64) {
         count(&self.counters().connections_lost);
         self.unconfirmed(unconfirmed);
-        self.outbox().note(|status| status.lost(error));
     }
 
     /// So many messages have been sent, and nothing proves that they have arrived.

@@ -1,6 +1,7 @@
 //! Of each step and each outcome, what follows.
 
 use super::*;
+use crate::net::Lack;
 use crate::session::backoff::tests::client;
 
 /// An attempt is steady after 100 ms, and a call has three.
@@ -12,6 +13,7 @@ fn failure(cause: &str) -> Failure {
     Failure {
         cause: cause.to_owned(),
         refused: false,
+        lack: Lack::Server,
         connected: false,
     }
 }
@@ -53,7 +55,7 @@ fn a_call_has_as_many_attempts_as_are_configured() {
             Step::Attempt,
             pause_after(Some(failure("1"))),
             Step::Attempt,
-            Step::End(Ending::OutOfAttempts("3".to_owned())),
+            Step::End(Ending::OutOfAttempts(Lack::Server, "3".to_owned())),
         ]
     );
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Where a session stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Phase {
@@ -36,6 +38,10 @@ pub struct View {
     pub phase: Phase,
     /// How long it has stood there.
     pub phase_age: Duration,
+    /// Whether it serves its applications: a connection that follows one which was lost at once has to last first.
+    pub is_up: bool,
+    /// Since when that is so.
+    pub turned: Timestamp,
     /// The address of the last connection, "host:port"; kept while the connection is down.
     pub remote_address: Option<String>,
     /// Why the last attempt failed or the last connection ended.

@@ -37,6 +37,10 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "request_concurrency = 7",
         "request_timeout = 7",
         "start_delay = 7",
+        "when_down = fail",
+        "down_grace = 7",
+        "fail_inside = yes",
+        "fallback_app = other",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");

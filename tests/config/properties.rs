@@ -235,6 +235,13 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         any::<i32>(),
         headers,
         prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)],
+        (
+            prop_oneof![Just(WhenDown::Queue), Just(WhenDown::Fail)],
+            time(0),
+            any::<bool>(),
+        )
+            .prop_map(|(when, grace, inside)| Down { when, grace, inside }),
+        option::of(text()),
     );
     let parts = (uri(), login, times, flags, paths, alive, bounds, more);
     parts.prop_map(|((uri, written), login, times, flags, paths, alive, bounds, more)| {
@@ -244,7 +251,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
             true => ConnectionType::Persistent,
             false => ConnectionType::PerCallConfig,
         };
-        let (reconnect_attempts, headers, tls_min_version) = more;
+        let (reconnect_attempts, headers, tls_min_version, down, fallback_app) = more;
         let client = Client {
             name: String::new(),
             uri,
@@ -278,6 +285,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 overflow: bounds.2,
             },
             start_delay: bounds.5,
+            down,
+            fallback_app: fallback_app.unwrap_or_default(),
             request_concurrency: bounds.3,
             request_timeout: bounds.6,
             max_message_size: bounds.4,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Overflow, TlsVersion};
+use ariws::config::{ConnectionType, Down, Overflow, TlsVersion, WhenDown};
 
 use crate::{
     ARI, CLIENT, client, client_errors, client_is_refused, client_reading, connection, connection_is_refused,
@@ -17,6 +17,12 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(client.max_reconnect_interval, None);
     assert_eq!(client.start_delay, Duration::from_millis(20));
     assert_eq!(client.reconnect_attempts, 4);
+    let down = Down {
+        when: WhenDown::Queue,
+        grace: Duration::from_secs(5),
+        inside: false,
+    };
+    assert_eq!((client.down, client.fallback_app.as_str()), (down, ""));
     assert!(!client.tls_enabled);
     assert!(client.verify_server_cert && client.verify_server_hostname);
     assert_eq!(client.tls_min_version, TlsVersion::Tls12);
@@ -81,6 +87,7 @@ fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
         "queue_max_messages = -5",
         "request_concurrency = 0",
         "start_delay = 60001",
+        "down_grace = -1",
     ] {
         let problem = client_is_refused(line);
         assert!(problem.message.contains(" from "), "{}", problem);
@@ -280,4 +287,33 @@ fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
 fn typographic_quotes_around_an_application_are_warned_about() {
     let reading = connection_reading("apps = “app1”");
     assert!(warnings(&reading)[0].contains("typographic quotes"));
+}
+
+#[test]
+fn what_is_said_of_a_persistent_connection_that_is_down_is_used_where_channels_fail() {
+    let used = "when_down = Fail\ndown_grace = 0\nfail_inside = yes\nfallback_app = desk";
+    assert_eq!(warnings(&client_reading(used)), Vec::<String>::new());
+    let down = client(used).down;
+    assert_eq!((down.fails_after(), down.inside), (Some(Duration::ZERO), true));
+    for line in ["down_grace = 7", "fail_inside = yes", "fallback_app = desk"] {
+        let warnings = warnings(&client_reading(line));
+        assert!(warnings[0].contains("add when_down = fail"), "{warnings:?}");
+    }
+    for line in ["when_down = fail", "when_down = queue", "down_grace = 7", "fail_inside = no"] {
+        let warnings = warnings(&client_reading(&format!("connection_type = per_call_config\n{line}")));
+        assert!(warnings[0].contains("it concerns persistent connections"), "{warnings:?}");
+    }
+    let per_call = "connection_type = per_call_config\nfallback_app = desk";
+    assert_eq!(warnings(&client_reading(per_call)), Vec::<String>::new());
+    client_is_refused("when_down = wait");
+    client_is_refused("fail_inside = perhaps");
+}
+
+#[test]
+fn a_fallback_is_no_application_of_the_same_connection() {
+    let reading = client_reading("when_down = fail\nfallback_app = app1");
+    let connection = &reading.config.connections["connection1"];
+    assert_eq!((connection.is_valid(), connection.fallback()), (true, None));
+    let warnings = warnings(&reading);
+    assert!(warnings[0].contains("app1 is also the fallback_app"), "{warnings:?}");
 }

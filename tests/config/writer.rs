@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ariws::config::{Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User};
+use ariws::config::{Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User, WhenDown};
 
 /// Decides between spellings: a list of numbers, after whose end it is always the plainest one.
 pub struct Choices<'a>(std::slice::Iter<'a, u8>);
@@ -258,7 +258,16 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         Overflow::DropOldest => ("queue_overflow", "drop_oldest".to_owned()),
         Overflow::DropNewest => ("queue_overflow", "Drop_Newest".to_owned()),
     });
-    for (key, text) in [("protocols", &client.protocols), ("username", &client.username)] {
+    lines.push(match client.down.when {
+        WhenDown::Queue => ("when_down", "queue".to_owned()),
+        WhenDown::Fail => ("when_down", "FAIL".to_owned()),
+    });
+    lines.push(("fail_inside", if client.down.inside { "yes" } else { "no" }.to_owned()));
+    for (key, text) in [
+        ("protocols", &client.protocols),
+        ("username", &client.username),
+        ("fallback_app", &client.fallback_app),
+    ] {
         lines.push((key, text.clone()));
     }
     let password = client.password.as_ref();
@@ -269,6 +278,7 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         ("max_reconnect_interval", client.max_reconnect_interval),
         ("write_timeout", client.write_timeout),
         ("start_delay", Some(client.start_delay)),
+        ("down_grace", Some(client.down.grace)),
     ] {
         lines.extend(milliseconds(key, time));
     }

@@ -23,3 +23,4 @@ mod secrets;
 mod start_delay;
 mod unanswered_requests;
 mod unloading;
+mod when_down;

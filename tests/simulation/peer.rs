@@ -19,7 +19,7 @@ use super::network::{End, Wire};
 use super::schedule::{CONNECTIONS, Manners};
 use super::shared::Simulation;
 use crate::config::Client;
-use crate::net::{AttemptError, Dial, Dialed, Memory, Stage, Trail};
+use crate::net::{AttemptError, Dial, Dialed, Lack, Memory, Stage, Trail};
 
 /// What makes streams to the servers.
 pub(super) struct Dialer(pub(super) Arc<Simulation>);
@@ -40,6 +40,7 @@ impl Dial for Dialer {
                 stage: Stage::Tcp,
                 cause: cause.to_owned(),
                 refused: false,
+                lack: Lack::Server,
             };
             let place = memory.resources.sockets.take();
             let place = place.map_err(|cause| failed(&cause))?;

@@ -3,6 +3,7 @@
 //!
 //! The lock is held for a few moves of pointers and at most one copy of a small text, never over input or output.
 
+mod service;
 mod shared;
 mod state;
 mod status;
@@ -25,6 +26,7 @@ use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
+pub use service::{Leaving, Turn};
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
 
@@ -88,6 +90,8 @@ pub(in crate::session) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
     members_changed: Notify,
+    /// What `service` tells of has changed.
+    turned: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
 }
@@ -107,13 +111,10 @@ impl Outbox {
             }),
             filled: Notify::new(),
             members_changed: Notify::new(),
+            turned: Notify::new(),
             counters,
             account,
         }
-    }
-
-    pub(in crate::session) fn set_limits(&self, limits: QueueLimits) {
-        self.state().limits = limits;
     }
 
     /// An event of the host's. What it means for the channels of a per-call session counts in one step with the queue, whatever
@@ -271,6 +272,7 @@ impl Outbox {
         let mut state = self.state();
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
+        state.inside.forget(application);
         let mut held = state.held.remove(application).unwrap_or_default();
         let mut dropped = 0;
         if announced && state.status.connection().is_some() {
@@ -317,11 +319,13 @@ impl Outbox {
             .sort_by_key(|name| order.iter().position(|app| app == name));
     }
 
-    /// A connection is open: every application is announced ahead of all else. On the first one events follow after the
-    /// delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
+    /// A connection is open: every application is announced ahead of all else. It serves them at once, or when it has lasted.
+    /// On the first one events follow after the delay, if there is one. Gives the connection's number and how many events were
+    /// dropped since the last one.
     pub(in crate::session) fn connected(
         &self,
         remote: String,
+        serves: bool,
         start_delay: Option<Duration>,
         notice: impl Fn(&str) -> String,
     ) -> (u64, u64) {
@@ -330,21 +334,22 @@ impl Outbox {
             let message = Message::notice(notice(application));
             state.queue.push_front(message);
         }
-        let number = state.status.opened(remote);
+        let number = state.status.opened(remote, serves);
         let is_first = number == 1;
         state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
         let outcome = (number, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();
+        self.turned.notify_waiters();
         outcome
     }
 
-    /// The connection has ended. Events that had not reached the kernel come back to the front, in order; what meant
+    /// The connection has ended, for this cause or by a wish of this side. Events that had not reached the kernel come back to the front, in order; what meant
     /// something to that connection only is gone. Events of applications that are registered no more would reach a connection
     /// that has not heard of them: they are dropped, and their number is given.
-    pub(in crate::session) fn disconnected(&self, unsent: Vec<Message>) -> u64 {
+    pub(in crate::session) fn disconnected(&self, cause: Option<&str>, unsent: Vec<Message>) -> u64 {
         let mut state = self.state();
-        state.status.closed();
+        state.status.closed(cause);
         for message in unsent.into_iter().rev() {
             if message.is_event() {
                 state.events += 1;
@@ -370,6 +375,7 @@ impl Outbox {
         let counters = &self.counters;
         counters.responses_undelivered.fetch_add(undelivered, Relaxed);
         counters.events_dropped.fetch_add(dropped, Relaxed);
+        self.turned.notify_waiters();
         dropped
     }
 

@@ -143,6 +143,10 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            when_down "when_down = fail";
+            down_grace "down_grace = 7" before "when_down = fail";
+            fail_inside "fail_inside = yes" before "when_down = fail";
+            fallback_app "fallback_app = other" before "when_down = fail";
             request_concurrency "request_concurrency = 7";
             request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";
