@@ -40,6 +40,7 @@ bool host_load(struct host *host, const ariws_options *options)
     table.stasis_failed = pbx_stasis_failed;
     table.inbound_shutdown = pbx_inbound_shutdown;
     table.finalize = pbx_finalize;
+    table.connection_state = pbx_connection_state;
     if (!host_events_start(host)) {
         return false;
     }

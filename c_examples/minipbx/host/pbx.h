@@ -30,6 +30,7 @@ void pbx_context_destroy(void *userdata, const char *context);
 void pbx_stasis_failed(void *userdata, const char *channel_id, const char *application);
 void pbx_inbound_shutdown(void *userdata, const char *session_id);
 void pbx_finalize(void *userdata);
+void pbx_connection_state(void *userdata, const ariws_connection_state *state);
 
 /* Both stay as they are while the channel is in host_stasis_start. */
 const char *pbx_channel_id(const struct channel *channel);
