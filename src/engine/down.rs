@@ -1,25 +1,85 @@
 //! Persistent connections that come up and go down: the host is told, and channels leave what nobody serves.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
 use crate::host::{ConnectionState, Optional};
-use crate::session::{Leaving, Session, Stay};
+use crate::session::{Leaving, Session, Stay, Turn};
+
+/// Turns that wait for a host that is slower than the connection: of more than that, those that undo each other go.
+const MOST: usize = 16;
+
+/// What the host is told of connections, by their ids: a session may follow another under the same one.
+#[derive(Debug, Default)]
+pub(super) struct Tellings(Mutex<BTreeMap<String, Telling>>);
+
+#[derive(Debug, Default)]
+struct Telling {
+    waiting: VecDeque<Turn>,
+    /// What was put in last.
+    is_up: Option<bool>,
+    /// Somebody is at it.
+    is_under_way: bool,
+}
+
+impl Telling {
+    fn add(&mut self, turn: Turn) {
+        if self.is_up.replace(turn.is_ok()) == Some(turn.is_ok()) {
+            return;
+        }
+        if self.waiting.len() == MOST {
+            self.waiting.drain(..2);
+        }
+        self.waiting.push_back(turn);
+    }
+}
+
+impl Tellings {
+    /// Takes over what the session has; whether somebody is to begin with it.
+    fn take_from(&self, session: &Session) -> bool {
+        let mut tellings = self.lock();
+        let turns = session.turns();
+        if turns.is_empty() {
+            return false;
+        }
+        let telling = tellings.entry(session.id().to_owned()).or_default();
+        turns.into_iter().for_each(|turn| telling.add(turn));
+        !telling.waiting.is_empty() && !std::mem::replace(&mut telling.is_under_way, true)
+    }
+
+    /// The next one of a connection.
+    fn next(&self, connection: &str) -> Option<Turn> {
+        let mut tellings = self.lock();
+        let telling = tellings.get_mut(connection)?;
+        let next = telling.waiting.pop_front();
+        telling.is_under_way = next.is_some();
+        next
+    }
+
+    /// There is no connection of that id any more.
+    pub(super) fn forget(&self, connection: &str) {
+        let mut tellings = self.lock();
+        if tellings.get(connection).is_some_and(|telling| !telling.is_under_way) {
+            tellings.remove(connection);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Telling>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Engine {
-    /// Tells the host of each time that the connection comes up or goes down, one after another, up to its end.
-    pub(super) async fn tell_of_turns(&self, session: &Arc<Session>, over: &CancellationToken) {
-        let calls = &self.context.calls;
-        while calls.offers(Optional::ConnectionState) {
+    /// Has the host told of each time that the connection comes up or goes down, up to its end.
+    pub(super) async fn watch_turns(self: &Arc<Self>, session: &Arc<Session>, over: &CancellationToken) {
+        while self.context.calls.offers(Optional::ConnectionState) {
             let turned = session.turned();
             let is_over = over.is_cancelled();
-            while let Some(state) = session.next_turn() {
-                let connection = session.id().to_owned();
-                calls.connection_state(ConnectionState { connection, state }).await;
-            }
+            self.tell_turns(session);
             if is_over {
                 return;
             }
@@ -28,6 +88,32 @@ impl Engine {
                 () = over.cancelled() => {}
             }
         }
+    }
+
+    /// The session gives its place to another one: what comes of it now is not told any more.
+    pub(super) fn retire(self: &Arc<Self>, session: &Arc<Session>) {
+        session.retire();
+        if self.context.calls.offers(Optional::ConnectionState) {
+            self.tell_turns(session);
+        }
+    }
+
+    /// The host is told one after another, without a lock.
+    fn tell_turns(self: &Arc<Self>, session: &Arc<Session>) {
+        if !self.tellings.take_from(session) {
+            return;
+        }
+        let (engine, connection) = (Arc::clone(self), session.id().to_owned());
+        self.spawn(async move {
+            while let Some(state) = engine.tellings.next(&connection) {
+                let connection = connection.clone();
+                engine
+                    .context
+                    .calls
+                    .connection_state(ConnectionState { connection, state })
+                    .await;
+            }
+        });
     }
 
     /// Ends Stasis for the channels that are in applications of the connection when that has been down for too long.
@@ -87,5 +173,35 @@ impl Engine {
 
 /// As `stasis_end` names it.
 fn noted(stay: &Stay) -> (String, String) {
-    (stay.application.clone(), stay.leaves_as.clone())
+    (stay.application.clone(), stay.channel.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_is_far_too_slow_misses_what_undid_itself() {
+        let mut telling = Telling::default();
+        for number in 0..100 {
+            telling.add(if number % 2 == 0 {
+                Ok("up".into())
+            } else {
+                Err("down".into())
+            });
+        }
+        assert_eq!(telling.waiting.len(), MOST);
+        let alternate = telling.waiting.iter().zip(telling.waiting.iter().skip(1));
+        assert!(alternate.into_iter().all(|(one, next)| one.is_ok() != next.is_ok()));
+        assert_eq!(telling.waiting.back(), Some(&Err("down".into())));
+    }
+
+    #[test]
+    fn what_is_no_change_is_not_told() {
+        let mut telling = Telling::default();
+        for turn in [Err("refused"), Err("reset"), Ok("server"), Ok("server")] {
+            telling.add(turn.map(str::to_owned).map_err(str::to_owned));
+        }
+        assert_eq!(telling.waiting, [Err("refused".to_owned()), Ok("server".to_owned())]);
+    }
 }

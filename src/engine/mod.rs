@@ -42,6 +42,7 @@ use crate::net::Resources;
 use crate::protocol;
 use crate::session::{Answer, Context};
 use applications::Applications;
+use down::Tellings;
 use operations::Operation;
 pub use operator::{Operator, Started};
 pub use options::Options;
@@ -62,6 +63,7 @@ pub struct Engine {
     /// Operations that were asked for and have not ended.
     operations_pending: AtomicUsize,
     unloading: AtomicBool,
+    tellings: Tellings,
     stasis_starts: AtomicU64,
     stasis_starts_failed: AtomicU64,
     /// Starts that went on with another application.
@@ -116,6 +118,7 @@ impl Engine {
             operations,
             operations_pending: AtomicUsize::new(0),
             unloading: AtomicBool::new(false),
+            tellings: Tellings::default(),
             stasis_starts: AtomicU64::new(0),
             stasis_starts_failed: AtomicU64::new(0),
             stasis_fallbacks: AtomicU64::new(0),

@@ -49,12 +49,17 @@ impl Session {
         self.outbox().leaving()
     }
 
-    /// The next turn that the host has not been told of; from the first time on they are kept for it.
-    pub fn next_turn(&self) -> Option<Turn> {
-        self.outbox().next_turn()
+    /// Each time since this was asked last that the connection came up or went down; from the first time on they are kept.
+    pub fn turns(&self) -> Vec<Turn> {
+        self.outbox().turns()
     }
 
-    /// The next change of what [`Session::leaving`] and [`Session::next_turn`] give. Made before a look at them, it misses none.
+    /// Another session takes its place: it counts as down, and keeps no turns any more.
+    pub fn retire(&self) {
+        self.outbox().retire();
+    }
+
+    /// The next change of what [`Session::leaving`] and [`Session::turns`] give. Made before a look at them, it misses none.
     pub fn turned(&self) -> Notified<'_> {
         self.outbox().turned()
     }

@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 pub struct Stay {
     /// The application.
     pub application: String,
-    /// The channel's id now: by a transfer it may have taken the place of the one that entered.
+    /// The channel's id.
     pub channel: String,
-    /// The id that it leaves with; its own if an application has moved it here.
-    pub leaves_as: String,
 }
 
 /// Where it is, as the host's `stasis_start` and `stasis_end` and its own events tell.
@@ -21,7 +19,7 @@ enum Place {
     Expected,
     /// StasisStart was offered.
     Inside,
-    /// StasisEnd was offered: it is on its way out, or with another application.
+    /// StasisEnd was offered, or another channel has taken its place: it is on its way out, or with another application.
     Away,
     /// It was told to leave.
     Told,
@@ -30,8 +28,8 @@ enum Place {
 #[derive(Debug)]
 struct Member {
     place: Place,
-    /// The id of its start; nothing if it had none.
-    entered_as: Option<String>,
+    /// It had a `stasis_start`, so that a `stasis_end` will come.
+    called: bool,
 }
 
 /// The channels by application and id.
@@ -45,26 +43,26 @@ impl Inside {
     pub(super) fn entered(&mut self, application: &str, channel: &str) {
         let member = Member {
             place: Place::Expected,
-            entered_as: Some(channel.to_owned()),
+            called: true,
         };
         self.members.insert(key(application, channel), member);
     }
 
-    /// StasisStart was offered. Where the channel has taken the place of another, it goes on in the Stasis of that one.
+    /// StasisStart was offered. Where the channel has taken the place of another by a transfer, it names that one.
     pub(super) fn started(&mut self, application: &str, channel: &str, replaced: Option<&str>) {
-        let key = key(application, channel);
-        if let Some(member) = self.members.get_mut(&key) {
-            if member.place != Place::Told {
-                member.place = Place::Inside;
-            }
-            return;
-        }
-        let former = replaced.and_then(|replaced| self.members.remove(&self::key(application, replaced)));
-        let member = Member {
+        let member = self.members.entry(key(application, channel)).or_insert(Member {
             place: Place::Inside,
-            entered_as: former.and_then(|former| former.entered_as),
-        };
-        self.members.insert(key, member);
+            called: false,
+        });
+        if member.place != Place::Told {
+            member.place = Place::Inside;
+        }
+        // Without a start of its own it goes on in the Stasis of the one that it replaces. Otherwise that one leaves by itself.
+        if !member.called
+            && let Some(replaced) = replaced
+        {
+            self.ended(application, replaced);
+        }
     }
 
     /// StasisEnd was offered.
@@ -73,19 +71,16 @@ impl Inside {
         match self.members.get_mut(&key) {
             // It has been here before, and this is the end of that.
             Some(member) if member.place == Place::Expected => {}
-            Some(member) if member.entered_as.is_some() => member.place = Place::Away,
+            Some(member) if member.called => member.place = Place::Away,
             _ => drop(self.members.remove(&key)),
         }
     }
 
     /// `stasis_end` was called.
     pub(super) fn left(&mut self, application: &str, channel: &str) {
-        let entered = |member: &Member| member.entered_as.as_deref() == Some(channel);
         let key = key(application, channel);
-        if self.members.get(&key).is_some_and(entered) {
+        if self.members.get(&key).is_some_and(|member| member.called) {
             self.members.remove(&key);
-        } else {
-            self.members.retain(|(app, _), member| app != application || !entered(member));
         }
     }
 
@@ -111,7 +106,6 @@ impl Inside {
             Stay {
                 application: application.clone(),
                 channel: channel.clone(),
-                leaves_as: member.entered_as.as_ref().unwrap_or(channel).clone(),
             }
         });
         told.collect()
@@ -184,17 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_taken_the_place_of_another_is_inside_until_that_one_leaves() {
+    fn one_that_has_taken_the_place_of_another_is_inside_in_its_place() {
         let mut inside = inside(&["1"]);
         inside.started("a", "1", None);
         inside.started("a", "2", Some("1"));
-        let stay = Stay {
-            application: "a".into(),
-            channel: "2".into(),
-            leaves_as: "1".into(),
-        };
-        assert_eq!(inside.tell(), [stay]);
+        assert_eq!(told(&mut inside), [key("a", "2")]);
         inside.left("a", "1");
+        inside.ended("a", "2");
         assert!(inside.members.is_empty());
     }
 }

@@ -174,6 +174,20 @@ fn channels_inside_leave_when_the_grace_is_over_each_once() {
 }
 
 #[test]
+fn of_a_transfer_the_new_channel_leaves_and_the_old_one_does_not() {
+    let (mut pbx, connection) = failing("fail_inside = yes").up();
+    pbx.host.wait_for_states(1);
+    assert_eq!(start(&pbx), Ok("app1".into()));
+    pbx.event("app1", &stasis_event("StasisStart", "1"));
+    let transfer = r#"{"type":"StasisStart","channel":{"id":"2","name":"x"},"replace_channel":{"id":"1"}}"#;
+    pbx.event("app1", transfer);
+    lose(&mut pbx, connection);
+    pbx.wait_for_call(&Call::StasisFailed("2".into(), "app1".into()));
+    pbx.unload(DEADLINE);
+    assert_eq!(failures(&pbx).len(), 1);
+}
+
+#[test]
 fn channels_inside_stay_unless_they_are_to_leave() {
     let (mut pbx, connection) = failing("").up();
     pbx.host.wait_for_states(1);
@@ -341,6 +355,23 @@ fn a_host_that_is_slow_hears_of_it_in_order() {
     let states = pbx.host.wait_for_states(3);
     let alternate = states.windows(2).all(|pair| pair[0].is_ok() != pair[1].is_ok());
     assert!(states[0].is_ok() && alternate, "{states:?}");
+}
+
+#[test]
+fn a_connection_that_is_begun_again_is_told_of_behind_its_end() {
+    let pbx = Pbx::persistent("app1").load();
+    let mut connections = vec![pbx.accept()];
+    pbx.host.wait_for_states(1);
+    for round in 1..=3 {
+        pbx.command("ari shutdown websocket session connection1");
+        pbx.command("ari start outbound-websocket connection1");
+        // The one before has not answered its Close.
+        connections.push(pbx.accept());
+        pbx.host.wait_for_states(1 + 2 * round);
+    }
+    let states = pbx.host.wait_for_states(7);
+    let up: Vec<_> = states.iter().map(Result::is_ok).collect();
+    assert_eq!(up, [true, false, true, false, true, false, true]);
 }
 
 #[test]

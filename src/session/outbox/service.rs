@@ -1,7 +1,6 @@
 //! Whether a persistent session serves its applications, and what channels meet while it does not: in one step with each
 //! other, so that a channel is either let in and counted among those inside, or turned away.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use tokio::sync::futures::Notified;
@@ -12,30 +11,22 @@ use crate::session::Stay;
 use crate::session::clock::now;
 use crate::session::message::ChannelEvent;
 
-/// Turns that wait for a host that is slower than the connection: of more than that, those that undo each other go.
-const TURNS: usize = 16;
-
 /// A persistent connection has come up, to the server "address:port", or gone down for a reason.
 pub type Turn = Result<String, String>;
 
-/// Turns that the host has not been told of.
+/// Turns that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    waiting: VecDeque<Turn>,
-    /// What came last.
-    is_up: Option<bool>,
+    waiting: Vec<Turn>,
+    /// Nobody will take those that come.
+    is_retired: bool,
 }
 
 impl Turns {
-    /// The connection is up or down; how it came to that is of interest if that is new.
-    pub(super) fn note(&mut self, turn: Result<&str, &str>) {
-        if self.is_up.replace(turn.is_ok()) == Some(turn.is_ok()) {
-            return;
+    pub(super) fn note(&mut self, turn: Turn) {
+        if !self.is_retired {
+            self.waiting.push(turn);
         }
-        if self.waiting.len() == TURNS {
-            self.waiting.drain(..2);
-        }
-        self.waiting.push_back(turn.map(str::to_owned).map_err(str::to_owned));
     }
 }
 
@@ -111,10 +102,18 @@ impl Outbox {
         self.turned.notified()
     }
 
-    /// The next turn that the host has not been told of. From the first time on they are kept for it.
-    pub(in crate::session) fn next_turn(&self) -> Option<Turn> {
+    /// The turns since the last time; from the first time on they are kept for it.
+    pub(in crate::session) fn turns(&self) -> Vec<Turn> {
+        std::mem::take(&mut self.state().status.turns().waiting)
+    }
+
+    /// The connection counts as down from now on, and nobody wants to hear of it any more.
+    pub(in crate::session) fn retire(&self) {
         let mut state = self.state();
-        state.status.turns().waiting.pop_front()
+        state.status.retire();
+        state.status.turns().is_retired = true;
+        drop(state);
+        self.turned.notify_waiters();
     }
 
     /// The connection has been up for long enough to be told of.

@@ -8,6 +8,9 @@ use super::service::Turns;
 use crate::session::clock::now;
 use crate::session::view::{Phase, View};
 
+/// Why a connection is down that nobody else has ended.
+const CLOSED: &str = "closed by this side";
+
 /// Where the connection stands, and what has come of it so far.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Status {
@@ -108,7 +111,14 @@ impl Status {
             self.last_error = Some(cause.to_owned());
         }
         if self.service.is_up {
-            self.serve(false, cause.unwrap_or("closed by this side"));
+            self.serve(false, cause.unwrap_or(CLOSED));
+        }
+    }
+
+    /// Another session takes its place.
+    pub(super) fn retire(&mut self) {
+        if self.service.is_up {
+            self.serve(false, CLOSED);
         }
     }
 
@@ -128,7 +138,7 @@ impl Status {
         self.failed_attempts = failures;
         // The first one of all is what tells that it is down.
         if let Some(turns) = &mut self.turns {
-            turns.note(Err(error));
+            turns.note(Err(error.to_owned()));
         }
     }
 
@@ -167,8 +177,8 @@ impl Status {
         }
         if let Some(turns) = &mut self.turns {
             turns.note(match is_up {
-                true => Ok(self.remote_address.as_deref().unwrap_or_default()),
-                false => Err(reason),
+                true => Ok(self.remote_address.clone().unwrap_or_default()),
+                false => Err(reason.to_owned()),
             });
         }
     }
