@@ -78,10 +78,7 @@ impl Inside {
 
     /// `stasis_end` was called.
     pub(super) fn left(&mut self, application: &str, channel: &str) {
-        let key = key(application, channel);
-        if self.members.get(&key).is_some_and(|member| member.called) {
-            self.members.remove(&key);
-        }
+        self.members.remove(&key(application, channel));
     }
 
     /// The session has given the application up.

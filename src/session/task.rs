@@ -196,16 +196,18 @@ impl Task {
         );
         let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
         let mut doubtful = pin!(handler.listening.is_in_doubt());
-        let mut is_doubted = false;
+        let (mut has_lasted, mut is_doubted) = (quiet.is_none(), false);
         tokio::pin!(conversation);
         let ended = loop {
             tokio::select! {
                 biased;
                 ended = &mut conversation => break ended,
-                () = &mut lasted, if !is_told => {
-                    is_told = true;
+                () = &mut lasted, if !has_lasted => {
+                    has_lasted = true;
                     session.outbox().settled();
-                    session.report_open(&opening);
+                    if !std::mem::replace(&mut is_told, true) {
+                        session.report_open(&opening);
+                    }
                 }
                 () = &mut doubtful, if !is_doubted => {
                     is_doubted = true;

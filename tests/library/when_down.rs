@@ -138,6 +138,19 @@ fn a_connection_serves_again_when_it_has_lasted() {
 }
 
 #[test]
+fn it_does_so_though_events_were_dropped_meanwhile() {
+    let pbx = failing("reconnect_interval = 200\nqueue_max_messages = 1").load();
+    pbx.accept().reset();
+    pbx.host.wait_for_states(2);
+    for _ in 0..3 {
+        pbx.event("app1", r#"{"type":"Event"}"#);
+    }
+    let _connection = pbx.accept();
+    pbx.host.wait_for_states(3);
+    assert_eq!(start(&pbx), Ok("app1".into()));
+}
+
+#[test]
 fn whoever_took_the_application_over_serves_it_while_the_connection_is_down() {
     let pbx = failing("").nobody_listens().load();
     assert_eq!(pbx.inbound_opened("inbound1", "192.0.2.1:80", "app1"), ARIWS_OK);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::dice::Dice;
+use super::outages::Outages;
 use super::schedule::{APPS, CONNECTIONS};
 
 /// What the files say.
@@ -25,6 +26,16 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    down: Down,
+}
+
+/// What channels meet while nobody serves them.
+#[derive(Debug, Clone, Default)]
+struct Down {
+    fails: bool,
+    grace: u64,
+    inside: bool,
+    fallback: Option<usize>,
 }
 
 /// One change between two reloads.
@@ -87,6 +98,7 @@ impl Connection {
             concurrency: 1,
             attempts: 2,
             pingpong: false,
+            down: Down::default(),
         }
     }
 
@@ -97,6 +109,12 @@ impl Connection {
         self.concurrency = dice.pick(&[1, 4]);
         self.attempts = dice.pick(&[0, 1, 3]);
         self.pingpong = dice.chance(30);
+        self.down = Down {
+            fails: dice.chance(60),
+            grace: dice.pick(&[0, 50, 1000, 4000]),
+            inside: dice.chance(60),
+            fallback: dice.chance(40).then(|| dice.index(APPS.len())),
+        };
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -110,13 +128,17 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\n",
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\nwhen_down = {}\ndown_grace = {}\nfail_inside = {}\nfallback_app = {}\n",
             self.protocols,
             self.attempts,
             self.start_delay,
             self.concurrency,
             self.queue,
             yes(self.pingpong),
+            if self.down.fails { "fail" } else { "queue" },
+            self.down.grace,
+            yes(self.down.inside),
+            self.down.fallback.map_or("", |app| APPS[app]),
         );
     }
 }
@@ -161,6 +183,17 @@ impl Configuration {
     fn with(&mut self, index: usize, change: impl FnOnce(&mut Connection)) {
         if let Some(connection) = &mut self.connections[index] {
             change(connection);
+        }
+    }
+
+    /// What there is to know of it for what has to hold.
+    pub(super) fn tell(&self, outages: &mut Outages) {
+        for (connection, name) in self.connections.iter().zip(CONNECTIONS) {
+            if let Some(connection) = connection {
+                let (apps, down) = (connection.apps.iter().map(|app| APPS[*app]), &connection.down);
+                let fallback = down.fallback.map(|app| APPS[app]);
+                outages.configured(name, apps, down.fails, down.inside, fallback);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::dice::Dice;
 use super::pbx::{Pbx, event};
 use super::schedule::APPS;
 use super::shared::Simulation;
-use crate::host::{ContextState, Failed, Host, HostRequest, Level, Registration};
+use crate::host::{ConnectionState, ContextState, Failed, Host, HostRequest, Level, Optional, Registration};
 use crate::threads::{Job, Tasks, Workers};
 
 /// The host.
@@ -192,6 +192,21 @@ impl Host for SimulatedHost {
     fn inbound_shutdown(&self, session_id: &str) -> bool {
         self.called(&format!("inbound_shutdown {session_id}"));
         true
+    }
+
+    fn offers(&self, callback: Optional) -> bool {
+        callback == Optional::ConnectionState
+    }
+
+    fn connection_state(&self, state: &ConnectionState) {
+        let (connection, up) = (&state.connection, state.state.is_ok());
+        let mut dice = self.called(&format!("connection_state {connection} {up}"));
+        self.0.oracle(|oracle| {
+            if let Some(wrong) = oracle.outages.told(connection, up) {
+                oracle.violated(wrong);
+            }
+        });
+        self.done(&mut dice, "connection_state");
     }
 
     fn finalize(&self) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::outages::Outages;
 use crate::engine::snapshot::Snapshot;
 
 /// What is known of a run.
@@ -18,12 +19,13 @@ pub(super) struct Oracle {
     arrived: BTreeMap<(String, String), BTreeMap<usize, (usize, usize)>>,
     /// Answers to requests that have arrived, by the websocket.
     answers: BTreeSet<(usize, String)>,
-    /// Since when a channel is in a per-call application, as the host sees it; and when it left.
+    /// Since when a channel is in an application, as the host sees it; and when it left.
     inside: BTreeMap<(String, String), Instant>,
     left: BTreeMap<(String, String), Instant>,
     /// Starts that are under way, by the channel.
     starts: BTreeMap<String, Start>,
     pub(super) starts_begun: u64,
+    pub(super) outages: Outages,
     /// For how long callbacks of the host have blocked.
     pub(super) blocked: Duration,
 }
@@ -52,8 +54,9 @@ struct Websocket {
 }
 
 struct Start {
-    /// The application of its per-call connection, if it comes to one.
-    application: String,
+    /// The application that it is to enter, and the channel's name.
+    app: String,
+    name: String,
     began: Instant,
     blocked_before: Duration,
     cancelled: Option<(Instant, Duration)>,
@@ -174,10 +177,11 @@ impl Oracle {
         }
     }
 
-    pub(super) fn begins(&mut self, channel: &str, application: String) {
+    pub(super) fn begins(&mut self, channel: &str, app: &str, name: &str) {
         self.starts_begun += 1;
         let start = Start {
-            application,
+            app: app.to_owned(),
+            name: name.to_owned(),
             began: Instant::now(),
             blocked_before: self.blocked,
             cancelled: None,
@@ -209,12 +213,20 @@ impl Oracle {
             Err(reason) if start.has_failed => {
                 self.violated(format!("{channel} got stasis_failed for a start that failed: {reason}"))
             }
-            Ok(application) if application.contains(':') && !start.has_failed => {
-                self.enters(channel, application);
-            }
+            Ok(application) if !self.may_come_into(&start, application) => self.violated(format!(
+                "{channel} asked for {} and is in {application}, which is no fallback of it",
+                start.app
+            )),
+            Ok(application) if !start.has_failed => self.enters(channel, application),
             _ => {}
         }
         outcome.is_ok() && !start.has_failed
+    }
+
+    /// Whether the start may come to this application: its own, a fallback's, or one of the call's own of either.
+    fn may_come_into(&self, start: &Start, application: &str) -> bool {
+        let name = application.split_once(':').map(|(_, name)| name);
+        name.is_none_or(|name| name == start.name) && self.outages.may_enter(&start.app, application)
     }
 
     /// The starts that are under way are not late.
@@ -241,7 +253,7 @@ impl Oracle {
         }
     }
 
-    /// A channel is in a per-call application: its start succeeded, or its StasisStart was offered.
+    /// A channel is in an application: its start succeeded, or its StasisStart was offered.
     pub(super) fn enters(&mut self, channel: &str, application: &str) {
         let key = (application.to_owned(), channel.to_owned());
         self.left.remove(&key);
@@ -264,14 +276,17 @@ impl Oracle {
     /// The host is told that the session of a channel has ended.
     pub(super) fn fails(&mut self, channel: &str, application: &str) {
         let key = (application.to_owned(), channel.to_owned());
+        if !self.outages.may_have_to_leave(application) {
+            self.violated(format!("stasis_failed for {channel}, which may stay in {application}"));
+        }
         if self.inside.remove(&key).is_some() {
             return;
         }
-        if let Some(start) = self.starts.get_mut(channel)
-            && start.application == application
-            && !start.has_failed
-        {
-            start.has_failed = true;
+        let is_coming = |start: &Start| !start.has_failed && self.may_come_into(start, application);
+        if self.starts.get(channel).is_some_and(is_coming) {
+            if let Some(start) = self.starts.get_mut(channel) {
+                start.has_failed = true;
+            }
             return;
         }
         // It may have left since that was decided.
@@ -284,12 +299,12 @@ impl Oracle {
         }
     }
 
-    /// Each channel that is inside has a session.
+    /// Each channel that is inside an application of a call has a session.
     pub(super) fn sessions_are_there(&mut self, applications: &BTreeSet<String>) {
         let lost: Vec<_> = self
             .inside
             .keys()
-            .filter(|(application, _)| !applications.contains(application))
+            .filter(|(application, _)| application.contains(':') && !applications.contains(application))
             .cloned()
             .collect();
         for (application, channel) in lost {
