@@ -13,15 +13,29 @@ use crate::session::{Context, Session};
 pub(super) struct Applications {
     context: Arc<Context>,
     /// Read by every event.
-    owners: RwLock<HashMap<Arc<str>, Owner>>,
+    claims: RwLock<HashMap<Arc<str>, Claims>>,
     dialplan: Mutex<BTreeMap<String, DialplanContext>>,
 }
 
-/// Whom an application belongs to.
-struct Owner {
-    session: Arc<Session>,
-    /// The host has registered it for us, so that its owner has to end that.
+/// Who has an application, and who asks for it; never nobody.
+#[derive(Default)]
+struct Claims {
+    /// The first has it: its events go there. The others ask the host for it: whoever is given it ends the claims of those before
+    /// it, and whoever is refused it leaves them alone.
+    sessions: Vec<Arc<Session>>,
+    /// The host has registered it for us, so that the last one of them has to end that.
     is_registered: bool,
+}
+
+impl Claims {
+    fn position(&self, session: &Arc<Session>) -> Option<usize> {
+        self.sessions.iter().position(|claiming| Arc::ptr_eq(claiming, session))
+    }
+
+    /// Whether nobody else has it or asks for it.
+    fn are_only_of(&self, session: &Arc<Session>) -> bool {
+        matches!(self.sessions.as_slice(), [only] if Arc::ptr_eq(only, session))
+    }
 }
 
 /// The dialplan context of an application.
@@ -37,50 +51,54 @@ impl Applications {
     pub(super) fn new(context: &Arc<Context>) -> Self {
         Self {
             context: Arc::clone(context),
-            owners: RwLock::default(),
+            claims: RwLock::default(),
             dialplan: Mutex::default(),
         }
     }
 
     /// The session of an application, and the application's shared name.
     pub(super) fn find(&self, app: &str) -> Option<(Arc<str>, Arc<Session>)> {
-        self.owners
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_key_value(app)
-            .map(|(name, owner)| (Arc::clone(name), Arc::clone(&owner.session)))
+        let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
+        let (name, of_app) = claims.get_key_value(app)?;
+        Some((Arc::clone(name), Arc::clone(of_app.sessions.first()?)))
     }
 
-    /// The applications of a session, sorted.
+    /// The applications that a session has or asks for, sorted.
     pub(super) fn of(&self, session: &Arc<Session>) -> Vec<String> {
-        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        let its = owners.iter().filter(|(_, owner)| Arc::ptr_eq(&owner.session, session));
+        let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
+        let its = claims.iter().filter(|(_, of_app)| of_app.position(session).is_some());
         let mut apps: Vec<_> = its.map(|(app, _)| app.to_string()).collect();
         apps.sort_unstable();
         apps
     }
 
     /// Has the application registered for a session, and the session announce it. Its events go to the session from the
-    /// beginning. Whoever gives the application up meanwhile need not wait: then the registration is undone.
+    /// beginning, unless another one has it: to that one until the host has registered it. Whoever gives the application up
+    /// meanwhile need not wait: then the registration is undone.
     ///
     /// # Errors
     /// The host did not register it.
     pub(super) async fn register(&self, session: &Arc<Session>, app: &str) -> Result<Registration, Failed> {
-        self.give(app, session);
+        self.claim(app, session);
         let registration = self.ask_to_register(session, app).await;
         if registration.is_err() {
             // Somebody who asked at the same time may have succeeded.
             self.leave(session, app).await;
             return registration;
         }
-        let is_ours = self.change(app, |owner| {
-            let owner = owner?;
-            owner.is_registered = true;
-            Some(Arc::ptr_eq(&owner.session, session))
+        let before = self.change(app, |claims| {
+            let claims = claims?;
+            claims.is_registered = true;
+            // None if another one was given it since, or still asks for it.
+            let position = claims.position(session);
+            Some(position.map(|position| claims.sessions.drain(..position).collect::<Vec<_>>()))
         });
-        match is_ours {
-            Some(true) => session.announce(app),
-            Some(false) => {}
+        match before {
+            Some(Some(before)) => {
+                before.iter().for_each(|before| before.withdraw(app));
+                session.announce(app);
+            }
+            Some(None) => {}
             None => self.context.calls.app_unregister(app).await,
         }
         registration
@@ -90,11 +108,6 @@ impl Applications {
     /// ApplicationRegistered.
     pub(super) async fn register_configured(&self, session: &Arc<Session>, app: &str) {
         session.hold(app);
-        if let Some((_, before)) = self.find(app)
-            && !Arc::ptr_eq(&before, session)
-        {
-            before.withdraw(app);
-        }
         let log = &self.context.log;
         match self.register(session, app).await {
             Ok(Registration::New) => {}
@@ -114,7 +127,8 @@ impl Applications {
 
     /// Has an application registered with other settings.
     pub(super) async fn register_anew(&self, session: &Arc<Session>, app: &str) {
-        if self.find(app).is_none() {
+        let is_ours = self.find(app).is_some_and(|(_, owner)| Arc::ptr_eq(&owner, session));
+        if !is_ours {
             // The host did not register it before.
             return self.register_configured(session, app).await;
         }
@@ -144,11 +158,12 @@ impl Applications {
         }
     }
 
-    /// Not if the application is another session's by now: this one may have gone on while its connection was invalid.
+    /// Not if another session has the application by now or asks for it: this one may have gone on while its connection was
+    /// invalid.
     async fn end_registration(&self, session: &Arc<Session>, app: &str) {
-        let was_registered = self.change(app, |owner| {
-            let ours = owner.filter(|owner| Arc::ptr_eq(&owner.session, session));
-            ours.is_some_and(|owner| take(&mut owner.is_registered))
+        let was_registered = self.change(app, |claims| {
+            let ours = claims.filter(|claims| claims.are_only_of(session));
+            ours.is_some_and(|claims| take(&mut claims.is_registered))
         });
         if was_registered {
             self.context.calls.app_unregister(app).await;
@@ -194,41 +209,46 @@ impl Applications {
         self.context.calls.app_register(app, subscribe_all).await
     }
 
-    /// Events of the application go to the session from now on.
-    fn give(&self, app: &str, session: &Arc<Session>) {
-        let mut owners = self.owners();
-        let owner = Owner {
-            session: Arc::clone(session),
-            // Somebody still has to end what another session had registered.
-            is_registered: owners.get(app).is_some_and(|before| before.is_registered),
-        };
-        owners.insert(app.into(), owner);
-    }
-
-    /// Events of the application go nowhere from now on, if they went to this session; false if it is registered for it.
-    fn take(&self, app: &str, session: &Arc<Session>) -> bool {
-        let mut owners = self.owners();
-        let owner = owners.get(app);
-        let ours = owner.filter(|owner| Arc::ptr_eq(&owner.session, session));
-        let is_registered = ours.is_some_and(|owner| owner.is_registered);
-        if ours.is_some() && !is_registered {
-            owners.remove(app);
+    /// The session has the application from now on, or asks whoever has it.
+    fn claim(&self, app: &str, session: &Arc<Session>) {
+        let mut claims = self.claims();
+        let of_app = claims.entry(app.into()).or_default();
+        if of_app.position(session).is_none() {
+            of_app.sessions.push(Arc::clone(session));
         }
-        !is_registered
     }
 
-    fn change<R>(&self, app: &str, change: impl FnOnce(Option<&mut Owner>) -> R) -> R {
-        change(self.owners().get_mut(app))
+    /// The session has the application no more and does not ask for it; false if it is registered for nobody else.
+    fn take(&self, app: &str, session: &Arc<Session>) -> bool {
+        let mut claims = self.claims();
+        let Some(of_app) = claims.get_mut(app) else {
+            return true;
+        };
+        let is_last = of_app.are_only_of(session);
+        if is_last && of_app.is_registered {
+            return false;
+        }
+        if is_last {
+            claims.remove(app);
+        } else if let Some(position) = of_app.position(session) {
+            // Somebody still has to end what was registered.
+            of_app.sessions.remove(position);
+        }
+        true
     }
 
-    fn owners(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Owner>> {
-        self.owners.write().unwrap_or_else(PoisonError::into_inner)
+    fn change<R>(&self, app: &str, change: impl FnOnce(Option<&mut Claims>) -> R) -> R {
+        change(self.claims().get_mut(app))
+    }
+
+    fn claims(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Claims>> {
+        self.claims.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many applications belong to somebody, and how many have a context that somebody uses.
     #[cfg(test)]
     pub(super) fn count(&self) -> (usize, usize) {
-        (self.owners().len(), self.dialplan().len())
+        (self.claims().len(), self.dialplan().len())
     }
 
     fn dialplan(&self) -> MutexGuard<'_, BTreeMap<String, DialplanContext>> {

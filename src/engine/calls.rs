@@ -303,9 +303,11 @@ impl Engine {
         let opened = match self.open(&session, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
-                self.leave(&call).await;
+                // Others may have joined it meanwhile.
+                let channels = self.leave(&call).await;
                 session.clear();
                 self.table().ended(&session);
+                self.fail_apart(channels, &session);
                 return Err(error);
             }
         };
@@ -457,7 +459,11 @@ impl Engine {
         if !session.has_ended() {
             return;
         }
-        let channels = self.end_call(session);
+        self.fail_apart(self.end_call(session), session);
+    }
+
+    /// Ends Stasis for channels, without making whoever asks for that wait.
+    fn fail_apart(self: &Arc<Self>, channels: Vec<String>, session: &Arc<Session>) {
         if channels.is_empty() {
             return;
         }

@@ -276,10 +276,6 @@ class Application(Watched):
         self._claimed = number + 1
         return self.connections[number]
 
-    def has_registered(self):
-        """Whether any connection has said ApplicationRegistered."""
-        return any(connection.of_type("ApplicationRegistered") for connection in self.connections)
-
     async def no_connection(self, seconds):
         """Asserts that no further connection is there or comes within the window."""
         try:

@@ -40,11 +40,6 @@ def facts(name, reason, sometimes=False, **values):
     return Difference(name, reason, change, sometimes=sometimes)
 
 
-def fact(name, reason, key, native, ours, sometimes=False):
-    """One fact that is another one on ours, whatever it is called."""
-    return facts(name, reason, sometimes, **{key: (native, ours)})
-
-
 @dataclass
 class Case:
     name: str

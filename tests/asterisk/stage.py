@@ -7,6 +7,7 @@ import itertools
 
 from application import Application
 from asterisk import Asterisk, Died, Hung
+from configuration import per_call, persistent
 
 
 class Stage:
@@ -42,6 +43,20 @@ class Stage:
         if start:
             await asterisk.start()
         return asterisk
+
+    async def persistent(self, apps="testapp", client=None, outbound=None, **configuration):
+        """An application, an Asterisk with a persistent connection to it, and that connection once it is announced."""
+        application = await self.application()
+        section = persistent(application, apps=apps, client=client or {}, outbound=outbound or {})
+        asterisk = await self.asterisk(section, **configuration)
+        connection = await application.connection()
+        await connection.expect("ApplicationRegistered")
+        return application, asterisk, connection
+
+    async def per_call(self):
+        """An application, and an Asterisk with a per-call connection to it."""
+        application = await self.application()
+        return application, await self.asterisk(per_call(application))
 
     def _died(self, error):
         if not self.death.done():

@@ -52,6 +52,10 @@ apps = callback
 local_ari_user = asterisk
 ";
 
+/// Paths of a websocket client at which nothing is.
+const MISSING: &str =
+    "ca_list_file = /none/ca.pem\nca_list_path = /none\ncert_file = /none/pbx.pem\npriv_key_file = /none/key\n";
+
 /// How files are broken.
 enum Fault {
     /// In the first file that has it, a text is replaced by another.
@@ -72,10 +76,23 @@ macro_rules! broken {
 const BROKEN: &[(&str, &[Fault])] = broken! {
     "nothing": ;
     "a typo in a key": Replaced("reconnect_interval", "reconect_interval");
+    "a typo in a key, which is in capitals": Replaced("local_ari_user", "LOCAL_ARI_USR");
     "a key of some other program": Replaced("protocols = ari", "keep_alive = 30");
+    "a key of the client in the connection": Replaced("apps = voicebot\n", "apps = voicebot\nuri = ws://localhost\n");
     "a type that does not exist": Replaced("outbound_websocket", "outbound_websockets");
+    "a type in capitals": Replaced("outbound_websocket", "OUTBOUND_WEBSOCKET");
+    "the key of a type in capitals": Replaced("type = outbound_websocket", "TYPE = outbound_websocket");
+    "two types": Replaced("type = outbound_websocket", "type = user\ntype = outbound_websocket");
     "no type": Replaced("type = websocket_client\n", "");
+    "two types of a client": Added("websocket_client.conf", "type = user\ntype = websocket_client\n");
     "the client in the wrong file": Added("ari.conf", "\n[other_server]\ntype = websocket_client\nuri = ws://localhost\n");
+    "a user in the wrong file": Added("websocket_client.conf", "\n[other]\ntype = user\n");
+    "one name for a user and a connection": Replaced("[voicebot]", "[asterisk]");
+    "no name": Replaced("[voicebot]", "[]");
+    "no client in the connection": Replaced("websocket_client_id = bots_server\n", "");
+    "no user in the connection": Replaced("local_ari_user = asterisk\n", "");
+    "no URI": Replaced("uri = wss://bots.example.net:8443/ari\n", "");
+    "no connection type": Replaced("connection_type = per_call_config\n", "");
     "no scheme in the URI": Replaced("wss://", "");
     "one slash too few in the URI": Replaced("wss://", "wss:/");
     "the URI of a web page": Replaced("wss://", "https://");
@@ -84,10 +101,20 @@ const BROKEN: &[(&str, &[Fault])] = broken! {
     "quotes around the URI": Replaced("wss://bots.example.net:8443/ari", "\"wss://bots.example.net:8443/ari\"");
     "no password of the user": Replaced("password = s3cret\n", "");
     "no password for the server": Replaced("password = hunter2\n", "");
+    "no name for the server": Replaced("username = pbx1\n", "");
+    "an empty password of the user": Replaced("s3cret", "");
+    "a format of passwords that does not exist": Replaced("s3cret", "s3cret\npassword_format = md5");
     "a crypted password": Replaced("password = s3cret", "password = $6$x$y\npassword_format = crypt");
     "a password file that is missing": Replaced("password = hunter2", "password_file = bots.secret");
-    "TLS files that are missing":
-        Added("websocket_client.conf", "ca_list_file = /nonexistent/ca.pem\ncert_file = /nonexistent/pbx.pem\n");
+    "TLS files that are missing": Added("websocket_client.conf", MISSING);
+    "TLS files that are missing, without TLS":
+        Replaced("wss://bots.example.net", "ws://localhost"),
+        Added("websocket_client.conf", MISSING);
+    "a certificate that is not verified": Added("websocket_client.conf", "verify_server_cert = no\n");
+    "a name that is not verified": Added("websocket_client.conf", "verify_server_hostname = no\n");
+    "nothing that could be verified, without TLS":
+        Replaced("wss://bots.example.net", "ws://localhost"),
+        Added("websocket_client.conf", "verify_server_cert = no\nverify_server_hostname = no\n");
     "no TLS, with a URI that is TLS": Added("websocket_client.conf", "tls_enabled = no\n");
     "a time with its unit": Replaced("2000", "2s");
     "neither yes nor no": Added("websocket_client.conf", "verify_server_cert = maybe\n");
@@ -95,6 +122,8 @@ const BROKEN: &[(&str, &[Fault])] = broken! {
     "a section twice": Added("ari.conf", "\n[asterisk]\ntype = user\npassword = other\n");
     "no applications": Replaced("apps = voicebot", "apps =");
     "a comma too many": Replaced("apps = voicebot", "apps = voicebot,");
+    "an application that is added": Replaced("apps = voicebot", "apps = voicebot\napps += callback");
+    "a NUL in an application": Replaced("apps = voicebot", "apps = voice\0bot");
     "an application in two connections":
         Added("ari.conf", SECOND),
         Replaced("apps = callback", "apps = callback, voicebot");
@@ -105,8 +134,14 @@ const BROKEN: &[(&str, &[Fault])] = broken! {
         Replaced("local_ari_user = asterisk", "local_ari_user\t=\t“asterisk”");
     "a user's name misspelt": Replaced("local_ari_user = asterisk", "local_ari_user = asterix");
     "a client's name misspelt": Replaced("websocket_client_id = bots_server", "websocket_client_id = bot_server");
+    "a client's name in capitals": Replaced("_id = bots_server", "_id = BOTS_SERVER");
+    "a user's name in capitals": Replaced("user = asterisk", "user = ASTERISK");
     "a colon for an equal sign": Replaced("apps =", "apps:");
     "a bracket forgotten": Replaced("[voicebot]", "[voicebot");
+    "a bracket forgotten in the clients": Replaced("[bots_server]", "[bots_server");
+    "several faults in both files":
+        Replaced("local_ari_user = asterisk", "local_ari_user = asterisk\nfoo = 1\nbar = 2\n[x"),
+        Replaced("uri = wss://bots.example.net:8443/ari\n", "");
     "a setting above the first section": Replaced("[general]\nenabled = yes", "enabled = yes\n[general]");
     "a comment like a shell's": Replaced("[voicebot]", "# the voice bot\n[voicebot]");
     "a comment that does not end": Replaced("[voicebot]", ";-- the voice bot\n[voicebot]");
@@ -115,6 +150,9 @@ const BROKEN: &[(&str, &[Fault])] = broken! {
         Added("ari.conf", "#include more.conf\n"),
         Added("more.conf", "; more users\n#include ari.conf\n");
     "an include that is missing": Added("ari.conf", "#include users.conf\n");
+    "a fault in a file that is included":
+        Added("ari.conf", "#include more.conf\n"),
+        Added("more.conf", "\nsubscribe_all = maybe\n");
     "a program to run": Added("ari.conf", "#exec /usr/local/bin/users\n");
     "line ends and byte order mark of Windows": Done(|folder| {
         rewrite(folder, "ari.conf", |text| {

@@ -7,7 +7,6 @@ mod recorded;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,12 +40,6 @@ fn folder(more: &str, client: &str) -> TempDir {
 
 fn path(folder: &TempDir) -> &str {
     folder.path().to_str().expect("UTF-8")
-}
-
-/// The lines, with the folder's name taken out of them.
-fn lines(text: &str, folder: &TempDir) -> Vec<String> {
-    let text = text.replace(path(folder), "DIR");
-    text.lines().map(str::to_owned).collect()
 }
 
 /// A server that takes one websocket and waits for its end.
@@ -85,84 +78,6 @@ fn a_device_among_the_systems_authorities_is_not_read() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let expected = "FAILED: no certificate authority to trust was found";
     assert!(text.contains(expected), "{text}");
-}
-
-#[test]
-fn the_sample_configuration_is_fine() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("c_examples/sample");
-    let (text, status) = check(&[sample.to_str().expect("UTF-8")]);
-    let [warning, connection] = text.lines().collect::<Vec<_>>()[..] else {
-        panic!("{text}");
-    };
-    // It turns verification off, as the documentation does.
-    assert!(warning.starts_with("warning: ") && warning.contains("verify_server_cert"));
-    assert_eq!(
-        connection,
-        "connection1: per_call_config wss://some.appserver.net, applications app1, app2"
-    );
-    assert_eq!(status, 0);
-}
-
-#[test]
-fn every_fault_has_its_place_and_a_remedy() {
-    let folder = folder(
-        "[other]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = nobody\n",
-        "uri = ws://localhost/\nreconect_interval = 5\n[spare]\ntype = websocket_client\nuri = http://x\nconnection_type = persistent",
-    );
-    let (text, status) = check(&[path(&folder)]);
-    assert_eq!(
-        lines(&text, &folder),
-        [
-            "error: DIR/ari.conf:7: [bots] websocket_client_id: the websocket client \"server\" has an error; mend that first",
-            "error: DIR/ari.conf:12: [other] websocket_client_id: the websocket client \"server\" has an error; mend that first",
-            "error: DIR/websocket_client.conf:5: [server] reconect_interval: there is no such parameter; perhaps reconnect_interval is meant",
-            "error: DIR/websocket_client.conf:8: [spare] uri: write ws:// instead of http://",
-            "no connection: ari.conf and ari_outbound.conf have no section with type = outbound_websocket that can be loaded",
-        ]
-    );
-    assert_eq!(status, 1);
-}
-
-#[test]
-fn an_application_of_two_connections_makes_both_invalid() {
-    let folder = folder(
-        "[other]\ntype = outbound_websocket\nwebsocket_client_id = server\napps = voicebot\nlocal_ari_user = user1\n",
-        "uri = ws://localhost/",
-    );
-    let (text, status) = check(&[path(&folder)]);
-    let invalid = text.lines().filter(|line| line.contains("; INVALID: "));
-    assert_eq!(invalid.count(), 2, "{text}");
-    assert_eq!(status, 1);
-}
-
-#[test]
-fn a_client_that_no_connection_uses_is_named() {
-    let folder = folder(
-        "",
-        "uri = ws://localhost/\n[spare]\ntype = websocket_client\nuri = ws://x\nconnection_type = persistent",
-    );
-    let (text, status) = check(&[path(&folder)]);
-    assert_eq!(
-        text,
-        "bots: persistent ws://localhost/, applications voicebot\n\
-         spare: a websocket client; no connection above uses it\n"
-    );
-    assert_eq!(status, 0);
-}
-
-#[test]
-fn files_that_are_missing_are_a_status_of_their_own() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (text, status) = check(&[path(&folder)]);
-    assert_eq!(
-        lines(&text, &folder),
-        [
-            "error: DIR/ari.conf: the file is missing; create it",
-            "warning: DIR/websocket_client.conf: the file is missing, so there is no websocket client; create it",
-            "nothing would be loaded"
-        ]
-    );
-    assert_eq!(status, 2);
 }
 
 #[test]

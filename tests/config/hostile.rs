@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::properties::cases;
-use crate::{ARI, CLIENT, Files, client_reading, connection_reading, errors_of, reading};
+use crate::{ARI, CLIENT, Files, client_reading, reading};
 
 macro_rules! pieces {
     ($($piece:literal)*) => { &[$($piece as &[u8]),*] };
@@ -167,26 +167,6 @@ fn an_application_in_very_many_connections_is_told_briefly() {
     assert_eq!(reading.config.connections.len(), 20_001);
     assert!(reading.problems.len() < 2000);
     assert!(reading.problems.iter().all(|problem| problem.message.len() < 300));
-}
-
-#[test]
-fn bytes_that_are_not_utf8_reject_their_object_only() {
-    let files = Files::new(ARI, CLIENT);
-    let mut text = ARI.as_bytes().to_vec();
-    text.extend(b"apps = test\xe9\n[user2]\ntype = user\npassword = x ; \xe9\n");
-    files.write("ari.conf", text);
-    let reading = files.read();
-    let problems = errors_of(&reading, "connection1");
-    assert_eq!((problems.len(), problems[0].line), (1, 11));
-    assert!(reading.config.connections.is_empty());
-    assert!(reading.config.users.contains_key("user2"));
-}
-
-#[test]
-fn a_nul_cuts_a_value_with_a_warning() {
-    let reading = connection_reading("apps = test\0app");
-    assert_eq!(reading.config.connections["connection1"].apps, ["test"]);
-    assert_eq!(reading.problems.len(), 1);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ariws::config::{Client, Config, Connection, Problem, Reading, Severity, read};
+use ariws::config::{Client, Config, Problem, Reading, Severity, read};
 use tempfile::TempDir;
 
 /// `ari.conf` with one user and one connection.
@@ -103,12 +103,6 @@ fn config(ari: &str, client: &str) -> Config {
     reading.config
 }
 
-/// `connection1` of the usual files with more lines in its section.
-fn connection(lines: &str) -> Arc<Connection> {
-    let ari = format!("{ARI}{lines}\n");
-    Arc::clone(&config(&ari, CLIENT).connections["connection1"])
-}
-
 /// `client1` of the usual files with more lines in its section.
 fn client(lines: &str) -> Arc<Client> {
     let client = format!("{CLIENT}{lines}\n");
@@ -118,11 +112,6 @@ fn client(lines: &str) -> Arc<Client> {
 /// Reads the usual files with more lines in the section of `client1`.
 fn client_reading(lines: &str) -> Reading {
     reading(ARI, &format!("{CLIENT}{lines}\n"))
-}
-
-/// Reads the usual files with more lines in the section of `connection1`.
-fn connection_reading(lines: &str) -> Reading {
-    reading(&format!("{ARI}{lines}\n"), CLIENT)
 }
 
 /// What is wrong with `client1` when more lines stand in its section. It is not loaded then.
@@ -140,17 +129,6 @@ fn client_is_refused(lines: &str) -> Problem {
     let [problem] = &client_errors(lines)[..] else {
         panic!("{lines}: {:?}", client_errors(lines));
     };
-    problem.clone()
-}
-
-/// The one thing that is wrong with `connection1` when more lines stand in its section. It is not loaded then.
-#[track_caller]
-fn connection_is_refused(lines: &str) -> Problem {
-    let reading = connection_reading(lines);
-    let [problem] = &errors_of(&reading, "connection1")[..] else {
-        panic!("{lines}: {:?}", reading.problems);
-    };
-    assert!(!reading.config.connections.contains_key("connection1"));
     problem.clone()
 }
 

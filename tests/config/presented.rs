@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{ARI, CLIENT, Files, client, client_errors, client_is_refused, client_reading, config, errors_of, warnings};
+use crate::{ARI, CLIENT, Files, client, client_errors, client_is_refused, config, errors_of};
 
 #[test]
 fn headers_may_be_repeated() {
@@ -154,12 +154,4 @@ fn a_variable_may_be_the_password() {
 fn a_password_has_one_source() {
     client_is_refused("password = a\npassword_env = CARGO_PKG_NAME");
     client_is_refused("password_file = a\npassword_env = b");
-}
-
-#[test]
-fn half_of_a_login_is_warned_about() {
-    for line in ["username = u", "password = p"] {
-        let reading = client_reading(line);
-        assert_eq!(warnings(&reading).len(), 1);
-    }
 }

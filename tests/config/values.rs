@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use ariws::config::{ConnectionType, Down, Overflow, TlsVersion, WhenDown};
 
-use crate::{
-    ARI, CLIENT, client, client_errors, client_is_refused, client_reading, connection, connection_is_refused,
-    connection_reading, reading, warnings,
-};
+use crate::{client, client_is_refused, client_reading, warnings};
 
 #[test]
 fn defaults_are_those_of_the_documentation() {
@@ -41,30 +38,6 @@ fn a_connection_type_may_be_in_any_case() {
     for text in ["per_call", "percall", "", "persistent x", "client"] {
         client_is_refused(&format!("connection_type = {text}"));
     }
-}
-
-#[test]
-fn a_missing_connection_type_is_persistent_with_a_warning() {
-    let reading = reading(ARI, &CLIENT.replace("connection_type = persistent\n", ""));
-    assert_eq!(reading.config.clients["client1"].connection_type, ConnectionType::Persistent);
-    assert!(warnings(&reading)[0].contains("connection_type"));
-}
-
-#[test]
-fn a_value_that_is_no_boolean_rejects_the_object() {
-    for key in [
-        "tls_enabled",
-        "verify_server_cert",
-        "verify_server_hostname",
-        "enable_pingpongs",
-    ] {
-        for text in ["maybe", "", "\"yes\"", "2"] {
-            let problems = client_errors(&format!("{key} = {text}"));
-            assert_eq!((problems.len(), problems[0].key.as_str()), (1, key), "{text}");
-        }
-    }
-    connection_is_refused("subscribe_all = maybe");
-    assert!(connection("subscribe_all = oN").subscribe_all);
 }
 
 #[test]
@@ -114,11 +87,6 @@ fn of_several_settings_the_last_one_counts() {
     let client = client("uri = ws://second\nconnection_timeout = 1\nconnection_timeout = 2");
     assert_eq!(client.uri.host, "second");
     assert_eq!(client.connection_timeout, Duration::from_millis(2));
-}
-
-#[test]
-fn a_uri_that_can_never_work_rejects_the_client() {
-    assert_eq!(client_is_refused("uri = http://h/").key, "uri");
 }
 
 #[test]
@@ -173,47 +141,6 @@ fn the_default_port_is_that_of_the_scheme() {
 }
 
 #[test]
-fn tls_enabled_is_ignored_with_wss_and_that_is_warned_of() {
-    let reading = client_reading("uri = wss://h\ntls_enabled = no");
-    let client = &reading.config.clients["client1"];
-    assert!(client.uses_tls());
-    assert_eq!(client.port(), 443);
-    let warnings = warnings(&reading);
-    assert_eq!(warnings.len(), 1);
-    assert!(
-        warnings[0].contains("[client1] tls_enabled: it is ignored, because wss:// is always TLS"),
-        "{warnings:?}"
-    );
-}
-
-#[test]
-fn a_uri_without_a_scheme_is_warned_about() {
-    let reading = client_reading("uri = h:9100/ari");
-    assert_eq!(warnings(&reading).len(), 1);
-    assert!(!reading.config.clients["client1"].uses_tls());
-}
-
-#[test]
-fn tls_files_that_cannot_be_read_are_warned_about_where_tls_is_used() {
-    let lines = "ca_list_file = /none/ca\nca_list_path = /none\ncert_file = /\npriv_key_file = /none/key\n";
-    let tls = client_reading(&format!("uri = wss://h\n{lines}"));
-    let keys: Vec<&str> = tls.problems.iter().map(|problem| problem.key.as_str()).collect();
-    assert_eq!(keys, ["ca_list_file", "ca_list_path", "cert_file", "priv_key_file"]);
-    assert!(tls.config.clients.contains_key("client1"));
-    assert_eq!(client_reading(lines).problems, []);
-}
-
-/// The one warning of a client with TLS and these lines.
-fn tls_warning(lines: &str) -> String {
-    let reading = client_reading(&format!("uri = wss://h\n{lines}"));
-    assert!(reading.config.clients.contains_key("client1"));
-    let warnings = warnings(&reading);
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
-    let file = warnings[0].find("websocket_client.conf").expect("its file");
-    warnings[0][file..].to_owned()
-}
-
-#[test]
 fn credentials_that_others_can_read_are_warned_about_once() {
     let warned = |lines: &str| {
         let reading = client_reading(&lines.replace("LOGIN", "username = u\npassword = p"));
@@ -248,45 +175,6 @@ fn credentials_that_others_can_read_are_warned_about_once() {
     ] {
         assert_eq!(warned(lines), [] as [&str; 0], "{lines}");
     }
-}
-
-#[test]
-fn verification_that_is_turned_off_is_warned_about_once() {
-    for (lines, place, words) in [
-        (
-            "verify_server_cert = no",
-            "websocket_client.conf:6: [client1] verify_server_cert: ",
-            ["the server's certificate is not verified", "ca_list_file"],
-        ),
-        (
-            "verify_server_hostname = no",
-            "websocket_client.conf:6: [client1] verify_server_hostname: ",
-            ["the name in the server's certificate is not verified", "the name of the uri"],
-        ),
-        (
-            "verify_server_hostname = no\nverify_server_cert = no",
-            "websocket_client.conf:7: [client1] verify_server_cert: ",
-            ["neither the server's certificate nor its name", "verify_server_hostname"],
-        ),
-    ] {
-        let warning = tls_warning(lines);
-        assert!(warning.starts_with(place), "{warning}");
-        for word in words {
-            assert!(warning.contains(word), "no {word} in: {warning}");
-        }
-    }
-}
-
-#[test]
-fn verification_that_is_turned_off_where_tls_is_not_used_is_not_warned_about() {
-    let lines = "verify_server_cert = no\nverify_server_hostname = no\n";
-    assert_eq!(client_reading(lines).problems, []);
-}
-
-#[test]
-fn typographic_quotes_around_an_application_are_warned_about() {
-    let reading = connection_reading("apps = “app1”");
-    assert!(warnings(&reading)[0].contains("typographic quotes"));
 }
 
 #[test]

@@ -41,49 +41,6 @@ fn the_table_lists_every_command() {
 }
 
 #[test]
-fn a_session_that_is_up_is_shown_as_asterisk_shows_it() {
-    let pbx = Pbx::persistent("zeta, alpha").load();
-    let _connection = pbx.accept();
-    let address = pbx.server.address().to_string();
-    let output = pbx.wait_for_output("ari show sessions", |output| output.contains(" Up "));
-    assert_eq!(
-        output,
-        format!(
-            "Connection ID                         Type            RemoteAddr                       State Apps            \n\
-             ------------------------------------- --------------- -------------------------------- ----- ----------------\n\
-             connection1                           persistent      {address:<32} Up    alpha,zeta\n"
-        )
-    );
-}
-
-#[test]
-fn words_that_are_no_command_are_a_usage_error() {
-    let pbx = Pbx::without_connections().load();
-    assert_eq!(pbx.command("ari sing"), (ARIWS_ERROR_USAGE, String::new()));
-    let (code, output) = pbx.command("ari show outbound-websocket");
-    assert_eq!(code, ARIWS_ERROR_USAGE);
-    assert!(
-        output.starts_with("Usage: ari show outbound-websocket <connection id>"),
-        "{output}"
-    );
-}
-
-#[test]
-fn starting_a_running_connection_says_so() {
-    let pbx = Pbx::persistent("app1").load();
-    let (code, output) = pbx.command("ari start outbound-websocket connection1");
-    assert_eq!(code, ARIWS_OK);
-    assert!(output.contains("running"), "{output}");
-}
-
-#[test]
-fn ids_are_completed() {
-    let pbx = Pbx::persistent("app1").load();
-    let words = ["ari", "show", "outbound-websocket"];
-    assert_eq!(pbx.completions(&words, "CONN"), ["connection1"]);
-}
-
-#[test]
 fn every_session_is_offered_once_for_a_shutdown() {
     let pbx = Pbx::persistent("app1")
         .connection("calls", "per_call_config", "app2", "")
@@ -101,17 +58,6 @@ fn every_session_is_offered_once_for_a_shutdown() {
         ["calls", "calls:Test/1", "calls:Test/2", "connection1", "uuid-1"]
     );
     assert_eq!(pbx.completions(&words, "CALLS:"), ["calls:Test/1", "calls:Test/2"]);
-}
-
-#[test]
-fn shutting_everything_down_leaves_no_session() {
-    let (pbx, mut connection) = Pbx::persistent("app1")
-        .connection("connection2", "per_call_config", "app2", "")
-        .up();
-    let (code, output) = pbx.command("ari shutdown websocket sessions");
-    assert_eq!((code, output.as_str()), (ARIWS_OK, "Shutting down all websocket sessions\n"));
-    assert_eq!(connection.wait_for_close(), 1000);
-    assert_eq!(pbx.command("ari show sessions").1.lines().count(), 2);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Events from the host to the application.
 
-use std::sync::mpsc::{TryRecvError, channel};
-
 use ariws::ffi::*;
-use ariws_testkit::{Connection, Pbx};
+use ariws_testkit::Pbx;
 use serde_json::json;
 
 fn event(number: u32) -> String {
@@ -18,23 +16,6 @@ fn missing_members_are_added_behind_the_others() {
         connection.text(),
         r#"{"type":"Event","timestamp":"t","asterisk_id":"02:fc:00:00:00:01","application":"app1"}"#
     );
-}
-
-#[test]
-fn order_is_kept() {
-    let (pbx, mut connection) = Pbx::persistent("app1").up();
-    for number in 0..1000 {
-        pbx.event("app1", &event(number));
-    }
-    for number in 0..1000 {
-        assert_eq!(connection.json()["number"], number);
-    }
-}
-
-#[test]
-fn an_unknown_application_is_not_found() {
-    let pbx = Pbx::persistent("app1").load();
-    assert_eq!(pbx.event("other", &event(0)), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]
@@ -108,47 +89,6 @@ fn pretty_indents_what_goes_out() {
     );
 }
 
-/// The application dies while events flow. Everything that it did not get is either sent to its successor or counted as
-/// possibly lost; nothing is sent twice and the order stays.
-#[test]
-fn a_killed_application_costs_only_what_is_reported() {
-    const EVENTS: u32 = 30_000;
-    let pbx = Pbx::persistent("app1").load();
-    let mut first = pbx.accept();
-    first.summary();
-    let handle = pbx.handle();
-    let (killed, is_killed) = channel();
-    let offering = std::thread::spawn(move || {
-        for number in 0..EVENTS {
-            assert_eq!(handle.event("app1", &event(number)), ARIWS_OK);
-            if number == EVENTS / 2 {
-                is_killed.recv().expect("the kill");
-            }
-        }
-    });
-    let mut received: Vec<u64> = (0..EVENTS / 3)
-        .map(|_| first.json()["number"].as_u64().expect("a number"))
-        .collect();
-    first.reset();
-    killed.send(()).expect("the other thread");
-    let mut second = pbx.accept();
-    second.says(["ApplicationRegistered app1"]);
-    while received.last() != Some(&u64::from(EVENTS - 1)) {
-        received.push(second.json()["number"].as_u64().expect("a number"));
-    }
-    offering.join().expect("the other thread");
-
-    assert!(received.is_sorted_by(|one, next| one < next), "in order, none twice");
-    let lost = u64::from(EVENTS) - received.len() as u64;
-    let reported = pbx.host.wait_for_loss();
-    assert!(lost <= reported, "{lost} lost, {reported} reported");
-    let metrics = pbx.metrics();
-    assert!(
-        metrics.contains(&format!("ariws_messages_unconfirmed_total {reported}")),
-        "{metrics}"
-    );
-}
-
 #[test]
 fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
     let (pbx, mut connection) = Pbx::persistent("app1").up();
@@ -169,46 +109,4 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
     assert!(quiet);
     connection.reset();
     pbx.wait_for_log("0 messages had been sent without proof of arrival");
-}
-
-/// Connections end again and again while another thread offers events as fast as it can.
-fn race(end: impl Fn(Connection)) {
-    let pbx = Pbx::persistent("app1").set("connection1", "reconnect_interval = 0").load();
-    let handle = pbx.handle();
-    let (stop, stopped) = channel::<()>();
-    let offering = std::thread::spawn(move || {
-        let mut number = 0;
-        while stopped.try_recv() == Err(TryRecvError::Empty) {
-            handle.event("app1", &event(number));
-            number += 1;
-        }
-    });
-    let mut last = None;
-    for _ in 0..30 {
-        let mut connection = pbx.accept();
-        connection.says(["ApplicationRegistered app1"]);
-        for _ in 0..5 {
-            let number = connection.json()["number"].as_u64();
-            assert!(last < number, "{last:?} before {number:?}");
-            last = number;
-        }
-        end(connection);
-    }
-    drop(stop);
-    offering.join().expect("the other thread");
-}
-
-#[test]
-fn events_racing_with_resets_keep_their_order() {
-    race(Connection::reset);
-}
-
-#[test]
-fn events_racing_with_ends_keep_their_order() {
-    race(Connection::finish);
-}
-
-#[test]
-fn events_racing_with_closes_keep_their_order() {
-    race(|connection| connection.close(1000));
 }

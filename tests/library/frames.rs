@@ -1,6 +1,5 @@
 //! What a peer may send, and what it may not (RFC 6455 section 5).
 
-use ariws::ffi::ARIWS_OK;
 use ariws_testkit::{Pbx, request};
 
 const FINAL: u8 = 0x80;
@@ -35,17 +34,6 @@ fn what_came_before_a_length_with_more_bytes_than_it_needs_counts() {
     pbx.wait_for_request("good");
     assert_eq!(connection.wait_for_close(), 1002);
     pbx.wait_for_log("the length of a frame has more bytes than it needs");
-}
-
-#[test]
-fn half_a_frame_holds_nothing_up() {
-    let (pbx, mut connection) = Pbx::persistent("app1").up();
-    connection.send_raw(&frame(FINAL | TEXT, b"{\"type\":\"RESTRequest\"}")[..10]);
-    assert_eq!(pbx.event("app1", r#"{"type":"Meanwhile"}"#), ARIWS_OK);
-    connection.says(["Meanwhile app1"]);
-    pbx.command("ari shutdown websocket session connection1");
-    connection.says(["ApplicationUnregistered app1"]);
-    assert_eq!(connection.wait_for_close(), 1000);
 }
 
 #[test]

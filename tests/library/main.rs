@@ -21,6 +21,7 @@ mod reloading;
 mod requests;
 mod secrets;
 mod start_delay;
+mod takeovers;
 mod unanswered_requests;
 mod unloading;
 mod when_down;

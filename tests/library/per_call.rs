@@ -87,33 +87,6 @@ fn the_blocking_start_gives_the_applications_name() {
 }
 
 #[test]
-fn trailing_events_still_arrive_after_stasis_end() {
-    let pbx = Pbx::per_call("app1").load();
-    let mut connection = enter(&pbx, "1");
-    leave(&pbx, "1");
-    connection.summary();
-    pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    is_told(&mut connection, ["ChannelVarset"]);
-}
-
-#[test]
-fn two_calls_are_two_connections() {
-    let pbx = Pbx::per_call("app1").load();
-    let names = ["Local/a-1", "Local/b-1"];
-    let starts = names.map(|name| pbx.stasis_start_async("app1", name, name));
-    let (mut one, mut two) = (pbx.accept(), pbx.accept());
-    for start in starts {
-        assert!(start.recv().expect("an outcome").is_ok());
-    }
-    let mut seen = [one.summary(), two.summary()];
-    seen.sort();
-    assert_eq!(
-        seen,
-        ["ApplicationRegistered app1:Local/a-1", "ApplicationRegistered app1:Local/b-1"]
-    );
-}
-
-#[test]
 fn a_registered_application_is_entered_without_a_connection() {
     let pbx = Pbx::persistent("app1").load();
     assert_eq!(pbx.stasis_start("app1", "1", NAME), Ok("app1".into()));
@@ -143,16 +116,6 @@ fn attempts_that_fail_are_as_many_as_configured() {
 }
 
 #[test]
-fn a_drop_in_mid_call_is_healed_without_a_new_stasis_start() {
-    let pbx = Pbx::per_call("app1").load();
-    enter(&pbx, "1").reset();
-    pbx.wait_for_log("connection lost");
-    pbx.event(APPLICATION, &stasis_event("ChannelVarset", "1"));
-    is_told(&mut pbx.accept(), ["ApplicationRegistered", "ChannelVarset"]);
-    assert!(!pbx.host.calls().contains(&failed("1")));
-}
-
-#[test]
 fn a_server_that_never_returns_ends_stasis_for_every_channel() {
     let mut pbx = Pbx::per_call("app1").load();
     let connection = enter(&pbx, "1");
@@ -162,17 +125,6 @@ fn a_server_that_never_returns_ends_stasis_for_every_channel() {
     pbx.wait_for_call(&failed("1"));
     pbx.wait_for_call(&failed("2"));
     pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
-}
-
-#[test]
-fn a_peer_that_leaves_after_stasis_end_is_not_called_back() {
-    let pbx = Pbx::per_call("app1").load();
-    let mut connection = enter(&pbx, "1");
-    leave(&pbx, "1");
-    connection.summary();
-    connection.close(1000);
-    pbx.wait_for_call(&Call::Unregister(APPLICATION.into()));
-    assert!(pbx.server.is_quiet());
 }
 
 #[test]
@@ -234,16 +186,6 @@ fn the_request_that_made_the_channel_leave_is_answered_before_the_next_start_clo
     assert_eq!(old.wait_for_close(), 1000);
     pbx.accept();
     assert_eq!(starting.recv().expect("an outcome"), Ok(APPLICATION.into()));
-}
-
-#[test]
-fn shutting_a_call_down_by_command_ends_its_stasis() {
-    let pbx = Pbx::per_call("app1").load();
-    let mut connection = enter(&pbx, "1");
-    shut_down(&pbx);
-    is_told(&mut connection, ["ApplicationUnregistered"]);
-    assert_eq!(connection.wait_for_close(), 1000);
-    pbx.wait_for_call(&failed("1"));
 }
 
 #[test]
@@ -361,4 +303,32 @@ fn a_channel_that_comes_back_to_others_on_its_connection_joins_them() {
     pbx.event(APPLICATION, &stasis_event("StasisStart", "1"));
     is_told(&mut connection, ["StasisStart"]);
     assert!(pbx.server.is_quiet());
+}
+
+#[test]
+fn a_channel_that_joined_a_call_whose_connection_never_opens_is_told() {
+    let pbx = Pbx::per_call("app1").load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let attempt = pbx.server.accept_tcp();
+    assert_eq!(pbx.stasis_start("app1", "2", NAME), Ok(APPLICATION.into()));
+    pbx.stasis_cancel("1");
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    drop(attempt);
+    pbx.wait_for_call(&failed("2"));
+    assert!(!pbx.host.calls().contains(&failed("1")));
+}
+
+#[test]
+fn a_channel_that_joined_a_call_whose_application_the_host_refuses_is_told() {
+    let pbx = Pbx::per_call("app1").host(Host::refusing(&[APPLICATION])).load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let attempt = pbx.server.attempt();
+    assert_eq!(pbx.stasis_start("app1", "2", NAME), Ok(APPLICATION.into()));
+    let mut connection = attempt.upgrade();
+    fails_with(&starting, ARIWS_ERROR_HOST);
+    assert_eq!(connection.wait_for_close(), 1000);
+    pbx.wait_for_call(&failed("2"));
+    pbx.unload(DEADLINE);
+    assert!(!pbx.host.has(APPLICATION));
+    assert!(!pbx.host.calls().contains(&failed("1")));
 }

@@ -115,19 +115,6 @@ fn a_read_only_user_may_only_look() {
 }
 
 #[test]
-fn bad_requests_are_answered_without_the_host() {
-    let (pbx, mut connection) = up();
-    connection.send(&json!({"type": "RESTRequest", "uri": "x"}));
-    let answer = connection.json();
-    assert_eq!(answer["status_code"], 400);
-    assert_eq!(
-        answer["message_body"],
-        r#"{"message":"Unknown or missing 'method' property."}"#
-    );
-    assert!(!pbx.host.calls().iter().any(|call| matches!(call, Call::Request(_))));
-}
-
-#[test]
 fn a_request_is_run_though_the_application_left_behind_it() {
     let (pbx, mut connection) = up();
     connection.send(&request("1", "DELETE", "channels/1"));

@@ -111,6 +111,11 @@ impl Balancer {
         });
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.daemon.signal(signal);
+    }
+
     /// Waits until it has said this.
     pub fn wait_for_log(&self, text: &str) {
         wait_until(|| self.daemon.log().contains(text));

@@ -48,54 +48,36 @@ fn client(connection: &Connection) -> Option<&str> {
     connection.path.split('/').nth(4)
 }
 
-fn assert_is_presented(generate: &[&str], convert: &[&str], heading: &str) {
-    for terminator in BOTH {
-        for versions in [Versions::Only12, Versions::Only13] {
-            let clients = Authority::root("Clients");
-            let (secure, more) = demanding(terminator, versions, &clients);
-            let key = KeyFile::make(secure.network(), generate, convert);
-            let text = fs::read_to_string(&key.path).expect("the key");
-            assert!(text.contains(heading), "not {heading}: {text}");
-            let identity = clients.certify(&[NAME], &key.pair);
-            let presented = presenting(&secure, &identity).replace(
-                "client.key",
-                key.path.file_name().and_then(|name| name.to_str()).expect("a name"),
-            );
-            let connection = accepted(&secure, &(more + &presented));
-            assert_eq!(client(&connection), Some(NAME));
+#[test]
+fn keys_of_every_kind_are_presented() {
+    let pkcs8: &[&str] = &["pkcs8", "-topk8", "-nocrypt"];
+    let rsa: &[&str] = &["genpkey", "-algorithm", "rsa"];
+    let ed25519: &[&str] = &["genpkey", "-algorithm", "ed25519"];
+    let [p256, p384] = ["prime256v1", "secp384r1"].map(|curve| ["ecparam", "-name", curve, "-genkey", "-noout"]);
+    for (generate, convert, heading) in [
+        (rsa, &["rsa", "-traditional"][..], "BEGIN RSA PRIVATE KEY"),
+        (rsa, pkcs8, "BEGIN PRIVATE KEY"),
+        (&p256, &["ec"], "BEGIN EC PRIVATE KEY"),
+        (&p384, pkcs8, "BEGIN PRIVATE KEY"),
+        (ed25519, pkcs8, "BEGIN PRIVATE KEY"),
+    ] {
+        for terminator in BOTH {
+            for versions in [Versions::Only12, Versions::Only13] {
+                assert_is_presented(terminator, versions, generate, convert, heading);
+            }
         }
     }
 }
 
-const PKCS8: &[&str] = &["pkcs8", "-topk8", "-nocrypt"];
-const RSA: &[&str] = &["genpkey", "-algorithm", "rsa"];
-const P256: &[&str] = &["ecparam", "-name", "prime256v1", "-genkey", "-noout"];
-const P384: &[&str] = &["ecparam", "-name", "secp384r1", "-genkey", "-noout"];
-
-#[test]
-fn an_rsa_key_in_pkcs1_is_presented() {
-    assert_is_presented(RSA, &["rsa", "-traditional"], "BEGIN RSA PRIVATE KEY");
-}
-
-#[test]
-fn an_rsa_key_in_pkcs8_is_presented() {
-    assert_is_presented(RSA, PKCS8, "BEGIN PRIVATE KEY");
-}
-
-#[test]
-fn an_ec_key_in_sec1_is_presented() {
-    assert_is_presented(P256, &["ec"], "BEGIN EC PRIVATE KEY");
-}
-
-#[test]
-fn an_ec_key_in_pkcs8_is_presented() {
-    assert_is_presented(P384, PKCS8, "BEGIN PRIVATE KEY");
-}
-
-#[test]
-fn an_ed25519_key_is_presented() {
-    let generate = ["genpkey", "-algorithm", "ed25519"];
-    assert_is_presented(&generate, PKCS8, "BEGIN PRIVATE KEY");
+fn assert_is_presented(terminator: Terminator, versions: Versions, generate: &[&str], convert: &[&str], heading: &str) {
+    let clients = Authority::root("Clients");
+    let (secure, more) = demanding(terminator, versions, &clients);
+    let key = KeyFile::make(secure.network(), generate, convert);
+    let text = fs::read_to_string(&key.path).expect("the key");
+    assert!(text.contains(heading), "not {heading}: {text}");
+    let presented = presenting(&secure, &clients.certify(&[NAME], &key.pair));
+    let connection = accepted(&secure, &(more + &presented.replace("client.key", "converted")));
+    assert_eq!(client(&connection), Some(NAME), "{generate:?} {convert:?}");
 }
 
 #[test]
@@ -123,39 +105,21 @@ fn intermediate_certificates_of_the_client_are_presented_with_it() {
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_and_gets_none_refuses_and_says_so() {
-    let clients = Authority::root("Clients");
-    let (_secure, more) = demanding(Terminator::Nginx, Versions::Both, &clients);
-    let reason = refused(&more);
-    assert!(reason.contains("the server answered 400"), "{reason}");
-}
-
-#[test]
-fn an_alert_for_a_missing_certificate_names_cert_file() {
-    let clients = Authority::root("Clients");
-    let (_secure, more) = demanding(Terminator::HaProxy, Versions::Only12, &clients);
-    let reason = refused(&more);
-    assert!(reason.contains("TLS: "), "{reason}");
-    assert!(reason.contains("cert_file"), "{reason}");
-}
-
-#[test]
-fn an_alert_for_a_certificate_of_a_stranger_names_cert_file() {
-    let clients = Authority::root("Clients");
-    let (secure, more) = demanding(Terminator::HaProxy, Versions::Only12, &clients);
-    let stranger = Authority::root("Stranger").issue(&[NAME]);
-    let reason = refused(&(more + &presenting(&secure, &stranger)));
-    assert!(reason.contains("TLS: "), "{reason}");
-    assert!(reason.contains("cert_file"), "{reason}");
-}
-
-#[test]
-fn a_certificate_of_a_stranger_is_refused_by_http_too() {
-    let clients = Authority::root("Clients");
-    let (secure, more) = demanding(Terminator::Nginx, Versions::Both, &clients);
-    let stranger = Authority::root("Stranger").issue(&[NAME]);
-    let reason = refused(&(more + &presenting(&secure, &stranger)));
-    assert!(reason.contains("the server answered 400"), "{reason}");
+fn a_client_without_a_certificate_or_with_a_strangers_is_told_what_the_server_says() {
+    for (terminator, versions, word) in [
+        (Terminator::Nginx, Versions::Both, "the server answered 400"),
+        (Terminator::HaProxy, Versions::Only12, "cert_file"),
+        // With TLS 1.3 a server judges the client when the client is done already.
+        (Terminator::HaProxy, Versions::Only13, "cert_file"),
+    ] {
+        let clients = Authority::root("Clients");
+        let (secure, more) = demanding(terminator, versions, &clients);
+        let stranger = Authority::root("Stranger").issue(&[NAME]);
+        for presented in ["", &presenting(&secure, &stranger)] {
+            let reason = refused(&format!("{more}{presented}"));
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
 }
 
 #[test]
@@ -166,15 +130,6 @@ fn a_key_of_another_certificate_is_named() {
     identity.key = clients.issue(&[NAME]).key;
     let reason = refused(&(more + &presenting(&secure, &identity)));
     assert!(reason.contains("priv_key_file"), "{reason}");
-}
-
-#[test]
-fn an_alert_that_comes_after_the_handshake_names_cert_file_too() {
-    // With TLS 1.3 a server judges the client when the client is done already.
-    let clients = Authority::root("Clients");
-    let (_secure, more) = demanding(Terminator::HaProxy, Versions::Only13, &clients);
-    let reason = refused(&more);
-    assert!(reason.contains("cert_file"), "{reason}");
 }
 
 #[test]

@@ -103,11 +103,39 @@ fn refused(configuration: &Configuration) -> String {
 }
 
 #[test]
-fn a_websocket_goes_through_squid() {
-    let network = Network::enter();
-    let _proxy = squid(&network, Clients::All);
-    let server = network.server(FAR);
-    assert_arrives(&server, &to(&server, ""));
+fn a_websocket_goes_through_a_proxy_that_serves_the_pbx() {
+    for start in [squid, tinyproxy] {
+        for (clients, more) in [(Clients::All, String::new()), (Clients::Ann, with_password(PASSWORD))] {
+            let network = Network::enter();
+            let _proxy = start(&network, clients);
+            let server = network.server(FAR);
+            assert_arrives(&server, &to(&server, &more));
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_refuses_is_told_with_its_reason_and_the_parameters() {
+    let wrong = with_password("sesame");
+    let unknown = "407 Proxy Authentication Required; check proxy_username and proxy_password";
+    for (start, clients, more, answer) in [
+        (squid as fn(&Network, Clients) -> Daemon, Clients::Ann, "", unknown),
+        (squid, Clients::Ann, &wrong, unknown),
+        (squid, Clients::None, "", "403 Forbidden"),
+        (tinyproxy, Clients::Ann, "", unknown),
+        (
+            tinyproxy,
+            Clients::Ann,
+            &wrong,
+            "401 Unauthorized; check proxy_username and proxy_password",
+        ),
+    ] {
+        let network = Network::enter();
+        let _proxy = start(&network, clients);
+        let server = network.server(FAR);
+        let reason = refused(&to(&server, more));
+        assert!(reason.contains(&format!("proxy: the proxy answered {answer}")), "{reason}");
+    }
 }
 
 #[test]
@@ -121,45 +149,6 @@ fn tls_goes_through_squid_from_end_to_end() {
     // The proxy looks the name up: the PBX knows no address of it.
     let configuration = through("wss://bots.example.test/ari", &more);
     assert_arrives(&secure.application, &configuration);
-}
-
-#[test]
-fn squid_lets_pass_who_has_the_password() {
-    let network = Network::enter();
-    let _proxy = squid(&network, Clients::Ann);
-    let server = network.server(FAR);
-    assert_arrives(&server, &to(&server, &with_password(PASSWORD)));
-}
-
-#[test]
-fn a_wrong_password_is_told_with_the_parameters() {
-    let network = Network::enter();
-    let _proxy = squid(&network, Clients::Ann);
-    let server = network.server(FAR);
-    let reason = refused(&to(&server, &with_password("sesame")));
-    let expected = "proxy: the proxy answered 407 Proxy Authentication Required; check proxy_username and proxy_password";
-    assert!(reason.contains(expected), "{reason}");
-}
-
-#[test]
-fn a_password_that_is_missing_is_told_with_the_parameters() {
-    let network = Network::enter();
-    let _proxy = squid(&network, Clients::Ann);
-    let server = network.server(FAR);
-    let reason = refused(&to(&server, ""));
-    let expected = "proxy: the proxy answered 407 Proxy Authentication Required";
-    assert!(reason.contains(expected), "{reason}");
-    assert!(reason.contains("proxy_username"), "{reason}");
-}
-
-#[test]
-fn a_proxy_that_serves_nobody_is_told_with_its_reason() {
-    let network = Network::enter();
-    let _proxy = squid(&network, Clients::None);
-    let server = network.server(FAR);
-    let reason = refused(&to(&server, ""));
-    let expected = "proxy: the proxy answered 403 Forbidden";
-    assert!(reason.contains(expected), "{reason}");
 }
 
 #[test]
@@ -208,40 +197,4 @@ fn a_proxy_that_ends_takes_its_connections_along_and_they_are_made_again() {
     host.wait_for_log("connection lost");
     let _proxy = squid(&network, Clients::All);
     server.accept().says(["ApplicationRegistered app1"]);
-}
-
-#[test]
-fn a_websocket_goes_through_tinyproxy() {
-    let network = Network::enter();
-    let _proxy = tinyproxy(&network, Clients::All);
-    let server = network.server(FAR);
-    assert_arrives(&server, &to(&server, ""));
-}
-
-#[test]
-fn tinyproxy_lets_pass_who_has_the_password() {
-    let network = Network::enter();
-    let _proxy = tinyproxy(&network, Clients::Ann);
-    let server = network.server(FAR);
-    assert_arrives(&server, &to(&server, &with_password(PASSWORD)));
-}
-
-#[test]
-fn tinyproxy_refuses_who_has_none_and_the_parameters_are_told() {
-    let network = Network::enter();
-    let _proxy = tinyproxy(&network, Clients::Ann);
-    let server = network.server(FAR);
-    let reason = refused(&to(&server, ""));
-    assert!(reason.contains("proxy: the proxy answered 407"), "{reason}");
-    assert!(reason.contains("proxy_username"), "{reason}");
-}
-
-#[test]
-fn tinyproxy_refuses_a_wrong_password_with_401_and_the_parameters_are_told() {
-    let network = Network::enter();
-    let _proxy = tinyproxy(&network, Clients::Ann);
-    let server = network.server(FAR);
-    let reason = refused(&to(&server, &with_password("sesame")));
-    assert!(reason.contains("proxy: the proxy answered 401"), "{reason}");
-    assert!(reason.contains("proxy_username"), "{reason}");
 }

@@ -15,6 +15,10 @@ use crate::terminators::{BOTH, Secure, Terminator, Versions};
 /// Where most of the servers are.
 const URI: &str = "wss://10.0.0.2/ari";
 
+/// What most certificates are for, and what those are for that belong to somebody else.
+const ADDRESS: &[&str] = &["10.0.0.2"];
+const ANOTHER: &[&str] = &["other.example.test"];
+
 /// A configuration that trusts an authority.
 fn trusting(secure: &Secure, uri: &str, authority: &str, more: &str) -> Configuration {
     let file = secure.network().file("authority.pem", authority);
@@ -44,57 +48,97 @@ fn assert_names(text: &str, words: &[&str]) {
     }
 }
 
-#[test]
-fn a_certificate_of_a_trusted_authority_is_accepted() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue(&["10.0.0.2"]));
-        accepted(&secure, &trusting(&secure, URI, &authority.pem, ""));
+/// Servers with this identity are accepted by who trusts an authority and has further lines.
+fn assert_accepted(terminators: &[Terminator], identity: &Identity, authority: &str, more: &str) {
+    for terminator in terminators {
+        let secure = Secure::start(*terminator, identity);
+        accepted(&secure, &trusting(&secure, URI, authority, more));
+    }
+}
+
+/// They are refused, and the reason has these words.
+fn assert_refused(terminators: &[Terminator], identity: &Identity, authority: &str, more: &str, words: &[&str]) {
+    for terminator in terminators {
+        let secure = Secure::start(*terminator, identity);
+        let reason = refused(&trusting(&secure, URI, authority, more));
+        assert_names(&reason, &["TLS: "]);
+        assert_names(&reason, words);
     }
 }
 
 #[test]
-fn intermediate_certificates_that_the_server_sends_lead_to_the_root() {
-    for terminator in BOTH {
-        let root = Authority::root("Root");
-        let issuing = root.intermediate("Policy").intermediate("Issuing");
-        let secure = Secure::start(terminator, &issuing.issue(&["10.0.0.2"]));
-        accepted(&secure, &trusting(&secure, URI, &root.pem, ""));
+fn a_certificate_that_leads_to_the_list_is_accepted() {
+    let root = Authority::root("Root");
+    let issuing = root.intermediate("Policy").intermediate("Issuing");
+    let omitted = root.intermediate("Omitted");
+    let signed = Identity::self_signed(ADDRESS);
+    let authority = Identity::self_signed_authority(ADDRESS);
+    for (identity, list) in [
+        (root.issue(ADDRESS), &root.pem),
+        (issuing.issue(ADDRESS), &root.pem),
+        (
+            omitted.issue(ADDRESS).without_intermediates(),
+            &format!("{}{}", root.pem, omitted.pem),
+        ),
+        (signed.clone(), &signed.certificate),
+        (authority.clone(), &authority.certificate),
+    ] {
+        assert_accepted(&BOTH, &identity, list, "");
     }
 }
 
 #[test]
-fn a_missing_intermediate_certificate_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let root = Authority::root("Root");
-        let identity = root.intermediate("Issuing").issue(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity.without_intermediates());
-        let reason = refused(&trusting(&secure, URI, &root.pem, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
+fn a_refusal_tells_the_reason_the_certificate_and_the_parameter() {
+    let (root, other) = (Authority::root("Root of ours"), Authority::root("Root of others"));
+    let cases: [(Identity, &[&str]); 6] = [
+        (root.issue_expired(ADDRESS), &["CN=10.0.0.2", "expired", "verify_server_cert"]),
+        (
+            root.issue_not_yet_valid(ADDRESS),
+            &["CN=10.0.0.2", "yet", "verify_server_cert"],
+        ),
+        (root.issue(ANOTHER), &["CN=other.example.test", "verify_server_hostname"]),
+        (other.issue(ADDRESS), &["CN=Root of others", "ca_list_file"]),
+        (Identity::self_signed(ADDRESS), &["CN=10.0.0.2", "ca_list_file"]),
+        (
+            root.intermediate("Issuing").issue(ADDRESS).without_intermediates(),
+            &["ca_list_file"],
+        ),
+    ];
+    for (identity, words) in cases {
+        assert_refused(&BOTH, &identity, &root.pem, "", words);
     }
 }
 
 #[test]
-fn an_intermediate_certificate_that_the_server_omits_may_be_in_the_list() {
+fn without_verify_server_cert_the_certificate_of_a_stranger_is_accepted_if_it_has_the_name() {
+    let stranger = Authority::root("Stranger");
+    let unverified = configuration("persistent", URI, "verify_server_cert = no");
     for terminator in BOTH {
-        let root = Authority::root("Root");
-        let issuing = root.intermediate("Issuing");
-        let identity = issuing.issue(&["10.0.0.2"]).without_intermediates();
-        let secure = Secure::start(terminator, &identity);
-        let list = format!("{}{}", root.pem, issuing.pem);
-        accepted(&secure, &trusting(&secure, URI, &list, ""));
+        let secure = Secure::start(terminator, &stranger.issue_expired(ADDRESS));
+        accepted(&secure, &unverified);
     }
+    let _secure = Secure::start(Terminator::Nginx, &stranger.issue(ANOTHER));
+    assert_names(&refused(&unverified), &["TLS: ", "verify_server_hostname"]);
 }
 
 #[test]
-fn an_unknown_authority_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let stranger = Authority::root("Stranger");
-        let secure = Secure::start(terminator, &stranger.issue(&["10.0.0.2"]));
-        let trusted = Authority::root("Root").pem;
-        let reason = refused(&trusting(&secure, URI, &trusted, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
-    }
+fn without_verify_server_hostname_another_name_is_accepted_if_the_certificate_is_valid() {
+    let (root, more) = (Authority::root("Root"), "verify_server_hostname = no");
+    assert_accepted(&BOTH, &root.issue(ANOTHER), &root.pem, more);
+    let words = ["expired", "verify_server_cert"];
+    assert_refused(&[Terminator::Nginx], &root.issue_expired(ANOTHER), &root.pem, more, &words);
+}
+
+#[test]
+fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
+    let identity = Identity::self_signed(ANOTHER);
+    assert_refused(
+        &[Terminator::Nginx],
+        &identity,
+        &identity.certificate,
+        "",
+        &["verify_server_hostname"],
+    );
 }
 
 /// Makes it the one authority that the system trusts; gives the file.
@@ -110,7 +154,7 @@ fn trust_everywhere(secure: &Secure, authority: &Authority) -> PathBuf {
 #[test]
 fn without_a_list_the_authorities_of_the_system_are_trusted() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     trust_everywhere(&secure, &authority);
     accepted(&secure, &configuration("persistent", URI, ""));
 }
@@ -118,103 +162,21 @@ fn without_a_list_the_authorities_of_the_system_are_trusted() {
 #[test]
 fn with_a_list_the_authorities_of_the_system_are_not_trusted() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     trust_everywhere(&secure, &authority);
     let ours = Authority::root("Ours").pem;
     let reason = refused(&trusting(&secure, URI, &ours, ""));
     assert_names(&reason, &["TLS: ", "ca_list_file"]);
 }
 
-#[test]
-fn a_self_signed_certificate_is_refused_and_ca_list_file_named() {
-    for terminator in BOTH {
-        let secure = Secure::start(terminator, &Identity::self_signed(&["10.0.0.2"]));
-        let trusted = Authority::root("Root").pem;
-        let reason = refused(&trusting(&secure, URI, &trusted, ""));
-        assert_names(&reason, &["TLS: ", "ca_list_file"]);
-    }
-}
-
-#[test]
-fn an_expired_certificate_is_refused_and_the_reason_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue_expired(&["10.0.0.2"]));
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        assert_names(&reason, &["TLS: ", "expired", "verify_server_cert"]);
-    }
-}
-
-#[test]
-fn a_certificate_that_is_not_yet_valid_is_refused_and_the_reason_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let secure = Secure::start(terminator, &authority.issue_not_yet_valid(&["10.0.0.2"]));
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        assert_names(&reason, &["TLS: ", "yet", "verify_server_cert"]);
-    }
-}
-
-#[test]
-fn a_certificate_for_another_name_is_refused_and_the_name_given() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let identity = authority.issue(&["other.example.test"]);
-        let secure = Secure::start(terminator, &identity);
-        let reason = refused(&trusting(&secure, URI, &authority.pem, ""));
-        let words = ["TLS: ", "other.example.test", "verify_server_hostname"];
-        assert_names(&reason, &words);
-    }
-}
-
-#[test]
-fn without_verify_server_cert_an_expired_certificate_of_a_stranger_is_accepted() {
-    for terminator in BOTH {
-        let stranger = Authority::root("Stranger");
-        let secure = Secure::start(terminator, &stranger.issue_expired(&["10.0.0.2"]));
-        let more = "verify_server_cert = no";
-        accepted(&secure, &configuration("persistent", URI, more));
-    }
-}
-
-#[test]
-fn without_verify_server_cert_another_name_is_still_refused() {
-    let stranger = Authority::root("Stranger");
-    let identity = stranger.issue(&["other.example.test"]);
-    let _secure = Secure::start(Terminator::Nginx, &identity);
-    let reason = refused(&configuration("persistent", URI, "verify_server_cert = no"));
-    assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
-}
-
-#[test]
-fn without_verify_server_hostname_another_name_is_accepted() {
-    for terminator in BOTH {
-        let authority = Authority::root("Root");
-        let identity = authority.issue(&["other.example.test"]);
-        let secure = Secure::start(terminator, &identity);
-        let more = "verify_server_hostname = no";
-        accepted(&secure, &trusting(&secure, URI, &authority.pem, more));
-    }
-}
-
-#[test]
-fn without_verify_server_hostname_an_expired_certificate_is_still_refused() {
-    let authority = Authority::root("Root");
-    let identity = authority.issue_expired(&["other.example.test"]);
-    let secure = Secure::start(Terminator::Nginx, &identity);
-    let more = "verify_server_hostname = no";
-    let reason = refused(&trusting(&secure, URI, &authority.pem, more));
-    assert_names(&reason, &["TLS: ", "expired", "verify_server_cert"]);
-}
-
 /// A folder with the file of an authority that nobody uses, a key and a text beside that of the real one.
-fn folder(network: &Network, name: &str, authority: &Authority) -> PathBuf {
+fn folder(network: &Network, authority: &Authority) -> PathBuf {
     let folder = network.folder().join("authorities");
     let decoys = [
         ("another.pem", Authority::root("Another").pem),
         ("README", "Put certificates here.\n".to_owned()),
         ("server.key", authority.issue(&["x.example.test"]).key),
-        (name, authority.pem.clone()),
+        ("our-root.crt", authority.pem.clone()),
     ];
     fs::create_dir(&folder).expect("a folder");
     for (name, contents) in decoys {
@@ -223,38 +185,27 @@ fn folder(network: &Network, name: &str, authority: &Authority) -> PathBuf {
     folder
 }
 
-fn assert_trusts_folder(secure: &Secure, folder: &Path) {
-    let more = format!("ca_list_path = {}", folder.display());
-    accepted(secure, &configuration("persistent", URI, &more));
-}
-
 #[test]
-fn a_folder_of_authorities_with_names_of_any_kind_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    assert_trusts_folder(&secure, &folder);
-}
-
-#[test]
-fn a_folder_of_authorities_with_hashed_names_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::HaProxy, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    let file = folder.join("our-root.crt");
-    let path = file.to_str().expect("a path");
-    let hash = run("openssl", &["x509", "-hash", "-noout", "-in", path]);
-    fs::rename(path, folder.join(format!("{}.0", hash.trim()))).expect("a new name");
-    assert_trusts_folder(&secure, &folder);
-}
-
-#[test]
-fn a_folder_of_authorities_linked_by_openssl_is_trusted() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
-    let folder = folder(secure.network(), "our-root.crt", &authority);
-    run("openssl", &["rehash", folder.to_str().expect("a path")]);
-    assert_trusts_folder(&secure, &folder);
+fn a_folder_of_authorities_is_trusted_whatever_the_names_of_its_files() {
+    let any_name = |_: &Path| {};
+    let hashed_name = |folder: &Path| {
+        let file = folder.join("our-root.crt");
+        let path = file.to_str().expect("a path");
+        let hash = run("openssl", &["x509", "-hash", "-noout", "-in", path]);
+        fs::rename(path, folder.join(format!("{}.0", hash.trim()))).expect("a new name");
+    };
+    let linked_by_openssl = |folder: &Path| {
+        run("openssl", &["rehash", folder.to_str().expect("a path")]);
+    };
+    let namings: [fn(&Path); 3] = [any_name, hashed_name, linked_by_openssl];
+    for name in namings {
+        let authority = Authority::root("Root");
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
+        let folder = folder(secure.network(), &authority);
+        name(&folder);
+        let more = format!("ca_list_path = {}", folder.display());
+        accepted(&secure, &configuration("persistent", URI, &more));
+    }
 }
 
 /// A name of the far side, as the library finds it.
@@ -280,21 +231,13 @@ fn the_name_of_the_uri_is_indicated_to_the_server() {
 }
 
 #[test]
-fn a_wildcard_stands_for_one_label() {
+fn a_wildcard_stands_for_one_label_and_not_for_two() {
     let authority = Authority::root("Root");
     let secure = Secure::start(Terminator::Nginx, &authority.issue(&["*.example.test"]));
-    named(&secure, "bots.example.test");
-    let uri = "wss://bots.example.test/ari";
-    accepted(&secure, &trusting(&secure, uri, &authority.pem, ""));
-}
-
-#[test]
-fn a_wildcard_does_not_stand_for_two_labels() {
-    let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["*.example.test"]));
-    named(&secure, "two.bots.example.test");
-    let uri = "wss://two.bots.example.test/ari";
-    let reason = refused(&trusting(&secure, uri, &authority.pem, ""));
+    named(&secure, "bots.example.test two.bots.example.test");
+    let to = |name: &str| trusting(&secure, &format!("wss://{name}/ari"), &authority.pem, "");
+    accepted(&secure, &to("bots.example.test"));
+    let reason = refused(&to("two.bots.example.test"));
     assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
 }
 
@@ -317,7 +260,7 @@ fn the_newest_version_that_the_server_has_is_used() {
     for terminator in BOTH {
         for (versions, expected) in cases {
             let authority = Authority::root("Root");
-            let identity = authority.issue(&["10.0.0.2"]);
+            let identity = authority.issue(ADDRESS);
             let secure = Secure::with(terminator, &identity, versions, None);
             let connection = accepted(&secure, &trusting(&secure, URI, &authority.pem, ""));
             let version = connection.path.split('/').nth(1);
@@ -330,7 +273,7 @@ fn the_newest_version_that_the_server_has_is_used() {
 fn a_server_below_tls_min_version_is_refused() {
     for terminator in BOTH {
         let authority = Authority::root("Root");
-        let identity = authority.issue(&["10.0.0.2"]);
+        let identity = authority.issue(ADDRESS);
         let secure = Secure::with(terminator, &identity, Versions::Only12, None);
         let more = "tls_min_version = 1.3";
         let reason = refused(&trusting(&secure, URI, &authority.pem, more));
@@ -341,61 +284,17 @@ fn a_server_below_tls_min_version_is_refused() {
 #[test]
 fn tls_enabled_turns_ws_into_tls() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::HaProxy, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::HaProxy, &authority.issue(ADDRESS));
     let uri = "ws://10.0.0.2/ari";
     let more = "tls_enabled = yes";
     accepted(&secure, &trusting(&secure, uri, &authority.pem, more));
 }
 
 #[test]
-fn a_refusal_tells_which_certificate_it_is_about() {
-    let root = Authority::root("Root of ours");
-    let other = Authority::root("Root of others");
-    let cases = [
-        (root.issue_expired(&["10.0.0.2"]), "CN=10.0.0.2"),
-        (root.issue_not_yet_valid(&["10.0.0.2"]), "CN=10.0.0.2"),
-        (root.issue(&["other.example.test"]), "CN=other.example.test"),
-        (other.issue(&["10.0.0.2"]), "CN=Root of others"),
-        (Identity::self_signed(&["10.0.0.2"]), "CN=10.0.0.2"),
-    ];
-    for (identity, certificate) in cases {
-        let secure = Secure::start(Terminator::Nginx, &identity);
-        let reason = refused(&trusting(&secure, URI, &root.pem, ""));
-        assert_names(&reason, &["TLS: ", certificate]);
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_is_in_the_list_is_accepted() {
-    for terminator in BOTH {
-        let identity = Identity::self_signed(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity);
-        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_calls_itself_an_authority_is_accepted_from_the_list() {
-    for terminator in BOTH {
-        let identity = Identity::self_signed_authority(&["10.0.0.2"]);
-        let secure = Secure::start(terminator, &identity);
-        accepted(&secure, &trusting(&secure, URI, &identity.certificate, ""));
-    }
-}
-
-#[test]
-fn a_self_signed_certificate_that_is_in_the_list_must_have_the_name_all_the_same() {
-    let identity = Identity::self_signed(&["other.example.test"]);
-    let secure = Secure::start(Terminator::Nginx, &identity);
-    let reason = refused(&trusting(&secure, URI, &identity.certificate, ""));
-    assert_names(&reason, &["TLS: ", "verify_server_hostname"]);
-}
-
-#[test]
 fn a_connection_without_verification_logs_one_warning() {
     for parameter in ["verify_server_cert", "verify_server_hostname"] {
         let authority = Authority::root("Root");
-        let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+        let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
         let more = format!("{parameter} = no");
         let configuration = trusting(&secure, URI, &authority.pem, &more);
         let host = Host::new();
@@ -410,14 +309,14 @@ fn a_connection_without_verification_logs_one_warning() {
 fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
     for terminator in BOTH {
         let (before, after) = (Authority::root("Before"), Authority::root("After"));
-        let mut secure = Secure::start(terminator, &before.issue(&["10.0.0.2"]));
+        let mut secure = Secure::start(terminator, &before.issue(ADDRESS));
         let host = Host::new();
         let configuration = trusting(&secure, URI, &before.pem, "");
         let _library = Library::load(&host, &configuration);
         let mut first = secure.application.accept();
         first.says(["ApplicationRegistered app1"]);
         secure.network().file("authority.pem", &after.pem);
-        secure.restart_with(&after.issue(&["10.0.0.2"]));
+        secure.restart_with(&after.issue(ADDRESS));
         let mut second = secure.application.accept();
         second.says(["ApplicationRegistered app1"]);
     }
@@ -426,7 +325,7 @@ fn an_authority_that_is_replaced_is_trusted_without_a_reload() {
 #[test]
 fn an_authority_of_the_system_that_is_replaced_is_trusted_without_a_reload() {
     let (before, after) = (Authority::root("Before"), Authority::root("After"));
-    let secure = Secure::start(Terminator::Nginx, &after.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &after.issue(ADDRESS));
     let file = trust_everywhere(&secure, &before);
     let host = Host::new();
     let _library = Library::load(&host, &configuration("persistent", URI, ""));
@@ -442,7 +341,7 @@ fn sessions_are_resumed_from_call_to_call() {
     for terminator in BOTH {
         for versions in [Versions::Only12, Versions::Only13] {
             let authority = Authority::root("Root");
-            let identity = authority.issue(&["10.0.0.2"]);
+            let identity = authority.issue(ADDRESS);
             let secure = Secure::with(terminator, &identity, versions, None);
             let configuration = trusting(&secure, URI, &authority.pem, "").replacing("= persistent", "= per_call_config");
             let host = Host::new();
@@ -463,7 +362,7 @@ fn sessions_are_resumed_from_call_to_call() {
 #[test]
 fn a_test_of_the_connection_shows_every_stage() {
     let authority = Authority::root("Root");
-    let secure = Secure::start(Terminator::Nginx, &authority.issue(&["10.0.0.2"]));
+    let secure = Secure::start(Terminator::Nginx, &authority.issue(ADDRESS));
     let configuration = trusting(&secure, URI, &authority.pem, "");
     let host = Host::new();
     let library = Library::load(&host, &configuration);

@@ -20,29 +20,30 @@ use crate::threads::{Job, Tasks, Workers};
 pub(super) struct SimulatedHost(pub(super) Arc<Simulation>);
 
 impl SimulatedHost {
-    /// A callback begins.
-    fn called(&self, what: &str) -> Dice {
+    /// A callback begins that concerns this.
+    fn called(&self, call: &str, of: &str) -> Dice {
         let simulation = &self.0;
-        simulation.note(format_args!("{what}"));
+        simulation.note(format_args!("{call} {of}"));
+        simulation.oracle(|oracle| oracle.called(call, of));
         let mut dice = simulation.dice("callback");
         if simulation.pbx(|pbx| pbx.finalized > 0) {
-            simulation.oracle(|oracle| oracle.violated(format!("{what} after finalize")));
+            simulation.oracle(|oracle| oracle.violated(format!("{call} {of} after finalize")));
         }
         if simulation.is_settled() {
             return dice;
         }
-        self.block(&mut dice);
+        self.block(&mut dice, call, of);
         if simulation.host.calls_back && dice.chance(30) {
             self.call_back(&mut dice);
         }
         dice
     }
 
-    fn block(&self, dice: &mut Dice) {
+    fn block(&self, dice: &mut Dice, call: &str, of: &str) {
         if self.0.host.blocks && dice.chance(15) && actors::may_block() {
             let time = Duration::from_millis(dice.pick(&[1, 20, 300, 1500]));
             actors::block(time);
-            self.0.oracle(|oracle| oracle.blocked += time);
+            self.0.oracle(|oracle| oracle.has_blocked(call, of, time));
         }
     }
 
@@ -65,13 +66,13 @@ impl SimulatedHost {
     }
 
     /// A callback ends.
-    fn done(&self, dice: &mut Dice, what: &str) {
+    fn done(&self, dice: &mut Dice, call: &str, of: &str) {
         if self.0.is_settled() {
             return;
         }
-        self.block(dice);
+        self.block(dice, call, of);
         if self.0.host.panics && dice.chance(5) {
-            self.0.note(format_args!("{what} panics"));
+            self.0.note(format_args!("{call} panics"));
             resume_unwind(Box::new(OnPurpose));
         }
     }
@@ -88,7 +89,7 @@ impl Host for SimulatedHost {
 
     fn ari_request(&self, request: &HostRequest) {
         let id = request.id;
-        let mut dice = self.called(&format!("ari_request {id}"));
+        let mut dice = self.called("ari_request", &id.to_string());
         let simulation = Arc::clone(&self.0);
         let answer = move |simulation: &Simulation| {
             if let Some(engine) = simulation.engine() {
@@ -117,16 +118,17 @@ impl Host for SimulatedHost {
             }
             _ => {}
         }
-        self.done(&mut dice, "ari_request");
+        self.done(&mut dice, "ari_request", "");
     }
 
     fn request_cancelled(&self, id: u64) {
-        let mut dice = self.called(&format!("request_cancelled {id}"));
-        self.done(&mut dice, "request_cancelled");
+        let mut dice = self.called("request_cancelled", &id.to_string());
+        self.done(&mut dice, "request_cancelled", "");
     }
 
     fn app_register(&self, app: &str, subscribe_all: bool) -> Result<Registration, Failed> {
-        let mut dice = self.called(&format!("app_register {app} {subscribe_all}"));
+        let mut dice = self.called("app_register", app);
+        self.0.note(format_args!("subscribe_all: {subscribe_all}"));
         if self.fails(&mut dice) {
             self.0.note("it fails");
             return Err(Failed);
@@ -136,7 +138,7 @@ impl Host for SimulatedHost {
             resume_unwind(Box::new(OnPurpose));
         }
         let before = self.0.pbx(|pbx| pbx.apps.insert(app.to_owned(), true));
-        self.block(&mut dice);
+        self.block(&mut dice, "app_register", app);
         Ok(match before {
             Some(false) => Registration::Replaced,
             _ => Registration::New,
@@ -144,29 +146,29 @@ impl Host for SimulatedHost {
     }
 
     fn app_unregister(&self, app: &str) {
-        let mut dice = self.called(&format!("app_unregister {app}"));
+        let mut dice = self.called("app_unregister", app);
         self.0.pbx(|pbx| {
             if pbx.apps.get(app) == Some(&true) {
                 pbx.apps.remove(app);
             }
         });
-        self.done(&mut dice, "app_unregister");
+        self.done(&mut dice, "app_unregister", app);
     }
 
     fn app_is_registered(&self, app: &str) -> bool {
-        let mut dice = self.called(&format!("app_is_registered {app}"));
+        let mut dice = self.called("app_is_registered", app);
         let is_registered = self.0.pbx(|pbx| pbx.apps.contains_key(app));
-        self.done(&mut dice, "app_is_registered");
+        self.done(&mut dice, "app_is_registered", app);
         is_registered
     }
 
-    fn context_create(&self, context: &str, app: &str) -> Result<ContextState, Failed> {
-        let mut dice = self.called(&format!("context_create {context} {app}"));
+    fn context_create(&self, context: &str, _: &str) -> Result<ContextState, Failed> {
+        let mut dice = self.called("context_create", context);
         if self.fails(&mut dice) {
             return Err(Failed);
         }
         let created = self.0.pbx(|pbx| pbx.contexts.insert(context.to_owned()));
-        self.block(&mut dice);
+        self.block(&mut dice, "context_create", context);
         Ok(match created {
             true => ContextState::Created,
             false => ContextState::Existed,
@@ -174,23 +176,23 @@ impl Host for SimulatedHost {
     }
 
     fn context_destroy(&self, context: &str) {
-        let mut dice = self.called(&format!("context_destroy {context}"));
+        let mut dice = self.called("context_destroy", context);
         if !self.0.pbx(|pbx| pbx.contexts.remove(context)) {
             let what = format!("context {context} is destroyed, which is not there");
             self.0.oracle(|oracle| oracle.violated(what));
         }
-        self.done(&mut dice, "context_destroy");
+        self.done(&mut dice, "context_destroy", context);
     }
 
     fn stasis_failed(&self, channel_id: &str, application: &str) {
         self.0.oracle(|oracle| oracle.fails(channel_id, application));
         Pbx::failed(&self.0, channel_id, application);
-        let mut dice = self.called(&format!("stasis_failed {channel_id} {application}"));
-        self.done(&mut dice, "stasis_failed");
+        let mut dice = self.called("stasis_failed", &format!("{channel_id} {application}"));
+        self.done(&mut dice, "stasis_failed", "");
     }
 
     fn inbound_shutdown(&self, session_id: &str) -> bool {
-        self.called(&format!("inbound_shutdown {session_id}"));
+        self.called("inbound_shutdown", session_id);
         true
     }
 
@@ -200,13 +202,14 @@ impl Host for SimulatedHost {
 
     fn connection_state(&self, state: &ConnectionState) {
         let (connection, up) = (&state.connection, state.state.is_ok());
-        let mut dice = self.called(&format!("connection_state {connection} {up}"));
+        let mut dice = self.called("connection_state", connection);
+        self.0.note(format_args!("{connection} is up: {up}"));
         self.0.oracle(|oracle| {
             if let Some(wrong) = oracle.outages.told(connection, up) {
                 oracle.violated(wrong);
             }
         });
-        self.done(&mut dice, "connection_state");
+        self.done(&mut dice, "connection_state", connection);
     }
 
     fn finalize(&self) {

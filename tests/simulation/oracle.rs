@@ -27,7 +27,7 @@ pub(super) struct Oracle {
     pub(super) starts_begun: u64,
     pub(super) outages: Outages,
     /// For how long callbacks of the host have blocked.
-    pub(super) blocked: Duration,
+    blocked: Duration,
 }
 
 struct Event {
@@ -59,16 +59,38 @@ struct Start {
     name: String,
     began: Instant,
     blocked_before: Duration,
+    /// The host was asked to register the application for it.
+    is_registering: bool,
+    /// For how long calls of the host have blocked that it has made itself, as far as one can tell.
+    held_up: Duration,
+    /// Since when, and for how long it was held up before.
     cancelled: Option<(Instant, Duration)>,
     /// `stasis_failed` came before the success.
     has_failed: bool,
 }
 
+impl Start {
+    /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
+    fn may_wait_for(&self, outages: &Outages, call: &str, app: &str) -> bool {
+        let is_its = self.may_come_into(outages, app) || self.app.split(':').next() == Some(app);
+        let is_of_connection = !app.contains(':');
+        call.starts_with("app_") && is_its && (is_of_connection || call != "app_unregister" || self.is_registering)
+    }
+
+    /// Whether it may come to this application: its own, a fallback's, or one of the call's own of either.
+    fn may_come_into(&self, outages: &Outages, application: &str) -> bool {
+        let name = application.split_once(':').map(|(_, name)| name);
+        let is_its_own = name.is_none_or(|name| name == self.name);
+        application == self.app || (is_its_own && outages.may_enter(&self.app, application))
+    }
+}
+
 /// What a start may take at most, but for what the host keeps it waiting.
 const START: Duration = Duration::from_secs(20);
-/// What a channel that has hung up may still be waited for, likewise.
+/// What a channel that has hung up may still be waited for, but for what the host keeps its own start waiting: nothing waits for
+/// what others have to do with the host.
 const CANCELLED: Duration = Duration::from_millis(50);
-/// How long before a call of the host what it tells of may have been decided, likewise.
+/// How long before a call of the host what it tells of may have been decided, but for what the host blocks.
 const DECIDED: Duration = Duration::from_millis(50);
 
 impl Oracle {
@@ -184,10 +206,34 @@ impl Oracle {
             name: name.to_owned(),
             began: Instant::now(),
             blocked_before: self.blocked,
+            is_registering: false,
+            held_up: Duration::ZERO,
             cancelled: None,
             has_failed: false,
         };
         self.starts.insert(channel.to_owned(), start);
+    }
+
+    /// For how long callbacks of the host have blocked.
+    pub(super) fn blocked(&self) -> Duration {
+        self.blocked
+    }
+
+    /// The host is called for an application, if it is for one.
+    pub(super) fn called(&mut self, call: &str, app: &str) {
+        let outages = &self.outages;
+        let starts = self.starts.values_mut().filter(|_| app.contains(':'));
+        let registering = starts.filter(|start| start.may_come_into(outages, app));
+        registering.for_each(|start| start.is_registering |= call == "app_register");
+    }
+
+    /// A call of the host has blocked for so long.
+    pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
+        self.blocked += time;
+        let outages = &self.outages;
+        let waiting = self.starts.values_mut();
+        let waiting = waiting.filter(|start| start.may_wait_for(outages, call, app));
+        waiting.for_each(|start| start.held_up += time);
     }
 
     pub(super) fn is_starting(&self, channel: &str) -> bool {
@@ -195,9 +241,8 @@ impl Oracle {
     }
 
     pub(super) fn cancelled(&mut self, channel: &str) {
-        let blocked = self.blocked;
         if let Some(start) = self.starts.get_mut(channel) {
-            start.cancelled.get_or_insert((Instant::now(), blocked));
+            start.cancelled.get_or_insert((Instant::now(), start.held_up));
         }
     }
 
@@ -213,7 +258,7 @@ impl Oracle {
             Err(reason) if start.has_failed => {
                 self.violated(format!("{channel} got stasis_failed for a start that failed: {reason}"))
             }
-            Ok(application) if !self.may_come_into(&start, application) => self.violated(format!(
+            Ok(application) if !start.may_come_into(&self.outages, application) => self.violated(format!(
                 "{channel} asked for {} and is in {application}, which is no fallback of it",
                 start.app
             )),
@@ -221,12 +266,6 @@ impl Oracle {
             _ => {}
         }
         outcome.is_ok() && !start.has_failed
-    }
-
-    /// Whether the start may come to this application: its own, a fallback's, or one of the call's own of either.
-    fn may_come_into(&self, start: &Start, application: &str) -> bool {
-        let name = application.split_once(':').map(|(_, name)| name);
-        name.is_none_or(|name| name == start.name) && self.outages.may_enter(&start.app, application)
     }
 
     /// The starts that are under way are not late.
@@ -242,7 +281,7 @@ impl Oracle {
         let (blocked, now) = (self.blocked, Instant::now());
         let mut late = now - start.began > START + (blocked - start.blocked_before);
         if let Some((time, before)) = start.cancelled {
-            late |= now - time > CANCELLED + (blocked - before);
+            late |= now - time > CANCELLED + (start.held_up - before);
         }
         if late {
             self.violated(format!(
@@ -282,7 +321,7 @@ impl Oracle {
         if self.inside.remove(&key).is_some() {
             return;
         }
-        let is_coming = |start: &Start| !start.has_failed && self.may_come_into(start, application);
+        let is_coming = |start: &Start| !start.has_failed && start.may_come_into(&self.outages, application);
         if self.starts.get(channel).is_some_and(is_coming) {
             if let Some(start) = self.starts.get_mut(channel) {
                 start.has_failed = true;

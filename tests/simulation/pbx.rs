@@ -7,7 +7,6 @@ use tokio::time::sleep;
 
 use super::actors;
 use super::oracle::Taken;
-use super::schedule::APPS;
 pub(super) use super::shared::Pbx;
 use super::shared::{Channel, Simulation};
 use crate::engine::Engine;
@@ -45,27 +44,28 @@ fn offer(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, c
 
 impl Pbx {
     /// A channel enters Stasis.
-    pub(super) fn start(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, app: usize, blocking: bool) {
+    pub(super) fn start(simulation: &Arc<Simulation>, engine: &Arc<Engine>, channel: usize, app: &str, blocking: bool) {
         let state = simulation.pbx(|pbx| pbx.channels[channel].clone());
-        let (id, name, app) = (id(simulation, channel), name(channel), APPS[app]);
+        let (id, name, app) = (id(simulation, channel), name(channel), app.to_owned());
         let busy = state.stasis.is_some() || state.place.is_some();
         if busy || simulation.oracle(|oracle| oracle.is_starting(&id)) {
             return;
         }
         simulation.note(format_args!("start of {id} in {app}"));
-        simulation.oracle(|oracle| oracle.begins(&id, app, &name));
+        simulation.oracle(|oracle| oracle.begins(&id, &app, &name));
         let its = Arc::clone(simulation);
-        let started = move |outcome| Self::started(&its, channel, app, outcome);
+        let asked = app.clone();
+        let started = move |outcome| Self::started(&its, channel, &asked, outcome);
         if blocking {
             let (engine, its) = (Arc::clone(engine), Arc::clone(simulation));
-            let job = Box::new(move || started(engine.stasis_start(app, &id, &name)));
+            let job = Box::new(move || started(engine.stasis_start(&app, &id, &name)));
             simulation.runtime.spawn(async move {
                 if actors::perform(job).await {
                     its.oracle(|oracle| oracle.violated("a start panicked".into()));
                 }
             });
-        } else if let Err(error) = engine.stasis_start_async(app, &id, &name, started) {
-            Self::started(simulation, channel, app, Err(error));
+        } else if let Err(error) = engine.stasis_start_async(&app, &id, &name, started) {
+            Self::started(simulation, channel, &app, Err(error));
         }
     }
 
@@ -113,7 +113,7 @@ impl Pbx {
 
     /// A channel was turned away: nobody serves its application. A server may find out a moment later.
     fn turned_away(simulation: &Arc<Simulation>, app: &str, reason: &str) {
-        let websockets = simulation.oracle(|oracle| oracle.outages.failed(app, reason, oracle.blocked));
+        let websockets = simulation.oracle(|oracle| oracle.outages.failed(app, reason, oracle.blocked()));
         let websockets = match websockets {
             Ok(websockets) => websockets,
             Err(wrong) => return simulation.oracle(|oracle| oracle.violated(wrong)),

@@ -57,6 +57,12 @@ pub(super) enum Step {
         app: usize,
         blocking: bool,
     },
+    /// A channel enters the application that another one has started, by its own start.
+    Join {
+        channel: usize,
+        to: usize,
+        blocking: bool,
+    },
     HangUp(usize),
     ChannelEvents(usize, u64),
     /// A channel goes to the application of another one, or back to its own.
@@ -131,9 +137,14 @@ impl Step {
         match dice.below(100) {
             0..18 => Self::Events(app, 1 + dice.below(5)),
             18..20 => Self::Events(app, 1 + dice.below(200)),
-            20..40 => Self::Start {
+            20..37 => Self::Start {
                 channel,
                 app: if dice.chance(75) { 3 + dice.index(3) } else { app },
+                blocking: dice.chance(40),
+            },
+            37..40 => Self::Join {
+                channel,
+                to: dice.index(CHANNELS),
                 blocking: dice.chance(40),
             },
             40..52 => Self::HangUp(channel),

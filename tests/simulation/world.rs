@@ -138,7 +138,13 @@ impl World {
                     event(simulation, engine, APPS[app], "Event", "none", "");
                 }
             }
-            Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, app, blocking),
+            Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, APPS[app], blocking),
+            Step::Join { channel, to, blocking } => {
+                let application = simulation.pbx(|pbx| pbx.channels[to].stasis.clone());
+                if let Some(application) = application {
+                    Pbx::start(simulation, engine, channel, &application, blocking);
+                }
+            }
             Step::HangUp(channel) => Pbx::hang_up(simulation, engine, channel),
             Step::ChannelEvents(channel, count) => {
                 let place = simulation.pbx(|pbx| pbx.channels[channel].place.clone());
@@ -323,7 +329,7 @@ impl World {
         let simulation = &self.simulation;
         simulation.note("--- unload");
         let began = Instant::now();
-        let blocked = simulation.oracle(|oracle| oracle.blocked);
+        let blocked = simulation.oracle(|oracle| oracle.blocked());
         let latest = began + grace;
         self.engine.unloading.store(true, Ordering::Release);
         let (answer, ended) = sync_channel(1);
@@ -336,7 +342,7 @@ impl World {
         self.engine.threads.end(std::time::Instant::now());
         self.host.finalize();
         simulation.note("unloaded");
-        let blocked = simulation.oracle(|oracle| oracle.blocked) - blocked;
+        let blocked = simulation.oracle(|oracle| oracle.blocked()) - blocked;
         let most = grace + Duration::from_millis(2100) + blocked;
         if began.elapsed() > most {
             let text = format!("the unloading took {:?} of {most:?}", began.elapsed());

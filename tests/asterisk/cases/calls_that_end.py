@@ -7,8 +7,9 @@ import re
 from collections import Counter
 
 from case import case, outcome, sure
+from cases.calls_that_left import call_and_requests
 from cases.second_channel import add_channel
-from configuration import per_call, persistent
+from configuration import per_call
 from faults import TEXT, Peer
 from waiting import poll
 
@@ -127,14 +128,8 @@ async def at_the_beginning(stage):
 @case("calls that end/a channel without a dialplan of its own")
 async def without_a_dialplan(stage):
     """Its application made it, and is gone: it is hung up, and does not run the dialplan that its context happens to have."""
-    application, other = await stage.application(), await stage.application()
-    outbounds = (
-        per_call(application, name="calls", apps="app", client=ONE_ATTEMPT),
-        persistent(other, name="other", apps="other"),
-    )
-    asterisk = await stage.asterisk(*outbounds, extensions="[default](+)\nexten = s,1,Verbose(0,${CHANNEL} runs on)\n")
-    requests = await other.connection()
-    await requests.expect("ApplicationRegistered")
+    runs_on = "[default](+)\nexten = s,1,Verbose(0,${CHANNEL} runs on)\n"
+    asterisk, application, requests = await call_and_requests(stage, extensions=runs_on)
     await add_channel(requests, "call1", "app")
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")

@@ -5,9 +5,10 @@ import asyncio
 from urllib.parse import quote
 
 from case import Difference, case, outcome, sure
+from cases.rest_channels import is_gone, query
 from cases.second_channel import add_channel
 from configuration import per_call, persistent
-from waiting import Missing, poll
+from waiting import Missing
 from watch import library_wakeups
 
 # A channel enters the application that its extension names.
@@ -24,6 +25,16 @@ ONE_ATTEMPT = {"reconnect_attempts": 1}
 # How the server goes, and how long after the channel is elsewhere.
 ENDS = (("close", 0), ("close", 0.1), ("close", 0.5), ("close", 2), ("reset", 0), ("reset", 0.5), ("reset", 2))
 QUIET = 0.5
+
+
+async def call_and_requests(stage, apps="app", **configuration):
+    """An Asterisk with a per-call connection, its server, and a persistent connection for requests."""
+    application, other = await stage.application(), await stage.application()
+    calls = per_call(application, name="calls", apps=apps, client=ONE_ATTEMPT)
+    asterisk = await stage.asterisk(calls, persistent(other, name="other", apps="other"), **configuration)
+    requests = await other.connection()
+    await requests.expect("ApplicationRegistered")
+    return asterisk, application, requests
 
 
 async def server_goes(application, connection, way="reset", delay=0.0, comes_back=False):
@@ -112,8 +123,7 @@ async def moved_to_a_call(stage):
         await connections[-1].expect_channel("StasisStart", f"call{number}")
     own, target = connections
     application = target.messages[0].fields["application"]
-    query = [{"name": "app", "value": application}]
-    await own.ask("POST", "channels/call1/move", 204, query_strings=query)
+    await own.ask("POST", "channels/call1/move", 204, query_strings=query(app=application))
     await target.expect_channel("StasisStart", "call1")
     await server_goes(first, own)
     await asterisk.no_session("calls1:")
@@ -126,14 +136,7 @@ async def moved_to_a_call(stage):
 @case("calls that left/moved, and still heard", FAILS)
 async def moved_and_heard(stage):
     """The application has subscribed to the channel that it has moved away: Asterisk lists it with both."""
-    first, other = await stage.application(), await stage.application()
-    outbounds = (
-        per_call(first, name="calls1", apps="app1", client=ONE_ATTEMPT),
-        persistent(other, name="other", apps="other"),
-    )
-    asterisk = await stage.asterisk(*outbounds, extensions=CALLS)
-    target = await other.connection()
-    await target.expect("ApplicationRegistered")
+    asterisk, first, target = await call_and_requests(stage, "app1", extensions=CALLS)
     await asterisk.originate("app1", "calls", channel="call1")
     own = await first.connection()
     await own.expect_channel("StasisStart", "call1")
@@ -142,7 +145,7 @@ async def moved_and_heard(stage):
     await target.expect_channel("StasisStart", "call1")
     await own.ask("POST", f"applications/{application}/subscription?eventSource=channel:call1", 200)
     await server_goes(first, own)
-    await asterisk.no_session("calls1:")
+    await asterisk.no_session("calls:")
     await stays_inside(target, "call1")
     assert "came back" not in asterisk.log()
     return outcome()
@@ -177,14 +180,7 @@ WINDOW, IDLE = 1.0, 200
 @case("calls that left/24 in a dialplan inside Stasis", seconds=90)
 async def dialplan_inside(stage):
     """Channels that have no dialplan of their own run one inside Stasis(): nobody waits for them, and calls and requests go on."""
-    application, other = await stage.application(), await stage.application()
-    outbounds = (
-        per_call(application, name="calls", apps="app", client=ONE_ATTEMPT),
-        persistent(other, name="other", apps="other"),
-    )
-    asterisk = await stage.asterisk(*outbounds, extensions=CALLS)
-    requests = await other.connection()
-    await requests.expect("ApplicationRegistered")
+    asterisk, application, requests = await call_and_requests(stage, extensions=CALLS)
     connections = []
     for number in range(COUNT):
         await add_channel(requests, f"call{number}", "app")
@@ -224,23 +220,13 @@ async def dialplan_inside(stage):
 )
 async def replaced(stage):
     """A channel is picked up: another one is in Stasis in its place, which is told of the end of the connection."""
-    application, other = await stage.application(), await stage.application()
-    outbounds = (
-        per_call(application, name="calls", apps="app", client=ONE_ATTEMPT),
-        persistent(other, name="other", apps="other"),
-    )
     pick_up = "[pick-up]\nexten = s,1,PickupChan(${CHANNEL(name)}&${PICK})\n same = n,Wait(600)\n"
-    asterisk = await stage.asterisk(*outbounds, extensions=CALLS + pick_up, modules=["app_directed_pickup"])
-    requests = await other.connection()
-    await requests.expect("ApplicationRegistered")
-    parameters = {"endpoint": "Local/s@away", "app": "app", "channelId": "call1", "formats": "ulaw"}
-    query = [{"name": name, "value": value} for name, value in parameters.items()]
-    name = (await requests.ask("POST", "channels/create", 200, query_strings=query))["name"]
+    asterisk, application, requests = await call_and_requests(stage, extensions=CALLS + pick_up, modules=["app_directed_pickup"])
+    channel = query(endpoint="Local/s@away", app="app", channelId="call1", formats="ulaw")
+    name = (await requests.ask("POST", "channels/create", 200, query_strings=channel))["name"]
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")
-    await requests.ask("POST", "asterisk/variable", 204, query_strings=[
-        {"name": "variable", "value": "PICK"}, {"name": "value", "value": name},
-    ])
+    await requests.ask("POST", "asterisk/variable", 204, query_strings=query(variable="PICK", value=name))
     await asterisk.originate("s", "pick-up", channel="call2")
     start = await connection.expect_channel("StasisStart", "call2")
     assert start.fields["replace_channel"]["id"] == "call1", start.fields
@@ -248,33 +234,20 @@ async def replaced(stage):
     await connection.ask("POST", "channels/call2/answer", 204)
     await server_goes(application, connection)
     await asterisk.no_session("calls:")
-
-    async def gone():
-        return (await asterisk.http("GET", "channels/call2")).status == 404
-
-    await poll(gone, "end of the channel")
+    await is_gone(asterisk, "channels/call2")
     return outcome()
 
 
 @case("calls that left/taken out by somebody else")
 async def stolen(stage):
     """Another dialplan takes the channel out of Stasis to talk with it: it goes on talking when the connection is lost."""
-    application, other = await stage.application(), await stage.application()
-    outbounds = (
-        per_call(application, name="calls", apps="app1", client=ONE_ATTEMPT),
-        persistent(other, name="other", apps="other"),
-    )
     steal = "[steal]\nexten = s,1,Answer()\n same = n,Bridge(${STEAL})\n same = n,Wait(600)\n"
-    asterisk = await stage.asterisk(*outbounds, extensions=CALLS + steal, modules=["app_bridgewait"])
-    requests = await other.connection()
-    await requests.expect("ApplicationRegistered")
+    asterisk, application, requests = await call_and_requests(stage, "app1", extensions=CALLS + steal, modules=["app_bridgewait"])
     await asterisk.originate("app1", "calls", channel="call1")
     connection = await application.connection()
     name = (await connection.expect_channel("StasisStart", "call1")).fields["channel"]["name"]
     await connection.ask("POST", "channels/call1/answer", 204)
-    await requests.ask("POST", "asterisk/variable", 204, query_strings=[
-        {"name": "variable", "value": "STEAL"}, {"name": "value", "value": name},
-    ])
+    await requests.ask("POST", "asterisk/variable", 204, query_strings=query(variable="STEAL", value=name))
     await asterisk.originate("s", "steal", channel="call2")
     await connection.expect_channel("StasisEnd", "call1")
     await server_goes(application, connection)

@@ -110,10 +110,7 @@ async def connected_anew(peer, count):
 )
 async def unload(stage):
     """The server gets its Close, nothing remains, and a module that is loaded again connects again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent()
     unloads = NATIVE_UNLOADS if stage.native else ["res_ariws"]
     for module in unloads:
         text = await asterisk.cli(f"module unload {module}.so")

@@ -3,9 +3,7 @@
 
 import time
 
-from case import Difference, case, facts, outcome
-from cases.outage import is_down
-from cases.per_call import call_in_stasis
+from case import Difference, case, outcome
 from configuration import per_call, persistent
 from normal import Placeholders, normal_text
 from waiting import poll
@@ -28,8 +26,6 @@ COMMANDS = (
     "ari start outbound-websocket nosuch",
     "ari start outbound-websocket connection1 extra",
 )
-
-STARTING = "Starting websocket session for outbound-websocket 'connection1'"
 
 # What ours says after the first line of a usage.
 USAGES = {
@@ -74,13 +70,6 @@ def shows(said, **states):
     return outcome(**said)
 
 
-@case("command line/nothing configured", USAGE)
-async def nothing_configured(stage):
-    """Headings without rows, usages, and what is said of unknown ids."""
-    asterisk = await stage.asterisk()
-    return shows(await transcript(asterisk, *COMMANDS), sessions=[], connections=[])
-
-
 @case("command line/up", USAGE)
 async def up(stage):
     """One connection that is up, with every setting of its own."""
@@ -96,125 +85,6 @@ async def up(stage):
         sessions=["connection1 persistent 127.0.0.1:<port 1> Up one,two"],
         connections=["connection1 persistent two, one valid ws://127.0.0.1:<port 1>/ari"],
     )
-
-
-@case("command line/never connected", USAGE)
-async def never_connected(stage):
-    """A connection whose server has not been there yet, without the optional settings."""
-    application = await stage.application(listening=False)
-    client = dict.fromkeys(("protocols", "username", "password", "reconnect_attempts", "tls_enabled"))
-    asterisk = await stage.asterisk(persistent(application, client=client))
-    return shows(await transcript(asterisk, *COMMANDS), sessions=["connection1 persistent N/A Down testapp"])
-
-
-@case("command line/down after it was up", USAGE)
-async def down(stage):
-    """A connection that is being tried again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    await application.kill()
-    await is_down(asterisk)
-    sessions = ["connection1 persistent 127.0.0.1:<port 1> Down testapp"]
-    return shows(await transcript(asterisk, *COMMANDS), sessions=sessions)
-
-
-@case("command line/invalid", USAGE)
-async def invalid(stage):
-    """An application in two connections, a user that does not exist, both at once, and a valid one beside them."""
-    application = await stage.application()
-    stranger = {"local_ari_user": "stranger"}
-    asterisk = await stage.asterisk(
-        persistent(application, name="connection1", apps="twice,one"),
-        persistent(application, name="connection2", apps="twice", outbound=stranger),
-        persistent(application, name="connection3", apps="three", outbound=stranger),
-        persistent(application, name="valid", apps="four"),
-    )
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered", application="four")
-    more = [f"ari show outbound-websocket {name}" for name in ("connection2", "connection3", "valid")]
-    return shows(
-        await transcript(asterisk, *COMMANDS, *more),
-        sessions=["valid persistent 127.0.0.1:<port 1> Up four"],
-        connections=[
-            "connection1 persistent twice,one INVALID ws://127.0.0.1:<port 1>/ari",
-            "connection2 persistent twice INVALID ws://127.0.0.1:<port 1>/ari",
-            "connection3 persistent three INVALID ws://127.0.0.1:<port 1>/ari",
-            "valid persistent four valid ws://127.0.0.1:<port 1>/ari",
-        ],
-    )
-
-
-@case("command line/call running", USAGE)
-async def call_running(stage):
-    """A per-call connection, its configuration's row and its session's row."""
-    _, asterisk, connection = await call_in_stasis(stage)
-    said = await transcript(asterisk, *COMMANDS)
-    await connection.ask("DELETE", "channels/call1", 204)
-    name = "Local/call@default-<name 1>;2"
-    sessions = [
-        "connection1 per_call_config N/A N/A testapp",
-        f"connection1:{name} per_call 127.0.0.1:<port 1> Up testapp:{name}",
-    ]
-    return shows(said, sessions=sessions)
-
-
-@case("command line/several connections")
-async def several(stage):
-    """Rows are sorted by name; long names and lists shift the columns."""
-    application = await stage.application()
-    long = "a_connection_whose_name_is_longer_than_its_column"
-    outbounds = [
-        persistent(application, name="zebra", apps="z2,z1"),
-        persistent(application, name="Ape", apps="a"),
-        per_call(application, name="monkey", apps="m1 ,m2"),
-        persistent(application, name=long, apps=",".join(f"application_number_{n}" for n in range(4))),
-    ]
-    asterisk = await stage.asterisk(*outbounds)
-    for _ in range(3):
-        await (await application.connection()).expect("ApplicationRegistered")
-    commands = ("ari show outbound-websockets", "ari show websocket sessions", f"ari show outbound-websocket {long}")
-    return outcome(**await transcript(asterisk, *commands))
-
-
-@case(
-    "command line/start what runs",
-    facts(
-        "start says when there is nothing to start",
-        "native says only that it starts",
-        said=([STARTING], [STARTING, "'connection1' is running already; nothing was changed"]),
-    ),
-)
-async def start_running(stage):
-    """The session stays as it is."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    output = await asterisk.cli("ari start outbound-websocket connection1")
-    await application.no_connection(0.5)
-    return outcome(connection, said=output.splitlines())
-
-
-@case(
-    "command line/start what is invalid",
-    facts(
-        "start says why an invalid connection is not started",
-        "native says only that it starts",
-        said=(
-            [STARTING],
-            [STARTING, "'connection1' is invalid and was not started: there is no user stranger"],
-        ),
-    ),
-)
-async def start_invalid(stage):
-    """Nothing is connected."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application, outbound={"local_ari_user": "stranger"}))
-    output = await asterisk.cli("ari start outbound-websocket connection1")
-    await application.no_connection(0.5)
-    return outcome(said=output.splitlines())
 
 
 @case("command line/completion")

@@ -41,27 +41,6 @@ async def request(stage):
     return outcome(path=path, headers=headers, has_agent=agent is not None)
 
 
-@case("handshake/request without credentials", USER_AGENT)
-async def without_credentials(stage):
-    """Neither Authorization nor subprotocols unless they are configured; a user name alone is not enough."""
-    application = await stage.application()
-    await stage.asterisk(persistent(application, client={"password": None, "protocols": None}))
-    await (await application.connection()).expect("ApplicationRegistered")
-    headers = header_lines(application)
-    agent = headers.pop("User-Agent", None)
-    return outcome(headers=headers, has_agent=agent is not None)
-
-
-@case("handshake/credentials in the uri")
-async def credentials_in_uri(stage):
-    """They win over username and password."""
-    application = await stage.application()
-    uri = f"ws://other:secret@127.0.0.1:{application.port}/ari"
-    await stage.asterisk(persistent(application, client={"uri": uri}))
-    await (await application.connection()).expect("ApplicationRegistered")
-    return outcome(authorization=sure(header_lines(application)["Authorization"], "Basic b3RoZXI6c2VjcmV0"))
-
-
 @case(
     "handshake/IPv6 literal",
     facts("IPv6 literals work", "native loses the brackets and never connects", connected=(False, True)),
@@ -95,36 +74,6 @@ async def two_tokens(stage):
     application.answer_with(Connection="keep-alive, Upgrade")
     await stage.asterisk(persistent(application))
     return outcome(connected=await connects(application, expected=not stage.native))
-
-
-WRONG = {
-    "key": {"Sec_WebSocket_Accept": "d3Jvbmc="},
-    "subprotocol": {"Sec_WebSocket_Protocol": "other"},
-    "extension": {"Sec_WebSocket_Extensions": "permessage-deflate"},
-    "upgrade": {"Upgrade": "h2c"},
-    "redirect": 302,
-    "unauthorized": 401,
-}
-
-
-@case("handshake/wrong answers")
-async def wrong_answers(stage):
-    """Each is tried again, nothing is sent over it, and it works as soon as the answer is right."""
-    applications = {name: await stage.application() for name in WRONG}
-    for name, wrong in WRONG.items():
-        if isinstance(wrong, int):
-            applications[name].refuse(wrong)
-        else:
-            applications[name].answer_with(**wrong)
-    await stage.asterisk(*(persistent(application, name=name, apps=name) for name, application in applications.items()))
-    for application in applications.values():
-        await application.until(lambda application=application: len(application.handshakes) >= 3, "third attempt")
-        assert not any(connection.messages for connection in application.connections), str(application)
-        application.answer_with()
-        application.refuse(None)
-    for application in applications.values():
-        await application.until(application.has_registered, "connection after right answers")
-    return outcome()
 
 
 @case(

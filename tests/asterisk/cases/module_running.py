@@ -15,8 +15,7 @@ FILTER = "applications/testapp/eventFilter"
 @case("module/unload during a call", ours_only=True)
 async def unload_during_call(stage):
     """Refused, with the number of channels; unloaded when the call is over, and loaded again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate(channel="call1")
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")
@@ -109,10 +108,7 @@ async def debug_all(stage):
 
 
 async def debug(stage, which):
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     await asterisk.user_event("unseen")
     await connection.expect("ChannelUserevent", eventname="unseen")
     await asterisk.cli(f"ari set debug {which} on")
@@ -139,10 +135,7 @@ async def set_filter(asterisk, **events):
 @case("module/event filter of an application")
 async def event_filter(stage):
     """What the application does not want is not sent, until it wants it again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     await set_filter(asterisk, disallowed=["ChannelUserevent"])
     await asterisk.user_event("unwanted")
     await asterisk.originate(channel="call1")
@@ -165,10 +158,7 @@ async def event_filter(stage):
 )
 async def filter_and_requests(stage):
     """An application that wants StasisStart only still gets its answers."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     await set_filter(asterisk, allowed=["StasisStart"])
     answer = await connection.answer(await connection.send_request("GET", "asterisk/ping"), seconds=3 if stage.native else DEADLINE)
     assert answer.status == 200, answer

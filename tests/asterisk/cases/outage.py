@@ -3,8 +3,7 @@
 
 import asyncio
 
-from case import case, facts, outcome, sure
-from configuration import persistent
+from case import case, outcome, sure
 from differences import NOISE, REGISTERED_FIRST
 from waiting import poll
 
@@ -35,10 +34,7 @@ def waiting_numbers(connection):
 
 async def outage(stage, end):
     """end ends the first connection and the listening."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    first = await application.connection()
-    await first.expect("ApplicationRegistered")
+    application, asterisk, first = await stage.persistent()
     await asterisk.user_event("before")
     await first.expect("ChannelUserevent", eventname="before")
     await end(application, first)
@@ -75,55 +71,10 @@ async def killed(stage):
     return await outage(stage, end)
 
 
-@case("outage/server restarts at once")
-async def restarts_at_once(stage):
-    """A close while the server listens leads to a reconnect with ApplicationRegistered."""
-    application = await stage.application()
-    await stage.asterisk(persistent(application, apps="one,two"))
-    first = await application.connection()
-    await first.expect("ApplicationRegistered", application="two")
-    await first.close(1001)
-    second = await application.connection()
-    await second.expect("ApplicationRegistered", application="one")
-    await second.expect("ApplicationRegistered", application="two")
-    return outcome(first, second, code=sure(first.close_code, 1001))
-
-
-@case(
-    "outage/several applications",
-    facts(
-        "ApplicationRegistered comes before the queue",
-        "after a reconnect native sends what had waited before it says which application is registered",
-        registered=(["one", "three", "two"], ["three", "one", "two"]),
-        begins_with=("ChannelUserevent", "ApplicationRegistered"),
-    ),
-)
-async def several_applications(stage):
-    """After the reconnect every application is registered in configured order."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application, apps="three,one,two"))
-    first = await application.connection()
-    await first.expect("ApplicationRegistered", application="two")
-    await application.kill()
-    await is_down(asterisk)
-    for name in ("one", "two", "three"):
-        await asterisk.user_event("waiting", name)
-    await application.listen()
-    second = await application.connection()
-    for name in ("one", "two", "three"):
-        await second.expect("ApplicationRegistered", application=name)
-        await second.expect("ChannelUserevent", application=name)
-    registered = [message.fields["application"] for message in second.of_type("ApplicationRegistered")]
-    return outcome(first, registered=registered, begins_with=second.messages[0].type)
-
-
 @case("outage/call enters while down", REGISTERED_FIRST)
 async def call_enters_while_down(stage):
     """A call enters the application while the connection is down and is served after the reconnect."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    first = await application.connection()
-    await first.expect("ApplicationRegistered")
+    application, asterisk, first = await stage.persistent()
     await application.kill()
     await is_down(asterisk)
     await asterisk.originate(channel="call1")
@@ -140,9 +91,7 @@ async def call_enters_while_down(stage):
 @case("outage/call goes on", REGISTERED_FIRST)
 async def call_goes_on(stage):
     """A call that is in the application when the connection breaks stays in it."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    first = await application.connection()
+    application, asterisk, first = await stage.persistent()
     await asterisk.originate(channel="call1")
     await first.expect_channel("StasisStart", "call1")
     await application.kill()
@@ -156,16 +105,3 @@ async def call_goes_on(stage):
     status = sure(await asterisk.came_back(), ["SUCCESS"])
     await second.expect_channel("StasisEnd", "call1")
     return outcome(first, second, ignored=NOISE, status=status)
-
-
-@case("outage/server refuses for a while")
-async def refuses_for_a_while(stage):
-    """HTTP errors instead of the upgrade are retried until the server accepts."""
-    application = await stage.application()
-    application.refuse(503)
-    await stage.asterisk(persistent(application))
-    await application.until(lambda: len(application.handshakes) >= 3, "third attempt")
-    application.refuse(None)
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    return outcome(connection)

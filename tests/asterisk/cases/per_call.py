@@ -71,8 +71,7 @@ async def caller_hangs_up(stage):
 @case("per call/by the command line")
 async def by_the_command_line(stage):
     """A channel that `channel originate` made, with ids of Asterisk's own making."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate()
     connection = await application.connection()
     start = (await connection.expect("StasisStart")).fields
@@ -96,8 +95,7 @@ async def arguments_of_stasis(stage):
 @case("per call/two calls at once")
 async def two_calls_at_once(stage):
     """Each has a connection of its own, over which either can be controlled."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     connections = {}
     for channel in ("call1", "call2"):
         await asterisk.originate(channel=channel)
@@ -135,8 +133,7 @@ async def two_applications(stage):
 @case("per call/through the application's context")
 async def through_the_context(stage):
     """Context stasis-testapp leads any extension into the application."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate("5551234", "stasis-testapp", "call1")
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")
@@ -151,8 +148,7 @@ async def through_the_context(stage):
 @case("per call/unknown application")
 async def unknown_application(stage):
     """Stasis comes back with FAILED at once and the dialplan goes on."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate("other", channel="call1")
     status = await asterisk.came_back()
     await asterisk.hang_up("call1")

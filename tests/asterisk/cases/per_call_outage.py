@@ -38,19 +38,6 @@ async def killed_and_returns(stage):
     return outcome(first, second, ignored=NOISE, status=status, code=sure(await second.closed(), 1000))
 
 
-@case("per call outage/server closes and is there")
-async def closes_and_is_there(stage):
-    """A Close in the middle of a call leads to another connection with ApplicationRegistered."""
-    application, asterisk, first = await call_in_stasis(stage)
-    await first.close(1001)
-    second = await application.connection()
-    await second.expect("ApplicationRegistered")
-    await second.ask("DELETE", "channels/call1", 204)
-    await second.expect_channel("StasisEnd", "call1")
-    await asterisk.no_channels()
-    return outcome(first, second, ignored=NOISE, code=sure(first.close_code, 1001))
-
-
 @case("per call outage/server never returns")
 async def never_returns(stage):
     """After the configured attempts Stasis comes back with FAILED and the dialplan goes on."""
@@ -73,17 +60,6 @@ async def is_down(stage):
     await asterisk.no_session("call@default")
     await asterisk.hang_up("call1")
     return outcome(status=sure(status, ["FAILED"]))
-
-
-@case("per call outage/server refuses")
-async def refuses(stage):
-    """An HTTP error instead of the upgrade counts as a failed attempt."""
-    application = await stage.application()
-    application.refuse(401)
-    asterisk = await stage.asterisk(per_call(application, client=FEW))
-    await asterisk.originate(channel="call1")
-    status = await asterisk.came_back()
-    return outcome(status=sure(status, ["FAILED"]), attempts=sure(len(application.handshakes), 3))
 
 
 @case("per call outage/server comes up in time")

@@ -6,19 +6,6 @@ from configuration import persistent
 from differences import NOISE
 
 
-@case("persistent/first connect")
-async def first_connect(stage):
-    """The application hears that it is registered as soon as the connection is made."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered", application="testapp")
-    await asterisk.user_event("after")
-    await connection.expect("ChannelUserevent", eventname="after")
-    headers = {name: connection.headers.get(name) for name in ("Authorization", "Sec-WebSocket-Protocol")}
-    return outcome(connection, path=connection.path, **headers)
-
-
 @case("persistent/three applications")
 async def three_applications(stage):
     """Each application is registered, in configured order, and has a context that leads into it."""
@@ -37,27 +24,10 @@ async def three_applications(stage):
     return outcome(connection, ignored=NOISE)
 
 
-@case("persistent/server comes up later")
-async def server_comes_up_later(stage):
-    """Asterisk keeps trying; what happened before the first connection comes after ApplicationRegistered."""
-    application = await stage.application(listening=False)
-    asterisk = await stage.asterisk(persistent(application))
-    for number in range(3):
-        await asterisk.user_event(f"early {number}")
-    await application.listen()
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    await connection.expect("ChannelUserevent", eventname="early 2")
-    return outcome(connection)
-
-
 @case("persistent/subscribe_all = no")
 async def subscribe_all_no(stage):
     """Only what concerns the application's own channels arrives."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     await asterisk.originate("wait", channel="stranger")
     await asterisk.hang_up("stranger")
     await asterisk.no_channels()
@@ -73,10 +43,7 @@ async def subscribe_all_no(stage):
 @case("persistent/subscribe_all = yes")
 async def subscribe_all_yes(stage):
     """Whatever happens to any channel or bridge arrives."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application, outbound={"subscribe_all": "yes"}))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent(outbound={"subscribe_all": "yes"})
     await asterisk.originate("wait", channel="stranger")
     await asterisk.hang_up("stranger")
     for channel in ("stranger", "far.stranger"):
@@ -96,9 +63,7 @@ async def subscribe_all_yes(stage):
 @case("persistent/answer, play and hang up")
 async def answer_play_hang_up(stage):
     """A whole call over a persistent connection, which stays."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
+    application, asterisk, connection = await stage.persistent()
     await asterisk.originate(channel="call1")
     await connection.expect_channel("StasisStart", "call1")
     await connection.ask("POST", "channels/call1/answer", 204)

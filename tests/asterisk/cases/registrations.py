@@ -54,8 +54,7 @@ async def call_works(asterisk, application, channel):
 @case("registrations/client that heard everything has left")
 async def heard_everything(stage):
     """Older versions keep its application for its subscriptions: calls go through connections of their own all the same."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await call_works(asterisk, application, "call1")
     await comes_and_goes(asterisk, subscribeAll="true")
     if stage.version < (20,):
@@ -118,10 +117,7 @@ async def event(client, kind, **fields):
 )
 async def from_client_to_client(stage):
     """The second keeps it when the first leaves; when the second has left too, the connection has it with the next call."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with inbound(asterisk) as first:
         await connection.expect("ApplicationReplaced")
         async with inbound(asterisk) as second:
@@ -148,10 +144,7 @@ async def from_client_to_client(stage):
 )
 async def removed_while_taken(stage):
     """The application stays the client's."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with inbound(asterisk) as client:
         await connection.expect("ApplicationReplaced")
         asterisk.configure()
@@ -165,10 +158,7 @@ async def removed_while_taken(stage):
 @case("registrations/context of an application that is registered again", ours_only=True)
 async def context(stage):
     """It is there with each registration, and Asterisk does not complain that it is there already."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent()
     for _ in range(3):
         await comes_and_goes(asterisk)
         await connection.expect("ApplicationReplaced")
@@ -210,10 +200,7 @@ async def churn(asterisk, clients=4):
 @case("registrations/clients come and go as fast as they can", seconds=120, ours_only=True)
 async def come_and_go(stage):
     """In the end the connection has its application, gets its events and its calls: with the next call at the latest."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent()
     async with churn(asterisk):
         pass
     await asterisk.originate(channel="call1")

@@ -3,17 +3,14 @@
 
 import json
 
-from case import case, facts, outcome, sure
+from case import case, outcome, sure
 from configuration import persistent
 
 READ_ONLY = {"user1": {"password": "userpass", "read_only": "yes"}, "user2": {"password": "userpass"}}
 
 
 async def connected(stage, **configuration):
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application), **configuration)
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    _, asterisk, connection = await stage.persistent(**configuration)
     return asterisk, connection
 
 
@@ -141,32 +138,6 @@ async def get_events(stage):
     return outcome(connection)
 
 
-@case("rest/requests that are wrong")
-async def wrong_requests(stage):
-    """Each is answered with 400 and the connection stays."""
-    _, connection = await connected(stage)
-    for text in ("{", "[]", "7", "", '{"type": "RESTRequest"', '{"type": "RESTRequest"} trailing'):
-        await connection.send(text)
-    request = {"type": "RESTRequest", "uri": "asterisk/ping", "method": "GET"}
-    for fields in (
-        {},
-        {"type": "Nonsense"},
-        {"type": "RESTRequest"},
-        {"type": "RESTRequest", "uri": "asterisk/ping"},
-        request | {"uri": ""},
-        request | {"method": "GETT"},
-        request | {"query_strings": [7]},
-        request | {"message_body": "{}"},
-        request | {"message_body": "{}", "content_type": "x/y"},
-        request | {"message_body": "{", "content_type": "application/json"},
-    ):
-        await connection.send(json.dumps({"request_id": "wrong", "transaction_id": "t"} | fields))
-    await connection.ask("GET", "asterisk/ping", 200)
-    answers = [message.fields["status_code"] for message in connection.of_type("RESTResponse")]
-    assert answers == [400] * (len(answers) - 1) + [200], answers
-    return outcome(connection)
-
-
 @case("rest/paths")
 async def paths(stage):
     """Paths that lead nowhere, have escapes, or miss their method."""
@@ -191,58 +162,3 @@ async def paths(stage):
     ):
         await connection.ask(method, path, status)
     return outcome(connection)
-
-
-@case("rest/many at once")
-async def many_at_once(stage):
-    """Two hundred requests that do not wait for each other are answered in their order."""
-    _, connection = await connected(stage)
-    ids = [await connection.send_request("GET", "asterisk/ping", transaction_id=str(n)) for n in range(200)]
-    for request_id in ids:
-        await connection.answer(request_id)
-    answered = [message.fields["request_id"] for message in connection.of_type("RESTResponse")]
-    assert answered == ids
-    return outcome(connection)
-
-
-@case(
-    "rest/ids that are numbers",
-    facts(
-        "ids that are numbers come back",
-        "native answers with empty ones",
-        ids=("/", "17/18"),
-    ),
-)
-async def number_ids(stage):
-    """As strings of the same digits."""
-    _, connection = await connected(stage)
-    request = {"type": "RESTRequest", "method": "GET", "uri": "asterisk/ping", "request_id": 17, "transaction_id": 18}
-    await connection.send(json.dumps(request))
-    fields = (await connection.expect("RESTResponse")).fields
-    return outcome(ids=f"{fields['request_id']}/{fields['transaction_id']}")
-
-
-@case(
-    "rest/a message of 100 kB",
-    facts(
-        "messages beyond 64 kB are taken",
-        "native drops the connection",
-        connections=(2, 1),
-    ),
-)
-async def big_message(stage):
-    """An event with forty variables."""
-    application = await stage.application()
-    await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    body = json.dumps({"variables": {f"variable {number}": "x" * 2500 for number in range(40)}})
-    more = {"content_type": "application/json", "message_body": body}
-    path = "events/user/big?application=testapp"
-    if stage.native:
-        await connection.send_request("POST", path, **more)
-        await application.until(lambda: len(application.connections) == 2, "reconnect")
-    else:
-        await connection.ask("POST", path, 204, **more)
-        await connection.expect("ChannelUserevent", eventname="big")
-    return outcome(connections=len(application.connections))

@@ -3,15 +3,15 @@
 
 from case import case, facts, outcome, sure
 from cases.per_call import call_in_stasis
+from cases.rest_channels import query
 from configuration import per_call, persistent
 from differences import NOISE
 
 
 async def add_channel(connection, channel, application):
     """Originates a channel that enters the application when it is answered."""
-    parameters = {"endpoint": "Local/wait@default", "app": application, "channelId": channel, "formats": "ulaw"}
-    query = [{"name": name, "value": value} for name, value in parameters.items()]
-    await connection.ask("POST", "channels", 200, query_strings=query)
+    parameters = query(endpoint="Local/wait@default", app=application, channelId=channel, formats="ulaw")
+    await connection.ask("POST", "channels", 200, query_strings=parameters)
 
 
 def channel_events(connection, channel):
@@ -30,7 +30,7 @@ async def uses_the_connection(stage):
     application, asterisk, connection = await call_in_stasis(stage)
     await add_channel(connection, "call2", connection.messages[0].fields["application"])
     await connection.expect_channel("StasisStart", "call2")
-    await connection.ask("POST", "bridges/bridge1", 200, query_strings=[{"name": "type", "value": "mixing"}])
+    await connection.ask("POST", "bridges/bridge1", 200, query_strings=query(type="mixing"))
     await connection.ask("POST", "bridges/bridge1/addChannel?channel=call1,call2", 204)
     for channel in ("call1", "call2"):
         await connection.expect_channel("ChannelEnteredBridge", channel)
@@ -75,10 +75,7 @@ async def outlives_the_first(stage):
 @case("second channel/originated over a persistent connection")
 async def over_persistent(stage):
     """The application originates a channel into itself."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent()
     await add_channel(connection, "call1", "testapp")
     await connection.expect_channel("StasisStart", "call1")
     await connection.ask("DELETE", "channels/call1", 204)
@@ -90,8 +87,7 @@ async def over_persistent(stage):
 @case("second channel/originated into a per-call application")
 async def into_per_call(stage):
     """A request over HTTP puts a channel into the application, which gets a connection of its own."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     parameters = {"endpoint": "Local/wait@default", "app": "testapp", "channelId": "call1", "appArgs": "one,two"}
     reply = await asterisk.http("POST", "channels", formats="ulaw", **parameters)
     connection = await application.connection()

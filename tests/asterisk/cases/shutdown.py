@@ -2,7 +2,6 @@
 """Sessions that the operator shuts down and starts again."""
 
 from case import case, facts, outcome, sure
-from configuration import persistent
 
 ABSENCE = 1.0
 
@@ -10,10 +9,7 @@ ABSENCE = 1.0
 @case("shutdown/one session, then start")
 async def one_session(stage):
     """Its application is unregistered, it closes with 1000 and stays down until it is started."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    first = await application.connection()
-    await first.expect("ApplicationRegistered")
+    application, asterisk, first = await stage.persistent()
     output = [await asterisk.cli("ari shutdown websocket session connection1")]
     await first.expect("ApplicationUnregistered")
     code = await first.closed()
@@ -31,43 +27,6 @@ async def one_session(stage):
     return outcome(first, second, output=output)
 
 
-@case("shutdown/all sessions")
-async def all_sessions(stage):
-    """Every connection is closed with 1000 and each of them can be started again."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(
-        persistent(application, name="one", apps="one"), persistent(application, name="two", apps="two,three")
-    )
-    first, second = await application.connection(), await application.connection()
-    await first.expect("ApplicationRegistered")
-    await second.expect("ApplicationRegistered")
-    output = await asterisk.cli("ari shutdown websocket sessions")
-    codes = [await connection.closed() for connection in (first, second)]
-    await application.no_connection(ABSENCE)
-    sessions = await asterisk.session_rows()
-    await asterisk.cli("ari start outbound-websocket two")
-    third = await application.connection()
-    await third.expect("ApplicationRegistered", application="two")
-    await third.expect("ApplicationRegistered", application="three")
-    messages = sorted((first, second), key=lambda connection: connection.messages[0].fields["application"])
-    return outcome(*messages, third, codes=sure(codes, [1000, 1000]), output=output, sessions=sure(sessions, []))
-
-
-@case("shutdown/while the server is down")
-async def while_down(stage):
-    """The connection is not tried any more, until it is started."""
-    application = await stage.application(listening=False)
-    asterisk = await stage.asterisk(persistent(application))
-    output = await asterisk.cli("ari shutdown websocket session connection1")
-    await application.listen()
-    await application.no_connection(ABSENCE)
-    sessions = await asterisk.session_rows()
-    await asterisk.cli("ari start outbound-websocket connection1")
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
-    return outcome(connection, output=output, sessions=sure(sessions, []))
-
-
 @case(
     "shutdown/then reload",
     facts(
@@ -78,9 +37,7 @@ async def while_down(stage):
 )
 async def then_reload(stage):
     """A reload of unchanged files after a shutdown."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application))
-    first = await application.connection()
+    application, asterisk, first = await stage.persistent()
     await asterisk.cli("ari shutdown websocket session connection1")
     await first.closed()
     await asterisk.reload()

@@ -7,7 +7,6 @@ import json
 from websockets.asyncio.client import connect
 
 from case import Difference, case, outcome
-from configuration import per_call, persistent
 from waiting import DEADLINE
 
 LOST = Difference(
@@ -26,10 +25,7 @@ def inbound(asterisk, **query):
 
 async def taken_and_left(stage, subscribe_all):
     """The connection loses its application to the client, and has it again as soon as the client has left."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(persistent(application, outbound={"subscribe_all": subscribe_all}))
-    connection = await application.connection()
-    await connection.expect("ApplicationRegistered")
+    application, asterisk, connection = await stage.persistent(outbound={"subscribe_all": subscribe_all})
     async with inbound(asterisk, subscribeAll="true" if subscribe_all == "yes" else "false") as client:
         await connection.expect("ApplicationReplaced")
         await asterisk.user_event("theirs")
@@ -73,8 +69,7 @@ async def inbound_client_subscribe_all(stage):
 )
 async def twice(stage):
     """A channel enters the application again while its first connection still waits for trailing events."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     await asterisk.originate("twice", channel="call1")
     for arguments in ([], ["again"]):
         connection = await application.connection()

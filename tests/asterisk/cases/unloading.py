@@ -40,8 +40,7 @@ async def unloaded_and_loaded(asterisk):
 @case("unloading/by force, during a call", ours_only=True)
 async def by_force(stage):
     """Refused as without force, and the call goes on."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     connection = await call_in_stasis(asterisk, application)
     text = await asterisk.cli("module unload -f res_ariws.so")
     assert "Unable to unload" in text, text
@@ -79,8 +78,7 @@ async def by_all_force(stage):
 @case("unloading/by all force, and then Asterisk ends", ours_only=True)
 async def by_all_force_and_stop(stage):
     """In the middle of a call: no crash, and the servers get their Close."""
-    application = await stage.application()
-    asterisk = await stage.asterisk(per_call(application))
+    application, asterisk = await stage.per_call()
     connection = await call_in_stasis(asterisk, application)
     await asterisk.cli("module unload -h res_ariws.so")
     asterisk.stopping = True

@@ -9,56 +9,11 @@ use ariws_testkit::{Call, Configuration, Host, MuteServer, Pbx, Server};
 use super::EVENT;
 
 #[test]
-fn applications_come_and_go_on_the_same_connection() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("connection1", "apps = app2");
-    connection.says(["ApplicationUnregistered app1", "ApplicationRegistered app2"]);
-    assert!(pbx.host.has("app2") && !pbx.host.has("app1"));
-}
-
-#[test]
-fn with_subscribe_all_everything_is_unregistered_in_order_and_then_registered() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1,app2").up();
-    pbx.configuration
-        .replace("apps = app1,app2", "subscribe_all = yes\napps = app2,app3");
-    pbx.reload();
-    connection.says([
-        "ApplicationUnregistered app1",
-        "ApplicationUnregistered app2",
-        "ApplicationRegistered app2",
-        "ApplicationRegistered app3",
-    ]);
-}
-
-#[test]
 fn subscribe_all_registers_everything_anew_on_the_same_connection() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.change("connection1", "subscribe_all = yes");
     connection.says(["ApplicationUnregistered app1", "ApplicationRegistered app1"]);
     pbx.wait_for_call(&Call::Register("app1".into(), true));
-}
-
-#[test]
-fn an_application_moves_from_one_connection_to_another_in_one_step() {
-    let mut pbx = Pbx::persistent("app1,app3")
-        .connection("connection2", "persistent", "app2", "")
-        .load();
-    let mut connections = [pbx.accept(), pbx.accept()];
-    // Both have said what they have before anything moves.
-    let outcomes = connections.each_mut().map(|connection| {
-        if connection.summary() == "ApplicationRegistered app1" {
-            connection.says(["ApplicationRegistered app3"]);
-            "ApplicationUnregistered app3"
-        } else {
-            "ApplicationRegistered app3"
-        }
-    });
-    pbx.set("connection1", "apps = app1");
-    pbx.change("connection2", "apps = app2,app3");
-    for (mut connection, outcome) in connections.into_iter().zip(outcomes) {
-        assert_eq!(connection.summary(), outcome);
-    }
-    assert!(pbx.host.has("app3"));
 }
 
 #[test]
@@ -179,17 +134,6 @@ fn applications_change_while_tcp_is_being_opened() {
     pbx.change("connection1", "subscribe_all = yes\napps = app2");
     assert!(server.keeps(&attempts));
     assert!(pbx.host.has("app2") && !pbx.host.has("app1"));
-}
-
-#[test]
-fn applications_change_while_the_connection_waits_for_its_next_attempt() {
-    let mut pbx = Pbx::persistent("app1").nobody_listens().load();
-    pbx.wait_for_log("Connection refused");
-    pbx.change("connection1", "apps = app2");
-    pbx.server.listen();
-    let mut connection = pbx.accept();
-    connection.says(["ApplicationRegistered app2"]);
-    assert!(!pbx.host.has("app1"));
 }
 
 #[test]

@@ -1,46 +1,12 @@
 //! Connections that are removed, renamed, shut down, or become of another type.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::mpsc::Receiver;
 
 use ariws_testkit::{Configuration, MuteServer, Pbx, Setup, Started};
 
 use super::EVENT;
 use super::changes::USUAL;
-
-#[test]
-fn a_deleted_connection_is_closed_and_its_applications_are_unregistered() {
-    let (pbx, mut connection) = Pbx::persistent("app1").up();
-    fs::write(pbx.configuration.folder().join("ari.conf"), "").expect("ari.conf");
-    pbx.reload();
-    connection.says(["ApplicationUnregistered app1"]);
-    assert_eq!(connection.wait_for_close(), 1000);
-    assert!(pbx.server.is_quiet());
-    assert!(!pbx.host.has("app1"));
-}
-
-#[test]
-fn a_renamed_connection_has_its_applications_registered_in_the_end() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.configuration
-        .replace("[connection1]\ntype = outbound", "[renamed]\ntype = outbound");
-    pbx.reload();
-    connection.says(["ApplicationUnregistered app1"]);
-    pbx.accept().says(["ApplicationRegistered app1"]);
-    assert!(pbx.host.has("app1"));
-}
-
-#[test]
-fn another_type_ends_the_old_kind_and_begins_the_new() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("connection1", "connection_type = per_call_config");
-    connection.says(["ApplicationUnregistered app1"]);
-    assert_eq!(connection.wait_for_close(), 1000);
-    let starting = pbx.stasis_start_async("app1", "1", "Local/1");
-    pbx.accept().says(["ApplicationRegistered app1:Local/1"]);
-    assert!(starting.recv().expect("an outcome").is_ok());
-}
 
 #[test]
 fn a_connection_that_was_shut_down_stays_down_though_it_was_invalid_meanwhile() {
@@ -58,73 +24,55 @@ fn a_connection_that_was_shut_down_stays_down_though_it_was_invalid_meanwhile() 
 /// A change that ends a persistent connection.
 type Ending = fn(&mut Configuration);
 
-const REMOVED: Ending = |configuration| configuration.remove("connection1");
-const PER_CALL: Ending = |configuration| configuration.set("connection1", "connection_type = per_call_config");
+/// Its removal, and its becoming per-call.
+const ENDINGS: [Ending; 2] = [
+    |configuration| configuration.remove("connection1"),
+    |configuration| configuration.set("connection1", "connection_type = per_call_config"),
+];
 
-fn given_up_in_the_handshake(ending: Ending) {
-    let mut pbx = USUAL.setup("persistent").load();
-    let hanging = pbx.server.attempt();
-    ending(&mut pbx.configuration);
-    pbx.reload();
-    hanging.wait_for_end();
-    assert!(pbx.server.is_quiet());
-    assert!(!pbx.host.has("app1"));
-}
-
-fn given_up_while_tcp_is_being_opened(ending: Ending) {
-    let server = MuteServer::start();
-    let mut pbx = Pbx::configured(|_| USUAL.before("persistent", server.address())).load();
-    server.wait_for_attempts(|attempts| !attempts.is_empty());
-    ending(&mut pbx.configuration);
-    pbx.reload();
-    let none = server.wait_for_attempts(BTreeSet::is_empty);
-    assert!(server.keeps(&none));
-    assert!(!pbx.host.has("app1"));
-}
-
-fn given_up_while_it_waits_for_its_next_attempt(ending: Ending) {
-    let mut pbx = USUAL
-        .setup("persistent")
-        .set("connection1", "reconnect_interval = 100")
-        .nobody_listens()
-        .load();
-    pbx.wait_for_log("Connection refused");
-    ending(&mut pbx.configuration);
-    pbx.reload();
-    assert!(!pbx.host.has("app1"));
-    // One attempt more may have come before the reload; none comes after it.
-    pbx.server.listen();
-    assert!(pbx.server.is_quiet());
+#[test]
+fn a_connection_that_ends_is_given_up_in_the_handshake() {
+    for ending in ENDINGS {
+        let mut pbx = USUAL.setup("persistent").load();
+        let hanging = pbx.server.attempt();
+        ending(&mut pbx.configuration);
+        pbx.reload();
+        hanging.wait_for_end();
+        assert!(pbx.server.is_quiet());
+        assert!(!pbx.host.has("app1"));
+    }
 }
 
 #[test]
-fn a_removed_connection_is_given_up_in_the_handshake() {
-    given_up_in_the_handshake(REMOVED);
+fn a_connection_that_ends_is_given_up_while_tcp_is_being_opened() {
+    for ending in ENDINGS {
+        let server = MuteServer::start();
+        let mut pbx = Pbx::configured(|_| USUAL.before("persistent", server.address())).load();
+        server.wait_for_attempts(|attempts| !attempts.is_empty());
+        ending(&mut pbx.configuration);
+        pbx.reload();
+        let none = server.wait_for_attempts(BTreeSet::is_empty);
+        assert!(server.keeps(&none));
+        assert!(!pbx.host.has("app1"));
+    }
 }
 
 #[test]
-fn a_removed_connection_is_given_up_while_tcp_is_being_opened() {
-    given_up_while_tcp_is_being_opened(REMOVED);
-}
-
-#[test]
-fn a_removed_connection_is_given_up_while_it_waits_for_its_next_attempt() {
-    given_up_while_it_waits_for_its_next_attempt(REMOVED);
-}
-
-#[test]
-fn a_connection_that_becomes_per_call_is_given_up_in_the_handshake() {
-    given_up_in_the_handshake(PER_CALL);
-}
-
-#[test]
-fn a_connection_that_becomes_per_call_is_given_up_while_tcp_is_being_opened() {
-    given_up_while_tcp_is_being_opened(PER_CALL);
-}
-
-#[test]
-fn a_connection_that_becomes_per_call_is_given_up_while_it_waits_for_its_next_attempt() {
-    given_up_while_it_waits_for_its_next_attempt(PER_CALL);
+fn a_connection_that_ends_is_given_up_while_it_waits_for_its_next_attempt() {
+    for ending in ENDINGS {
+        let mut pbx = USUAL
+            .setup("persistent")
+            .set("connection1", "reconnect_interval = 100")
+            .nobody_listens()
+            .load();
+        pbx.wait_for_log("Connection refused");
+        ending(&mut pbx.configuration);
+        pbx.reload();
+        assert!(!pbx.host.has("app1"));
+        // One attempt more may have come before the reload; none comes after it.
+        pbx.server.listen();
+        assert!(pbx.server.is_quiet());
+    }
 }
 
 #[test]

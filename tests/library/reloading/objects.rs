@@ -1,11 +1,7 @@
 //! Objects that are faulty or invalid, and files that cannot be read.
 
-use std::fs;
-
 use ariws::ffi::ARIWS_ERROR_CONFIG;
 use ariws_testkit::{Pbx, request};
-
-use super::EVENT;
 
 #[test]
 fn without_a_change_nothing_happens() {
@@ -27,31 +23,6 @@ fn a_session_goes_on_while_its_connection_is_invalid_and_changes_when_it_recover
 }
 
 #[test]
-fn a_missing_file_changes_nothing() {
-    let (pbx, mut connection) = Pbx::persistent("app1").up();
-    fs::remove_file(pbx.configuration.folder().join("websocket_client.conf")).expect("the file");
-    assert_eq!(pbx.try_reload(&mut Vec::new()), ARIWS_ERROR_CONFIG);
-    assert!(connection.is_quiet());
-}
-
-#[test]
-fn a_faulty_websocket_client_stays_as_it_was() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("connection1", "uri = ws://a b/");
-    assert!(connection.is_quiet());
-    connection.reset();
-    assert_eq!(pbx.accept().path, "/ari");
-}
-
-#[test]
-fn a_faulty_connection_stays_as_it_was() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("connection1", "apps = app1,,app2");
-    assert!(connection.is_quiet());
-    assert!(pbx.host.has("app1") && !pbx.host.has("app2"));
-}
-
-#[test]
 fn a_faulty_user_stays_as_it_was() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.change("user1", "password =");
@@ -70,14 +41,6 @@ fn a_faulty_object_keeps_no_other_from_changing() {
 }
 
 #[test]
-fn a_fault_that_is_mended_takes_effect() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("connection1", "apps = app1,,app2");
-    pbx.change("connection1", "apps = app1,app2");
-    connection.says(["ApplicationRegistered app2"]);
-}
-
-#[test]
 fn a_file_that_cannot_be_parsed_changes_nothing() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.set("connection1", "uri = ws://localhost/\n[unfinished");
@@ -92,15 +55,6 @@ fn a_connection_that_was_invalid_from_the_first_begins_when_it_is_mended() {
     assert!(pbx.server.is_quiet());
     pbx.change("connection1", "local_ari_user = user1");
     pbx.accept().says(["ApplicationRegistered app1"]);
-}
-
-#[test]
-fn a_session_goes_on_while_its_user_has_a_crypted_password() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.change("user1", "password_format = crypt");
-    pbx.event("app1", EVENT);
-    connection.says(["Event app1"]);
-    assert!(connection.is_quiet());
 }
 
 #[test]

@@ -28,47 +28,28 @@ fn loaded() -> Pbx {
 }
 
 #[test]
-fn a_connection_that_is_added() {
-    let mut pbx = loaded();
-    let elsewhere = ([127, 0, 0, 1], 10).into();
-    pbx.connect("connection2", "per_call_config", elsewhere, "app2, app3");
-    assert_eq!(
-        short(&pbx.reload()),
-        ["+ connection2: per_call_config, ws://127.0.0.1:10/ari, applications app2, app3"]
-    );
-}
-
-#[test]
-fn a_connection_that_is_removed() {
-    let mut pbx = loaded();
-    pbx.configuration.remove("connection1");
-    assert_eq!(
-        short(&pbx.reload()),
-        ["- connection1: persistent, ws://127.0.0.1:9/ari, applications app1"]
-    );
-}
-
-#[test]
-fn a_connection_that_is_renamed_is_removed_and_added() {
-    let mut pbx = loaded();
-    pbx.configuration.rename("connection1", "connection0");
-    assert_eq!(
-        short(&pbx.reload()),
-        [
-            "- connection1: persistent, ws://127.0.0.1:9/ari, applications app1",
-            "+ connection0: persistent, ws://127.0.0.1:9/ari, applications app1"
-        ]
-    );
-}
-
-#[test]
-fn a_connection_that_changes_tells_its_parameters_and_no_value() {
-    let mut pbx = loaded();
-    pbx.set("connection1", "subscribe_all = yes");
-    assert_eq!(
-        short(&pbx.change("connection1", "password = another\nprotocols = other")),
-        ["~ connection1: subscribe_all, protocols, password"]
-    );
+fn connections_that_come_go_and_change_are_told_with_what_they_are_and_no_value() {
+    let added: fn(&mut Pbx) = |pbx| pbx.connect("connection2", "per_call_config", ([127, 0, 0, 1], 10).into(), "app2, app3");
+    let removed: fn(&mut Pbx) = |pbx| pbx.configuration.remove("connection1");
+    let renamed: fn(&mut Pbx) = |pbx| pbx.configuration.rename("connection1", "connection0");
+    let changed: fn(&mut Pbx) = |pbx| {
+        pbx.set("connection1", "subscribe_all = yes");
+        pbx.set("connection1", "password = another\nprotocols = other");
+    };
+    let usual = "persistent, ws://127.0.0.1:9/ari, applications app1";
+    for (change, told) in [
+        (
+            added,
+            "+ connection2: per_call_config, ws://127.0.0.1:10/ari, applications app2, app3",
+        ),
+        (removed, &format!("- connection1: {usual}")),
+        (renamed, &format!("- connection1: {usual}\n+ connection0: {usual}")),
+        (changed, "~ connection1: subscribe_all, protocols, password"),
+    ] {
+        let mut pbx = loaded();
+        change(&mut pbx);
+        assert_eq!(short(&pbx.reload()).join("\n"), told);
+    }
 }
 
 #[test]

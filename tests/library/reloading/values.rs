@@ -19,15 +19,6 @@ fn pretty_counts_from_the_next_message_on() {
 }
 
 #[test]
-fn a_user_made_read_only_may_only_look_from_the_next_request_on() {
-    let (mut pbx, mut connection) = Pbx::persistent("app1").up();
-    pbx.configuration
-        .replace("password = userpass", "password = userpass\nread_only = yes");
-    pbx.reload();
-    assert_eq!(connection.ask("POST", "channels")["status_code"], 403);
-}
-
-#[test]
 fn another_password_of_the_user_is_used_at_the_next_request() {
     let (mut pbx, mut connection) = Pbx::persistent("app1").up();
     pbx.configuration.replace("password = userpass", "password = another");
@@ -36,25 +27,18 @@ fn another_password_of_the_user_is_used_at_the_next_request() {
     assert_eq!(pbx.wait_for_request("x").password, "another");
 }
 
-/// A connection that has failed once, and is told then what to do from its next attempt on.
-fn failing(change: &str) -> Pbx {
-    let lines = "reconnect_interval = 200\nreconnect_attempts = 1";
-    let mut pbx = Pbx::persistent("app1").set("connection1", lines).nobody_listens().load();
-    pbx.wait_for_log("trying again every 200 ms");
-    pbx.change("connection1", change);
-    pbx
-}
-
 #[test]
-fn reconnect_interval_counts_from_the_next_attempt_on() {
-    let pbx = failing("reconnect_interval = 30");
-    pbx.wait_for_log("trying again every 30 ms");
-}
-
-#[test]
-fn max_reconnect_interval_counts_from_the_next_attempt_on() {
-    let pbx = failing("max_reconnect_interval = 700");
-    pbx.wait_for_log("trying again after 200 to 700 ms");
+fn intervals_count_from_the_next_attempt_on() {
+    for (change, told) in [
+        ("reconnect_interval = 30", "trying again every 30 ms"),
+        ("max_reconnect_interval = 700", "trying again after 200 to 700 ms"),
+    ] {
+        let lines = "reconnect_interval = 200\nreconnect_attempts = 1";
+        let mut pbx = Pbx::persistent("app1").set("connection1", lines).nobody_listens().load();
+        pbx.wait_for_log("trying again every 200 ms");
+        pbx.change("connection1", change);
+        pbx.wait_for_log(told);
+    }
 }
 
 #[test]
@@ -95,22 +79,15 @@ fn delivered(bounds: &str) -> Vec<String> {
 }
 
 #[test]
-fn queue_max_messages_counts_for_the_next_event() {
-    assert_eq!(delivered("queue_max_messages = 2"), ["B app1", "C app1"]);
-}
-
-#[test]
-fn queue_max_bytes_counts_for_the_next_event() {
-    // Each event is a little more than a hundred bytes with what the library adds.
-    assert_eq!(delivered("queue_max_bytes = 300"), ["B app1", "C app1"]);
-}
-
-#[test]
-fn queue_overflow_counts_for_the_next_event() {
-    assert_eq!(
-        delivered("queue_overflow = drop_newest\nqueue_max_messages = 2"),
-        ["A app1", "B app1"]
-    );
+fn the_bounds_of_the_queue_count_for_the_next_event() {
+    for (bounds, kept) in [
+        ("queue_max_messages = 2", ["B app1", "C app1"]),
+        // Each event is a little more than a hundred bytes with what the library adds.
+        ("queue_max_bytes = 300", ["B app1", "C app1"]),
+        ("queue_overflow = drop_newest\nqueue_max_messages = 2", ["A app1", "B app1"]),
+    ] {
+        assert_eq!(delivered(bounds), kept, "{bounds}");
+    }
 }
 
 #[test]
