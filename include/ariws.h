@@ -444,14 +444,16 @@ typedef int32_t (*ariws_app_snapshot_callback)(void *userdata,
                                                ariws_write_callback write,
                                                void *write_data);
 
-// Gives the text of a part of the configuration: "ari.conf", "ari_outbound.conf", "websocket_client.conf", or what one
-// of them includes, by the name there. A host with this callback has its configuration where it likes. The text is
-// given to `write` as in `ariws_expand_callback`; it is bounded as a file is.
+// Gives the text of a part of the configuration: "ari.conf", "ari_outbound.conf", "websocket_client.conf", or what a
+// text that it has given includes, by the name there, of which it may be sure of nothing. A host with this callback has
+// its configuration where it likes. The text is given to `write` as in `ariws_expand_callback`; it is bounded as a file
+// is, by 32 MiB with all that it includes.
 //
-// Returns ARIWS_TEXT_GIVEN, ARIWS_TEXT_ABSENT if there is nothing of that name, or a negative number for a failure,
-// which the host logs.
+// Returns ARIWS_TEXT_GIVEN, ARIWS_TEXT_ABSENT if the host has nothing of that name, or a negative number for a failure,
+// which the host logs: then the configuration stays as it was. What is absent is looked for as a file in
+// `config_directory`, if there is one.
 //
-// Thread: a pool of the library's for host calls, or the one that is inside `ariws_load`. It may block.
+// Thread: a pool of the library's for host calls, while a load or reload waits. It may block.
 typedef int32_t (*ariws_config_read_callback)(void *userdata,
                                               const char *name,
                                               ariws_write_callback write,
@@ -496,7 +498,7 @@ typedef struct ariws_host {
     ariws_expand_callback expand;
     // Optional: without it, an ApplicationResumed does not tell what is in the application.
     ariws_app_snapshot_callback app_snapshot;
-    // Optional: without it, the configuration is read from files in `config_directory`.
+    // Optional: without it, the whole configuration is read from files in `config_directory`.
     ariws_config_read_callback config_read;
 } ariws_host;
 
@@ -504,7 +506,8 @@ typedef struct ariws_host {
 typedef struct ariws_options {
     // `sizeof(ariws_options)`; ARIWS_OPTIONS_INIT sets it.
     size_t struct_size;
-    // The folder with `ari.conf`, `websocket_client.conf` and, optionally, `ari_outbound.conf`. Required.
+    // The folder with `ari.conf`, `websocket_client.conf` and, optionally, `ari_outbound.conf`. Required, unless the
+    // host has `config_read`: then it is where files are looked for that the host does not have, and may be NULL.
     const char *config_directory;
     // The host's entity id, added to events as `asterisk_id` where it is missing. Required.
     const char *asterisk_id;

@@ -13,7 +13,7 @@ use page::{Kind, Page};
 /// A counter of [`Totals`]: its name, what it counts, and where it is.
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 
-const COUNTERS: [Counter; 12] = [
+const COUNTERS: [Counter; 14] = [
     ("websockets_opened", "Websockets that were opened", |totals| {
         totals.connections_opened
     }),
@@ -32,14 +32,24 @@ const COUNTERS: [Counter; 12] = [
         totals.events_sent
     }),
     (
+        "events_repeated",
+        "Events that were handed to the kernel again, on another connection (delivery = at_least_once)",
+        |totals| totals.events_repeated,
+    ),
+    (
         "events_dropped",
         "Events that the bounds of the queue, or the end of their application, dropped",
         |totals| totals.events_dropped,
     ),
     (
         "messages_unconfirmed",
-        "Messages on a connection when it was lost, or closed without an answer, and no proof that they arrived",
+        "Messages on a connection when it was lost, or closed without an answer, no proof that they arrived, and not sent again",
         |totals| totals.messages_unconfirmed,
+    ),
+    (
+        "applications_resumed",
+        "ApplicationResumed that were given to connections (announce_resume)",
+        |totals| totals.applications_resumed,
     ),
     ("requests_received", "Requests that applications sent", |totals| {
         totals.requests_received
@@ -87,11 +97,8 @@ pub fn render(snapshot: &Snapshot) -> String {
         "Connections for a call that could not be made",
         snapshot.stasis_starts_failed,
     );
-    page.counter(
-        "stasis_fallbacks",
-        "Channels whose application nobody served, and that were sent to its fallback_app",
-        snapshot.stasis_fallbacks,
-    );
+    let help = "Channels whose application nobody served, and that were sent to its fallback_app";
+    page.counter("stasis_fallbacks", help, snapshot.stasis_fallbacks);
     page.counter(
         "stasis_down",
         "Channels that were not let in, or had to leave, because a persistent connection was down (when_down, fail_inside)",
@@ -211,6 +218,16 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
         Some(view.queued_bytes.to_string())
     });
     each(
+        "unproven_events",
+        Kind::Gauge,
+        "",
+        "Events that were sent and are kept until a pong proves that they have arrived (delivery = at_least_once)",
+        &|view| Some(view.unproven_events.to_string()),
+    );
+    each("unproven_bytes", Kind::Gauge, "bytes", "Their bytes", &|view| {
+        Some(view.unproven_bytes.to_string())
+    });
+    each(
         "requests_waiting",
         Kind::Gauge,
         "",
@@ -262,6 +279,11 @@ fn sessions(page: &mut Page, snapshot: &Snapshot) {
         "per_call_queue_messages",
         "Messages that wait to be sent on connections of calls",
         views.iter().map(|view| view.queued_messages).sum::<usize>(),
+    );
+    page.gauge(
+        "per_call_unproven_events",
+        "Events that were sent on connections of calls and are kept until a pong proves that they have arrived",
+        views.iter().map(|view| view.unproven_events).sum::<usize>(),
     );
     page.gauge(
         "per_call_requests_waiting",
@@ -366,7 +388,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 55);
+        assert_eq!(families.count(), 62);
         assert!(text.ends_with("\n# EOF\n"));
     }
 

@@ -75,7 +75,8 @@ fn serve(listener: &TcpListener) {
     let established = b"HTTP/1.1 200 OK\r\n\r\n";
     stream.write_all(established).expect("a client");
     let upgrade = read_head(&mut stream);
-    assert!(has(&tunnel, SENT) && has(&upgrade, SENT) && has(&upgrade, SECRET));
+    assert!(has(&tunnel, SENT) && has(&upgrade, SENT) && has(&upgrade, b"X-Token: hushhushhush"));
+    assert!(has(&upgrade, b"X-Other: hushhushhush"));
     let upgrade = String::from_utf8(upgrade).expect("UTF-8");
     let key = upgrade
         .lines()
@@ -108,12 +109,15 @@ unsafe extern "C" fn on_request(_: *mut c_void, request: *const ariws_request) {
 fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
-    let secrets =
-        format!("header = X-Token: hushhushhush\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush");
+    let secrets = format!(
+        "header = X-Token: hushhushhush\nheader_file = headers\npassword =\npassword_file = secret\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush"
+    );
     let configuration = Configuration::empty()
         .connection("connection1", "per_call_config", address, "app1", &secrets)
-        .replacing("password = mypass", "password = hushhushhush")
         .replacing("password = userpass", "password = hushhushhush");
+    for (name, text) in [("headers", "X-Other: hushhushhush\n"), ("secret", "hushhushhush\n")] {
+        std::fs::write(configuration.folder().join(name), text).expect("a file");
+    }
     let peer = thread::spawn(move || serve(&listener));
     let host = Host::new();
     let mut table = host.table();

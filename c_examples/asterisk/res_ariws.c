@@ -1440,6 +1440,21 @@ static int32_t context_create(const char *name, const char *app)
     return ARIWS_CONTEXT_CREATED;
 }
 
+/* What `GET /applications/{app}` answers. */
+static int32_t on_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
+{
+    struct ast_json *json = stasis_app_to_json(app);
+    char *text = json ? ast_json_dump_string_format(json, AST_JSON_COMPACT) : NULL;
+    int32_t result = text ? ARIWS_TEXT_GIVEN : ARIWS_TEXT_ABSENT;
+
+    if (text) {
+        write(write_data, text, strlen(text));
+    }
+    ast_json_free(text);
+    ast_json_unref(json);
+    return result;
+}
+
 static int32_t on_context_create(void *userdata, const char *name, const char *app)
 {
     int32_t result;
@@ -2269,6 +2284,7 @@ static int instance_load(void)
     host.context_destroy = on_context_destroy;
     host.stasis_failed = on_stasis_failed;
     host.connection_state = on_connection_state;
+    host.app_snapshot = on_app_snapshot;
 
     ast_eid_to_str(eid, sizeof(eid), &ast_eid_default);
     snprintf(product, sizeof(product), "Asterisk/%s", ast_get_version());

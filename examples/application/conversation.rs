@@ -3,13 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::journal::Journal;
 use crate::log::Log;
+use crate::text_at;
 
 /// What a call hears.
 const MEDIA: &str = "sound:hello-world";
@@ -53,6 +56,8 @@ pub(crate) struct Conversation {
     number: usize,
     digit_timeout: Duration,
     log: Log,
+    /// What all conversations have handled.
+    journal: Arc<Mutex<Journal>>,
     /// Whether the PBX has said anything.
     begun: bool,
     registered: HashSet<String>,
@@ -67,11 +72,12 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(number: usize, digit_timeout: Duration, log: Log) -> Self {
+    pub(crate) fn new(number: usize, digit_timeout: Duration, log: Log, journal: Arc<Mutex<Journal>>) -> Self {
         Self {
             number,
             digit_timeout,
             log,
+            journal,
             begun: false,
             registered: HashSet::new(),
             calls: HashMap::new(),
@@ -83,7 +89,7 @@ impl Conversation {
         }
     }
 
-    fn say(&self, text: impl fmt::Display) {
+    pub(crate) fn say(&self, text: impl fmt::Display) {
         self.log.line(self.number, text);
     }
 
@@ -124,23 +130,51 @@ impl Conversation {
             self.error(format_args!("not a JSON object: {text}"));
             return;
         };
-        let kind = text_at(&message, "/type");
-        let channel = text_at(&message, "/channel/id");
-        let target = text_at(&message, "/playback/target_uri");
+        if self.journal().has(&message) {
+            self.say(format_args!("<- once more, and handled: {}", message["ariws_sequence"]));
+            return;
+        }
+        let missing = self.journal().missing_before(&message);
+        if missing > 0 {
+            self.error(format_args!(
+                "{missing} events are missing before {}",
+                message["ariws_sequence"]
+            ));
+        }
+        self.handle(&message);
+        let handled = self.journal().handled(&message);
+        if let Err(error) = handled {
+            self.error(format_args!("the journal: {error}"));
+        }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&mut self, message: &Value) {
+        let kind = text_at(message, "/type");
+        let channel = text_at(message, "/channel/id");
+        let target = text_at(message, "/playback/target_uri");
         match kind {
-            "RESTResponse" => self.response(&message),
+            "RESTResponse" => self.response(message),
             "ApplicationRegistered" | "ApplicationReplaced" => {
-                let application = text_at(&message, "/application");
+                let application = text_at(message, "/application");
                 self.say(format_args!("<- {kind} {application}"));
                 self.registered.insert(application.to_owned());
+                if kind == "ApplicationRegistered" {
+                    let inside = self.journal().registered(message);
+                    inside.iter().for_each(|channel| self.go_on(channel));
+                }
             }
+            "ApplicationResumed" => self.resumed(message),
             "ApplicationUnregistered" => {
-                let application = text_at(&message, "/application");
+                let application = text_at(message, "/application");
                 self.say(format_args!("<- {kind} {application}"));
                 self.registered.remove(application);
             }
-            "StasisStart" => self.stasis_start(&message, channel),
-            "ChannelDtmfReceived" => self.digit(channel, text_at(&message, "/digit")),
+            "StasisStart" => self.stasis_start(message, channel),
+            "ChannelDtmfReceived" => self.digit(channel, text_at(message, "/digit")),
             "PlaybackFinished" => self.playback_finished(target),
             "StasisEnd" => self.stasis_end(channel),
             _ => self.say(format_args!("<- {kind} {channel}{target}")),
@@ -162,6 +196,36 @@ impl Conversation {
         };
         self.calls.insert(channel.to_owned(), call);
         self.request(Purpose::Answer, channel);
+    }
+
+    /// The connection was made again. Where events were dropped, a StasisStart may be among them.
+    fn resumed(&mut self, message: &Value) {
+        let number = |name: &str| message[name].as_u64().unwrap_or_default();
+        self.say(format_args!(
+            "<- ApplicationResumed {} after {} ms: {} events follow, {} were dropped",
+            text_at(message, "/application"),
+            number("down_ms"),
+            number("events_queued"),
+            number("events_dropped"),
+        ));
+        if number("events_dropped") > 0 {
+            let channels = message["channels"].as_array().into_iter().flatten();
+            channels.filter_map(Value::as_str).for_each(|channel| self.go_on(channel));
+        }
+    }
+
+    /// A call that came on another connection, perhaps to another process: it has the digit timeout to go on.
+    fn go_on(&mut self, channel: &str) {
+        if self.calls.contains_key(channel) {
+            return;
+        }
+        self.say(format_args!("goes on with the call {channel}"));
+        let now = Instant::now();
+        let call = Call {
+            start: now,
+            state: CallState::Waiting(now + self.digit_timeout),
+        };
+        self.calls.insert(channel.to_owned(), call);
     }
 
     fn digit(&mut self, channel: &str, digit: &str) {
@@ -319,9 +383,4 @@ impl Call {
             CallState::Playing(_) | CallState::HangingUp => None,
         }
     }
-}
-
-/// The text at a JSON pointer, or nothing.
-fn text_at<'a>(message: &'a Value, pointer: &str) -> &'a str {
-    message.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

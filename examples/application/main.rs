@@ -12,15 +12,18 @@
 //! `examples/python/application.py` is the same in Python, with TLS.
 
 mod conversation;
+mod journal;
 mod log;
 mod options;
 
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
@@ -30,6 +33,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use conversation::Conversation;
+use journal::Journal;
 use log::Log;
 use options::{Options, USAGE};
 
@@ -67,6 +71,7 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
         start,
         quiet: options.quiet,
     };
+    let journal = Arc::new(Mutex::new(Journal::open(options.journal.as_deref())?));
     let listener = TcpListener::bind(&options.listen).await?;
     println!("listening on {}", listener.local_addr()?);
     let (outcome, mut outcomes) = unbounded_channel();
@@ -81,7 +86,8 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
             accepted = listener.accept() => {
                 let (stream, address) = accepted?;
                 connections += 1;
-                tokio::spawn(connection(stream, address, connections, options.clone(), log, outcome.clone()));
+                let conversation = Conversation::new(connections, options.digit_timeout, log, Arc::clone(&journal));
+                tokio::spawn(connection(stream, address, conversation, options.authorization(), outcome.clone()));
             }
             Some(one) = outcomes.recv() => {
                 total.calls += one.calls;
@@ -115,16 +121,13 @@ async fn until(deadline: Option<Instant>) {
 async fn connection(
     stream: TcpStream,
     address: SocketAddr,
-    number: usize,
-    options: Options,
-    log: Log,
+    mut conversation: Conversation,
+    authorization: Option<String>,
     outcome: UnboundedSender<Outcome>,
 ) {
-    let mut conversation = Conversation::new(number, options.digit_timeout, log);
-    let authorization = options.authorization();
     match upgrade(stream, authorization.as_deref()).await {
         Ok(socket) => {
-            log.line(number, format_args!("connected from {address}"));
+            conversation.say(format_args!("connected from {address}"));
             match converse(socket, &mut conversation).await {
                 Ok(code) => conversation.closed(code.into()),
                 Err(error) => conversation.broken(error),
@@ -200,4 +203,9 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, conversation: &mut Con
             () = until(conversation.deadline()) => conversation.time_is_up(),
         }
     }
+}
+
+/// The text at a JSON pointer, or nothing.
+fn text_at<'a>(message: &'a Value, pointer: &str) -> &'a str {
+    message.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

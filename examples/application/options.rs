@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,6 +16,8 @@ usage: application [options]
   --calls N              end with status 0 after N calls ran from ApplicationRegistered to StasisEnd
                          without an error and their connections were closed with 1000
   --deadline MS          end with status 1 after this time
+  --journal FILE         write a line for each event that has a number and was handled, and handle none again that is in
+                         it: for clients with delivery = at_least_once
   --quiet                print the port, errors and the summary only
 ";
 
@@ -26,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) digit_timeout: Duration,
     pub(crate) calls: Option<usize>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) journal: Option<PathBuf>,
     pub(crate) quiet: bool,
 }
 
@@ -40,6 +44,7 @@ impl Options {
             digit_timeout: Duration::from_millis(3000),
             calls: None,
             deadline: None,
+            journal: None,
             quiet: false,
         };
         let mut arguments = lexopt::Parser::from_env();
@@ -53,6 +58,7 @@ impl Options {
                 }
                 Long("calls") => options.calls = Some(arguments.value()?.parse()?),
                 Long("deadline") => options.deadline = Some(Duration::from_millis(arguments.value()?.parse()?)),
+                Long("journal") => options.journal = Some(arguments.value()?.into()),
                 Long("quiet") => options.quiet = true,
                 Long("help") | Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),

@@ -45,6 +45,62 @@ class Log:
         print(f"{(time.monotonic() - self.start) * 1000:10.1f} ms  {text}", flush=True)
 
 
+class Journal:
+    """Which events were handled: by their numbers (delivery = at_least_once), so that those that come again are not handled
+    again, also by a process that takes the place of one that was killed."""
+
+    def __init__(self, path: str | None) -> None:
+        # By the application: which numbers belong together, and the highest; the channels that are inside.
+        self.known: dict[str, tuple[str, int]] = {}
+        self.channels: dict[str, set[str]] = {}
+        self.file = None
+        if path is None:
+            return
+        self.file = open(path, "a+b", buffering=0)
+        self.file.seek(0)
+        lines = self.file.readall()
+        # What whoever was killed had not written to its end was not handled.
+        whole = lines.rfind(b"\n") + 1
+        self.file.truncate(whole)
+        for line in lines[:whole].splitlines():
+            event = json.loads(line)
+            self.registered(event)
+            self.note(event)
+
+    def registered(self, notice: dict) -> list[str]:
+        """ApplicationRegistered: numbers with another id begin anew. Gives the channels that are inside."""
+        application, sequence_id = notice["application"], notice.get("ariws_sequence_id", "")
+        if self.known.get(application, ("", 0))[0] != sequence_id:
+            self.known[application] = (sequence_id, 0)
+        return sorted(self.channels.get(application, ()))
+
+    def highest(self, event: dict) -> int:
+        return self.known.get(event.get("application", ""), ("", 0))[1]
+
+    def handled(self, event: dict) -> None:
+        if "ariws_sequence" not in event:
+            return
+        self.note(event)
+        if self.file is not None:
+            line = {
+                "application": event["application"],
+                "ariws_sequence_id": self.known[event["application"]][0],
+                "ariws_sequence": event["ariws_sequence"],
+                "type": event["type"],
+                "channel": {"id": event.get("channel", {}).get("id")},
+            }
+            self.file.write(json.dumps(line).encode() + b"\n")
+
+    def note(self, event: dict) -> None:
+        application, channel = event["application"], event["channel"]["id"] if "channel" in event else None
+        sequence_id, _ = self.known.get(application, ("", 0))
+        self.known[application] = (sequence_id, event["ariws_sequence"])
+        if event["type"] == "StasisStart":
+            self.channels.setdefault(application, set()).add(channel)
+        elif event["type"] == "StasisEnd":
+            self.channels.setdefault(application, set()).discard(channel)
+
+
 class Purpose(Enum):
     """What a request was for."""
 
@@ -111,11 +167,13 @@ class Tally:
 class Conversation:
     """What is said on one connection: texts come in by `receive`, go out by `outgoing`."""
 
-    def __init__(self, number: int, digit_timeout: float, log: Log, tally: Tally) -> None:
+    def __init__(self, number: int, digit_timeout: float, log: Log, tally: Tally, journal: Journal) -> None:
         self.number = number
         self.digit_timeout = digit_timeout
         self.log = log
         self.tally = tally
+        # What all conversations have handled.
+        self.journal = journal
         self.opened = time.monotonic()
         # Whether the PBX has said anything.
         self.begun = False
@@ -157,6 +215,17 @@ class Conversation:
         if not isinstance(message, dict):
             self.error(f"not a JSON object: {text!r}")
             return
+        if (number := message.get("ariws_sequence")) is not None:
+            highest = self.journal.highest(message)
+            if number <= highest:
+                self.say(f"<- once more, and handled: {number}")
+                return
+            if number > highest + 1:
+                self.error(f"{number - highest - 1} events are missing before {number}")
+        self.handle(message)
+        self.journal.handled(message)
+
+    def handle(self, message: dict) -> None:
         kind = message.get("type", "")
         application = message.get("application", "")
         channel = message.get("channel", {}).get("id", "")
@@ -167,6 +236,11 @@ class Conversation:
             case "ApplicationRegistered" | "ApplicationReplaced":
                 self.say(f"<- {kind} {application}")
                 self.registered.add(application)
+                if kind == "ApplicationRegistered":
+                    for inside in self.journal.registered(message):
+                        self.go_on(inside)
+            case "ApplicationResumed":
+                self.resumed(message, application)
             case "ApplicationUnregistered":
                 self.say(f"<- {kind} {application}")
                 self.registered.discard(application)
@@ -191,8 +265,27 @@ class Conversation:
         # The application of a per-call connection is named <app>:<channel>.
         if ":" in application:
             self.tally.open_to_start.append((time.monotonic() - self.opened) * 1000)
+        if before := self.calls.get(channel):
+            before.stop_timer()
         self.calls[channel] = Call()
         self.request(Purpose.ANSWER, channel)
+
+    def resumed(self, message: dict, application: str) -> None:
+        """The connection was made again. Where events were dropped, a StasisStart may be among them."""
+        self.say(
+            f"<- ApplicationResumed {application} after {message['down_ms']} ms: {message['events_queued']} events follow, "
+            f"{message['events_dropped']} were dropped"
+        )
+        if message["events_dropped"]:
+            for channel in message.get("channels", []):
+                self.go_on(channel)
+
+    def go_on(self, channel: str) -> None:
+        """A call that came on another connection, perhaps to another process: it has the digit timeout to go on."""
+        if channel not in self.calls:
+            self.say(f"goes on with the call {channel}")
+            call = self.calls[channel] = Call()
+            self.wait_for_digit(channel, call)
 
     def digit(self, channel: str, digit: str) -> None:
         self.say(f"<- ChannelDtmfReceived {channel} digit {digit}")
@@ -307,12 +400,13 @@ class Application:
         self.options = options
         self.log = Log(options.quiet)
         self.tally = Tally()
+        self.journal = Journal(options.journal)
         self.connections = 0
         self.enough = asyncio.Event()
 
     def conversation(self) -> Conversation:
         self.connections += 1
-        return Conversation(self.connections, self.options.digit_timeout / 1000, self.log, self.tally)
+        return Conversation(self.connections, self.options.digit_timeout / 1000, self.log, self.tally, self.journal)
 
     def upgraded(self, socket: ServerConnection, _request: Request, response: Response) -> None:
         """The answer to an upgrade request is about to go."""
@@ -403,6 +497,9 @@ def parse() -> argparse.Namespace:
                         help="end with status 0 after N calls ran from ApplicationRegistered to StasisEnd "
                              "without an error and their connections were closed with 1000")
     parser.add_argument("--deadline", type=float, metavar="MS", help="end with status 1 after this time")
+    parser.add_argument("--journal", metavar="FILE",
+                        help="write a line for each event that has a number and was handled, and handle none again that is in "
+                             "it: for clients with delivery = at_least_once")
     parser.add_argument("--quiet", action="store_true", help="print the port, errors and the summary only")
     parser.add_argument("--report", action="store_true",
                         help="at the end, print a line of JSON: calls, errors, attempts given up, and the median and 99th "

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::text::push_setting;
+use super::text::{push_setting, yes_or_no};
 use crate::config::{Client, Connection, ConnectionType};
 use crate::engine::snapshot::{SessionKind, Snapshot};
 use crate::session::{Phase, View};
@@ -17,6 +17,8 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
         push_setting(&mut page, "local_ari_user_fault", fault);
     }
     push_down(&mut page, connection);
+    push_setting(&mut page, "delivery", connection.client.delivery.as_str());
+    push_setting(&mut page, "announce_resume", yes_or_no(connection.client.announce_resume));
     push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         push_calls(&mut page, snapshot, connection);
@@ -81,6 +83,14 @@ fn push_view(page: &mut String, view: &View) {
     add("requests_under_way", &view.requests_under_way.to_string());
     add("queued_messages", &view.queued_messages.to_string());
     add("queued_bytes", &view.queued_bytes.to_string());
+    if !view.highest_numbers.is_empty() {
+        let numbers = view.highest_numbers.iter();
+        let numbers: Vec<_> = numbers
+            .map(|(application, number)| format!("{application} {number}"))
+            .collect();
+        add("highest_sequence", &numbers.join(", "));
+        add("unproven_events", &view.unproven_events.to_string());
+    }
     add("dropped_events", &view.totals.events_dropped.to_string());
     add("unconfirmed_messages", &view.totals.messages_unconfirmed.to_string());
     let round_trip = view.round_trip.map(duration);

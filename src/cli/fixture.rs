@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Client, Config, Connection, Uri};
+use crate::config::{CallText, Client, Config, Connection, Uri};
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot};
 use crate::engine::{Operator, Started};
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ pub(super) fn uri(display: &str) -> Uri {
         tls: false,
         host: "127.0.0.1".to_owned(),
         port: None,
-        path_and_query: "/".to_owned(),
+        path_and_query: CallText::fixed("/"),
         credentials: None,
     }
 }

@@ -204,6 +204,9 @@ fn detail_comes_after_the_settings() {
         requests_under_way: 1,
         queued_messages: 12,
         queued_bytes: 3456,
+        unproven_events: 3,
+        unproven_bytes: 300,
+        highest_numbers: vec![("testapp".into(), 40), ("other".into(), 2)],
         totals: Totals {
             events_dropped: 7,
             messages_unconfirmed: 8,
@@ -220,6 +223,8 @@ fn detail_comes_after_the_settings() {
     );
     let detail = printed("ari show outbound-websocket connection1 DETAIL", connections, sessions);
     let expected = concat!(
+        "delivery =               at_most_once\n",
+        "announce_resume =        No\n",
         "notices_silence =        within 10.0 s when something is sent, not at rest (enable_pingpongs, enable_tcp_keepalives)\n",
         "state =                  waiting for 400.0 ms\n",
         "remote_address =         N/A\n",
@@ -230,6 +235,8 @@ fn detail_comes_after_the_settings() {
         "requests_under_way =     1\n",
         "queued_messages =        12\n",
         "queued_bytes =           3456\n",
+        "highest_sequence =       testapp 40, other 2\n",
+        "unproven_events =        3\n",
         "dropped_events =         7\n",
         "unconfirmed_messages =   8\n",
         "round_trip =             1.2 ms\n",
@@ -249,6 +256,8 @@ fn detail_of_a_connection_without_a_session_says_so_and_why() {
     assert!(
         page.ends_with(concat!(
             "apps_fault =             connection2 has testapp too\n",
+            "delivery =               at_most_once\n",
+            "announce_resume =        No\n",
             "notices_silence =        within 10.0 s when something is sent, not at rest (enable_pingpongs, enable_tcp_keepalives)\n",
             "state =                  not running\n",
             "\n",

@@ -1,8 +1,9 @@
-//! `ari.conf`: `[general]`, users and outbound websockets.
+//! `ari.conf` and `ari_outbound.conf`: `[general]`, users and outbound websockets.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::client::WEBSOCKET_CLIENT;
 use super::keep::Keeper;
 use super::lines::Flaw;
 use super::object::{Object, sort};
@@ -12,7 +13,24 @@ use super::template::Section;
 use super::values::nearest_name;
 use super::{Client, Config, Connection, General, User};
 
-const TYPES: [&str; 2] = ["user", "outbound_websocket"];
+/// The types that a section of `ari.conf` may have, and one of `ari_outbound.conf`. There the last one is read elsewhere.
+const TYPES: &[&str] = &["user", "outbound_websocket"];
+const APPENDED_TYPES: &[&str] = &["user", "outbound_websocket", WEBSOCKET_CLIENT];
+
+fn types(section: &Section) -> &'static [&'static str] {
+    if section.appended { APPENDED_TYPES } else { TYPES }
+}
+
+/// The names of sections that may have been meant to be websocket clients.
+pub(super) fn untyped(sections: &[Section]) -> Vec<&str> {
+    let is_untyped = |section: &&Section| {
+        !section
+            .kind()
+            .is_some_and(|kind| APPENDED_TYPES.contains(&kind.value.as_str()))
+    };
+    let sections = sections.iter().filter(|section| section.appended && !section.template);
+    sections.filter(is_untyped).map(|section| section.name.as_str()).collect()
+}
 
 /// What `ari.conf` says.
 #[derive(Default)]
@@ -61,9 +79,10 @@ pub(super) fn read(
     let mut connections = Keeper::new(previous.map(|config| &config.connections));
     let loaded_before = |kind: &str, name: &str| match kind {
         "user" => users.had(name),
+        WEBSOCKET_CLIENT => previous.is_some_and(|config| config.clients.contains_key(name)),
         _ => connections.had(name),
     };
-    let sorted = sort(others, &TYPES, loaded_before, problems);
+    let sorted = sort(others, types, loaded_before, problems);
     for (kind, section) in sorted.typed {
         let name = section.name.as_str();
         match kind {
@@ -141,6 +160,7 @@ impl Default for General {
             template: false,
             settings: Vec::new(),
             flaw: Flaw::None,
+            appended: false,
         };
         general(&mut Object::new(&section, &mut Problems::default()))
     }
@@ -183,7 +203,7 @@ fn missing_client(name: &str, clients: Clients<'_>) -> String {
     match nearest_name(name, clients.loaded.keys()) {
         Some(near) => format!("there is no websocket client {shown}; perhaps {near} is meant"),
         None => {
-            format!("there is no websocket client {shown}; name a section of websocket_client.conf")
+            format!("there is no websocket client {shown}; name a section of type websocket_client")
         }
     }
 }

@@ -1,44 +1,47 @@
-//! `websocket_client.conf`: where to connect to, and how.
+//! Websocket clients: where to connect to, and how.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
+use super::call_data::obstacle;
 use super::credentials::{PASSWORDS, headers, password};
 use super::files::check_file;
 use super::keep::Keeper;
 use super::object::{Object, sort};
 use super::problem::Problems;
+use super::secret_files::{self, BEARER_TOKEN_FILE};
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret, WhenDown};
+use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Proxy, Secret, Source, WhenDown};
 
-const WEBSOCKET_CLIENT: &str = "websocket_client";
+pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
-/// Reads the sections of `websocket_client.conf`, which is in `directory`.
+/// Reads the sections of websocket clients. Those of `untyped` names are not deleted: what
+/// their sections in `ari_outbound.conf` are is not known.
 pub(super) fn read(
     sections: &[Section],
-    directory: &Path,
+    untyped: &[&str],
+    source: &Source<'_>,
     previous: Option<&Config>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Arc<Client>> {
     let mut clients = Keeper::new(previous.map(|config| &config.clients));
     let loaded_before = |_: &str, name: &str| clients.had(name);
-    let sorted = sort(sections, &[WEBSOCKET_CLIENT], loaded_before, problems);
+    let sorted = sort(sections, |_| &[WEBSOCKET_CLIENT], loaded_before, problems);
     for (_, section) in sorted.typed {
-        clients.read(&section.name, problems, |problems| read_client(section, directory, problems));
+        clients.read(&section.name, problems, |problems| read_client(section, source, problems));
     }
     // A missing or misspelt type is no deletion.
-    for name in sorted.untyped {
+    for name in sorted.untyped.iter().chain(untyped) {
         clients.keep(name);
     }
     clients.into_objects()
 }
 
-fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> Option<Client> {
+fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) -> Option<Client> {
     let mut reader = object(section, CLIENT, problems);
     let object = &mut reader;
     let mut client = Client {
@@ -46,9 +49,14 @@ fn read_client(section: &Section, directory: &Path, problems: &mut Problems) -> 
         ..Client::default()
     };
     object.read(CLIENT, &mut client);
-    client.password = password(object, directory);
-    let has_login = login(object, &client);
-    client.headers = headers(object, has_login);
+    client.password = password(&mut client, object);
+    secret_files::complete(object, &mut client, source.directory);
+    let authorized = authorization(object, &client);
+    if let Some(message) = obstacle(&client, source, &client.uri.path_and_query) {
+        object.error("uri", message);
+    }
+    client.headers = headers(object, authorized, |text| obstacle(&client, source, text));
+    secret_files::check(object, &client);
     if !object.has("connection_type") {
         let message = "connection_type is missing, so it is persistent; \
                        write connection_type = persistent";
@@ -99,9 +107,9 @@ fn unused_when_up(object: &mut Object<'_>, client: &Client) {
     }
 }
 
-/// Warns of half a login; tells whether there is one.
-fn login(object: &mut Object<'_>, client: &Client) -> bool {
-    match (client.username.is_empty(), client.password.is_none()) {
+/// Where the request has an `Authorization` from, if from anywhere but the headers. Warns of half a login.
+fn authorization(object: &mut Object<'_>, client: &Client) -> Option<&'static str> {
+    match (client.username.is_empty(), !client.has_password()) {
         (true, false) => object.warning("password", "it is not used; add a username"),
         // A password that could not be had is reported as that.
         (false, true) if !PASSWORDS.iter().any(|key| object.has(key)) => {
@@ -116,11 +124,17 @@ fn login(object: &mut Object<'_>, client: &Client) -> bool {
         }
         _ => {}
     }
-    has_login(client)
-}
-
-fn has_login(client: &Client) -> bool {
-    client.uri.credentials.is_some() || (!client.username.is_empty() && client.password.is_some())
+    let has_token = client.secret_files.bearer_token.is_some();
+    match (client.has_login(), has_token) {
+        (true, true) => {
+            let message = "there is an Authorization already, from username and password or the uri; remove one";
+            object.error(BEARER_TOKEN_FILE, message);
+            None
+        }
+        (true, false) => Some("username and password or the uri"),
+        (false, true) => Some(BEARER_TOKEN_FILE),
+        (false, false) => None,
+    }
 }
 
 /// Warns of files without which TLS cannot work; they may still come before a connection is made.
@@ -171,14 +185,21 @@ fn unverified(object: &mut Object<'_>, client: &Client) {
 
 /// Warns, once for the connection, of credentials that others than this machine can read.
 fn readable(object: &mut Object<'_>, client: &Client) {
-    let has_login = has_login(client);
     let hops = [Some(&client.uri.host), client.proxy.as_ref().map(|proxy| &proxy.host)];
     let leaves = hops.into_iter().flatten().any(|host| !is_this_machine(host));
-    if leaves && (has_login || !client.headers.is_empty()) {
-        let what = match has_login {
-            true => "the password",
-            false => "what header says",
-        };
+    let files = &client.secret_files;
+    let what = if client.has_login() {
+        Some("the password")
+    } else if files.bearer_token.is_some() {
+        Some("the token")
+    } else if !client.headers.is_empty() || files.headers.is_some() {
+        Some("what header says")
+    } else {
+        None
+    };
+    if let Some(what) = what
+        && leaves
+    {
         let message = format!(
             "{what} is sent without TLS, so anybody on the way can read it, and every event and \
              request; use wss:// instead"

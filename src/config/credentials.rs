@@ -2,22 +2,17 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::path::Path;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 
-use super::files::read_file;
 use super::lines::{Flaw, trim};
 use super::object::Object;
 use super::parameter::About;
 use super::problem::quoted;
-use super::{Client, Secret, User};
+use super::{CallText, Client, Secret, User};
 
 /// Where the password may come from.
 pub(super) const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
-
-/// No password is longer; a larger file is something else.
-const PASSWORD_FILE: u64 = 64 << 10;
 
 /// Headers that the upgrade request has already (RFC 6455 section 4.1), or that would make it
 /// a request with a body. With `Expect` a server may answer 100 and wait for that body.
@@ -37,42 +32,27 @@ pub(super) fn read_user_password(user: &mut User, object: &mut Object<'_>, about
     object.wire_text(about.name);
 }
 
-/// `password`, or the first line of `password_file`, or what the variable that `password_env`
-/// names has. A relative `password_file` is in `directory`, beside the configuration.
-pub(super) fn password(object: &mut Object<'_>, directory: &Path) -> Option<Secret> {
+/// `password`, or what the variable that `password_env` names has. `password_file` is read at each attempt.
+pub(super) fn password(client: &mut Client, object: &mut Object<'_>) -> Option<Secret> {
     let given = PASSWORDS.map(|key| !object.text(key).is_empty());
     if given.iter().filter(|given| **given).count() > 1 {
         let message = "give only one of password, password_file and password_env";
         object.error("password", message);
+        client.secret_files.password = None;
         return None;
     }
-    let [in_text, in_file, in_environment] = given;
+    let [in_text, _, in_environment] = given;
     if in_text {
         return Some(Secret::new(object.wire_text("password")));
-    }
-    let (key, password) = if in_file {
-        let path = directory.join(object.text("password_file"));
-        ("password_file", first_line(&path))
-    } else if in_environment {
-        ("password_env", variable(object.text("password_env")))
-    } else {
+    } else if !in_environment {
         return None;
-    };
-    let checked = password.and_then(|password| match password.reveal() {
+    }
+    let checked = variable(object.text("password_env")).and_then(|password| match password.reveal() {
         "" => Err("there is no password in it; add one".to_owned()),
         text if text.contains(char::is_control) => Err("the password has control characters; remove them".to_owned()),
         _ => Ok(password),
     });
-    checked.map_err(|message| object.error(key, message)).ok()
-}
-
-fn first_line(path: &Path) -> Result<Secret, String> {
-    let bytes = read_file(path, PASSWORD_FILE)
-        .map_err(|error| format!("the file cannot be read: {error}; mend the path or its permissions"))?;
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = std::str::from_utf8(line).map_err(|_| "it has bytes that are not UTF-8; save it as UTF-8")?;
-    Ok(Secret::new(text))
+    checked.map_err(|message| object.error("password_env", message)).ok()
 }
 
 fn variable(name: &str) -> Result<Secret, String> {
@@ -113,21 +93,30 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Every `header = Name: value`. `has_login`: the request has an `Authorization` already.
-pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, Secret)> {
-    let mut headers: Vec<(String, Secret)> = Vec::new();
+/// Every `header = Name: value`. `authorized`: where the request has an `Authorization` from already.
+/// `obstacle` tells why values of a call may not stand in a text.
+pub(super) fn headers(
+    object: &mut Object<'_>,
+    authorized: Option<&str>,
+    obstacle: impl Fn(&CallText) -> Option<String>,
+) -> Vec<(String, CallText)> {
+    let mut headers: Vec<(String, CallText)> = Vec::new();
     for setting in object.all("header") {
-        let authorized = headers.iter().any(|(name, _)| is_authorization(name));
-        match header(&setting.value) {
-            Ok((name, _)) if is_authorization(&name) && has_login => {
-                let message = "there is an Authorization already, from username and password or \
-                               the uri; remove one";
-                object.error_of(setting, message);
+        let again = headers.iter().any(|(name, _)| is_authorization(name));
+        match check_header(&setting.value) {
+            Ok((name, _)) if is_authorization(name) && (again || authorized.is_some()) => {
+                let source = authorized.map_or_else(String::new, |source| format!(", from {source}"));
+                object.error_of(setting, format!("there is an Authorization already{source}; remove one"));
             }
-            Ok((name, _)) if is_authorization(&name) && authorized => {
-                object.error_of(setting, "there is an Authorization already; remove one");
-            }
-            Ok(header) => headers.push(header),
+            Ok((name, value)) => match CallText::parse(value) {
+                Ok(value) => {
+                    if let Some(message) = obstacle(&value) {
+                        object.error_of(setting, message);
+                    }
+                    headers.push((name.to_owned(), value));
+                }
+                Err(message) => object.error_of(setting, message),
+            },
             Err(message) => object.error_of(setting, message),
         }
         if setting.flaw == Flaw::CutAtNul {
@@ -137,18 +126,22 @@ pub(super) fn headers(object: &mut Object<'_>, has_login: bool) -> Vec<(String, 
     headers
 }
 
-fn header(text: &str) -> Result<(String, Secret), &'static str> {
+/// The name and the value of a header.
+pub(super) fn check_header(text: &str) -> Result<(&str, &str), &'static str> {
     let (name, value) = text.split_once(':').ok_or("write header = Name: value")?;
     let (name, value) = (trim(name), trim(value));
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name has only letters, digits and hyphens; mend it")?;
-    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| "control characters are not allowed here; remove them")?;
+    // What http::HeaderValue refuses as well; but it makes a copy, and the value may be a secret.
+    if value.bytes().any(|byte| byte != b'\t' && byte.is_ascii_control()) {
+        return Err("control characters are not allowed here; remove them");
+    }
     let lower = name.to_ascii_lowercase();
     if OURS.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         return Err("this header belongs to the upgrade itself; remove it");
     }
-    Ok((name.to_owned(), Secret::new(value)))
+    Ok((name, value))
 }
 
-fn is_authorization(name: &str) -> bool {
+pub(super) fn is_authorization(name: &str) -> bool {
     name.eq_ignore_ascii_case("authorization")
 }

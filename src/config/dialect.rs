@@ -45,6 +45,8 @@ pub(super) struct Header {
     pub(super) options: Vec<String>,
     pub(super) origin: Origin,
     pub(super) flaw: Flaw,
+    /// As of its [`Line`].
+    pub(super) appended: bool,
 }
 
 /// A header with the settings below it.
@@ -70,6 +72,7 @@ impl Plain {
                         options,
                         origin: line.origin,
                         flaw: line.flaw,
+                        appended: line.appended,
                     });
                 }
                 Some(Err(message)) => {

@@ -1,4 +1,5 @@
-//! `#include`, `#tryinclude` and what else begins with `#`, as in Asterisk's configuration files.
+//! Where the text of the configuration comes from: files, or the host; with `#include`, `#tryinclude` and what else begins
+//! with `#`, as in Asterisk's configuration files.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,9 +9,11 @@ use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern, glob_with};
 
+use super::Source;
 use super::files::read_file;
 use super::lines::{Line, lines, trim};
-use super::problem::{Origin, Problems, Severity, shown};
+use super::problem::{Origin, Problem, Problems, Severity, shown};
+use crate::host::Failed;
 
 /// How deep files may include one another; the same as with Asterisk.
 const DEPTH: usize = 10;
@@ -26,27 +29,32 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
-/// Reads files one after the other, each with everything that it includes.
+/// Reads parts of the configuration one after the other, each with everything that it includes.
 pub(super) struct Includer<'a> {
+    source: &'a Source<'a>,
     problems: &'a mut Problems,
     lines: Vec<Line>,
-    /// The files that are being read, each by its true path, to notice a circle.
+    /// What is being read, to notice a circle: files by their true paths, texts of the host's by their names.
     open: Vec<PathBuf>,
     /// Those that have been read.
     read: HashSet<PathBuf>,
     files: usize,
     bytes: u64,
+    /// Whether what is read now counts as appended.
+    appended: bool,
 }
 
 impl<'a> Includer<'a> {
-    pub(super) fn new(problems: &'a mut Problems) -> Self {
+    pub(super) fn new(source: &'a Source<'a>, problems: &'a mut Problems) -> Self {
         Self {
+            source,
             problems,
             lines: Vec::new(),
             open: Vec::new(),
             read: HashSet::new(),
             files: 0,
             bytes: 0,
+            appended: false,
         }
     }
 
@@ -55,17 +63,49 @@ impl<'a> Includer<'a> {
         self.lines
     }
 
-    /// Adds a file that has to exist.
-    pub(super) fn required(&mut self, path: &Path) {
-        self.file(path, &Origin::whole(path), Severity::Error);
+    /// What comes now counts as appended.
+    pub(super) fn append(&mut self) {
+        self.appended = true;
     }
 
-    /// Adds a file if it exists and was not included already.
-    pub(super) fn optional(&mut self, path: &Path) {
-        let known = path.canonicalize().is_ok_and(|path| self.read.contains(&path));
-        if !known && !is_absent(path) {
-            self.required(path);
+    /// Adds a part of the configuration by its name: what the host has under it, else the file.
+    pub(super) fn part(&mut self, name: &str) -> Part {
+        let whole = Origin::whole(name.as_ref());
+        if self.read.contains(Path::new(name)) || self.given(name, &whole) {
+            return Part::named(name, true);
         }
+        let Some(path) = self.source.file(name) else {
+            return Part::named(name, false);
+        };
+        let known = path.canonicalize().is_ok_and(|path| self.read.contains(&path));
+        let is_there = known || !is_absent(&path);
+        if is_there && !known {
+            self.file(&path, &Origin::whole(&path), Severity::Error);
+        }
+        Part { is_there, path }
+    }
+
+    /// Adds a text of the host's; false if the host has none of this name. `origin` is where it was asked for.
+    fn given(&mut self, name: &str, origin: &Origin) -> bool {
+        let Some(texts) = self.source.texts else {
+            return false;
+        };
+        let limit = usize::try_from(BYTES.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        match texts(name, limit) {
+            Ok(None) => return false,
+            Ok(Some(bytes)) => {
+                self.files += 1;
+                self.text(name.into(), name.as_ref(), &bytes, None, origin);
+            }
+            Err(Failed) => {
+                let message = match origin.line {
+                    0 => format!("the host did not give it, with {limit} bytes at most; its log may say why"),
+                    _ => format!("the host did not give {}, with {limit} bytes at most", shown(name)),
+                };
+                self.problems.refuse(origin.error(message));
+            }
+        }
+        true
     }
 
     /// Adds a file; `origin` is where it was asked for. If it cannot be read, that is fatal or
@@ -92,6 +132,11 @@ impl<'a> Includer<'a> {
                 return;
             }
         };
+        self.text(true_path, path, &bytes, path.parent(), origin);
+    }
+
+    /// Adds what was read. What it includes is looked for in `folder`, and if there is none, at the host first.
+    fn text(&mut self, true_path: PathBuf, path: &Path, bytes: &[u8], folder: Option<&Path>, origin: &Origin) {
         if let Some(first) = self.open.iter().position(|open| *open == true_path) {
             let circle: Vec<String> = self.open.iter().skip(first).map(shown_path).collect();
             let message = format!(
@@ -106,18 +151,20 @@ impl<'a> Includer<'a> {
         self.read.insert(true_path.clone());
         self.open.push(true_path);
         let file: Arc<Path> = path.into();
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for line in lines(&file, &bytes, self.problems) {
+        for line in lines(&file, bytes, self.problems) {
             match line.text.strip_prefix('#') {
                 Some(directive) => self.directive(directive, &line.origin, folder),
-                None => self.lines.push(line),
+                None => {
+                    let appended = self.appended;
+                    self.lines.push(Line { appended, ..line });
+                }
             }
         }
         self.open.pop();
     }
 
-    /// Does what a line that begins with `#` says; `folder` is that of its file.
-    fn directive(&mut self, text: &str, origin: &Origin, folder: &Path) {
+    /// Does what a line that begins with `#` says; `folder` is that of its file, if it is in one.
+    fn directive(&mut self, text: &str, origin: &Origin, folder: Option<&Path>) {
         let end = text
             .find(|character: char| character <= ' ' || "\"<".contains(character))
             .unwrap_or(text.len());
@@ -143,7 +190,13 @@ impl<'a> Includer<'a> {
             let message = format!("#{word} names no file; add its name");
             return self.problems.refuse(origin.error(message));
         }
-        match self.matching(argument, folder) {
+        if self.is_full() {
+            return self.refuse_more(origin);
+        }
+        if folder.is_none() && self.given(argument, origin) {
+            return;
+        }
+        match self.matching(argument, folder.or(self.source.directory)) {
             Ok(paths) if paths.is_empty() && severity == Severity::Error => {
                 self.problems.refuse(origin.error(format!(
                     "no file {} exists; create one, or use #tryinclude if it may be absent",
@@ -152,9 +205,8 @@ impl<'a> Includer<'a> {
             }
             Ok(paths) => {
                 for path in paths {
-                    if self.open.len() > DEPTH || self.files >= FILES {
-                        let message = format!("too many files; at most {FILES} may be included, {DEPTH} deep");
-                        return self.problems.refuse(origin.error(message));
+                    if self.is_full() {
+                        return self.refuse_more(origin);
                     }
                     self.file(&path, origin, severity);
                 }
@@ -163,8 +215,20 @@ impl<'a> Includer<'a> {
         }
     }
 
-    /// The files that a name or a pattern stands for, sorted.
-    fn matching(&self, argument: &str, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    fn is_full(&self) -> bool {
+        self.open.len() > DEPTH || self.files >= FILES
+    }
+
+    fn refuse_more(&mut self, origin: &Origin) {
+        let message = format!("too many files; at most {FILES} may be included, {DEPTH} deep");
+        self.problems.refuse(origin.error(message));
+    }
+
+    /// The files that a name or a pattern stands for, sorted; none where there are no files.
+    fn matching(&self, argument: &str, folder: Option<&Path>) -> Result<Vec<PathBuf>, String> {
+        let Some(folder) = folder else {
+            return Ok(Vec::new());
+        };
         let path = folder.join(argument);
         if !is_missing(&path) {
             return Ok(vec![path]);
@@ -187,6 +251,32 @@ impl<'a> Includer<'a> {
         // A folder that a pattern happens to match is not meant. One more than are read says that there are too many.
         let files = paths.flatten().filter(|path| !path.is_dir());
         Ok(files.take(FILES + 1).collect())
+    }
+}
+
+/// A part of the configuration.
+pub(super) struct Part {
+    /// Whether there is anything of this name, if only a fault.
+    pub(super) is_there: bool,
+    /// What messages call it.
+    pub(super) path: PathBuf,
+}
+
+impl Part {
+    fn named(name: &str, is_there: bool) -> Self {
+        Self {
+            is_there,
+            path: name.into(),
+        }
+    }
+
+    /// What to say if it is missing and must not be.
+    pub(super) fn missing(&self, source: &Source<'_>) -> Problem {
+        let message = match source.directory {
+            Some(_) => "the file is missing; create it",
+            None => "the host has no such text, and there is no folder with files",
+        };
+        Origin::whole(&self.path).error(message)
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Line {
     pub(super) text: String,
     /// What the text could not carry over from the file.
     pub(super) flaw: Flaw,
+    /// It came with a file that is read as if appended to another.
+    pub(super) appended: bool,
 }
 
 /// Damage in a line. What to make of it is the business of whoever uses the line.
@@ -64,6 +66,7 @@ pub(super) fn lines(file: &Arc<Path>, bytes: &[u8], problems: &mut Problems) -> 
                 origin: origin(number),
                 text: text.to_owned(),
                 flaw,
+                appended: false,
             });
         }
     }

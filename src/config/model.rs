@@ -9,6 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::parameter::Word;
+use super::{CallText, SecretFiles};
 
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -155,8 +156,10 @@ pub struct Client {
     pub protocols: String,
     /// `username`; empty if not given.
     pub username: String,
-    /// `password`, or what `password_file` or `password_env` yielded.
+    /// `password`, or what `password_env` yielded.
     pub password: Option<Secret>,
+    /// Files with what the server is told, read at each attempt.
+    pub secret_files: SecretFiles,
     /// `connection_type`: one connection, or one for each call.
     pub connection_type: ConnectionType,
     /// `connection_timeout`: for a whole attempt, from the name to the upgrade.
@@ -192,15 +195,21 @@ pub struct Client {
     /// `write_timeout`, if it was given.
     pub write_timeout: Option<Duration>,
     /// `header = Name: value`, in configured order.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, CallText)>,
     /// Bounds of the queue of events, and what happens at them.
     pub queue: QueueLimits,
+    /// `delivery`: whether what is not proven to have arrived is sent again.
+    pub delivery: Delivery,
+    /// `announce_resume`: applications hear what they missed when their connection was made again.
+    pub announce_resume: bool,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
     /// What a channel meets while a persistent connection is down.
     pub down: Down,
     /// `fallback_app`: what a channel enters that nobody serves; empty if nothing. [`Connection::fallback`] tells what is done.
     pub fallback_app: String,
+    /// `own_app_alias`: the configured name of an application means that of the call.
+    pub own_app_alias: bool,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.
     pub request_concurrency: u32,
     /// `request_timeout`: a request that the host does not answer for so long is answered 504.
@@ -223,6 +232,21 @@ impl Config {
 }
 
 impl Client {
+    /// Whether each connection is made for a call, and that is known when it is.
+    pub(super) fn knows_its_call(&self) -> bool {
+        self.connection_type == ConnectionType::PerCallConfig
+    }
+
+    /// Whether there is a password for `username`.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some() || self.secret_files.password.is_some()
+    }
+
+    /// Whether there are a user and a password, in the URI or apart.
+    pub fn has_login(&self) -> bool {
+        self.uri.credentials.is_some() || (!self.username.is_empty() && self.has_password())
+    }
+
     /// How many attempts a per-call connection has: `reconnect_attempts`, but at least one.
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.reconnect_attempts).unwrap_or(0).max(1)
@@ -255,8 +279,8 @@ pub struct Uri {
     pub host: String,
     /// The port, if one was written.
     pub port: Option<u16>,
-    /// Path and query for the request line, verbatim; at least `/`.
-    pub path_and_query: String,
+    /// Path and query for the request line, verbatim but for values of the call; at least `/`.
+    pub path_and_query: CallText,
     /// `user:password@`, percent-decoded; wins over `username` and `password`.
     pub credentials: Option<(String, Secret)>,
 }
@@ -365,6 +389,33 @@ pub enum Overflow {
 
 impl Word for Overflow {
     const WORDS: &[(&str, Self)] = &[("drop_oldest", Self::DropOldest), ("drop_newest", Self::DropNewest)];
+}
+
+/// How often an event may be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Once: what a connection takes along that breaks may be lost.
+    #[default]
+    AtMostOnce,
+    /// Until it is proven to have arrived; it has a number, by which repeats are known.
+    AtLeastOnce,
+}
+
+impl Word for Delivery {
+    const WORDS: &[(&str, Self)] = &[
+        (Self::AtMostOnce.as_str(), Self::AtMostOnce),
+        (Self::AtLeastOnce.as_str(), Self::AtLeastOnce),
+    ];
+}
+
+impl Delivery {
+    /// The word that stands for it in the configuration and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtMostOnce => "at_most_once",
+            Self::AtLeastOnce => "at_least_once",
+        }
+    }
 }
 
 /// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.

@@ -176,20 +176,21 @@ pub(super) struct Sorted<'a> {
 const FILES: [(&str, &str); 3] = [
     ("user", "ari.conf"),
     ("outbound_websocket", "ari.conf or ari_outbound.conf"),
-    ("websocket_client", "websocket_client.conf"),
+    ("websocket_client", "websocket_client.conf or ari_outbound.conf"),
 ];
 
 /// Sorts sections by their `type`. Of several `type` the first counts, and only in lower case,
 /// as with Asterisk; two sections of one type and name make the file unusable.
 ///
+/// `types` tells which a section may have where it stands, and
 /// `loaded_before` tells whether there was an object of a type and name.
 pub(super) fn sort<'a>(
     sections: impl IntoIterator<Item = &'a Section>,
-    types: &[&'static str],
+    types: impl Fn(&Section) -> &'static [&'static str],
     loaded_before: impl Fn(&str, &str) -> bool,
     problems: &mut Problems,
 ) -> Sorted<'a> {
-    let mut found: HashMap<(&'static str, &'a str), u32> = HashMap::new();
+    let mut found: HashMap<(&'static str, &'a str), &Origin> = HashMap::new();
     let mut typed = Vec::new();
     let mut without = Vec::new();
     for section in sections.into_iter().filter(|section| !section.template) {
@@ -199,24 +200,26 @@ pub(super) fn sort<'a>(
             problems.add(section.origin.error(message));
             continue;
         }
+        let setting = section.kind();
         let mut settings = section.settings.iter().filter(|one| one.key == "type");
-        let setting = settings.next();
         if let Some(other) = settings.find(|one| setting.is_some_and(|first| first.value != one.value)) {
             let message = "another type stands above, and that one counts; remove one of them";
             problems.add(other.origin.warning(message).of(&section.name, "type"));
         }
-        let Some(kind) = setting.and_then(|one| types.iter().find(|kind| **kind == one.value)) else {
+        let Some(kind) = setting.and_then(|one| types(section).iter().find(|kind| **kind == one.value)) else {
             without.push((section, setting));
             continue;
         };
-        if let Some(line) = found.insert((kind, &section.name), section.origin.line) {
-            let message = format!("another {kind} has this name (line {line}); rename or remove one of them");
+        if let Some(other) = found.insert((kind, &section.name), &section.origin) {
+            let place = other.seen_from(&section.origin);
+            let message = format!("another {kind} has this name ({place}); rename or remove one of them");
             problems.refuse(section.origin.error(message).of(&section.name, ""));
             continue;
         }
         typed.push((*kind, section));
     }
     for (section, setting) in &without {
+        let types = types(section);
         let message = match setting {
             None => format!("the type is missing; write type = {}", types.join(" or ")),
             Some(setting) => wrong_type(&setting.value, types),

@@ -74,6 +74,14 @@ impl Origin {
         }
     }
 
+    /// In words, for a message about a line of the same file or of another.
+    pub(super) fn seen_from(&self, other: &Self) -> String {
+        match self.file == other.file {
+            true => format!("line {}", self.line),
+            false => format!("{}:{}", self.file.display(), self.line),
+        }
+    }
+
     pub(super) fn problem(&self, severity: Severity, message: impl Into<String>) -> Problem {
         Problem {
             severity,

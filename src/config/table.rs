@@ -15,7 +15,7 @@ use super::problem::{Problems, is_word};
 use super::template::Section;
 use super::uri::read_uri;
 use super::values::nearest;
-use super::{Client, Connection, ConnectionType, General, Overflow, PasswordFormat, TlsVersion, User, WhenDown};
+use super::{Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, TlsVersion, User, WhenDown};
 
 /// A day; longer times are slips of the pen.
 const DAY: i64 = 86_400_000;
@@ -85,16 +85,20 @@ macro_rules! proxy {
 pub(super) static CLIENT: &[Parameter<Client>] = &[
     ignored("type", "`websocket_client`"),
     asterisk("uri", Required, "", Reconnect, field!(uri, read_uri),
-        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it"),
+        "where to connect to: `ws://` or, with TLS, `wss://`; a name and a password may stand in it, and values of the call"),
     asterisk("protocols", Text, "", Reconnect, field!(protocols, read_protocols),
         "names of subprotocols between commas, of which the server chooses one"),
     asterisk("username", Text, "", Reconnect, field!(username),
         "for Basic authentication at the server, with one of the next three"),
     asterisk("password", Text, "", Reconnect, field!(password, together), "the password itself"),
-    ours("password_file", Path, "", Reconnect, Place::NONE,
-        "a file with the password in its first line, read at each load and reload"),
+    ours("password_file", Path, "", Reconnect, field!(secret_files.password),
+        "a file with the password in its first line, read at each attempt"),
     ours("password_env", Text, "", Reconnect, Place::NONE, "the name of an environment variable with the password"),
-    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request; repeatable"),
+    ours("bearer_token_file", Path, "", Reconnect, field!(secret_files.bearer_token),
+        "a file with a token in its first line for `Authorization: Bearer`, read at each attempt"),
+    ours("header", Text, "", Reconnect, field!(headers, together), "`Name: value` in the upgrade request, in which values of the call may stand; repeatable"),
+    ours("header_file", Path, "", Reconnect, field!(secret_files.headers),
+        "a file with a `Name: value` in each line, read at each attempt"),
     asterisk("connection_type", Words(words::<ConnectionType>), "persistent", Replace, field!(connection_type),
         "one connection as long as the PBX runs, or one for each channel that enters `Stasis(app)`"),
     asterisk("connection_timeout", Number(1..=DAY, "ms"), "500", NextConnect, field!(connection_timeout),
@@ -150,6 +154,9 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("fallback_app", Text, "", NextConnect, field!(fallback_app),
         "the Stasis application that a channel enters instead when nobody serves its own: after the last attempt of a per-call \
          connection, or with `when_down = fail`; one step, whatever becomes of that"),
+    ours("own_app_alias", Boolean, "no", NextConnect, field!(own_app_alias),
+        "whether a request over a per-call connection that names an application of `apps` means the call's own: `voicebot` is \
+         `voicebot:<channel>`"),
     ours("request_concurrency", Number(1..=1024, ""), "1", NextConnect, field!(request_concurrency),
         "requests of one connection that run at a time"),
     ours("request_timeout", Number(1..=DAY, "ms"), "60000", NextConnect, field!(request_timeout),
@@ -159,6 +166,11 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("queue_max_messages", Number(1..=1 << 30, ""), "100000", NextConnect, field!(queue.max_messages), "likewise"),
     ours("queue_overflow", Words(words::<Overflow>), "drop_oldest", NextConnect, field!(queue.overflow),
         "which event goes when too much waits; every one is counted"),
+    ours("delivery", Words(words::<Delivery>), "at_most_once", Reconnect, field!(delivery),
+        "whether events that are not proven to have arrived are sent again on the next connection; `at_least_once` numbers them, so \
+         that the application knows repeats (`ariws_sequence`, see [availability.md](availability.md#delivery))"),
+    ours("announce_resume", Boolean, "no", NextConnect, field!(announce_resume),
+        "whether an ApplicationResumed behind the ApplicationRegistered of a connection that was made again tells what was missed"),
 ];
 
 #[rustfmt::skip]
@@ -166,7 +178,7 @@ pub(super) static CONNECTION: &[Parameter<Connection>] = &[
     ignored("type", "`outbound_websocket`"),
     // Another client with the same values needs no new connection.
     asterisk("websocket_client_id", Required, "", NextConnect, field!(websocket_client_id),
-        "a section of `websocket_client.conf`"),
+        "the name of a section of type `websocket_client`"),
     asterisk("apps", Required, "", Applications,
         Place { read: read_apps,
                 differs: |old, new| (&old.apps, &old.apps_as_written) != (&new.apps, &new.apps_as_written) },

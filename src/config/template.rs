@@ -1,13 +1,12 @@
 //! What is in and after the brackets of a section: `[name](template)`, `[name](!)`, `[name](+)`;
 //! and `+=`.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
-
+use super::Source;
 use super::dialect::{Block, Setting, blocks};
-use super::include::Includer;
+use super::include::{Includer, Part};
 use super::lines::Flaw;
 use super::problem::{Origin, Problems, shown};
+use std::collections::{HashMap, HashSet};
 
 /// How many bytes sections may inherit in all. A large template that very many sections name would
 /// otherwise take all memory.
@@ -32,17 +31,28 @@ pub(super) struct Section {
     pub(super) settings: Vec<Setting>,
     /// The name has bytes that are not UTF-8.
     pub(super) flaw: Flaw,
+    /// It stands in the optional file, or in what that includes.
+    pub(super) appended: bool,
 }
 
-/// Reads files, the later ones as if appended to the first, which alone has to exist.
-pub(super) fn sections(required: &Path, optional: Option<&Path>, problems: &mut Problems) -> Vec<Section> {
-    let mut includer = Includer::new(problems);
-    includer.required(required);
-    if let Some(optional) = optional {
-        includer.optional(optional);
+impl Section {
+    /// The setting that says what the section is: of several the first one counts, as with Asterisk.
+    pub(super) fn kind(&self) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key == "type")
+    }
+}
+
+/// Reads a part of the configuration, and another one, if there is any, as if appended to it.
+pub(super) fn sections(source: &Source<'_>, name: &str, more: Option<&str>, problems: &mut Problems) -> (Part, Vec<Section>) {
+    let mut includer = Includer::new(source, problems);
+    let part = includer.part(name);
+    if let Some(more) = more {
+        includer.append();
+        includer.part(more);
     }
     let lines = includer.into_lines();
-    join(blocks(lines, required, problems), problems)
+    let sections = join(blocks(lines, &part.path, problems), problems);
+    (part, sections)
 }
 
 /// Does what the headers ask: templates inherited, additions added.
@@ -100,6 +110,7 @@ fn join(blocks: Vec<Block>, problems: &mut Problems) -> Vec<Section> {
                     template,
                     settings: settings.collect(),
                     flaw: header.flaw,
+                    appended: header.appended,
                 });
             }
         }
@@ -153,6 +164,7 @@ fn append(settings: &mut Vec<Setting>) {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
     use super::*;

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::object::Object;
 use super::parameter::About;
-use super::{Client, Secret, Uri};
+use super::{CallText, Client, Secret, Uri};
 
 /// What stands for a password where a URI is shown.
 const STARS: &str = "********";
@@ -32,7 +32,10 @@ pub(super) fn read_uri(client: &mut Client, object: &mut Object<'_>, about: &Abo
 
 /// Takes a URI apart, and refuses one that could never be connected to. The message has nothing
 /// of the URI that might be secret.
-fn parse(text: &str) -> Result<Uri, String> {
+fn parse(written: &str) -> Result<Uri, String> {
+    // What stands in the places of a call's values follows other rules than a URI.
+    let (skeleton, places) = CallText::parse(written)?.skeleton();
+    let text = skeleton.as_str();
     if text.starts_with(['"', '\'']) {
         return Err("remove the quotes around the URI".to_owned());
     }
@@ -45,8 +48,12 @@ fn parse(text: &str) -> Result<Uri, String> {
         return Err(message.to_owned());
     }
     let (tls, rest) = scheme(text)?;
+    let begin = text.len() - rest.len();
     let rest = rest.split_once('#').map_or(rest, |(rest, _fragment)| rest);
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    if places.iter().any(|(at, _)| *at < begin + end) {
+        return Err("values of a call may stand in the path and in the query only; write %7B for a brace".to_owned());
+    }
     let (authority, path_and_query) = rest.split_at(end);
     if authority.contains(':') && !authority.contains('@') && text.contains('@') {
         // Otherwise the rest of the password would be shown as the path.
@@ -58,21 +65,18 @@ fn parse(text: &str) -> Result<Uri, String> {
         None => (None, authority),
     };
     let (host, port) = host_and_port(address)?;
-    let path_and_query = match path_and_query.starts_with('/') {
-        true => path_and_query.to_owned(),
-        false => format!("/{path_and_query}"),
-    };
-    check_path_and_query(&path_and_query)?;
+    let slash = if path_and_query.starts_with('/') { "" } else { "/" };
+    check_path_and_query(path_and_query)?;
     // What the rules above let through must be a URI for everybody else, too.
-    format!("ws://{address}{path_and_query}")
+    format!("ws://{address}{slash}{path_and_query}")
         .parse::<http::Uri>()
         .map_err(|error| format!("this is no usable URI: {error}"))?;
     Ok(Uri {
-        display: masked(text, authority),
+        display: masked(written, authority),
         tls,
         host,
         port,
-        path_and_query,
+        path_and_query: CallText::of_skeleton(slash, text, &places, begin + end..begin + rest.len()),
         credentials,
     })
 }
@@ -230,9 +234,15 @@ mod tests {
         parse(text).expect(text)
     }
 
+    /// Of a URI without values of a call.
+    fn path(text: &str) -> String {
+        let uri = uri(text);
+        uri.path_and_query.as_fixed().expect(text).to_owned()
+    }
+
     fn parts(text: &str) -> (bool, String, Option<u16>, String) {
         let uri = uri(text);
-        (uri.tls, uri.host, uri.port, uri.path_and_query)
+        (uri.tls, uri.host.clone(), uri.port, path(text))
     }
 
     #[test]
@@ -247,26 +257,37 @@ mod tests {
     fn without_a_scheme_it_is_ws() {
         let expected = (false, "127.0.0.1".to_owned(), Some(9100), "/ari".to_owned());
         assert_eq!(parts("127.0.0.1:9100/ari"), expected);
-        assert_eq!(uri("h/a?next=http://x").path_and_query, "/a?next=http://x");
+        assert_eq!(path("h/a?next=http://x"), "/a?next=http://x");
     }
 
     #[test]
     fn a_missing_path_is_a_slash() {
-        assert_eq!(uri("ws://h").path_and_query, "/");
-        assert_eq!(uri("ws://h?x=1").path_and_query, "/?x=1");
+        assert_eq!(path("ws://h"), "/");
+        assert_eq!(path("ws://h?x=1"), "/?x=1");
     }
 
     #[test]
     fn the_fragment_is_dropped() {
-        assert_eq!(uri("ws://h/a?b#c").path_and_query, "/a?b");
-        assert_eq!(uri("ws://h#c").path_and_query, "/");
+        assert_eq!(path("ws://h/a?b#c"), "/a?b");
+        assert_eq!(path("ws://h#c"), "/");
     }
 
     #[test]
     fn path_and_query_stay_as_they_are() {
-        for path in ["/a/../b", "//a", "/%c3%A9%20", "/?", "/a?b=c/d?e", "/~-._!$&'()*+,;=:@"] {
-            assert_eq!(uri(&format!("ws://h{path}")).path_and_query, path);
+        for text in ["/a/../b", "//a", "/%c3%A9%20", "/?", "/a?b=c/d?e", "/~-._!$&'()*+,;=:@"] {
+            assert_eq!(path(&format!("ws://h{text}")), text);
         }
+    }
+
+    #[test]
+    fn values_of_a_call_stand_in_path_and_query() {
+        let uri = uri("ws://h/a/{app}?from=${CUT(X,#,1)?a b}&to={channel_id}#{connection}");
+        assert_eq!(*uri.path_and_query.in_uri(None), *"/a/test?from=test&to=test");
+        assert_eq!(
+            uri.display,
+            "ws://h/a/{app}?from=${CUT(X,#,1)?a b}&to={channel_id}#{connection}"
+        );
+        assert_eq!(*parse("ws://h?{app}").expect("a URI").path_and_query.in_uri(None), *"/?test");
     }
 
     #[test]
@@ -306,7 +327,14 @@ mod tests {
             "ws://h/\u{7}",
             "\"ws://h/\"",
             "'ws://h/'",
-            "ws://h/${X}",
+            "ws://h/{x}",
+            "ws://h/${X",
+            "ws://h/{{app}",
+            "ws://{app}/",
+            "ws://h:{app}/",
+            "ws://u:{app}@h/",
+            "{app}://h/",
+            "ws://h/%{app}",
             "ws://h/a=>b",
             "ws://h/\\\\x",
             "ws://h/%2",

@@ -14,17 +14,17 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
-use crate::config::{Connection, ConnectionType, WhenDown};
+use crate::config::{CallData, Connection, ConnectionType, Secret, WhenDown};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
 use crate::net::Connected;
 use crate::session::{Ending, LAST_WORDS, Session, Stop, Task};
 
 /// A channel that enters an application.
-struct Entry {
-    app: String,
-    channel_id: String,
-    channel_name: String,
+pub(super) struct Entry {
+    pub(super) app: String,
+    pub(super) channel_id: String,
+    pub(super) channel_name: String,
     cancelled: CancellationToken,
     /// Makes an unloading wait for the start.
     _task: TaskTrackerToken,
@@ -99,11 +99,6 @@ impl Engine {
         table.failing.remove(&(application.to_owned(), channel_id.to_owned()));
     }
 
-    /// The host could not take up the start that succeeded.
-    pub fn stasis_take_back(&self, application: &str, channel_id: &str) {
-        self.take_back(application, channel_id);
-    }
-
     /// Ends a per-call session, and Stasis for its channels.
     pub(super) async fn shut_down_call(&self, call: &PerCall, stop: Stop) {
         let session = &call.session;
@@ -164,8 +159,9 @@ impl Engine {
         outcome
     }
 
-    /// A channel that was let in is cancelled: it leaves again, and takes a connection that was made for it along.
-    fn take_back(&self, application: &str, channel_id: &str) {
+    /// A channel that was let in is cancelled, or the host cannot take it up: it leaves again, and takes a connection that was made
+    /// for it along.
+    pub fn take_back(&self, application: &str, channel_id: &str) {
         let Some((_, session)) = self.applications.find(application) else {
             return;
         };
@@ -175,38 +171,8 @@ impl Engine {
         }
     }
 
-    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One step:
-    /// whatever becomes of that is not tried any further.
-    async fn admit_or_fall_back(self: &Arc<Self>, entry: &Entry) -> Result<String> {
-        let error = match self.admit(&entry.app, entry).await {
-            Err(error) if error.is_for_want_of_a_server() => error,
-            outcome => return outcome,
-        };
-        let config = self.context.config();
-        let connection = config.connections.values().find(|connection| connection.has(&entry.app));
-        let Some(fallback) = connection.and_then(|connection| connection.fallback()) else {
-            return Err(error);
-        };
-        self.stasis_fallbacks.fetch_add(1, Ordering::Relaxed);
-        let (channel, app) = (&entry.channel_name, &entry.app);
-        self.log().notice(
-            &entry.channel_id,
-            format_args!("{channel} enters Stasis({fallback}) instead of Stasis({app}): {error}"),
-        );
-        match self.admit(fallback, entry).await {
-            Err(Error::Cancelled) => Err(Error::Cancelled),
-            Err(second) => {
-                let line = format_args!("{channel} does not enter Stasis({fallback}): {second}");
-                self.log().notice(&entry.channel_id, line);
-                // What the dialplan is to hear of is the application that it asked for.
-                Err(error)
-            }
-            outcome => outcome,
-        }
-    }
-
     /// Finds out who serves the application, and makes a connection if it takes one.
-    async fn admit(self: &Arc<Self>, app: &str, entry: &Entry) -> Result<String> {
+    pub(super) async fn admit(self: &Arc<Self>, app: &str, entry: &Entry) -> Result<String> {
         if entry.cancelled.is_cancelled() {
             return Err(Error::Cancelled);
         }
@@ -264,29 +230,13 @@ impl Engine {
         }
     }
 
-    /// A channel is not let in, or has to leave, because a persistent connection is down.
-    pub(super) fn count_down(&self) {
-        self.stasis_down.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A channel enters an application that somebody has registered; false if its session is about to end.
-    fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
-        let Some((_, session)) = self.applications.find(app) else {
-            return Ok(true);
-        };
-        match session.entered(app, &entry.channel_id) {
-            // Whoever took it over serves it.
-            Err(Error::Down(_)) if self.table().is_inbound(app) => Ok(true),
-            outcome => outcome.inspect_err(|_| self.count_down()),
-        }
-    }
-
     /// Makes the connection of a call.
     async fn call(self: &Arc<Self>, app: &str, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
         let application = format!("{app}:{}", entry.channel_name);
         if let Some(application) = self.join_or_supersede(&application, app, entry).await? {
             return Ok(application);
         }
+        let call_data = self.call_data(entry, connection).await?;
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -294,6 +244,7 @@ impl Engine {
             &application,
             &entry.channel_id,
             &entry.channel_name,
+            call_data,
         );
         let call = PerCall {
             session: Arc::clone(&session),
@@ -330,6 +281,34 @@ impl Engine {
             Ok(application)
         } else {
             Err(Error::Cancelled)
+        }
+    }
+
+    /// What the server is told of the call, if it wants to hear of it: asked for once, so that every attempt tells the same.
+    async fn call_data(&self, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
+        let client = &connection.client;
+        if !client.has_call_data() {
+            return Ok(None);
+        }
+        let mut call = CallData {
+            app: entry.app.clone(),
+            channel_id: entry.channel_id.clone(),
+            channel_name: entry.channel_name.clone(),
+            connection: connection.name.clone(),
+            expressions: Vec::new(),
+        };
+        let name = &client.name;
+        for expression in client.expressions() {
+            let value = self.context.calls.expand(&entry.channel_id, expression).await;
+            let value =
+                value.map_err(|_| Error::Host(format!("the PBX did not evaluate {expression} for the client {name}")))?;
+            call.expressions.push((expression.to_owned(), Secret::new(value)));
+        }
+        match client.check_call_data(&call) {
+            Ok(()) => Ok(Some(call)),
+            Err(message) => Err(Error::Argument(format!(
+                "the client {name} cannot be told of the call: {message}"
+            ))),
         }
     }
 

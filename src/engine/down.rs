@@ -1,12 +1,15 @@
-//! Persistent connections that come up and go down: the host is told, and channels leave what nobody serves.
+//! Persistent connections that come up and go down: the host is told, and channels do not enter what nobody serves, or leave it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
+use super::calls::Entry;
+use crate::error::{Error, Result};
 use crate::host::{ConnectionState, Optional};
 use crate::session::{Leaving, Session, Stay, Turn};
 
@@ -114,6 +117,53 @@ impl Engine {
                     .await;
             }
         });
+    }
+
+    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One step:
+    /// whatever becomes of that is not tried any further.
+    pub(super) async fn admit_or_fall_back(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+        let error = match self.admit(&entry.app, entry).await {
+            Err(error) if error.is_for_want_of_a_server() => error,
+            outcome => return outcome,
+        };
+        let config = self.context.config();
+        let connection = config.connections.values().find(|connection| connection.has(&entry.app));
+        let Some(fallback) = connection.and_then(|connection| connection.fallback()) else {
+            return Err(error);
+        };
+        self.stasis_fallbacks.fetch_add(1, Ordering::Relaxed);
+        let (channel, app) = (&entry.channel_name, &entry.app);
+        self.log().notice(
+            &entry.channel_id,
+            format_args!("{channel} enters Stasis({fallback}) instead of Stasis({app}): {error}"),
+        );
+        match self.admit(fallback, entry).await {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(second) => {
+                let line = format_args!("{channel} does not enter Stasis({fallback}): {second}");
+                self.log().notice(&entry.channel_id, line);
+                // What the dialplan is to hear of is the application that it asked for.
+                Err(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A channel enters an application that somebody has registered; false if its session is about to end.
+    pub(super) fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
+        let Some((_, session)) = self.applications.find(app) else {
+            return Ok(true);
+        };
+        match session.entered(app, &entry.channel_id) {
+            // Whoever took it over serves it.
+            Err(Error::Down(_)) if self.table().is_inbound(app) => Ok(true),
+            outcome => outcome.inspect_err(|_| self.count_down()),
+        }
+    }
+
+    /// A channel is not let in, or has to leave, because a persistent connection is down.
+    pub(super) fn count_down(&self) {
+        self.stasis_down.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends Stasis for the channels that are in applications of the connection when that has been down for too long.

@@ -1,6 +1,7 @@
 //! Changes of the whole instance, one at a time on a task of their own, so that none holds a lock while it calls the
 //! host.
 
+use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,8 +13,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::plan::plan;
 use super::report::{ReportEntry, ReportKind, changes};
 use super::{Engine, Started};
-use crate::config::{self, Config, Problem, Severity};
+use crate::config::{self, Config, Problem, Reading, Severity, Source, Texts};
 use crate::error::{Error, Result};
+use crate::host::Optional;
+
+/// What came of a reading: a configuration with its problems, or why there is none.
+type Outcome = std::result::Result<Reading, Vec<Problem>>;
 
 /// What [`run`] is asked for; each has a place for its answer.
 pub(super) enum Operation {
@@ -131,13 +136,9 @@ impl Engine {
     /// `previous` is what was in effect.
     async fn apply_configuration(self: &Arc<Self>, previous: Option<Arc<Config>>) -> Result<Vec<ReportEntry>> {
         let old = self.context.config();
-        let directory = self.options.config_directory.clone();
-        // Files may lie on a slow disk.
-        let blocking = &self.context.resources.blocking;
-        let reading = blocking
-            .run(move || config::read(&directory, previous.as_deref()))
-            .await
-            .map_err(|error| Error::System(format!("the configuration was not read: {error}")))?
+        let reading = self
+            .read_configuration(previous)
+            .await?
             .inspect_err(|problems| self.log_problems(problems))
             .map_err(Error::Config)?;
         self.log_problems(&reading.problems);
@@ -158,6 +159,28 @@ impl Engine {
         }
         self.carry_out_plan(&plan, &new).await;
         Ok(entries)
+    }
+
+    /// Where it may block: files may lie on a slow disk, and the host's texts in a slow database.
+    async fn read_configuration(&self, previous: Option<Arc<Config>>) -> Result<Outcome> {
+        let calls = &self.context.calls;
+        let directory = self.options.config_directory.clone();
+        let expands = calls.offers(Optional::Expand);
+        let read = move |texts: Option<&Texts<'_>>| {
+            let source = Source {
+                directory: directory.as_deref(),
+                texts,
+                expands,
+            };
+            config::read_from(&source, previous.as_deref())
+        };
+        let failed = |error: &dyn Display| Error::System(format!("the configuration was not read: {error}"));
+        if calls.offers(Optional::ConfigRead) {
+            let reading = calls.run(move |host| read(Some(&|name: &str, limit| host.config_read(name, limit))));
+            return reading.await.ok_or_else(|| failed(&"a callback failed"));
+        }
+        let reading = self.context.resources.blocking.run(move || read(None));
+        reading.await.map_err(|error| failed(&error))
     }
 
     fn log_problems(&self, problems: &[Problem]) {

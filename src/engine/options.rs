@@ -16,8 +16,8 @@ const LEAST_TOTAL: usize = 1 << 20;
 /// How an instance is loaded.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder with the configuration files.
-    pub config_directory: PathBuf,
+    /// The folder with the configuration files; none where the host has all of it elsewhere.
+    pub config_directory: Option<PathBuf>,
     /// The host's entity id.
     pub asterisk_id: String,
     /// The host's product token for the User-Agent, empty for none.
@@ -40,7 +40,7 @@ impl Options {
     /// # Errors
     /// A number is out of range, or the product token cannot stand in a header.
     pub fn new(
-        config_directory: PathBuf,
+        config_directory: Option<PathBuf>,
         asterisk_id: &str,
         product: &str,
         io_threads: u32,
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn queues_have_a_sensible_bound() {
-        let options = |total| Options::new("/".into(), "id", "", 0, 0, total, Level::Debug);
+        let options = |total| Options::new(None, "id", "", 0, 0, total, Level::Debug);
         let total = |total| options(total).map(|options| options.queue_max_total_bytes);
         assert!((LEAST_TOTAL..=1 << 30).contains(&total(0).expect("a default")));
         assert_eq!(total(LEAST_TOTAL).expect("enough"), LEAST_TOTAL);

@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn nobody_who_needs_the_table_waits_for_a_session_that_is_looked_at() {
-        let options = Options::new("/".into(), "id", "", 1, 1, 0, Level::Debug).expect("options");
+        let options = Options::new(None, "id", "", 1, 1, 0, Level::Debug).expect("options");
         let engine = Engine::start(Arc::new(Silent), options).expect("threads");
         let settings = Arc::new(connection("connA", "app1"));
         let session = Session::persistent(&engine.context, settings, Arc::new(Memory::default()));

@@ -19,7 +19,7 @@ use super::types::{
 use super::{fork, panics, sized, threads};
 use crate::engine::{Engine, Options, ReportEntry, ReportKind};
 use crate::error::{Error, Result};
-use crate::host::Level;
+use crate::host::{Host, Level, Optional};
 use crate::text::visible;
 
 /// The live instances. A handle is a number from this table in a pointer's clothes, so that a late call with
@@ -86,8 +86,10 @@ pub unsafe extern "C" fn ariws_load(
         if inside_callback() {
             return Err(Error::FromCallback);
         }
-        // SAFETY: the caller vouches for both structures.
-        let (table, options) = unsafe { (HostTable::copy(host)?, copy_options(options)?) };
+        // SAFETY: the caller vouches for the structure.
+        let table = unsafe { HostTable::copy(host)? };
+        // SAFETY: likewise.
+        let options = unsafe { copy_options(options, table.offers(Optional::ConfigRead))? };
 
         panics::install();
         let handle = NEXT_HANDLE.fetch_add(1, Ordering::Relaxed);
@@ -182,21 +184,26 @@ fn forget(handle: usize) -> Option<Arc<Engine>> {
     INSTANCES.write().unwrap_or_else(PoisonError::into_inner).remove(&handle)
 }
 
+/// `has_texts`: the host need not have a folder.
+///
 /// # Safety
 /// `options` is NULL or begins with a `struct_size` that says how much of it exists.
-unsafe fn copy_options(options: *const ariws_options) -> Result<Options> {
+unsafe fn copy_options(options: *const ariws_options, has_texts: bool) -> Result<Options> {
     // SAFETY: the caller's promise; every field of ariws_options may be zero.
     let options = unsafe { sized::copy(options, std::mem::offset_of!(ariws_options, product), "options")? };
     // SAFETY: the caller vouches for the strings.
     let (directory, asterisk_id, product) = unsafe {
         (
-            required_text(options.config_directory, "options.config_directory")?,
+            match has_texts {
+                true => optional_text(options.config_directory, "options.config_directory")?,
+                false => Some(required_text(options.config_directory, "options.config_directory")?),
+            },
             required_text(options.asterisk_id, "options.asterisk_id")?,
             optional_text(options.product, "options.product")?,
         )
     };
     Options::new(
-        PathBuf::from(directory),
+        directory.filter(|text| !text.is_empty()).map(PathBuf::from),
         asterisk_id,
         product.unwrap_or_default(),
         options.io_threads,

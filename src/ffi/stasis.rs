@@ -78,7 +78,7 @@ pub unsafe extern "C" fn ariws_stasis_start(
         let needed = granted.len() + 1;
         if application_size < needed {
             // Of the application that was asked for there is room.
-            engine.stasis_take_back(&granted, id);
+            engine.take_back(&granted, id);
             return Err(Error::Buffer {
                 given: application_size,
                 needed,

@@ -8,6 +8,7 @@ mod race;
 mod resolve;
 mod resources;
 mod rotation;
+mod secrets;
 mod stream;
 mod tls;
 mod trail;
@@ -26,7 +27,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::config::Client;
+use crate::config::{CallData, Client, FileSecrets};
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
@@ -39,12 +40,17 @@ pub(crate) use tls::told;
 pub use trail::Step;
 pub(crate) use trail::Trail;
 
+/// What a server answers that does not know the login (RFC 9110 section 15.5.2).
+const UNAUTHORIZED: u16 = 401;
+
 /// How long a Close may take to be sent, and stay unanswered.
 pub const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Reading what the server is told from files.
+    Secrets,
     /// Finding the addresses of the name.
     Resolve,
     /// Opening the TCP connection.
@@ -59,11 +65,12 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
+    pub const ALL: [Self; 6] = [Self::Secrets, Self::Resolve, Self::Tcp, Self::Proxy, Self::Tls, Self::Upgrade];
 
     /// Its name for operators.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Secrets => "secrets",
             Self::Resolve => "name",
             Self::Tcp => "TCP",
             Self::Proxy => "proxy",
@@ -95,17 +102,29 @@ pub struct AttemptError {
     pub cause: String,
     /// The server understood, and would not have it: it will hardly answer otherwise before somebody changes something.
     pub refused: bool,
-    /// What was lacking.
-    pub lack: Lack,
+    /// The status of the server's answer to the upgrade request, if it was another than 101.
+    pub status: Option<u16>,
+    /// Nobody answered in time.
+    pub timed_out: bool,
 }
 
 impl AttemptError {
+    /// What was lacking.
+    pub fn lack(&self) -> Lack {
+        match self.status {
+            Some(_) => Lack::Consent,
+            None if self.timed_out => Lack::Answer,
+            None => Lack::Server,
+        }
+    }
+
     fn new(stage: Stage, cause: impl ToString) -> Self {
         Self {
             stage,
             cause: cause.to_string(),
             refused: false,
-            lack: Lack::Server,
+            status: None,
+            timed_out: false,
         }
     }
 }
@@ -194,20 +213,30 @@ impl Memory {
     }
 }
 
+/// Who asks for the upgrade.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    /// The User-Agent.
+    pub user_agent: &'a str,
+    /// The call that the connection is for; without it, values of one are made up.
+    pub call: Option<&'a CallData>,
+}
+
 /// Makes one attempt.
 ///
 /// # Errors
 /// The stage that failed and why; also when `connection_timeout` passed.
-pub async fn connect(client: &Client, user_agent: &str, memory: &Memory) -> Result<Connected, AttemptError> {
+pub async fn connect(client: &Client, caller: Caller<'_>, memory: &Memory) -> Result<Connected, AttemptError> {
     let trail = Trail::timed(Arc::clone(&memory.resources));
-    within_timeout(client, user_agent, memory, &trail).await
+    attempt(client, caller, memory, &trail).await
 }
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
 pub async fn probe(client: &Client, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
-    match within_timeout(client, user_agent, &Memory::new(resources), &trail).await {
+    let caller = Caller { user_agent, call: None };
+    match attempt(client, caller, &Memory::new(resources), &trail).await {
         Ok(mut connected) => {
             let normal = CloseFrame {
                 code: CloseCode::Normal,
@@ -226,19 +255,50 @@ pub fn worked(steps: &[Step]) -> bool {
     steps.last().is_some_and(|step| step.outcome.is_ok())
 }
 
-async fn within_timeout(client: &Client, user_agent: &str, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
-    match timeout(client.connection_timeout, attempt(client, user_agent, memory, trail)).await {
+/// One attempt; another one at once if the server would not have what stood in a file, and something else stands there by now.
+async fn attempt(client: &Client, caller: Caller<'_>, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
+    let secrets = secrets::read(client, memory, trail).await?;
+    let outcome = within_timeout(client, &secrets, caller, memory, trail).await;
+    match outcome {
+        Err(error) if error.status == Some(UNAUTHORIZED) && !client.secret_files.is_empty() => {
+            match secrets::read(client, memory, &Trail::position()).await {
+                Ok(newer) if newer != secrets => {
+                    trail.all_failed(&error.cause);
+                    within_timeout(client, &newer, caller, memory, trail).await
+                }
+                _ => Err(error),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+async fn within_timeout(
+    client: &Client,
+    secrets: &FileSecrets,
+    caller: Caller<'_>,
+    memory: &Memory,
+    trail: &Trail,
+) -> Result<Connected, AttemptError> {
+    let connected = open(client, secrets, caller, memory, trail);
+    match timeout(client.connection_timeout, connected).await {
         Ok(outcome) => outcome,
         Err(_) => Err(trail.timed_out(client.connection_timeout, &memory.rotation)),
     }
 }
 
-async fn attempt(client: &Client, user_agent: &str, memory: &Memory, trail: &Trail) -> Result<Connected, AttemptError> {
+async fn open(
+    client: &Client,
+    secrets: &FileSecrets,
+    caller: Caller<'_>,
+    memory: &Memory,
+    trail: &Trail,
+) -> Result<Connected, AttemptError> {
     let dialed = memory.resources.dialer.dial(client, memory, trail).await?;
     let remote = dialed.remote;
     let mark = trail.enter(Stage::Upgrade, Some(remote));
     let (stream, meter) = Metered::new(dialed.stream);
-    let (websocket, protocol) = upgrade::upgrade(stream, client, user_agent)
+    let (websocket, protocol) = upgrade::upgrade(stream, client, secrets, caller)
         .await
         .inspect_err(|_| memory.rotation.failed(remote))?;
     trail.passed(mark, || upgrade::describe(protocol.as_deref()));

@@ -48,8 +48,9 @@ impl Resources {
 
     /// How long a stage took where it went well.
     pub fn stage(&self, stage: Stage) -> &Histogram {
-        let [resolve, tcp, proxy, tls, upgrade] = &self.stages;
+        let [secrets, resolve, tcp, proxy, tls, upgrade] = &self.stages;
         match stage {
+            Stage::Secrets => secrets,
             Stage::Resolve => resolve,
             Stage::Tcp => tcp,
             Stage::Proxy => proxy,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{AttemptError, Lack, Resources, Rotation, Stage};
+use super::{AttemptError, Resources, Rotation, Stage};
 
 /// One stage of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,6 @@ pub(crate) struct Mark(u64);
 
 impl Trail {
     /// Only where the attempt is.
-    #[cfg(test)]
     pub(super) fn position() -> Self {
         Self(Mutex::default())
     }
@@ -153,6 +152,7 @@ impl Trail {
             who.push_str(": ");
         }
         let what = match stage {
+            Stage::Secrets => "the files with secrets were not read",
             Stage::Resolve => "no answer from the name servers",
             Stage::Tcp => "no answer to the connection request",
             Stage::Proxy => "no answer from the proxy",
@@ -161,7 +161,7 @@ impl Trail {
         };
         let after = after.as_millis();
         AttemptError {
-            lack: Lack::Answer,
+            timed_out: true,
             ..AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
         }
     }

@@ -4,8 +4,6 @@
 //! were offered) and lets extensions pass; so the request is written and the answer judged here, and tungstenite gets
 //! the stream afterwards, together with what came in the same segment.
 
-use std::iter;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
@@ -16,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use zeroize::Zeroizing;
 
 use super::head::Head;
-use super::{AttemptError, Lack, Link, Metered, Stage, tls};
-use crate::config::{Client, Secret};
+use super::{AttemptError, Caller, Link, Metered, Stage, tls};
+use crate::config::{Client, FileSecrets, Secret};
 use crate::text::brief;
 
 /// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
@@ -29,22 +27,20 @@ const WRITE_BUFFER: usize = 64 << 10;
 pub(super) async fn upgrade<S: Link>(
     mut stream: Metered<S>,
     client: &Client,
-    user_agent: &str,
+    secrets: &FileSecrets,
+    caller: Caller<'_>,
 ) -> Result<(WebSocketStream<Metered<S>>, Option<String>), AttemptError> {
     let fail = |cause: String| AttemptError::new(Stage::Upgrade, cause);
     let key = generate_key();
     stream
-        .write_all(request(client, user_agent, &key).as_bytes())
+        .write_all(request(client, secrets, caller, &key).as_bytes())
         .await
         .map_err(|error| fail(tls::told(&error)))?;
     stream.flush().await.map_err(|error| fail(tls::told(&error)))?;
     let head = Head::read(&mut stream).await.map_err(fail)?;
     judge(&head, client, &key).map_err(|cause| AttemptError {
         refused: matches!(head.status, 401 | 403 | 404),
-        lack: match head.status {
-            101 => Lack::Server,
-            _ => Lack::Consent,
-        },
+        status: (head.status != 101).then_some(head.status),
         ..fail(cause)
     })?;
     let protocol = head.values("Sec-WebSocket-Protocol").next().map(str::to_owned);
@@ -68,23 +64,25 @@ pub(super) fn describe(protocol: Option<&str>) -> String {
     }
 }
 
-fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
+fn request(client: &Client, secrets: &FileSecrets, caller: Caller<'_>, key: &str) -> Zeroizing<String> {
     let uri = &client.uri;
     let host = if uri.host.contains(':') {
         format!("[{}]", uri.host)
     } else {
         uri.host.clone()
     };
+    let path_and_query = uri.path_and_query.in_uri(caller.call);
     let start = format!(
-        "GET {} HTTP/1.1\r\n\
+        " HTTP/1.1\r\n\
          Sec-WebSocket-Version: 13\r\n\
          Upgrade: websocket\r\n\
          Connection: Upgrade\r\n\
          Host: {host}:{}\r\n",
-        uri.path_and_query,
         client.port()
     );
-    let login = credentials(client).map(|(user, password)| basic(user, password));
+    let login = credentials(client, secrets).map(|(user, password)| basic(user, password));
+    let token = secrets.bearer_token.as_ref();
+    let login = login.or(token.map(|token| joined(["Bearer ", token.reveal()].into_iter())));
     let mut fields: Vec<(&str, &str)> = Vec::new();
     if let Some(login) = &login {
         fields.push(("Authorization", login));
@@ -92,12 +90,18 @@ fn request(client: &Client, user_agent: &str, key: &str) -> Zeroizing<String> {
     if !client.protocols.is_empty() {
         fields.push(("Sec-WebSocket-Protocol", &client.protocols));
     }
-    let own = client.headers.iter();
-    fields.extend(own.map(|(name, value)| (name.as_str(), value.reveal())));
-    fields.push(("User-Agent", user_agent));
+    let own: Vec<_> = client
+        .headers
+        .iter()
+        .map(|(name, value)| (name, value.in_header(caller.call)))
+        .collect();
+    fields.extend(own.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let of_files = secrets.headers.iter();
+    fields.extend(of_files.map(|(name, value)| (name.as_str(), value.reveal())));
+    fields.push(("User-Agent", caller.user_agent));
     fields.push(("Sec-WebSocket-Key", key));
     let fields = fields.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]);
-    joined(iter::once(start.as_str()).chain(fields).chain(["\r\n"]))
+    joined(["GET ", &path_and_query, &start].into_iter().chain(fields).chain(["\r\n"]))
 }
 
 /// The parts as one text, which has a secret: it is wiped in the end, and never moved, which would leave a copy.
@@ -109,11 +113,14 @@ pub(super) fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Zeroiz
 }
 
 /// The user information of the URI wins over `username` and `password`, of which one alone is none.
-fn credentials(client: &Client) -> Option<(&str, &Secret)> {
+fn credentials<'a>(client: &'a Client, secrets: &'a FileSecrets) -> Option<(&'a str, &'a Secret)> {
     match &client.uri.credentials {
         Some((user, password)) => Some((user, password)),
         None if client.username.is_empty() => None,
-        None => client.password.as_ref().map(|password| (client.username.as_str(), password)),
+        None => {
+            let password = secrets.password.as_ref().or(client.password.as_ref());
+            password.map(|password| (client.username.as_str(), password))
+        }
     }
 }
 
@@ -173,8 +180,9 @@ fn judge(head: &Head, client: &Client, key: &str) -> Result<(), String> {
 
 fn refusal(head: &Head, client: &Client) -> String {
     let remedy = match head.status {
-        401 | 403 if credentials(client).is_none() => "; it may want username and password",
-        401 | 403 => "; check username and password",
+        401 | 403 if client.secret_files.bearer_token.is_some() => "; check the token in bearer_token_file",
+        401 | 403 if client.has_login() => "; check username and password",
+        401 | 403 => "; it may want username and password",
         404 => "; check the path of the uri",
         300..=399 => "; redirects are not followed: put the place that it names into the uri",
         _ => "",

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::json::{self, Shape};
+use super::numbers::NUMBER;
 use super::object::Object;
 
 /// What an event has, and what [`complete`] has to add.
@@ -20,6 +21,8 @@ pub struct Inspection<'a> {
     pub has_timestamp: bool,
     /// Whether there is an `asterisk_id`.
     pub has_asterisk_id: bool,
+    /// Whether there is an `ariws_sequence`, which is the library's to give.
+    pub has_number: bool,
 }
 
 /// Checks that an event is a JSON object in UTF-8, and notes what it has, in one pass: this runs on a thread of the host
@@ -32,12 +35,14 @@ pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
         has_application: false,
         has_timestamp: false,
         has_asterisk_id: false,
+        has_number: false,
     };
     let shape = json::members(text, |name, value| match name {
         "type" => inspection.kind = json::text(value).unwrap_or_default(),
         "application" => inspection.has_application = true,
         "timestamp" => inspection.has_timestamp = true,
         "asterisk_id" => inspection.has_asterisk_id = true,
+        NUMBER => inspection.has_number = true,
         _ => {}
     });
     match shape {
@@ -48,19 +53,21 @@ pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
 }
 
 /// An inspected event with the members that every event has, where they are missing: `timestamp`, `asterisk_id`,
-/// `application`, in Asterisk's order (recorded). Nothing if the system refuses the memory for it.
+/// `application`, in Asterisk's order (recorded), and room for so many more bytes. Nothing if the system refuses the memory for
+/// it.
 pub fn complete(
     json: &str,
     inspection: &Inspection<'_>,
     application: &str,
     timestamp: impl FnOnce() -> String,
     asterisk_id: &str,
+    room: usize,
 ) -> Option<String> {
     let json = json.trim();
     let members = json.strip_suffix('}')?;
     let members = members.trim_end();
     let missing = !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
-    let mut event = Object::continued(members, if missing { 128 } else { 0 });
+    let mut event = Object::continued(members, room + if missing { 128 } else { 0 });
     if !inspection.has_timestamp {
         event.text("timestamp", &timestamp());
     }
@@ -130,7 +137,7 @@ mod tests {
 
     fn completed(json: &str) -> String {
         let inspection = inspect(json.as_bytes()).unwrap();
-        complete(json, &inspection, "app\"1", || "now".to_owned(), "id").unwrap()
+        complete(json, &inspection, "app\"1", || "now".to_owned(), "id", 0).unwrap()
     }
 
     #[test]

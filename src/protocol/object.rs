@@ -46,9 +46,19 @@ impl Object {
     }
 
     /// A member that is a number.
-    pub(super) fn number(&mut self, name: &'static str, value: u16) -> &mut Self {
+    pub(super) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
         self.name(name);
-        self.push(value.to_string().as_bytes());
+        self.push(value.into().to_string().as_bytes());
+        self
+    }
+
+    /// A member of another object, whose name may need escapes, with its value as it stands there.
+    pub(super) fn raw(&mut self, name: &str, value: &str) -> &mut Self {
+        self.separate();
+        // It fails where this does, which is known.
+        let _ = serde_json::to_writer(&mut *self, name);
+        self.push(b":");
+        self.push(value.as_bytes());
         self
     }
 
@@ -67,12 +77,16 @@ impl Object {
     }
 
     fn name(&mut self, name: &'static str) {
-        if self.output.last() != Some(&b'{') {
-            self.push(b",");
-        }
+        self.separate();
         self.push(b"\"");
         self.push(name.as_bytes());
         self.push(b"\":");
+    }
+
+    fn separate(&mut self) {
+        if self.output.last() != Some(&b'{') {
+            self.push(b",");
+        }
     }
 
     #[inline]
@@ -121,7 +135,7 @@ mod tests {
     #[test]
     fn members_follow_those_that_are_there() {
         let mut object = Object::continued("{\"a\":{}", 0);
-        object.text("b", "c").number("d", 5);
+        object.text("b", "c").number("d", 5_u64);
         assert_eq!(object.end_short(), r#"{"a":{},"b":"c","d":5}"#);
         assert_eq!(Object::with_capacity(0).end_short(), "{}");
     }

@@ -8,14 +8,23 @@ use super::message::Message;
 /// The messages of one connection in the order in which they were written.
 ///
 /// TCP acknowledges bytes that a dead process never read, so what proves an arrival here is the pong to a ping that was
-/// sent after the message (RFC 6455 section 5.5.3): whoever answers it has read all that came before.
+/// sent after the message (RFC 6455 section 5.5.3): whoever answers it has read all that came before. Libraries that read
+/// ahead answer before the application has what they read: events that are sent again if they did not arrive are kept for one
+/// more ping.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
     pending: VecDeque<Message>,
     written: u64,
+    /// The events among them.
+    events_written: u64,
+    /// The place of the last one among them that is sent again if it does not arrive.
+    last_numbered: u64,
     sent: u64,
     confirmed: u64,
+    events_confirmed: u64,
+    /// What was confirmed before the last pong.
+    settled: u64,
     pings: u64,
     /// Pings that wait for their pongs, the oldest first.
     waiting: VecDeque<Ping>,
@@ -24,28 +33,58 @@ pub(super) struct Delivery {
 #[derive(Debug)]
 struct Ping {
     number: u64,
-    /// The messages written before it.
+    /// The messages written before it, and the events among them.
     covers: u64,
+    covers_events: u64,
     sent: Instant,
+}
+
+/// What a pong proves.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// So many messages of the connection need not be kept any more, from the first on.
+    pub(super) settled: u64,
+    /// From the ping to its pong.
+    pub(super) time: Duration,
+}
+
+/// What an end leaves.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    /// Messages that may or may not have arrived, and the events among them.
+    pub(super) unconfirmed: u64,
+    pub(super) unconfirmed_events: u64,
+    /// Those that certainly have not, because the kernel never had their last byte.
+    pub(super) unsent: Vec<Message>,
 }
 
 impl Delivery {
     /// Messages go into the websocket's buffer.
     pub(super) fn wrote(&mut self, messages: Vec<Message>) {
-        self.written += messages.len() as u64;
+        for message in &messages {
+            self.written += 1;
+            if message.is_event() {
+                self.events_written += 1;
+            }
+            if message.is_numbered() {
+                self.last_numbered = self.written;
+            }
+        }
         self.pending.extend(messages);
     }
 
-    /// The kernel has taken so many messages of this connection; gives the ones that are new among them.
-    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = Message> + '_ {
+    /// The kernel has taken so many messages of this connection; gives the ones that are new among them, each with its place
+    /// among all.
+    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = (u64, Message)> + '_ {
+        let first = self.sent + 1;
         let new = usize::try_from(total.saturating_sub(self.sent)).unwrap_or(usize::MAX);
         self.sent = self.sent.max(total);
-        self.pending.drain(..new.min(self.pending.len()))
+        (first..).zip(self.pending.drain(..new.min(self.pending.len())))
     }
 
     /// Whether a ping would prove something that is not proven, and none is on its way.
     pub(super) fn wants_proof(&self) -> bool {
-        self.waiting.is_empty() && self.written > self.confirmed
+        self.waiting.is_empty() && (self.written > self.confirmed || self.last_numbered > self.settled)
     }
 
     /// A ping goes out; gives its payload.
@@ -54,18 +93,23 @@ impl Delivery {
         self.waiting.push_back(Ping {
             number: self.pings,
             covers: self.written,
+            covers_events: self.events_written,
             sent: now,
         });
         self.pings.to_be_bytes()
     }
 
-    /// A pong came; gives the time that it took, if it answers a ping. It answers those before it as well (RFC 6455 section
-    /// 5.5.3).
-    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+    /// A pong came; gives what it proves, if it answers a ping. It answers those before it as well (RFC 6455 section 5.5.3).
+    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Proof> {
         let answered = self.waiting.iter().position(|ping| ping.number.to_be_bytes() == payload)?;
         let ping = self.waiting.drain(..=answered).next_back()?;
+        self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
-        Some(now.saturating_duration_since(ping.sent))
+        self.events_confirmed = self.events_confirmed.max(ping.covers_events);
+        Some(Proof {
+            settled: self.settled,
+            time: now.saturating_duration_since(ping.sent),
+        })
     }
 
     /// How long each ping has waited for its pong.
@@ -76,15 +120,21 @@ impl Delivery {
             .collect()
     }
 
-    /// The connection is over: how many messages may or may not have arrived, and those that certainly have not, because
-    /// the kernel never had their last byte.
-    pub(super) fn end(self) -> (u64, Vec<Message>) {
-        (self.sent.saturating_sub(self.confirmed), self.pending.into())
+    /// The connection is over.
+    pub(super) fn end(self) -> Remains {
+        let events_pending = self.pending.iter().filter(|message| message.is_event()).count();
+        let events_sent = self.events_written.saturating_sub(events_pending as u64);
+        Remains {
+            unconfirmed: self.sent.saturating_sub(self.confirmed),
+            unconfirmed_events: events_sent.saturating_sub(self.events_confirmed),
+            unsent: self.pending.into(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::{Kind, Number};
     use super::*;
 
     fn with_messages(count: usize) -> Delivery {
@@ -98,20 +148,57 @@ mod tests {
         messages.into_iter().map(|message| message.text.to_string()).collect()
     }
 
+    fn sent(delivery: &mut Delivery, total: u64) -> Vec<(u64, String)> {
+        let sent = delivery.sent(total);
+        sent.map(|(place, message)| (place, message.text.to_string())).collect()
+    }
+
+    fn event(text: &'static str, number: Number) -> Message {
+        Message {
+            text: text.into(),
+            kind: Kind::Event {
+                application: "a".into(),
+                channel: None,
+                number,
+            },
+            room: None,
+        }
+    }
+
     #[test]
     fn what_the_kernel_took_is_given_once_and_in_order() {
         let mut delivery = with_messages(3);
-        assert_eq!(texts(delivery.sent(2)), ["0", "1"]);
-        assert_eq!(texts(delivery.sent(2)), Vec::<String>::new());
-        assert_eq!(texts(delivery.sent(3)), ["2"]);
+        assert_eq!(sent(&mut delivery, 2), [(1, "0".into()), (2, "1".into())]);
+        assert_eq!(sent(&mut delivery, 2), []);
+        assert_eq!(sent(&mut delivery, 3), [(3, "2".into())]);
     }
 
     #[test]
     fn what_the_kernel_never_took_can_be_sent_again() {
         let mut delivery = with_messages(3);
         drop(delivery.sent(1));
-        let (unconfirmed, unsent) = delivery.end();
-        assert_eq!((unconfirmed, texts(unsent)), (1, vec!["1".into(), "2".into()]));
+        let remains = delivery.end();
+        assert_eq!(
+            (remains.unconfirmed, texts(remains.unsent)),
+            (1, vec!["1".into(), "2".into()])
+        );
+    }
+
+    #[test]
+    fn events_that_may_have_arrived_are_counted_apart_from_other_messages() {
+        let mut delivery = with_messages(1);
+        delivery.wrote(vec![event("proven", Number::None)]);
+        drop(delivery.sent(2));
+        let payload = delivery.ping(Instant::now());
+        delivery.wrote(vec![
+            event("sent", Number::None),
+            Message::notice("sent"),
+            event("unsent", Number::None),
+        ]);
+        drop(delivery.sent(4));
+        delivery.pong(&payload, Instant::now());
+        let remains = delivery.end();
+        assert_eq!((remains.unconfirmed, remains.unconfirmed_events), (2, 1));
     }
 
     #[test]
@@ -122,7 +209,21 @@ mod tests {
         drop(delivery.sent(3));
         assert!(delivery.pong(&payload, Instant::now()).is_some());
         assert!(delivery.wants_proof());
-        assert_eq!(delivery.end().0, 1);
+        assert_eq!(delivery.end().unconfirmed, 1);
+    }
+
+    #[test]
+    fn what_may_be_sent_again_is_kept_for_one_more_ping() {
+        let mut delivery = Delivery::default();
+        delivery.wrote(vec![event("1", Number::Given), event("2", Number::Given)]);
+        drop(delivery.sent(2));
+        for (settled, wants_more) in [(0, true), (2, false)] {
+            assert!(delivery.wants_proof());
+            let payload = delivery.ping(Instant::now());
+            let proof = delivery.pong(&payload, Instant::now());
+            assert_eq!(proof.map(|proof| proof.settled), Some(settled));
+            assert_eq!(delivery.wants_proof(), wants_more);
+        }
     }
 
     #[test]
@@ -133,7 +234,7 @@ mod tests {
         delivery.ping(Instant::now());
         assert!(delivery.pong(&first, Instant::now()).is_some());
         assert_eq!(delivery.pings_waiting(Instant::now()).len(), 1);
-        assert_eq!(delivery.end().0, 0);
+        assert_eq!(delivery.end().unconfirmed, 0);
     }
 
     #[test]
@@ -142,6 +243,6 @@ mod tests {
         drop(delivery.sent(1));
         delivery.ping(Instant::now());
         assert_eq!(delivery.pong(b"unasked", Instant::now()), None);
-        assert_eq!(delivery.end().0, 1);
+        assert_eq!(delivery.end().unconfirmed, 1);
     }
 }

@@ -78,7 +78,7 @@ impl From<AttemptError> for Failure {
         Self {
             cause: error.to_string(),
             refused: error.refused,
-            lack: error.lack,
+            lack: error.lack(),
             connected: false,
         }
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
+use super::delivery::Proof;
 use super::listening::Listening;
-use super::message::{ChannelEvent, Kind, Message};
+use super::message::{ChannelEvent, Kind, Message, Number};
 use super::requests::Websocket;
 use super::state::Session;
 use super::wire::Handler;
@@ -32,15 +32,19 @@ impl Handler for SessionHandler<'_> {
         self.websocket.receive(text).await;
     }
 
-    fn sent(&self, messages: impl Iterator<Item = Message>) {
-        let (mut events, mut responses) = (0, 0);
-        for message in messages {
-            match message.kind {
+    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>) {
+        let (mut events, mut repeats, mut responses) = (0, 0, 0);
+        let mut numbered = Vec::new();
+        for (place, mut message) in messages {
+            match &mut message.kind {
                 Kind::Notice => {}
                 Kind::Response { .. } => responses += 1,
-                Kind::Event { channel, .. } => {
-                    events += 1;
-                    if let Some(event) = channel {
+                Kind::Event { channel, number, .. } => {
+                    match number {
+                        Number::Sent => repeats += 1,
+                        Number::None | Number::Given => events += 1,
+                    }
+                    if let Some(event) = channel.take() {
                         if let ChannelEvent::Started(_) = *event {
                             self.listening.started();
                         }
@@ -48,16 +52,25 @@ impl Handler for SessionHandler<'_> {
                     }
                 }
             }
+            if message.is_numbered() {
+                numbered.push((place, message));
+            }
+        }
+        let counters = self.session.counters();
+        if !numbered.is_empty() {
+            self.session.outbox().keep(numbered);
+            counters.events_repeated.fetch_add(repeats, Ordering::Relaxed);
         }
         // Once for all of them: the threads of the host add to what lies beside.
-        let counters = self.session.counters();
         counters.events_sent.fetch_add(events, Ordering::Relaxed);
         counters.responses_sent.fetch_add(responses, Ordering::Relaxed);
     }
 
-    fn round_trip(&self, time: Duration) {
-        self.session.context().times.round_trip.add(time);
-        self.session.outbox().note(|status| status.answered(time));
+    fn proven(&self, proof: &Proof) {
+        self.session.context().times.round_trip.add(proof.time);
+        let outbox = self.session.outbox();
+        outbox.proven(proof.settled);
+        outbox.note(|status| status.answered(proof.time));
     }
 
     fn spelled(&self, message: &Message) -> Frame {

@@ -26,12 +26,24 @@ pub(super) enum Kind {
         application: Arc<str>,
         /// What it means for a per-call session.
         channel: Option<Box<ChannelEvent>>,
+        number: Number,
     },
     /// ApplicationRegistered or ApplicationUnregistered: means something on this connection only.
     Notice,
     /// The answer to a request: means something on the connection that asked only. It keeps the request's place
     /// until it is sent.
     Response { _place: Place },
+}
+
+/// Whether an event has a number, by which its application knows it again (`delivery`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Number {
+    /// It has none: it is sent once.
+    None,
+    /// It has one, and was not sent.
+    Given,
+    /// It has one and was sent: it is a repeat, wherever it waits.
+    Sent,
 }
 
 /// An event that moves a channel in a per-call session.
@@ -76,6 +88,22 @@ impl Message {
 
     pub(super) fn is_event(&self) -> bool {
         matches!(self.kind, Kind::Event { .. })
+    }
+
+    /// An event that is sent again unless it is proven to have arrived.
+    pub(super) fn is_numbered(&self) -> bool {
+        matches!(&self.kind, Kind::Event { number, .. } if *number != Number::None)
+    }
+
+    /// An event that was sent before, and is not proven to have arrived.
+    pub(super) fn is_repeat(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Event {
+                number: Number::Sent,
+                ..
+            }
+        )
     }
 
     pub(super) fn is_event_of(&self, name: &str) -> bool {

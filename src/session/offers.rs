@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message, Place};
+use super::message::{Arrival, ChannelEvent, Kind as MessageKind, Message, Number, Place};
 use super::outbox::{Bound, Offer};
 use super::state::Session;
 use super::view::count;
 use crate::error::{Error, Result};
 use crate::host::Kind;
-use crate::protocol::{self, Response};
+use crate::protocol::{self, Inspection, Response};
 
 impl Session {
     /// Takes an event of the host's; adds what is missing and queues it.
@@ -17,13 +17,10 @@ impl Session {
     /// It is not a JSON object, it is larger than what may wait, or the queue is full and keeps what it has.
     pub fn event(&self, application: Arc<str>, json: &[u8]) -> Result<()> {
         let inspection = protocol::inspect(json).map_err(Error::Json)?;
-        let text = protocol::complete(
-            inspection.text,
-            &inspection,
-            &application,
-            || self.context().timestamp(),
-            &self.context().asterisk_id,
-        );
+        let text = match self.outbox().gives_numbers() {
+            true => self.completed_for_number(&inspection, &application),
+            false => self.completed(&inspection, &application, 0),
+        };
         let channel = self.channel_event(&application, &inspection.kind, inspection.text);
         let Some(text) = text else {
             // What it tells of has happened all the same.
@@ -32,6 +29,7 @@ impl Session {
             }
             count(&self.counters().events_offered);
             count(&self.counters().events_dropped);
+            self.outbox().skip_number(&application);
             return Err(Error::System(format!(
                 "the system refused the memory for an event of {} bytes; it was dropped and counted",
                 json.len()
@@ -69,6 +67,31 @@ impl Session {
             }
             Offer::Ending => Err(Error::NotFound("the connection of the application is closing".to_owned())),
         }
+    }
+
+    /// The event with what is missing, and room for so many bytes more; nothing if the system refuses the memory.
+    fn completed(&self, inspection: &Inspection<'_>, application: &str, room: usize) -> Option<String> {
+        protocol::complete(
+            inspection.text,
+            inspection,
+            application,
+            || self.context().timestamp(),
+            &self.context().asterisk_id,
+            room,
+        )
+    }
+
+    /// The same for an event that is given a number: one that it came with is not the library's.
+    fn completed_for_number(&self, inspection: &Inspection<'_>, application: &str) -> Option<String> {
+        if !inspection.has_number {
+            return self.completed(inspection, application, protocol::NUMBER_ROOM);
+        }
+        let text = protocol::without_number(inspection.text)?;
+        let rest = Inspection {
+            text: &text,
+            ..inspection.clone()
+        };
+        self.completed(&rest, application, protocol::NUMBER_ROOM)
     }
 
     /// What the event means for a per-call session, or for a persistent one from which channels have to leave: that is noted at
@@ -120,11 +143,14 @@ impl Session {
     /// The system has no memory to send a message that waited; gives the short answer that is sent in place of a long one.
     pub(super) fn given_up(&self, message: &Message) -> Option<String> {
         let (what, short) = match &message.kind {
-            MessageKind::Event { channel, .. } => {
+            MessageKind::Event { channel, number, .. } => {
                 if let Some(event) = channel {
                     self.outbox().dropped(event);
                 }
-                count(&self.counters().events_dropped);
+                match number {
+                    Number::None | Number::Given => count(&self.counters().events_dropped),
+                    Number::Sent => self.unconfirmed(1),
+                }
                 ("event", None)
             }
             MessageKind::Response { .. } => ("answer", self.answer(&protocol::lost_answer(&message.text))),

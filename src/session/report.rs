@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::endings::{End, Failure};
 use super::listening::SILENCE;
+use super::outbox::Gone;
 use super::state::Session;
 use crate::config::{Client, Connection};
 use crate::host::Kind;
@@ -91,6 +92,16 @@ impl Session {
         );
     }
 
+    /// The host has not told what is in an application, and its events wait no longer for that.
+    pub(super) fn report_late_snapshot(&self, application: &str) {
+        self.context().log.warning(
+            self.id(),
+            format_args!(
+                "the PBX did not tell in time what is in {application}; its ApplicationResumed goes without (announce_resume)"
+            ),
+        );
+    }
+
     pub(super) fn report_giving_up(&self, settings: &Connection, failure: &Failure, failures: u32) {
         self.context().log.warning(
             self.id(),
@@ -102,7 +113,10 @@ impl Session {
     }
 
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
-    pub(super) fn report_end(&self, how: &End, unconfirmed: u64, is_told: bool) {
+    pub(super) fn report_end(&self, how: &End, gone: &Gone, is_told: bool) {
+        let Gone {
+            unconfirmed, repeats, ..
+        } = *gone;
         let log = &self.context().log;
         let text = match how {
             End::Closed if unconfirmed == 0 => {
@@ -127,10 +141,14 @@ impl Session {
             return;
         }
         let (waiting, _) = self.outbox().depth();
+        let again = match repeats {
+            0 => String::new(),
+            _ => format!(", {repeats} events besides are sent again"),
+        };
         log.warning(
             self.id(),
             format_args!(
-                "{text}; {unconfirmed} messages had been sent without proof of arrival, {waiting} events wait for the next connection"
+                "{text}; {unconfirmed} messages had been sent without proof of arrival{again}, {waiting} events wait for the next connection"
             ),
         );
     }

@@ -9,20 +9,24 @@ use super::clock::now;
 use super::context::Context;
 use super::endings::Stop;
 use super::members::Members;
-use super::outbox::Outbox;
+use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
 use super::view::{Counters, View};
-use crate::config::Connection;
+use crate::config::{CallData, Connection};
 use crate::error::Result;
-use crate::net::Memory;
-use crate::protocol;
+use crate::net::{Caller, Memory};
+use crate::protocol::{self, Outage};
 
 /// One connection to an application's server, through all its losses and returns.
 pub struct Session {
     id: String,
     context: Arc<Context>,
+    /// Which numbers of events are its own: those of one application go on as long as the session lives.
+    sequence_id: String,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
+    /// What the server is told of the call, if it wants to hear of it.
+    call_data: Option<Box<CallData>>,
     outbox: Outbox,
     requests: AllRequests,
     counters: Arc<Counters>,
@@ -49,7 +53,7 @@ impl Session {
     /// The session of a persistent connection.
     pub fn persistent(context: &Arc<Context>, settings: Arc<Connection>, memory: Arc<Memory>) -> Arc<Self> {
         let id = settings.name.clone();
-        Self::new(context, id, settings, memory, None)
+        Self::new(context, id, settings, memory, None, None)
     }
 
     /// The session of a channel that enters an application of a per-call configuration, and gets one of its own.
@@ -60,10 +64,11 @@ impl Session {
         application: &str,
         channel_id: &str,
         channel_name: &str,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let id = format!("{}:{channel_name}", settings.name);
         let call = (application.into(), Members::new(channel_id));
-        Self::new(context, id, settings, memory, Some(call))
+        Self::new(context, id, settings, memory, Some(call), call_data)
     }
 
     fn new(
@@ -72,19 +77,24 @@ impl Session {
         settings: Arc<Connection>,
         memory: Arc<Memory>,
         call: Option<(Arc<str>, Members)>,
+        call_data: Option<CallData>,
     ) -> Arc<Self> {
         let counters = Arc::new(Counters::default());
         let (call, members) = call.unzip();
+        let outbox = Outbox::new(
+            settings.client.queue,
+            members.unwrap_or_default(),
+            Arc::clone(&counters),
+            Arc::clone(&context.queued),
+        );
+        outbox.set_delivery(settings.client.delivery);
         let session = Self {
             id,
             context: Arc::clone(context),
-            outbox: Outbox::new(
-                settings.client.queue,
-                members.unwrap_or_default(),
-                Arc::clone(&counters),
-                Arc::clone(&context.queued),
-            ),
+            outbox,
+            sequence_id: sequence_id(),
             call,
+            call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
             turns_away: AtomicBool::default(),
@@ -119,6 +129,13 @@ impl Session {
     /// The application of a per-call session.
     pub fn call_application(&self) -> Option<&str> {
         self.call.as_deref()
+    }
+
+    /// The application of a per-call session as it is configured: without the channel's name.
+    pub(super) fn base_application(&self) -> Option<&str> {
+        let channel_name = self.id.strip_prefix(&self.settings().name)?;
+        // Both end with a colon and that name.
+        self.call_application()?.strip_suffix(channel_name)
     }
 
     /// The applications, in configured order.
@@ -190,11 +207,19 @@ impl Session {
 
     /// Nothing is sent any more: the session has ended, and so has its task.
     pub fn clear(&self) {
-        let dropped = self.outbox.clear();
+        let (dropped, unproven) = self.outbox.clear();
         if dropped > 0 {
             self.context.log.warning(
                 &self.id,
                 format_args!("{dropped} events were dropped: the session ended before they could be sent"),
+            );
+        }
+        if unproven > 0 {
+            self.context.log.warning(
+                &self.id,
+                format_args!(
+                    "{unproven} events that had been sent without proof of arrival are not sent again: the session ended"
+                ),
             );
         }
     }
@@ -211,7 +236,7 @@ impl Session {
 
     /// The application is registered: its ApplicationRegistered goes out, now or when a connection opens.
     pub fn announce(&self, application: &str) {
-        let notice = self.notice("ApplicationRegistered", application);
+        let notice = self.registered(application);
         self.outbox.announce(application, notice);
     }
 
@@ -239,13 +264,34 @@ impl Session {
         self.outbox.is_announced(application)
     }
 
-    pub(super) fn notice(&self, kind: &str, application: &str) -> String {
+    /// ApplicationRegistered; where events have numbers, it says which of them belong together.
+    pub(super) fn registered(&self, application: &str) -> String {
+        let mut notice = self.notice("ApplicationRegistered", application);
+        if self.outbox.has_numbers() {
+            protocol::push_sequence_id(&mut notice, &self.sequence_id);
+        }
+        notice
+    }
+
+    /// ApplicationResumed, without what only the host knows.
+    pub(super) fn resumed(&self, application: &str, missed: &Missed) -> String {
+        let outage = Outage {
+            down_ms: u64::try_from(missed.down.as_millis()).unwrap_or(u64::MAX),
+            events_queued: missed.queued as u64,
+            events_dropped: missed.dropped,
+            events_unconfirmed: missed.unconfirmed,
+        };
+        protocol::resumed(application, &self.context.timestamp(), &self.context.asterisk_id, &outage)
+    }
+
+    fn notice(&self, kind: &str, application: &str) -> String {
         protocol::application_event(kind, application, &self.context.timestamp(), &self.context.asterisk_id)
     }
 
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.set_client(&settings.client);
+        self.outbox.set_delivery(settings.client.delivery);
         self.plan.send_modify(|plan| plan.settings = settings);
     }
 
@@ -293,6 +339,14 @@ impl Session {
         &self.context
     }
 
+    /// Who asks for the upgrade.
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            user_agent: &self.context.user_agent,
+            call: self.call_data.as_deref(),
+        }
+    }
+
     pub(super) fn is_per_call(&self) -> bool {
         self.call.is_some()
     }
@@ -323,4 +377,10 @@ impl Session {
     pub(crate) fn locked(&self) -> impl Sized + '_ {
         self.outbox.locked()
     }
+}
+
+/// Another one for each session, of this instance and of those before it.
+fn sequence_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(0))
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant as Timer, sleep, sleep_until};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout_at};
 
 use super::backoff::{pause, random};
 use super::clock::now;
@@ -23,7 +23,12 @@ use super::state::{Plan, Session};
 use super::view::count;
 use super::wire::{self, Timeouts};
 use crate::config::Connection;
+use crate::host::{Failed, Optional};
 use crate::net::{self, Connected};
+use crate::protocol;
+
+/// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
+const SNAPSHOTS: Duration = Duration::from_secs(1);
 
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
@@ -108,11 +113,7 @@ impl Task {
         let session = &self.session;
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
-        let attempt = Box::pin(net::connect(
-            &self.plan.settings.client,
-            &session.context().user_agent,
-            &self.plan.memory,
-        ));
+        let attempt = Box::pin(net::connect(&self.plan.settings.client, session.caller(), &self.plan.memory));
         tokio::select! {
             biased;
             // One that is there gets its Close.
@@ -132,7 +133,7 @@ impl Task {
             biased;
             cut = self.wanted.cut_short() => cut,
             // Nobody is left who would need the connection.
-            () = session.time_to_close() => Outcome::Over,
+            () = session.time_to_close(), if !session.outbox().has_unproven() => Outcome::Over,
             () = sleep_until(time) => Outcome::Paused,
         }
     }
@@ -162,6 +163,7 @@ impl Task {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
         let (number, dropped) = session.opened(connected.remote, quiet.is_none(), settings);
+        let resumed = session.expect_resume(number, settings);
         let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -197,6 +199,8 @@ impl Task {
         let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
         let mut doubtful = pin!(handler.listening.is_in_doubt());
         let (mut has_lasted, mut is_doubted) = (quiet.is_none(), false);
+        let mut resuming = pin!(session.resume(resumed));
+        let mut is_resuming = true;
         tokio::pin!(conversation);
         let ended = loop {
             tokio::select! {
@@ -213,18 +217,22 @@ impl Task {
                     is_doubted = true;
                     session.report_silence(settings);
                 }
+                () = &mut resuming, if is_resuming => is_resuming = false,
             }
         };
         handler.websocket.close();
-        let dropped = session.outbox().disconnected(ended.how.cause(), ended.unsent);
+        let gone = session.outbox().disconnected(ended.how.cause(), ended.remains);
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended.how, ended.unconfirmed, is_told);
-        if dropped > 0 {
+        session.report_end(&ended.how, &gone, is_told);
+        if gone.dropped > 0 {
             session.context().log.warning(
                 session.id(),
-                format_args!("{dropped} events of applications that are gone were dropped with the connection"),
+                format_args!(
+                    "{} events of applications that are gone were dropped with the connection",
+                    gone.dropped
+                ),
             );
         }
         ended.how
@@ -235,9 +243,44 @@ impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
     fn opened(&self, remote: SocketAddr, serves: bool, settings: &Connection) -> (u64, u64) {
         count(&self.counters().connections_opened);
-        let notice = |application: &str| self.notice("ApplicationRegistered", application);
+        let notice = |application: &str| self.registered(application);
         let delay = self.start_delay(settings);
         self.outbox().connected(remote.to_string(), serves, delay, notice)
+    }
+
+    /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
+    fn expect_resume(&self, connection: u64, settings: &Connection) -> Vec<String> {
+        let outbox = self.outbox();
+        if connection == 1 || !settings.client.announce_resume {
+            outbox.nothing_missed();
+            return Vec::new();
+        }
+        outbox.expect_resume(|application, missed| self.resumed(application, missed))
+    }
+
+    /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
+    /// had its time for that.
+    async fn resume(&self, applications: Vec<String>) {
+        if applications.is_empty() {
+            return;
+        }
+        let calls = &self.context().calls;
+        let deadline = Timer::now() + SNAPSHOTS;
+        let mut told = Vec::new();
+        if calls.offers(Optional::AppSnapshot) {
+            for application in applications {
+                match timeout_at(deadline, calls.app_snapshot(&application)).await {
+                    Ok(Ok(snapshot)) => told.push((application, protocol::inside(&snapshot))),
+                    // The host has logged why.
+                    Ok(Err(Failed)) => {}
+                    Err(_) => {
+                        self.report_late_snapshot(&application);
+                        break;
+                    }
+                }
+            }
+        }
+        self.outbox().resume(&told);
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {
@@ -295,8 +338,8 @@ impl Session {
         }
     }
 
-    /// Whether a per-call session ends with this connection: closed because its time had come, or left by a peer that had
-    /// heard of every StasisEnd.
+    /// Whether a per-call session ends with this connection: closed because its time had come, left by a peer that had heard of
+    /// every StasisEnd, or lost when nothing was to be sent any more.
     fn is_over(&self, end: &End) -> bool {
         if !self.is_per_call() {
             return false;
@@ -304,7 +347,10 @@ impl Session {
         match end {
             End::Closed => self.outbox().with_members(Members::are_over),
             End::ClosedByPeer(..) | End::Lost(_) => {
-                self.outbox().depth().0 == 0 && self.outbox().with_members(Members::close_if_all_ended)
+                let outbox = self.outbox();
+                let is_lost = matches!(end, End::Lost(_));
+                let waits = outbox.depth().0 > 0 || is_lost && outbox.has_unproven();
+                !waits && outbox.with_members(Members::close_if_all_ended)
             }
         }
     }

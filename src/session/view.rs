@@ -56,10 +56,16 @@ pub struct View {
     pub requests_waiting: usize,
     /// Requests that the host has and has not answered.
     pub requests_under_way: usize,
-    /// Messages that wait to be sent.
+    /// Messages that wait to be sent for the first time.
     pub queued_messages: usize,
     /// Their bytes.
     pub queued_bytes: usize,
+    /// Events that were sent and are kept to be sent again, unless a pong proves that they have arrived.
+    pub unproven_events: usize,
+    /// Their bytes.
+    pub unproven_bytes: usize,
+    /// Of each application, the highest number that an event of it was given.
+    pub highest_numbers: Vec<(String, u64)>,
     /// What has been counted.
     pub totals: Totals,
 }
@@ -102,13 +108,17 @@ counters! {
     connections_lost,
     /// Events that the host offered.
     events_offered,
-    /// Events that were handed to the kernel.
+    /// Events that were handed to the kernel for the first time.
     events_sent,
+    /// Events that were handed to it again, on another connection.
+    events_repeated,
     /// Events that the queue's bounds, or the end of their application, dropped.
     events_dropped,
     /// Messages that had been handed to the kernel when a connection was lost, or closed and its Close not answered, without
-    /// proof that they arrived.
+    /// proof that they arrived, and are not sent again.
     messages_unconfirmed,
+    /// ApplicationResumed that were given to connections.
+    applications_resumed,
     /// Requests that applications sent.
     requests_received,
     /// Requests that the host did not answer in time, or could not be given in time.

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Proof, Remains};
 use super::endings::{End, Stop};
 use super::keepalive::probe;
 use super::message::Message;
@@ -45,10 +45,10 @@ pub(super) trait Handler {
     fn heard(&self);
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
-    /// The kernel has taken the messages.
-    fn sent(&self, messages: impl Iterator<Item = Message>);
-    /// A ping was answered after this time.
-    fn round_trip(&self, time: Duration);
+    /// The kernel has taken the messages, each with its place among those of the connection.
+    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>);
+    /// A ping was answered.
+    fn proven(&self, proof: &Proof);
     /// The text as it goes out.
     fn spelled(&self, message: &Message) -> Frame;
     /// The system has no memory to send it; gives what is sent in its place, if anything is.
@@ -68,10 +68,8 @@ pub(super) struct Timeouts {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) how: End,
-    /// Messages that had been handed to the kernel without proof that they arrived.
-    pub(super) unconfirmed: u64,
-    /// Messages that had not.
-    pub(super) unsent: Vec<Message>,
+    /// What became of its messages.
+    pub(super) remains: Remains,
 }
 
 /// Runs a websocket to its end.
@@ -138,13 +136,13 @@ pub(super) async fn run<S: Link>(
         let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
     }
     shared.account(handler);
-    let (unconfirmed, unsent) = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
-    Ended {
-        how,
+    let mut remains = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
+    if is_answered {
         // Whoever answers a Close has read what came before it.
-        unconfirmed: if is_answered { 0 } else { unconfirmed },
-        unsent,
+        outbox.proven(u64::MAX);
+        (remains.unconfirmed, remains.unconfirmed_events) = (0, 0);
     }
+    Ended { how, remains }
 }
 
 /// What reading does, for the writing beside it.
@@ -328,9 +326,9 @@ async fn read<S: Link>(
                 *shared.reading() = Reading::Open;
             }
             Ok(Frame::Pong(payload)) => {
-                let answered = shared.delivery().pong(&payload, Timer::now().into_std());
-                if let Some(time) = answered {
-                    handler.round_trip(time);
+                let proof = shared.delivery().pong(&payload, Timer::now().into_std());
+                if let Some(proof) = proof {
+                    handler.proven(&proof);
                     // Messages that were written after the ping want one of their own.
                     shared.outbox.wake();
                 }

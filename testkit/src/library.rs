@@ -67,6 +67,17 @@ impl<'a> Library<'a> {
         Self::try_load_changed(host, &host.table(), folder, report, |_| {})
     }
 
+    /// Loads it with a table that was made of the host's, perhaps in vain.
+    pub fn try_load_table(host: &'a Host, table: &ariws_host, folder: &Path) -> Result<Self, (i32, String)> {
+        Self::try_load_changed(host, table, folder, &mut Vec::new(), |_| {})
+    }
+
+    /// Loads it without a folder, perhaps in vain.
+    pub fn try_load_without_folder(host: &'a Host) -> Result<Self, (i32, String)> {
+        let change = |options: &mut ariws_options| options.config_directory = std::ptr::null();
+        Self::try_load_changed(host, &host.table(), Path::new(""), &mut Vec::new(), change)
+    }
+
     fn try_load_changed(
         host: &'a Host,
         table: &ariws_host,

@@ -159,6 +159,11 @@ impl Setup {
         &self.server
     }
 
+    /// The folder of the configuration.
+    pub fn folder(&self) -> &std::path::Path {
+        self.configuration.folder()
+    }
+
     /// With nobody who listens where the server was.
     pub fn nobody_listens(mut self) -> Self {
         self.server.stop();

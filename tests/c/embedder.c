@@ -61,6 +61,11 @@ void pbx_inbound_shutdown(void *userdata, const char *session_id)
 {
 }
 
+int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
+{
+    return ARIWS_TEXT_ABSENT;
+}
+
 void pbx_finalize(void *userdata)
 {
     ((struct pbx *)userdata)->finalized = true;

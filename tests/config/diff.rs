@@ -41,6 +41,8 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "down_grace = 7",
         "fail_inside = yes",
         "fallback_app = other",
+        "announce_resume = yes",
+        "own_app_alias = yes",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::NextConnect, "{line}");
@@ -65,6 +67,7 @@ fn other_parameters_need_a_new_connection() {
         "header = X: y",
         "write_timeout = 7",
         "max_message_size = 700",
+        "delivery = at_least_once",
     ] {
         let change = changed("", line);
         assert_eq!(change.effect, Effect::Reconnect, "{line}");

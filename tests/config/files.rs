@@ -23,6 +23,48 @@ fn ari_outbound_conf_that_is_included_is_read_once() {
 }
 
 #[test]
+fn websocket_clients_may_stand_in_ari_outbound_conf() {
+    let files = Files::new(ARI, "");
+    files.write("ari_outbound.conf", CLIENT);
+    let with_both = files.read();
+    std::fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    let reading = files.read();
+    assert_eq!(reading.problems, []);
+    assert_eq!(reading.config.connections["connection1"].client.uri.host, "127.0.0.1");
+    assert_eq!(with_both.config, reading.config);
+}
+
+#[test]
+fn a_template_of_ari_outbound_conf_is_inherited_by_its_clients() {
+    let files = Files::new(ARI, "");
+    let template = "[base](!)\ntype = websocket_client\nconnection_type = per_call_config\n";
+    files.write(
+        "ari_outbound.conf",
+        format!("{template}[client1](base)\nuri = ws://127.0.0.1:9100/ari\n"),
+    );
+    let reading = files.read();
+    assert_eq!(reading.problems, []);
+    assert!(reading.config.clients.keys().eq(["client1"]));
+}
+
+#[test]
+fn a_client_in_both_files_is_refused() {
+    let files = Files::new(ARI, CLIENT);
+    files.write("ari_outbound.conf", format!("\n{CLIENT}"));
+    let expected = "ari_outbound.conf:2: [client1] another websocket_client has this name (websocket_client.conf:1); \
+                    rename or remove one of them";
+    assert_eq!(files.refused(), [expected]);
+}
+
+#[test]
+fn a_client_in_ari_conf_is_told_where_it_belongs() {
+    let files = Files::new(&format!("{ARI}{CLIENT}"), "");
+    let expected = "ari.conf:12: [client1] type: such a section has no place in this file; \
+                    move it to websocket_client.conf or ari_outbound.conf";
+    assert!(files.shown(&files.read().problems).iter().any(|text| text == expected));
+}
+
+#[test]
 fn a_link_to_a_missing_file_is_no_missing_file() {
     for name in ["ari.conf", "ari_outbound.conf", "websocket_client.conf"] {
         let files = Files::new(ARI, CLIENT);

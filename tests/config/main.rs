@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod call_data;
 mod diff;
 mod files;
 mod hostile;

@@ -10,7 +10,7 @@ fn headers_may_be_repeated() {
     let headers: Vec<_> = client
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), value.reveal()))
+        .map(|(name, value)| (name.as_str(), value.as_fixed().unwrap()))
         .collect();
     let expected = [("X-One", "1"), ("X-Two", "two: 2"), ("X-One", "3"), ("X-Empty", "")];
     assert_eq!(headers, expected);
@@ -126,17 +126,63 @@ fn the_first_line_of_a_file_may_be_the_password() {
     for text in ["hush", "hush\n", "hush\r\nmore\n"] {
         files.write("secret", text);
         let reading = files.read();
-        let password = reading.config.clients["client1"].password.clone().unwrap();
-        assert_eq!(password.reveal(), "hush");
+        assert_eq!(reading.problems, []);
+        let client = &reading.config.clients["client1"];
+        assert_eq!(client.secret_files.password, Some(files.path("secret")));
     }
-    for text in [&b""[..], b"\nhush", b"a\0b", b"\xe9", &[b'x'; 100_000]] {
-        files.write("secret", text);
-        let reading = files.read();
-        assert!(reading.config.clients.is_empty());
-        assert_eq!(errors_of(&reading, "client1")[0].key, "password_file");
+    for key in ["password_file", "bearer_token_file"] {
+        files.write("websocket_client.conf", format!("{CLIENT}{key} = secret\n"));
+        for text in [&b""[..], b"\nhush", b"a\0b", b"\xe9", &[b'x'; 100_000]] {
+            files.write("secret", text);
+            is_refused(&files, key);
+        }
+        fs::remove_file(files.path("secret")).unwrap();
+        is_refused(&files, key);
     }
-    fs::remove_file(files.path("secret")).unwrap();
-    assert!(files.read().config.clients.is_empty());
+}
+
+/// The only error is that of a parameter in the line behind the usual ones.
+#[track_caller]
+fn is_refused(files: &Files, key: &str) {
+    let reading = files.read();
+    assert!(reading.config.clients.is_empty());
+    let errors = errors_of(&reading, "client1");
+    assert_eq!(
+        (errors.len(), errors[0].key.as_str(), errors[0].line),
+        (1, key, 5),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_file_with_headers_is_looked_at_when_the_configuration_is_read() {
+    let files = Files::new(ARI, &format!("{CLIENT}header_file = headers\n"));
+    files.write("headers", "X-One: 1\r\n\nX-Two:\nAuthorization: Bearer x\n");
+    assert!(files.read().config.clients.contains_key("client1"));
+    for text in ["none", "X: a\0b", "Host: x", "Authorization: a\nauthorization: b"] {
+        files.write("headers", text);
+        is_refused(&files, "header_file");
+    }
+    let message = &errors_of(&files.read(), "client1")[0].message;
+    assert!(message.starts_with("line 2 of the file: "), "{message}");
+}
+
+#[test]
+fn a_token_is_no_second_authorization() {
+    let files = Files::new(ARI, "");
+    files.write("token", "hush");
+    files.write("headers", "Authorization: x");
+    for (lines, key) in [
+        ("username = u\npassword = p\nbearer_token_file = token", "bearer_token_file"),
+        ("bearer_token_file = token\nheader = Authorization: x", "header"),
+        ("bearer_token_file = token\nheader_file = headers", "header_file"),
+        ("header = Authorization: x\nheader_file = headers", "header_file"),
+    ] {
+        files.write("websocket_client.conf", format!("{CLIENT}{lines}\n"));
+        let errors = errors_of(&files.read(), "client1");
+        assert_eq!((errors.len(), errors[0].key.as_str()), (1, key), "{lines}: {errors:?}");
+        assert!(errors[0].message.ends_with("remove one"), "{}", errors[0]);
+    }
 }
 
 #[test]

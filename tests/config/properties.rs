@@ -229,6 +229,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         125u32..=1 << 30,
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
+        (select(&[Delivery::AtMostOnce, Delivery::AtLeastOnce]), any::<bool>()),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -258,6 +259,7 @@ fn client() -> impl Strategy<Value = (Client, String)> {
             protocols: protocols.unwrap_or_default(),
             username: username.unwrap_or_default(),
             password: password.map(Secret::new),
+            secret_files: SecretFiles::default(),
             connection_type: kind,
             connection_timeout,
             reconnect_interval: interval,
@@ -278,15 +280,21 @@ fn client() -> impl Strategy<Value = (Client, String)> {
                 ..pings
             }),
             write_timeout,
-            headers: headers.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name, CallText::fixed(&value)))
+                .collect(),
             queue: QueueLimits {
                 max_bytes: bounds.0,
                 max_messages: bounds.1,
                 overflow: bounds.2,
             },
+            delivery: bounds.7.0,
+            announce_resume: bounds.7.1,
             start_delay: bounds.5,
             down,
             fallback_app: fallback_app.unwrap_or_default(),
+            own_app_alias: flags.0 && flags.2,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,
             max_message_size: bounds.4,
@@ -340,8 +348,8 @@ fn uri() -> impl Strategy<Value = (Uri, String)> {
             host,
             port,
             path_and_query: match path.starts_with('/') {
-                true => path.to_owned(),
-                false => format!("/{path}"),
+                true => CallText::fixed(path),
+                false => CallText::fixed(&format!("/{path}")),
             },
             credentials: login.map(|(user, password)| (user, Secret::new(password))),
         };

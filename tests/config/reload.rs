@@ -121,6 +121,36 @@ fn a_missing_websocket_client_conf_deletes_no_client() {
 }
 
 #[test]
+fn clients_may_move_to_ari_outbound_conf_and_be_deleted_there() {
+    let files = Files::new(ARI, CLIENT);
+    let before = files.read().config;
+    fs::remove_file(files.path("websocket_client.conf")).unwrap();
+    files.write("ari_outbound.conf", CLIENT);
+    let moved = files.reread(&before);
+    assert_eq!((&moved.config, &moved.problems[..]), (&before, &[][..]));
+    files.write("ari.conf", "[user1]\ntype = user\npassword = x\n");
+    files.write("ari_outbound.conf", "");
+    assert!(files.reread(&moved.config).config.clients.is_empty());
+}
+
+#[test]
+fn a_misspelt_type_in_ari_outbound_conf_is_no_deletion_of_a_client() {
+    let files = Files::new(ARI, "");
+    files.write("ari_outbound.conf", CLIENT);
+    let before = files.read().config;
+    files.write("ari_outbound.conf", CLIENT.replace("websocket_client", "websocket_klient"));
+    let reading = files.reread(&before);
+    assert_eq!(reading.config, before);
+    assert_eq!(
+        files.shown(&reading.problems),
+        [
+            "ari_outbound.conf:2: [client1] type: there is no such type; write type = websocket_client; \
+             what was loaded before stays in effect"
+        ]
+    );
+}
+
+#[test]
 fn without_websocket_client_conf_the_users_can_be_reloaded() {
     let files = Files::new("[user1]\ntype = user\npassword = x\n", "");
     fs::remove_file(files.path("websocket_client.conf")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Down, Overflow, TlsVersion, WhenDown};
+use ariws::config::{ConnectionType, Delivery, Down, Overflow, TlsVersion, WhenDown};
 
 use crate::{client, client_is_refused, client_reading, warnings};
 
@@ -13,6 +13,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(client.reconnect_interval, Duration::from_millis(500));
     assert_eq!(client.max_reconnect_interval, None);
     assert_eq!(client.start_delay, Duration::from_millis(20));
+    assert_eq!((client.delivery, client.announce_resume), (Delivery::AtMostOnce, false));
     assert_eq!(client.reconnect_attempts, 4);
     let down = Down {
         when: WhenDown::Queue,
@@ -120,6 +121,14 @@ fn a_queue_has_its_bounds() {
     assert_eq!((queue.max_bytes, queue.max_messages), (1000, 7));
     assert_eq!(queue.overflow, Overflow::DropNewest);
     client_is_refused("queue_overflow = block");
+}
+
+#[test]
+fn delivery_is_one_of_two_words() {
+    assert_eq!(client("delivery = at_least_once").delivery, Delivery::AtLeastOnce);
+    let problem = client_is_refused("delivery = exactly_once");
+    assert!(problem.message.contains("write at_most_once or at_least_once"), "{problem}");
+    assert!(client("announce_resume = yes").announce_resume);
 }
 
 #[test]

@@ -242,6 +242,7 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         ("connection_type", client.connection_type.as_str().to_owned()),
         ("reconnect_attempts", client.reconnect_attempts.to_string()),
         ("tls_enabled", boolean(client.tls_enabled)),
+        ("own_app_alias", boolean(client.own_app_alias)),
         ("verify_server_cert", boolean(client.verify_server_cert)),
         ("verify_server_hostname", boolean(client.verify_server_hostname)),
         ("queue_max_bytes", client.queue.max_bytes.to_string()),
@@ -258,11 +259,13 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         Overflow::DropOldest => ("queue_overflow", "drop_oldest".to_owned()),
         Overflow::DropNewest => ("queue_overflow", "Drop_Newest".to_owned()),
     });
+    lines.push(("delivery", client.delivery.as_str().to_owned()));
+    lines.push(("announce_resume", boolean(client.announce_resume)));
     lines.push(match client.down.when {
         WhenDown::Queue => ("when_down", "queue".to_owned()),
         WhenDown::Fail => ("when_down", "FAIL".to_owned()),
     });
-    lines.push(("fail_inside", if client.down.inside { "yes" } else { "no" }.to_owned()));
+    lines.push(("fail_inside", boolean(client.down.inside)));
     for (key, text) in [
         ("protocols", &client.protocols),
         ("username", &client.username),
@@ -300,7 +303,10 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
     lines.extend(tcp_keepalive(client.tcp_keepalive));
     lines.extend(pingpong(client.pingpong));
     for (name, value) in &client.headers {
-        lines.push(("header", format!("{name}: {}", value.reveal())));
+        lines.push((
+            "header",
+            format!("{name}: {}", value.as_fixed().expect("a text").replace('{', "{{")),
+        ));
     }
     lines
 }

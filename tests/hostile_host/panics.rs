@@ -100,7 +100,7 @@ impl Instance {
             ..Panicking::default()
         });
         let folder = configuration.folder().to_owned();
-        let options = Options::new(folder, "id", "", 1, 1, 0, Level::Debug).expect("good options");
+        let options = Options::new(Some(folder), "id", "", 1, 1, 0, Level::Debug).expect("good options");
         let shared: Arc<dyn Host> = Arc::clone(&host) as _;
         let engine = Engine::start(shared, options).expect("threads");
         host.engine.set(Arc::clone(&engine)).ok().expect("set once");

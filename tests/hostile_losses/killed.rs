@@ -78,11 +78,15 @@ impl Progress {
     }
 }
 
-fn every_event_is_accounted_for(tls: bool) {
+fn every_event_is_accounted_for(tls: bool, at_least_once: bool) {
     let _alone = alone();
     let (server, host) = (Server::start(), Host::new());
     let mut configuration = Configuration::with("persistent", server.address(), "app1");
-    configuration.set("connection1", &format!("queue_max_messages = {QUEUE}"));
+    match at_least_once {
+        // With the bounds that there are by default nothing is dropped.
+        true => configuration.set("connection1", "delivery = at_least_once"),
+        false => configuration.set("connection1", &format!("queue_max_messages = {QUEUE}")),
+    }
     if tls {
         configuration = configuration.replacing("ws://", "wss://");
         configuration.set("connection1", UNVERIFIED);
@@ -97,6 +101,7 @@ fn every_event_is_accounted_for(tls: bool) {
         tls,
         kills,
         life: EVENTS_A_KILL,
+        numbered: at_least_once,
         killed: &|| progress.killed.store(true, Ordering::Relaxed),
     };
     progress.offering.store(THREADS, Ordering::Relaxed);
@@ -123,9 +128,13 @@ fn every_event_is_accounted_for(tls: bool) {
     let arrived: usize = read.iter().map(|read| read.count).sum();
     let (sent, unconfirmed) = (count("events_sent"), count("messages_unconfirmed"));
     println!(
-        "{offered} offered, {sent} sent, {} dropped, {arrived} arrived, {unconfirmed} unconfirmed",
+        "{offered} offered, {sent} sent, {} again, {} dropped, {arrived} arrived, {unconfirmed} unconfirmed",
+        count("events_repeated"),
         count("events_dropped")
     );
+    if at_least_once {
+        assert_eq!((arrived, sent), (offered, offered));
+    }
     assert_eq!(count("events_offered"), offered);
     assert!(arrived <= sent && sent <= arrived + unconfirmed, "{metrics}");
     assert!(count("websockets_opened") > kills);
@@ -133,10 +142,15 @@ fn every_event_is_accounted_for(tls: bool) {
 
 #[test]
 fn every_event_is_accounted_for_though_connections_and_servers_are_killed() {
-    every_event_is_accounted_for(false);
+    every_event_is_accounted_for(false, false);
 }
 
 #[test]
 fn every_event_is_accounted_for_though_connections_and_servers_are_killed_over_tls() {
-    every_event_is_accounted_for(true);
+    every_event_is_accounted_for(true, false);
+}
+
+#[test]
+fn every_event_arrives_that_is_sent_again_though_connections_and_servers_are_killed() {
+    every_event_is_accounted_for(false, true);
 }

@@ -50,16 +50,19 @@ pub struct Peer<'a> {
     pub kills: usize,
     /// The most messages that one connection lives for.
     pub life: usize,
+    /// Events have numbers, and may come again on another connection (`delivery = at_least_once`).
+    pub numbered: bool,
     /// Told of the last kill.
     pub killed: &'a (dyn Fn() + Sync),
 }
 
 impl Peer<'_> {
-    /// Serves one connection after the other, and the last as long as it stays; each thread's events are in order and none
-    /// comes twice.
+    /// Serves one connection after the other, and the last as long as it stays; each thread's events are in order, and none
+    /// comes twice that is not known by its number.
     pub fn run(&self, server: Server, mut random: Random, threads: &mut [Read]) {
         let mut server = Some(server);
         let mut address = None;
+        let mut highest = 0;
         for number in 0..=self.kills {
             let listening = server.take().unwrap_or_else(|| again(address));
             address = Some(listening.address());
@@ -78,7 +81,7 @@ impl Peer<'_> {
                 true => usize::MAX,
                 false => random.below(self.life),
             };
-            let ended = self.read(&mut websocket, life, threads);
+            let ended = self.read(&mut websocket, life, threads, &mut highest);
             assert!(is_last || !ended, "the library ended a connection by itself");
             let kill = [Kill::Reset, Kill::Drop, Kill::Close, Kill::Server];
             match kill[random.below(kill.len())] {
@@ -91,7 +94,7 @@ impl Peer<'_> {
                     };
                     // What comes until it is answered is read and counts.
                     if websocket.close(Some(frame)).is_ok() {
-                        self.read(&mut websocket, usize::MAX, threads);
+                        self.read(&mut websocket, usize::MAX, threads, &mut highest);
                     }
                 }
                 Kill::Server => {
@@ -105,7 +108,14 @@ impl Peer<'_> {
     }
 
     /// Reads so many texts; true if the connection ended before.
-    fn read(&self, websocket: &mut WebSocket<Box<dyn Stream>>, texts: usize, threads: &mut [Read]) -> bool {
+    fn read(
+        &self,
+        websocket: &mut WebSocket<Box<dyn Stream>>,
+        texts: usize,
+        threads: &mut [Read],
+        highest: &mut usize,
+    ) -> bool {
+        let mut before = None;
         for _ in 0..texts {
             let text = loop {
                 match websocket.read() {
@@ -117,6 +127,19 @@ impl Peer<'_> {
             let Some((thread, number)) = event(&text) else {
                 continue;
             };
+            if self.numbered {
+                let sequence = sequence(&text);
+                assert!(
+                    before.is_none_or(|before| sequence == before + 1),
+                    "{sequence} after {before:?}"
+                );
+                before = Some(sequence);
+                if sequence <= *highest {
+                    continue;
+                }
+                assert_eq!(sequence, *highest + 1, "an event is missing");
+                *highest = sequence;
+            }
             let read = &mut threads[thread];
             assert!(number > read.last, "thread {thread}: {number} after {}", read.last);
             *read = Read {
@@ -144,6 +167,13 @@ fn event(text: &str) -> Option<(usize, usize)> {
     let (thread, rest) = rest.split_once(r#","number":"#)?;
     let digits = rest.find(|character: char| !character.is_ascii_digit())?;
     Some((thread.parse().ok()?, rest[..digits].parse().ok()?))
+}
+
+/// The number that the library has given it.
+fn sequence(text: &str) -> usize {
+    let number = text.rsplit_once(r#","ariws_sequence":"#);
+    let digits = number.and_then(|(_, rest)| rest.strip_suffix('}'));
+    digits.and_then(|digits| digits.parse().ok()).expect("a number")
 }
 
 pub fn text(thread: usize, number: usize) -> String {

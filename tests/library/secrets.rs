@@ -12,7 +12,10 @@ const MARK: &str = "hush";
 
 /// Connections that work, are refused, and go through a proxy that refuses; each with secrets of its own.
 fn configuration(works: SocketAddr, refuses: &Server, proxy: &Server) -> Configuration {
-    let (nowhere, header) = (([127, 0, 0, 1], 1).into(), "header = X-Token: hush-token");
+    let (nowhere, header) = (
+        ([127, 0, 0, 1], 1).into(),
+        "header_file = headers\nheader = X-Token: hush-token",
+    );
     let mut configuration = Configuration::empty()
         .connection("works", "persistent", works, "app1", header)
         .connection("refused", "persistent", nowhere, "app2", "")
@@ -21,10 +24,15 @@ fn configuration(works: SocketAddr, refuses: &Server, proxy: &Server) -> Configu
         .replacing("password = userpass", "password = hush-user");
     let uri = format!("uri = ws://ann:hush%2Duri@{}/ari", refuses.address());
     configuration.set("refused", &uri);
+    let write = |name, text| {
+        let file = configuration.folder().join(name);
+        fs::write(&file, text).expect("a file");
+    };
+    write("secret", "hush-file\n");
+    write("headers", "X-Filed: hush-header\n");
     let file = configuration.folder().join("secret");
-    fs::write(&file, "hush-file\n").expect("a file");
     let through = format!(
-        "password =\npassword_file = {}\nproxy_host = {}\nproxy_username = ann\nproxy_password = hush-proxy",
+        "password =\npassword_file = {}\nheader_file = headers\nproxy_host = {}\nproxy_username = ann\nproxy_password = hush-proxy",
         file.display(),
         proxy.address()
     );
@@ -58,7 +66,13 @@ fn no_secret_is_told_to_anybody_but_the_server() {
         assert!(attempt.head.contains(&basic(secret)), "{}", attempt.head);
         attempt.answer(&format!("HTTP/1.1 {answer}\r\n\r\n"));
     }
-    let _open = pbx.accept();
+    let open = pbx.server.attempt();
+    assert!(
+        open.head.contains("\r\nX-Token: hush-token\r\nX-Filed: hush-header\r\n"),
+        "{}",
+        open.head
+    );
+    let _open = open.upgrade();
     pbx.wait_for_log("401 Unauthorized");
     pbx.wait_for_log("407 Who");
 

@@ -30,12 +30,12 @@ class Pbx:
     async def event(self, kind, **fields):
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
-    async def registered(self, application):
-        await self.event("ApplicationRegistered", application=application)
+    async def registered(self, application, **fields):
+        await self.event("ApplicationRegistered", application=application, **fields)
 
-    async def start(self, application, channel, *arguments):
+    async def start(self, application, channel, *arguments, **fields):
         info = {"id": channel, "name": f"Test/{channel}"}
-        await self.event("StasisStart", application=application, channel=info, args=list(arguments))
+        await self.event("StasisStart", application=application, channel=info, args=list(arguments), **fields)
 
     async def of_channel(self, kind, channel, **fields):
         await self.event(kind, channel={"id": channel}, **fields)
@@ -303,6 +303,58 @@ class Scenarios:
             await pbx.socket.close(1000)
 
         await self.fails(script, "ERROR a response to no request")
+
+    async def test_missing_numbers(self):
+        async def script(pbx):
+            await pbx.registered("app", ariws_sequence_id="a")
+            await pbx.start("app", "1", ariws_sequence=3)
+
+        await self.fails(script, "ERROR 2 events are missing before 3")
+
+    async def test_what_was_handled_on_a_lost_connection(self):
+        await self.launch("--calls", "1", "--digit-timeout", "0")
+        first = await self.dial()
+        await first.registered("app", ariws_sequence_id="a")
+        await first.start("app", "1", ariws_sequence=1)
+        await first.expect("POST", "channels/1/answer")
+        first.socket.transport.abort()
+        second = await self.dial()
+        await second.registered("app", ariws_sequence_id="a")
+        await second.event("ApplicationResumed", application="app", down_ms=5, events_queued=0, events_dropped=0, channels=["1"])
+        await second.start("app", "1", ariws_sequence=1)
+        # It is not answered once more.
+        await second.expect("DELETE", "channels/1")
+        await second.of_channel("StasisEnd", "1", application="app", ariws_sequence=2)
+        await second.socket.close(1000)
+        output = await self.finish(1)
+        self.assertIn("goes on with the call 1", output)
+        self.assertIn("<- ApplicationResumed app after 5 ms: 0 events follow, 0 were dropped", output)
+        self.assertIn("<- once more, and handled: 1", output)
+        self.assertIn("; 1 errors", output)
+
+    async def test_numbers_with_another_id_begin_anew(self):
+        await self.launch("--calls", "2", "--digit-timeout", "0")
+        for sequence_id in ("a", "b"):
+            pbx = await self.dial()
+            await pbx.registered("app", ariws_sequence_id=sequence_id)
+            await pbx.start("app", "1", ariws_sequence=1)
+            await pbx.expect("POST", "channels/1/answer")
+            await pbx.expect("POST", "channels/1/play", 201)
+            await pbx.played("1")
+            await pbx.expect("DELETE", "channels/1")
+            await pbx.of_channel("StasisEnd", "1", application="app", ariws_sequence=2)
+            await pbx.socket.close(1000)
+        await self.finish(0)
+
+    async def test_channels_whose_start_was_dropped(self):
+        await self.launch("--calls", "1", "--digit-timeout", "0")
+        pbx = await self.dial()
+        await pbx.registered("app")
+        await pbx.event("ApplicationResumed", application="app", down_ms=5, events_queued=0, events_dropped=9, channels=["1"])
+        await pbx.expect("DELETE", "channels/1")
+        await pbx.of_channel("StasisEnd", "1")
+        await pbx.socket.close(1000)
+        await self.finish(0)
 
     async def test_not_json(self):
         async def script(pbx):

@@ -26,6 +26,8 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    at_least_once: bool,
+    announce_resume: bool,
     down: Down,
 }
 
@@ -99,6 +101,8 @@ impl Connection {
             attempts: 2,
             pingpong: false,
             down: Down::default(),
+            at_least_once: false,
+            announce_resume: false,
         }
     }
 
@@ -115,6 +119,8 @@ impl Connection {
             inside: dice.chance(60),
             fallback: dice.chance(40).then(|| dice.index(APPS.len())),
         };
+        self.at_least_once = dice.chance(60);
+        self.announce_resume = dice.chance(50);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -128,13 +134,15 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\nwhen_down = {}\ndown_grace = {}\nfail_inside = {}\nfallback_app = {}\n",
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\nwhen_down = {}\ndown_grace = {}\nfail_inside = {}\nfallback_app = {}\n",
             self.protocols,
             self.attempts,
             self.start_delay,
             self.concurrency,
             self.queue,
             yes(self.pingpong),
+            if self.at_least_once { "at_least_once" } else { "at_most_once" },
+            yes(self.announce_resume),
             if self.down.fails { "fail" } else { "queue" },
             self.down.grace,
             yes(self.down.inside),

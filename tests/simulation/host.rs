@@ -197,7 +197,7 @@ impl Host for SimulatedHost {
     }
 
     fn offers(&self, callback: Optional) -> bool {
-        callback == Optional::ConnectionState
+        matches!(callback, Optional::ConnectionState | Optional::AppSnapshot)
     }
 
     fn connection_state(&self, state: &ConnectionState) {
@@ -210,6 +210,15 @@ impl Host for SimulatedHost {
             }
         });
         self.done(&mut dice, "connection_state", connection);
+    }
+
+    fn app_snapshot(&self, app: &str) -> Result<String, Failed> {
+        let mut dice = self.called("app_snapshot", app);
+        if self.fails(&mut dice) {
+            return Err(Failed);
+        }
+        self.done(&mut dice, "app_snapshot", app);
+        Ok(r#"{"channel_ids":[],"bridge_ids":[]}"#.into())
     }
 
     fn finalize(&self) {

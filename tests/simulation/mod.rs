@@ -14,5 +14,6 @@ mod pbx;
 mod peer;
 mod runner;
 mod schedule;
+mod sequences;
 mod shared;
 mod world;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::outages::Outages;
+use super::sequences::Sequences;
 use crate::engine::snapshot::Snapshot;
 
 /// What is known of a run.
@@ -15,6 +16,7 @@ pub(super) struct Oracle {
     /// Of each event that was offered, whether it was taken, and how often it has arrived.
     events: Vec<Event>,
     websockets: Vec<Websocket>,
+    sequences: Sequences,
     /// By the session and the application, the first and the last event that arrived over each of its websockets.
     arrived: BTreeMap<(String, String), BTreeMap<usize, (usize, usize)>>,
     /// Answers to requests that have arrived, by the websocket.
@@ -50,7 +52,10 @@ pub(super) enum Taken {
 
 struct Websocket {
     session: String,
-    registered: BTreeSet<String>,
+    /// Applications, each with the id of the numbers of its events.
+    registered: BTreeMap<String, String>,
+    /// Whether an event has come over it.
+    has_told: bool,
 }
 
 struct Start {
@@ -118,36 +123,54 @@ impl Oracle {
     pub(super) fn opened(&mut self, session: String) -> usize {
         self.websockets.push(Websocket {
             session,
-            registered: BTreeSet::new(),
+            registered: BTreeMap::new(),
+            has_told: false,
         });
         self.websockets.len() - 1
     }
 
     /// Once more if somebody else had it meanwhile.
-    pub(super) fn registered(&mut self, websocket: usize, app: &str) {
+    pub(super) fn registered(&mut self, websocket: usize, app: &str, sequence_id: &str) {
         let registered = &mut self.websockets[websocket].registered;
-        registered.insert(app.to_owned());
+        registered.insert(app.to_owned(), sequence_id.to_owned());
+    }
+
+    /// ApplicationResumed comes ahead of all events.
+    pub(super) fn resumed(&mut self, websocket: usize, app: &str) {
+        let on = &self.websockets[websocket];
+        if on.has_told || !on.registered.contains_key(app) {
+            self.violated(format!("ApplicationResumed of {app} out of place on websocket {websocket}"));
+        }
     }
 
     pub(super) fn unregistered(&mut self, websocket: usize, app: &str) {
-        if !self.websockets[websocket].registered.remove(app) {
+        if self.websockets[websocket].registered.remove(app).is_none() {
             self.violated(format!("ApplicationUnregistered of {app} unasked on websocket {websocket}"));
         }
     }
 
-    pub(super) fn arrived(&mut self, websocket: usize, app: &str, number: usize) {
+    pub(super) fn arrived(&mut self, websocket: usize, app: &str, number: usize, sequence: Option<u64>) {
         let Some(event) = self.events.get_mut(number) else {
             return self.violated(format!("event {number} arrived and was never offered"));
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
-        if std::mem::replace(&mut event.arrived, true) || refused {
+        let is_repeat = std::mem::replace(&mut event.arrived, true);
+        if is_repeat && sequence.is_none() || refused {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
-        let on = &self.websockets[websocket];
-        if !on.registered.contains(app) {
-            self.violated(format!(
+        let on = &mut self.websockets[websocket];
+        on.has_told = true;
+        let Some(sequence_id) = on.registered.get(app).cloned() else {
+            return self.violated(format!(
                 "event {number} of {app} without ApplicationRegistered on websocket {websocket}"
             ));
+        };
+        if let Some(sequence) = sequence {
+            let key = (sequence_id, app.to_owned());
+            let faults = self.sequences.arrived(key, websocket, number, sequence, is_repeat);
+            let faults =
+                faults.map(|fault| format!("event {number} of {app}, number {sequence}, {fault} (websocket {websocket})"));
+            return self.violations.extend(faults);
         }
         let key = (self.websockets[websocket].session.clone(), app.to_owned());
         let arrived = self.arrived.entry(key).or_default();
@@ -179,22 +202,23 @@ impl Oracle {
         let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
-        let mut queued = 0;
+        let (mut queued, mut unproven) = (0, 0);
         for session in &snapshot.sessions {
             use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
             if let Persistent(view) | PerCall { view, .. } = &session.kind {
                 queued += view.queued_messages as u64;
+                unproven += view.unproven_events as u64;
             }
         }
         let (sent, dropped) = (totals.events_sent, totals.events_dropped);
         let text = format!(
-            "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {arrived} arrived, {} unconfirmed",
+            "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {unproven} unproven, {arrived} arrived, {} unconfirmed",
             totals.events_offered, totals.messages_unconfirmed
         );
         if offered != totals.events_offered || offered != sent + dropped + queued {
             self.violated(format!("the events do not add up: {text}"));
         }
-        if arrived > sent || sent - arrived > totals.messages_unconfirmed {
+        if arrived > sent || sent - arrived > totals.messages_unconfirmed + unproven {
             self.violated(format!("events are lost without a word: {text}"));
         }
     }

@@ -19,7 +19,7 @@ use super::network::{End, Wire};
 use super::schedule::{CONNECTIONS, Manners};
 use super::shared::Simulation;
 use crate::config::Client;
-use crate::net::{AttemptError, Dial, Dialed, Lack, Memory, Stage, Trail};
+use crate::net::{AttemptError, Dial, Dialed, Memory, Stage, Trail};
 
 /// What makes streams to the servers.
 pub(super) struct Dialer(pub(super) Arc<Simulation>);
@@ -40,7 +40,8 @@ impl Dial for Dialer {
                 stage: Stage::Tcp,
                 cause: cause.to_owned(),
                 refused: false,
-                lack: Lack::Server,
+                status: None,
+                timed_out: false,
             };
             let place = memory.resources.sockets.take();
             let place = place.map_err(|cause| failed(&cause))?;
@@ -192,14 +193,18 @@ impl Peer {
         let (kind, app) = (of("type"), of("application"));
         self.simulation.heard(number, kind, app, &message["n"]);
         self.simulation.oracle(|oracle| match kind {
-            "ApplicationRegistered" => oracle.registered(number, app),
+            "ApplicationRegistered" => oracle.registered(number, app, of("ariws_sequence_id")),
+            "ApplicationResumed" => oracle.resumed(number, app),
             "ApplicationUnregistered" => oracle.unregistered(number, app),
             "RESTResponse" => match of("request_id") {
                 "" => {}
                 request => oracle.answered(number, request),
             },
             _ => match message["n"].as_u64() {
-                Some(event) => oracle.arrived(number, app, usize::try_from(event).expect("a number of an event")),
+                Some(event) => {
+                    let event = usize::try_from(event).expect("a number of an event");
+                    oracle.arrived(number, app, event, message["ariws_sequence"].as_u64());
+                }
                 None => oracle.violated(format!("a message that nobody knows: {text}")),
             },
         });

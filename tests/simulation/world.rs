@@ -76,7 +76,7 @@ impl World {
         let host: Arc<dyn Host> = Arc::new(SimulatedHost(Arc::clone(simulation)));
         let level = if is_told { Level::Debug } else { Level::Error };
         let options = Options {
-            config_directory: folder.to_owned(),
+            config_directory: Some(folder.to_owned()),
             asterisk_id: "simulated".into(),
             product: String::new(),
             io_threads: 1,

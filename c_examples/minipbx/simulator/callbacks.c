@@ -91,6 +91,23 @@ void pbx_connection_state(void *userdata, const ariws_connection_state *state)
     log_line(ARIWS_LOG_DEBUG, state->connection, "%s %s", up ? "up, to" : "down:", up ? state->server : state->reason);
 }
 
+int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
+{
+    struct pbx *pbx = userdata;
+    struct json json = {0};
+    pthread_mutex_lock(&pbx->lock);
+    const struct application *application = application_find(pbx, app);
+    if (application != NULL) {
+        application_json(pbx, application, &json, NULL);
+    }
+    pthread_mutex_unlock(&pbx->lock);
+    if (application != NULL) {
+        write(write_data, text_string(&json.text), json.text.length);
+    }
+    json_free(&json);
+    return application != NULL ? ARIWS_TEXT_GIVEN : ARIWS_TEXT_ABSENT;
+}
+
 void pbx_finalize(void *userdata)
 {
     struct pbx *pbx = userdata;

@@ -3,19 +3,23 @@
 //!
 //! The lock is held for a few moves of pointers and at most one copy of a small text, never over input or output.
 
+mod connection;
+mod repeats;
+mod resume;
 mod service;
 mod shared;
 mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_repeats;
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -26,6 +30,9 @@ use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Kind, Message, Place};
 use crate::session::texts::Texts;
 use crate::session::view::{Counters, count};
+pub(in crate::session) use connection::Gone;
+use repeats::{Numbering, Waiting};
+pub(in crate::session) use resume::Missed;
 pub use service::{Leaving, Turn};
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
@@ -94,6 +101,7 @@ pub(in crate::session) struct Outbox {
     turned: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
+    numbering: Numbering,
 }
 
 impl Outbox {
@@ -114,6 +122,7 @@ impl Outbox {
             turned: Notify::new(),
             counters,
             account,
+            numbering: Numbering::default(),
         }
     }
 
@@ -132,7 +141,7 @@ impl Outbox {
     }
 
     /// Gives besides whether the writer is to be woken.
-    fn offer_locked(&self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) -> (Offered, bool) {
+    fn offer_locked(&self, application: Arc<str>, mut text: String, channel: Option<ChannelEvent>) -> (Offered, bool) {
         let mut state = self.state();
         let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
         if !state.members.admits(is_start) {
@@ -140,6 +149,9 @@ impl Outbox {
             return (Offered::of(Offer::Ending), false);
         }
         count(&self.counters.events_offered);
+        // In one step with the queue, so that they are sent in the order of their numbers, and dropped ones are missing.
+        let number = state.numbers.next(&application);
+        let number = repeats::numbered(&mut text, number);
         if let Some(bound) = self.too_small_for(&state, text.len()) {
             // No outage and no slow application is to blame for it, so that it is no drop of theirs.
             self.dropped_for(bound);
@@ -161,7 +173,7 @@ impl Outbox {
             return (offered, false);
         };
         state.members.accepted(channel.as_ref());
-        state.accept(application, text, channel, room);
+        state.accept(application, text, number, channel, room);
         (offered, !state.gathering || state.is_pressing())
     }
 
@@ -187,22 +199,26 @@ impl Outbox {
     /// Room for an event, and which bound dropped one for that, if any did. Where there is none, this session's oldest events
     /// make it, or else there is none for the new one. Those of other sessions are left alone: they have locks of their own.
     fn make_room(&self, state: &mut State, length: usize) -> (Option<Room>, Option<Bound>) {
-        let limits = state.limits;
+        let overflow = state.limits.overflow;
         let mut room = Room::none(&self.account);
         let mut dropped = None;
         loop {
-            let full = state.events >= limits.max_messages || state.bytes + length > limits.max_bytes;
+            let full = state.is_full_for(length);
             if !full && room.resize(Message::cost(length)) {
                 return (Some(room), dropped);
+            }
+            let could_have = self.account.could_have(Message::cost(length), state.cost() + room.bytes());
+            // What was sent before goes first, whatever the policy: it may have arrived.
+            if could_have && let Some(sent) = self.take_oldest_sent(state) {
+                room.absorb(sent.room);
+                continue;
             }
             let bound = if full { Bound::Queue } else { Bound::AllQueues };
             dropped = Some(bound);
             state.dropped += 1;
             self.dropped_for(bound);
             let mut oldest = None;
-            if limits.overflow == Overflow::DropOldest
-                && self.account.could_have(Message::cost(length), state.cost() + room.bytes())
-            {
+            if overflow == Overflow::DropOldest && could_have {
                 oldest = state.take_oldest();
             }
             let Some(oldest) = oldest else {
@@ -273,21 +289,28 @@ impl Outbox {
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
         state.inside.forget(application);
-        let mut held = state.held.remove(application).unwrap_or_default();
-        let mut dropped = 0;
+        let held = state.held.remove(application).unwrap_or_default();
+        let mut lost = Waiting::default();
         if announced && state.status.connection().is_some() {
             state.queue.append(&mut held.into());
             state.queue.push_back(Message::notice(notice));
         } else {
-            for message in &held {
-                state.forget(message);
-            }
-            dropped = held.len() + state.discard(|message| message.is_event_of(application));
-            held.clear();
+            lost += state.give_up(held);
+            lost += state.discard(|message| message.is_event_of(application));
         }
+        let dropped = self.lost(&mut state, lost);
         drop(state);
-        self.counters.events_dropped.fetch_add(dropped as u64, Relaxed);
         self.filled.notify_one();
+        dropped
+    }
+
+    /// Events will not be sent any more, of which some may have arrived; gives the number of the others.
+    fn lost(&self, state: &mut State, lost: Waiting) -> u64 {
+        let (dropped, _) = lost.unsent();
+        let (counters, repeats) = (&self.counters, lost.repeats as u64);
+        counters.events_dropped.fetch_add(dropped as u64, Relaxed);
+        counters.messages_unconfirmed.fetch_add(repeats, Relaxed);
+        state.resume.unconfirmed += repeats;
         dropped as u64
     }
 
@@ -319,71 +342,12 @@ impl Outbox {
             .sort_by_key(|name| order.iter().position(|app| app == name));
     }
 
-    /// A connection is open: every application is announced ahead of all else. It serves them at once, or when it has lasted.
-    /// On the first one events follow after the delay, if there is one. Gives the connection's number and how many events were
-    /// dropped since the last one.
-    pub(in crate::session) fn connected(
-        &self,
-        remote: String,
-        serves: bool,
-        start_delay: Option<Duration>,
-        notice: impl Fn(&str) -> String,
-    ) -> (u64, u64) {
-        let mut state = self.state();
-        for application in state.announced.clone().iter().rev() {
-            let message = Message::notice(notice(application));
-            state.queue.push_front(message);
-        }
-        let number = state.status.opened(remote, serves);
-        let is_first = number == 1;
-        state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
-        let outcome = (number, take(&mut state.dropped));
-        drop(state);
-        self.filled.notify_one();
-        self.turned.notify_waiters();
-        outcome
-    }
-
-    /// The connection has ended, for this cause or by a wish of this side. Events that had not reached the kernel come back to the front, in order; what meant
-    /// something to that connection only is gone. Events of applications that are registered no more would reach a connection
-    /// that has not heard of them: they are dropped, and their number is given.
-    pub(in crate::session) fn disconnected(&self, cause: Option<&str>, unsent: Vec<Message>) -> u64 {
-        let mut state = self.state();
-        state.status.closed(cause);
-        for message in unsent.into_iter().rev() {
-            if message.is_event() {
-                state.events += 1;
-                state.bytes += message.text.len();
-            }
-            state.queue.push_front(message);
-        }
-        let held: Vec<_> = state.held.keys().cloned().collect();
-        for application in held {
-            state.take_back(&application);
-        }
-        let announced = state.announced.clone();
-        let mut undelivered = 0;
-        let dropped = state.discard(|message| match &message.kind {
-            Kind::Event { application, .. } => !announced.iter().any(|name| **name == **application),
-            Kind::Notice => true,
-            Kind::Response { .. } => {
-                undelivered += 1;
-                true
-            }
-        }) as u64;
-        drop(state);
-        let counters = &self.counters;
-        counters.responses_undelivered.fetch_add(undelivered, Relaxed);
-        counters.events_dropped.fetch_add(dropped, Relaxed);
-        self.turned.notify_waiters();
-        dropped
-    }
-
     /// Lets nothing in any more, unless a channel comes: the session ends as soon as what is here was sent.
     pub(in crate::session) fn close(&self) {
         let mut state = self.state();
         state.members.close();
         state.delayed = None;
+        self.resume_locked(&mut state, &[]);
     }
 
     /// The application was heard: it listens, so that nothing has to wait for it any more.
@@ -397,7 +361,7 @@ impl Outbox {
     pub(in crate::session) fn burst(&self) -> Vec<Message> {
         let mut state = self.state();
         let mut bytes = 0;
-        let delayed = state.is_delayed();
+        let delayed = state.is_delayed() || state.resume.is_due();
         let within = |message: &&Message| {
             let fits = bytes < BURST && !(delayed && message.is_event());
             bytes += message.text.len();
@@ -405,11 +369,12 @@ impl Outbox {
         };
         let messages = state.queue.iter().take_while(within).count();
         let burst: Vec<_> = state.queue.drain(..messages).collect();
-        let before = state.events;
+        let mut taken = Waiting::default();
         for message in &burst {
-            state.forget(message);
+            taken.add(message);
         }
-        let events = before - state.events;
+        state.waiting -= taken;
+        let events = taken.events;
         state.pace.took(events, now());
         if !state.pace.is_fast() {
             state.texts = Texts::default();
@@ -426,6 +391,9 @@ impl Outbox {
         let mut state = self.state();
         if let Some(time) = state.delayed {
             return Next::Until(time);
+        }
+        if state.resume.is_due() {
+            return Next::Wait;
         }
         state.gathering = state.pace.is_fast() && !state.is_pressing();
         if state.gathering {
@@ -451,22 +419,19 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    /// Messages and bytes that wait.
+    /// Events that wait to be sent for the first time, and their bytes.
     pub(in crate::session) fn depth(&self) -> (usize, usize) {
-        let state = self.state();
-        (state.events, state.bytes)
+        self.state().waiting.unsent()
     }
 
-    /// The session has ended, and so has its connection: drops every event; gives their number.
-    pub(in crate::session) fn clear(&self) -> u64 {
+    /// The session has ended, and so has its connection: drops every event; gives the number of those that were never sent, and
+    /// of those that were.
+    pub(in crate::session) fn clear(&self) -> (u64, u64) {
         let mut state = self.state();
         let held: Vec<_> = state.held.drain().flat_map(|(_, held)| held).collect();
-        for message in &held {
-            state.forget(message);
-        }
-        let dropped = (held.len() + state.discard(Message::is_event)) as u64;
-        self.counters.events_dropped.fetch_add(dropped, Relaxed);
-        dropped
+        let mut lost = state.give_up(held);
+        lost += state.discard(Message::is_event);
+        (self.lost(&mut state, lost), lost.repeats as u64)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -55,7 +55,10 @@ impl Outbox {
         if state.members.have_ended() {
             view.phase = Phase::Closing;
         }
-        (view.queued_messages, view.queued_bytes) = (state.events, state.bytes);
+        (view.queued_messages, view.queued_bytes) = state.waiting.unsent();
+        view.unproven_events = state.copies.events() + state.waiting.repeats;
+        view.unproven_bytes = state.copies.bytes() + state.waiting.repeated_bytes;
+        view.highest_numbers = state.numbers.last();
         view
     }
 

@@ -10,7 +10,9 @@ use crate::session::account::Room;
 use crate::session::clock::now;
 use crate::session::inside::Inside;
 use crate::session::members::Members;
-use crate::session::message::{ChannelEvent, Kind, Message};
+use crate::session::message::{ChannelEvent, Kind, Message, Number};
+use crate::session::outbox::repeats::{Copies, Numbers, Waiting};
+use crate::session::outbox::resume::Resume;
 use crate::session::outbox::status::Status;
 use crate::session::pace::Pace;
 use crate::session::texts::Texts;
@@ -21,8 +23,12 @@ pub(super) const BURST: usize = 256 << 10;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Message>,
-    pub(super) events: usize,
-    pub(super) bytes: usize,
+    /// What waits in the queue, and what is held.
+    pub(super) waiting: Waiting,
+    /// What was sent and may have to be sent again.
+    pub(super) copies: Copies,
+    pub(super) numbers: Numbers,
+    pub(super) resume: Resume,
     pub(super) limits: QueueLimits,
     /// The applications that a connection hears of when it opens.
     pub(super) announced: Vec<String>,
@@ -62,13 +68,25 @@ impl State {
 
     /// Whether there is enough for a burst, or not much room for more.
     pub(super) fn is_pressing(&self) -> bool {
-        let limits = self.limits;
-        self.bytes >= BURST.min(limits.max_bytes / 2) || self.events >= limits.max_messages / 2
+        let (limits, waiting) = (self.limits, &self.waiting);
+        waiting.bytes >= BURST.min(limits.max_bytes / 2) || waiting.events >= limits.max_messages / 2
     }
 
-    pub(super) fn accept(&mut self, application: Arc<str>, text: String, channel: Option<ChannelEvent>, room: Room) {
-        self.events += 1;
-        self.bytes += text.len();
+    /// Whether one more event, of this length, is more than may wait.
+    pub(super) fn is_full_for(&self, length: usize) -> bool {
+        let limits = self.limits;
+        self.waiting.events + self.copies.events() >= limits.max_messages
+            || self.waiting.bytes + self.copies.bytes() + length > limits.max_bytes
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        application: Arc<str>,
+        text: String,
+        number: Number,
+        channel: Option<ChannelEvent>,
+        room: Room,
+    ) {
         let text = if self.pace.is_fast() {
             self.texts.put(text)
         } else {
@@ -78,25 +96,39 @@ impl State {
         let kind = Kind::Event {
             application,
             channel: channel.map(Box::new),
+            number,
         };
         let room = Some(room);
         let message = Message { text, kind, room };
+        self.waiting.add(&message);
         match held {
             Some(held) => held.push(message),
             None => self.queue.push_back(message),
         }
     }
 
+    pub(super) fn take_oldest_repeat(&mut self) -> Option<Message> {
+        if self.waiting.repeats == 0 {
+            return None;
+        }
+        self.take_oldest_of(Message::is_repeat)
+    }
+
     pub(super) fn take_oldest(&mut self) -> Option<Message> {
-        let oldest = self.queue.iter().position(Message::is_event)?;
+        self.take_oldest_of(Message::is_event)
+    }
+
+    fn take_oldest_of(&mut self, wanted: fn(&Message) -> bool) -> Option<Message> {
+        let oldest = self.queue.iter().position(wanted)?;
         let message = self.queue.remove(oldest)?;
-        self.forget(&message);
+        self.waiting.remove(&message);
         Some(message)
     }
 
     /// What the events cost that are here.
     pub(super) fn cost(&self) -> usize {
-        self.bytes + self.events * Message::cost(0)
+        let events = self.waiting.events + self.copies.events();
+        self.waiting.bytes + self.copies.bytes() + events * Message::cost(0)
     }
 
     /// What waits of an application whose events are held is held as well, ahead of what is.
@@ -112,27 +144,27 @@ impl State {
         *held = events.into();
     }
 
-    /// Removes what `unwanted` picks; gives how many events were among it.
-    pub(super) fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> usize {
-        let before = self.events;
-        let (mut events, mut bytes) = (self.events, self.bytes);
+    /// Removes what `unwanted` picks; gives what was among it.
+    pub(super) fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> Waiting {
+        let mut discarded = Waiting::default();
         self.queue.retain(|message| {
             let goes = unwanted(message);
-            if goes && message.is_event() {
-                events -= 1;
-                bytes -= message.text.len();
+            if goes {
+                discarded.add(message);
             }
             !goes
         });
-        (self.events, self.bytes) = (events, bytes);
-        before - events
+        self.waiting -= discarded;
+        discarded
     }
 
-    /// A message is no longer here.
-    pub(super) fn forget(&mut self, message: &Message) {
-        if message.is_event() {
-            self.events -= 1;
-            self.bytes -= message.text.len();
+    /// Gives up what was held; gives what that was.
+    pub(super) fn give_up(&mut self, held: Vec<Message>) -> Waiting {
+        let mut given_up = Waiting::default();
+        for message in &held {
+            given_up.add(message);
         }
+        self.waiting -= given_up;
+        given_up
     }
 }

@@ -1,7 +1,10 @@
 //! The queue by itself.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 
+use super::super::delivery::Remains;
 use super::super::message::Arrival;
 use super::super::pace::{Pace, WINDOW};
 use super::*;
@@ -20,7 +23,14 @@ fn offer(outbox: &Outbox, application: &str, text: &str) -> Offer {
     outbox.offer(application.into(), text.to_owned(), None).offer
 }
 
-fn texts(messages: &[Message]) -> Vec<&str> {
+pub(super) fn unsent(messages: Vec<Message>) -> Remains {
+    Remains {
+        unsent: messages,
+        ..Remains::default()
+    }
+}
+
+pub(super) fn texts(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.text.as_str()).collect()
 }
 
@@ -55,7 +65,7 @@ fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     }
     let burst = outbox.burst();
     offer(&outbox, "a", "4");
-    outbox.disconnected(None, burst);
+    outbox.disconnected(None, unsent(burst));
     assert_eq!(outbox.depth(), (4, 4));
     outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
@@ -71,7 +81,7 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
-    assert_eq!(outbox.disconnected(None, Vec::new()), 1);
+    assert_eq!(outbox.disconnected(None, unsent(Vec::new())).dropped, 1);
     outbox.connected(String::new(), true, None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
@@ -199,7 +209,7 @@ fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_
     let mut burst = outbox.burst();
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "3");
-    assert_eq!(outbox.disconnected(None, burst.split_off(2)), 0);
+    assert_eq!(outbox.disconnected(None, unsent(burst.split_off(2))).dropped, 0);
     outbox.announce("a", String::new());
     outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
@@ -310,7 +320,7 @@ async fn there_is_no_delay_after_a_reconnect() {
     outbox.announce("a", "registered a".into());
     outbox.connected(String::new(), true, delay, |_| "registered a".into());
     offer(&outbox, "a", "1");
-    outbox.disconnected(None, outbox.burst());
+    outbox.disconnected(None, unsent(outbox.burst()));
     outbox.connected(String::new(), true, delay, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }

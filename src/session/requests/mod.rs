@@ -22,10 +22,10 @@ use super::clock::now;
 use super::message::{Message, Place};
 use super::state::Session;
 use super::view::count;
-use crate::config::User;
+use crate::config::{Connection, User};
 use crate::host::{Host, HostRequest, Kind, Turn};
 use crate::memory;
-use crate::protocol::{self, Request, Response};
+use crate::protocol::{self, Alias, Request, Response};
 use crate::text::brief;
 use queue::{Job, Unanswered};
 use websockets::{PLACES, Requests};
@@ -194,9 +194,10 @@ impl Websocket {
             work, place, arrived, ..
         } = job;
         let config = self.session.context().config();
+        let settings = self.session.settings();
         let admitted = work.and_then(|request| {
             // The user is looked up for each request: a reload may have changed or removed it.
-            let name = &self.session.settings().local_ari_user;
+            let name = &settings.local_ari_user;
             let Some(user) = config.users.get(name) else {
                 let body = Some(r#"{"message":"Authentication required"}"#);
                 return Err(request.answer(401, Some("Unauthorized"), body));
@@ -213,16 +214,19 @@ impl Websocket {
             }
             Ok((request, user)) => {
                 let unanswered = Unanswered { request, place, arrived };
-                self.ask(host, unanswered, user)
+                self.ask(host, unanswered, user, &settings)
             }
         }
     }
 
     /// Gives a request to the host; whether it was answered inside the callback.
-    fn ask(&self, host: &dyn Host, mut unanswered: Unanswered, user: &User) -> bool {
+    fn ask(&self, host: &dyn Host, mut unanswered: Unanswered, user: &User, settings: &Connection) -> bool {
         let answers = &self.session.context().answers;
         let id = answers.number();
-        let asked = host_request(&self.session, &mut unanswered.request, user, id);
+        let mut asked = host_request(&self.session, &mut unanswered.request, user, id);
+        if settings.client.own_app_alias {
+            self.session.mean_own_app(&mut asked);
+        }
         self.requests.queue().give(id, unanswered, now());
         let websocket = self.clone();
         let reply = move |answer: &Answer| websocket.answered(id, answer, false);
@@ -281,6 +285,23 @@ impl Websocket {
 /// How long a runner keeps its turn while requests wait: long enough that quick ones are not each handed from thread to
 /// thread, short enough that those of other sessions do not notice.
 const TURN: Duration = Duration::from_millis(1);
+
+impl Session {
+    /// Where a request of a call names the application as it is configured, it means that of the call.
+    fn mean_own_app(&self, request: &mut HostRequest) {
+        let Some((own, base)) = self.call_application().zip(self.base_application()) else {
+            return;
+        };
+        let alias = Alias { base, own };
+        alias.parameters(&mut request.parameters);
+        if let Some(path) = alias.path(&request.path) {
+            request.path = path;
+        }
+        if let Some(body) = request.body.as_deref().and_then(|body| alias.body(body)) {
+            request.body = Some(body);
+        }
+    }
+}
 
 /// What the answer does not need is the host's.
 fn host_request(session: &Session, request: &mut Request, user: &User, id: u64) -> HostRequest {

@@ -33,6 +33,7 @@ impl Change {
     pub fn before(&self, kind: &str, server: SocketAddr) -> Configuration {
         let mut configuration = Configuration::with(kind, server, "app1");
         fs::write(configuration.folder().join("secret"), "fromfile\n").expect("a password");
+        fs::write(configuration.folder().join("header"), "X-From: file\n").expect("a header");
         configuration.set(self.section, &at(self.before, server));
         configuration
             .client_like("connection1", "twin", "/ari")
@@ -101,6 +102,8 @@ macro_rules! anew {
             protocols "protocols = other" sees "Sec-WebSocket-Protocol: other";
             username "username = other" sees "Basic b3RoZXI6bXlwYXNz";
             password "password = other" sees "Basic bXl1c2VyOm90aGVy";
+            bearer_token_file "password =\nbearer_token_file = secret" sees "Bearer fromfile";
+            header_file "header_file = header" sees "X-From: file";
             password_file "password =\npassword_file = secret" sees "Basic bXl1c2VyOmZyb21maWxl";
             password_env "password =\npassword_env = PATH";
             header "header = X-Tenant: other" sees "X-Tenant: other";
@@ -128,6 +131,7 @@ macro_rules! anew {
             pingpong_probes "pingpong_probes = 7" before "enable_pingpongs = yes";
             write_timeout "write_timeout = 7000";
             max_message_size "max_message_size = 70000";
+            delivery "delivery = at_least_once";
             local_ari_user "local_ari_user = reader";
             websocket_client_id "websocket_client_id = other" sees "GET /other ";
         }
@@ -147,6 +151,8 @@ macro_rules! later {
             down_grace "down_grace = 7" before "when_down = fail";
             fail_inside "fail_inside = yes" before "when_down = fail";
             fallback_app "fallback_app = other" before "when_down = fail";
+            announce_resume "announce_resume = yes";
+            own_app_alias "own_app_alias = yes";
             request_concurrency "request_concurrency = 7";
             request_timeout "request_timeout = 7";
             queue_max_bytes "queue_max_bytes = 70000";

@@ -1,11 +1,7 @@
 //! Values that are used when they are next needed, and what they then do.
 
-use std::fs;
-
 use ariws::ffi::ARIWS_OK;
 use ariws_testkit::{Pbx, request};
-
-use super::changes::USUAL;
 
 #[test]
 fn pretty_counts_from_the_next_message_on() {
@@ -117,17 +113,4 @@ fn websocket_write_timeout_counts_from_the_next_connection_on() {
     }
     // The kernel may be the first to give up.
     pbx.wait_for_log("(write_timeout");
-}
-
-#[test]
-fn a_password_file_is_read_again() {
-    let pbx = USUAL
-        .setup("persistent")
-        .set("connection1", "password =\npassword_file = secret")
-        .load();
-    let _hanging = pbx.server.attempt();
-    fs::write(pbx.configuration.folder().join("secret"), "another\n").expect("a password");
-    pbx.reload();
-    let head = pbx.server.attempt().head;
-    assert!(head.contains("Basic bXl1c2VyOmFub3RoZXI="), "{head}");
 }
