@@ -158,7 +158,7 @@ asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's As
 
 .PHONY: network-test
 network-test: ## TLS, names, proxies, silence and balancing with real servers in networks of their own; as root
-	@scripts/require.sh cargo cc openssl iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
+	@scripts/require.sh cargo cc openssl python iproute2 nftables dnsmasq haproxy nginx squid tinyproxy
 	@scripts/network-test.sh
 
 .PHONY: bench

@@ -4,6 +4,7 @@
 //! let the number of series grow without bound.
 
 mod page;
+mod standby;
 
 use crate::config::Connection;
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot, Timed, What};
@@ -82,6 +83,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     page.family("build", Kind::Info, "", "The library");
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     connections(&mut page, snapshot);
+    standby::families(&mut page, snapshot);
     sessions(&mut page, snapshot);
     for (name, help, value) in COUNTERS {
         let help = format!("{help}, over all sessions, those that ended included");
@@ -388,7 +390,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 62);
+        assert_eq!(families.count(), 69);
         assert!(text.ends_with("\n# EOF\n"));
     }
 
@@ -411,7 +413,7 @@ mod tests {
     #[test]
     fn calls_are_summed_up_so_that_no_call_makes_a_series() {
         let text = render(&snapshot(vec![
-            ("one", SessionKind::PerCallConfig),
+            ("one", SessionKind::PerCallConfig { standby: None }),
             ("one:channel-1", call(busy())),
             ("one:channel-2", call(busy())),
         ]));

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use ariws_testkit::{Configuration, Server};
+
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 fn top(path: &str) -> PathBuf {
@@ -93,4 +95,37 @@ fn the_host_of_minipbx_needs_nothing_of_a_pbx_but_what_its_header_says() {
         .arg(&program)
         .arg("-ldl"));
     run(Command::new(&program).arg(built().join("libariws.so")).arg(folder.path()));
+}
+
+#[test]
+fn minipbx_tells_the_server_what_its_dialplan_knows_of_a_call() {
+    let server = Server::start();
+    let mut configuration = Configuration::with("per_call_config", server.address(), "app1");
+    configuration.set("connection1", "header = X-Tenant: ${TENANT}");
+    let extensions = configuration.folder().join("extensions");
+    fs::write(
+        &extensions,
+        "[default]\nexten = 1,1,Set(TENANT=acme)\nsame = n,Stasis(app1)\n",
+    )
+    .expect("a dialplan");
+    let build = format!("BUILD={}", configuration.folder().join("build").display());
+    run(Command::new("make")
+        .args(["--silent", "-C", "c_examples/minipbx", &build])
+        .current_dir(TOP));
+    let minipbx = Command::new(configuration.folder().join("build/minipbx"))
+        .args(["--give-config", "--library"])
+        .arg(built().join("libariws.so"))
+        .arg("--config")
+        .arg(configuration.folder())
+        .arg("--extensions")
+        .arg(extensions)
+        .args(["--command", "dial 1@default", "--command", "wait calls 60000"])
+        .spawn();
+    let mut minipbx = minipbx.expect("minipbx");
+    for _ in 0..3 {
+        let attempt = server.attempt();
+        assert!(attempt.head.contains("\r\nX-Tenant: acme\r\n"), "{}", attempt.head);
+        attempt.answer("HTTP/1.1 503 Later\r\n\r\n");
+    }
+    assert!(minipbx.wait().expect("its end").success());
 }

@@ -2239,6 +2239,101 @@ static struct ast_http_uri metrics_uri = {
     .key = AST_MODULE,
 };
 
+/* ---- Call data and configuration -------------------------------------------------------------------------------- */
+
+/* What a uri or a header asks for, as the dialplan would have it. The thread is one of the library's. The channel's own
+   waits for what comes of the start, and holds no lock meanwhile; each function that is called here takes what it
+   needs, as those that AMI calls for a channel do. What a variable has is not evaluated once more, so that a caller who
+   sends "${SHELL(...)}" for a name has that for a name. */
+static int32_t on_expand(void *userdata, const char *channel_id, const char *expression, ariws_write_callback write,
+                         void *write_data)
+{
+    struct ast_channel *chan = ast_channel_get_by_name(channel_id);
+    struct ast_str *text = ast_str_create(128);
+    int32_t result = ARIWS_HOST_FAILED;
+
+    if (!chan) {
+        ast_log(LOG_WARNING, "There is no channel %s for which '%s' could be evaluated\n", channel_id, expression);
+    } else if (text) {
+        ast_str_substitute_variables(&text, 0, chan, expression);
+        write(write_data, ast_str_buffer(text), ast_str_strlen(text));
+        result = ARIWS_TEXT_GIVEN;
+    }
+    ast_free(text);
+    ast_channel_cleanup(chan);
+    return result;
+}
+
+/* Writes one setting as a line of a file. */
+static int setting_write(struct ast_str **text, const struct ast_variable *setting)
+{
+    const char *value;
+
+    if (strchr(setting->name, '\n') || strchr(setting->value, '\n')) {
+        return -1;
+    }
+    ast_str_append(text, 0, "%s = ", setting->name);
+    for (value = setting->value; *value; value++) {
+        /* A semicolon would begin a comment. */
+        ast_str_append(text, 0, *value == ';' ? "\\%c" : "%c", *value);
+    }
+    return ast_str_append(text, 0, "\n") < 0 ? -1 : 0;
+}
+
+/* Writes what Asterisk has read as the text of a file. */
+static int config_write(struct ast_str **text, struct ast_config *config)
+{
+    struct ast_category *section = NULL;
+    const struct ast_variable *setting;
+
+    while ((section = ast_category_browse_filtered(config, NULL, section, NULL))) {
+        ast_str_append(text, 0, "[%s]\n", ast_category_get_name(section));
+        for (setting = ast_category_first(section); setting; setting = setting->next) {
+            if (setting_write(text, setting)) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* A part of the configuration that extconfig.conf has in a database; what it does not have is read from its file by the
+   library, whose messages name file and line. */
+static int32_t on_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data)
+{
+    struct ast_flags flags = {0};
+    struct ast_config *config;
+    struct ast_str *text = NULL;
+    int32_t result = ARIWS_HOST_FAILED;
+
+    if (!ast_realtime_is_mapping_defined(name)) {
+        return ARIWS_TEXT_ABSENT;
+    }
+    if (!ast_check_realtime(name)) {
+        ast_log(LOG_ERROR, "extconfig.conf has %s in a database whose module is not loaded\n", name);
+        return ARIWS_HOST_FAILED;
+    }
+    config = ast_config_load2(name, AST_MODULE, flags);
+    if (config == CONFIG_STATUS_FILEMISSING || config == CONFIG_STATUS_FILEINVALID) {
+        config = NULL;
+    }
+    if (!config || !ast_category_browse_filtered(config, NULL, NULL, NULL)) {
+        /* Drivers do not tell the two apart, and nobody's connections are to end because a database is down. */
+        ast_log(LOG_ERROR, "%s has no row in the database that extconfig.conf names, or cannot be read from it\n",
+                name);
+    } else if (!(text = ast_str_create(4096)) || config_write(&text, config)) {
+        ast_log(LOG_ERROR, "%s has a value of several lines in the database, or memory ran out\n", name);
+    } else {
+        write(write_data, ast_str_buffer(text), ast_str_strlen(text));
+        result = ARIWS_TEXT_GIVEN;
+    }
+    ast_free(text);
+    if (config) {
+        ast_config_destroy(config);
+    }
+    return result;
+}
+
 /* ---- The module ------------------------------------------------------------------------------------------------- */
 
 /* Whether both Asterisk and the library would make the connections of ari.conf. */
@@ -2284,6 +2379,8 @@ static int instance_load(void)
     host.context_destroy = on_context_destroy;
     host.stasis_failed = on_stasis_failed;
     host.connection_state = on_connection_state;
+    host.expand = on_expand;
+    host.config_read = on_config_read;
     host.app_snapshot = on_app_snapshot;
 
     ast_eid_to_str(eid, sizeof(eid), &ast_eid_default);

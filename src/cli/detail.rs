@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::text::{push_setting, yes_or_no};
 use crate::config::{Client, Connection, ConnectionType};
 use crate::engine::snapshot::{SessionKind, Snapshot};
-use crate::session::{Phase, View};
+use crate::session::{Phase, StandbyView, View};
 
 /// How a connection is doing: its session, or for a per-call configuration the session of each call.
 pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
@@ -21,6 +21,9 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     push_setting(&mut page, "announce_resume", yes_or_no(connection.client.announce_resume));
     push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
     if connection.client.connection_type == ConnectionType::PerCallConfig {
+        if let Some(standby) = snapshot.standby(&connection.name) {
+            push_standby(&mut page, standby);
+        }
         push_calls(&mut page, snapshot, connection);
         return page;
     }
@@ -48,6 +51,21 @@ fn push_down(page: &mut String, connection: &Connection) {
     }
     if let Some(app) = connection.fallback() {
         push_setting(page, "fallback_app", app);
+    }
+}
+
+fn push_standby(page: &mut String, standby: &StandbyView) {
+    let counts = &standby.counts;
+    let open = format!("{} of {} open", standby.open, standby.wanted);
+    push_setting(page, "standby_connections", &open);
+    for (label, count) in [
+        ("standby_hits", counts.hits),
+        ("standby_misses", counts.misses),
+        ("standby_opened", counts.opened),
+        ("standby_lost", counts.lost),
+        ("standby_closed", counts.closed),
+    ] {
+        push_setting(page, label, &count.to_string());
     }
 }
 

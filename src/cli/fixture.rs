@@ -65,7 +65,7 @@ pub(super) fn up() -> View {
 }
 
 /// One line of the table of sessions.
-pub(super) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntry {
+pub(crate) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntry {
     SessionEntry {
         id: id.to_owned(),
         kind,
@@ -74,7 +74,7 @@ pub(super) fn session(id: &str, apps: &[&str], kind: SessionKind) -> SessionEntr
 }
 
 /// Everything at one moment.
-pub(super) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>) -> Snapshot {
+pub(crate) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>) -> Snapshot {
     let connections = connections
         .into_iter()
         .map(|connection| (connection.name.clone(), Arc::new(connection)));

@@ -18,7 +18,7 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
     for session in &snapshot.sessions {
         let (kind, address, state) = match &session.kind {
             SessionKind::Persistent(view) => ("persistent", address(view), state(view)),
-            SessionKind::PerCallConfig => ("per_call_config", "", "N/A"),
+            SessionKind::PerCallConfig { .. } => ("per_call_config", "", "N/A"),
             SessionKind::PerCall { view, .. } => ("per_call", address(view), state(view)),
             SessionKind::Inbound { remote_address } => ("inbound", remote_address.as_str(), "Up"),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fixture::{Recorder, client, connection, session, snapshot, up, uri};
 use crate::config::{Connection, ConnectionType, Keepalive};
 use crate::engine::snapshot::{SessionEntry, SessionKind};
-use crate::session::{Phase, Totals, View};
+use crate::session::{Counts, Phase, StandbyView, Totals, View};
 
 const CONNECTIONS: &str = "\
 Name                             Type            Apps                             Status  URI
@@ -75,7 +75,7 @@ fn the_table_of_sessions_has_asterisks_columns() {
             },
         ),
         session("connection1", &["voicebot"], SessionKind::Persistent(up())),
-        session("connection2", &["testapp"], SessionKind::PerCallConfig),
+        session("connection2", &["testapp"], SessionKind::PerCallConfig { standby: None }),
         session(
             "connection2:Local/per@default-00000000;2",
             &["testapp:Local/per@default-00000000;2"],
@@ -304,7 +304,7 @@ fn detail_of_a_per_call_configuration_has_each_call() {
     let mut per_call = connection("connection1", "testapp");
     client(&mut per_call).connection_type = ConnectionType::PerCallConfig;
     let sessions = vec![
-        session("connection1", &["testapp"], SessionKind::PerCallConfig),
+        session("connection1", &["testapp"], SessionKind::PerCallConfig { standby: None }),
         session("connection1:a", &["testapp:a"], call("connection1")),
         session("connection1:b:c", &["testapp:c"], call("connection1:b")),
     ];
@@ -316,6 +316,36 @@ fn detail_of_a_per_call_configuration_has_each_call() {
     );
     assert!(page.contains(expected), "{page}");
     assert!(!page.contains("connection1:b"), "{page}");
+}
+
+#[test]
+fn detail_tells_of_connections_on_standby() {
+    let mut per_call = connection("connection1", "testapp");
+    client(&mut per_call).connection_type = ConnectionType::PerCallConfig;
+    let standby = StandbyView {
+        open: 2,
+        wanted: 4,
+        counts: Counts {
+            opened: 9,
+            hits: 3,
+            misses: 1,
+            lost: 2,
+            closed: 0,
+        },
+    };
+    let kind = SessionKind::PerCallConfig { standby: Some(standby) };
+    let sessions = vec![session("connection1", &["testapp"], kind)];
+    let page = printed("ari show outbound-websocket connection1 detail", vec![per_call], sessions);
+    let expected = concat!(
+        "standby_connections =    2 of 4 open\n",
+        "standby_hits =           3\n",
+        "standby_misses =         1\n",
+        "standby_opened =         9\n",
+        "standby_lost =           2\n",
+        "standby_closed =         0\n",
+        "sessions =               0\n",
+    );
+    assert!(page.contains(expected), "{page}");
 }
 
 #[test]

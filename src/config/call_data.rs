@@ -4,7 +4,7 @@
 //! configuration is read, evaluated once a call, and put in their places when an attempt is made.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -173,18 +173,21 @@ impl CallText {
     }
 
     /// With the values of a call in their places, percent-encoded, as a part of a URI.
-    pub(crate) fn in_uri(&self, call: Option<&CallData>) -> Zeroizing<String> {
+    pub(crate) fn in_uri(&self, call: Option<&CallData>) -> Filled<'_> {
         self.filled(call, |value, text| {
             utf8_percent_encode(value, RESERVED).for_each(|piece| text.push_str(piece));
         })
     }
 
     /// With the values of a call in their places, as they are.
-    pub(crate) fn in_header(&self, call: Option<&CallData>) -> Zeroizing<String> {
+    pub(crate) fn in_header(&self, call: Option<&CallData>) -> Filled<'_> {
         self.filled(call, |value, text| text.push_str(value))
     }
 
-    fn filled(&self, call: Option<&CallData>, write: impl Fn(&str, &mut String)) -> Zeroizing<String> {
+    fn filled(&self, call: Option<&CallData>, write: impl Fn(&str, &mut String)) -> Filled<'_> {
+        if let Some(text) = self.as_fixed() {
+            return Filled::Fixed(text);
+        }
         let value = |value| call.map_or(WITHOUT_CALL, |call| call.value(value));
         // Three bytes for one of a value, so that the text is never moved, which would leave a copy.
         let longest = self.parts.iter().map(|part| match part {
@@ -198,7 +201,24 @@ impl CallText {
                 Part::Value(it) => write(value(it), &mut text),
             }
         }
-        text
+        Filled::Made(text)
+    }
+}
+
+/// A text with values in their places, if it has any.
+pub(crate) enum Filled<'a> {
+    Fixed(&'a str),
+    Made(Zeroizing<String>),
+}
+
+impl Deref for Filled<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Made(text) => text,
+        }
     }
 }
 
@@ -339,6 +359,12 @@ pub(super) fn obstacle(client: &Client, source: &Source<'_>, text: &CallText) ->
             ConnectionType::PerCallConfig.as_str(),
         ));
     }
+    if client.standby_connections > 0 {
+        return Some(format!(
+            "{value} is a value of a call, and connections on standby are open before there is one; remove it, or \
+             standby_connections"
+        ));
+    }
     let is_expression = |value: &&CallValue| matches!(value, CallValue::Expression(_));
     let expression = text.values().find(is_expression).filter(|_| !source.expands)?;
     Some(format!(
@@ -369,14 +395,14 @@ mod tests {
     fn values_stand_in_their_places() {
         let text = parse("/{app}/{channel_id}?name={channel_name}&c={connection}&from=${CALLERID(num)}");
         let expected = "/bot/1.2?name=SIP%2Fa%3Fb&c=c&from=%2B49%20%C3%A9%26%23%25";
-        assert_eq!(*text.in_uri(Some(&call())), expected);
+        assert_eq!(*text.in_uri(Some(&call())), *expected);
         let expected = "/bot/1.2?name=SIP/a?b&c=c&from=+49 é&#%";
-        assert_eq!(*text.in_header(Some(&call())), expected);
+        assert_eq!(*text.in_header(Some(&call())), *expected);
     }
 
     #[test]
     fn without_a_call_every_value_is_the_same() {
-        assert_eq!(*parse("{app} ${X}").in_header(None), "test test");
+        assert_eq!(*parse("{app} ${X}").in_header(None), *"test test");
     }
 
     #[test]

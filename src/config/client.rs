@@ -68,6 +68,7 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         object.error("max_reconnect_interval", message);
     }
     unused_when_up(object, &client);
+    standby(object, &client);
     client.proxy = proxy(object);
     if client.uri.host.is_empty() {
         return None;
@@ -104,6 +105,15 @@ fn unused_when_up(object: &mut Object<'_>, client: &Client) {
                 object.warning(key, message);
             }
         }
+    }
+}
+
+/// Which clients may have connections on standby: those that make one for each call.
+fn standby(object: &mut Object<'_>, client: &Client) {
+    if client.standby_connections > 0 && client.connection_type == ConnectionType::Persistent {
+        let message = "it is not used, because the connection is persistent, and open before any call comes; remove it, or write \
+                       connection_type = per_call_config";
+        object.warning("standby_connections", message);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::object::Parameter;
 use super::table::{CLIENT, CONNECTION, GENERAL, USER};
-use super::{Config, Connection, Effect, General, User};
+use super::{Client, Config, Connection, Effect, General, User};
 
 /// The connections that differ between two configurations, each list sorted by name.
 ///
@@ -90,6 +90,13 @@ pub fn change(old: &Arc<Connection>, new: &Arc<Connection>) -> Option<Connection
         apps: app_changes(old, new),
         parameters: found.parameters,
     })
+}
+
+/// Whether a connection that was made with the one client is of no use to the other.
+pub fn needs_new_connection(old: &Client, new: &Client) -> bool {
+    let mut found = Found::default();
+    found.compare(CLIENT, old, new);
+    found.effect >= Some(Effect::Reconnect)
 }
 
 /// The users that differ between two configurations, each list sorted by name.

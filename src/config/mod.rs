@@ -37,7 +37,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use call_data::{CallData, CallText, CallValue};
-pub use diff::{AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, user_changes};
+pub use diff::{
+    AppChanges, ConnectionChange, Diff, UserChanges, change, diff, general_changes, needs_new_connection, user_changes,
+};
 pub(crate) use files::read_file;
 pub use model::*;
 pub use page::parameters;

@@ -208,6 +208,10 @@ pub struct Client {
     pub down: Down,
     /// `fallback_app`: what a channel enters that nobody serves; empty if nothing. [`Connection::fallback`] tells what is done.
     pub fallback_app: String,
+    /// `standby_connections`: how many open connections wait for calls.
+    pub standby_connections: usize,
+    /// `standby_max_age`: how long each of them waits at most.
+    pub standby_max_age: Duration,
     /// `own_app_alias`: the configured name of an application means that of the call.
     pub own_app_alias: bool,
     /// `request_concurrency`: how many requests of one connection the host runs at a time.

@@ -154,6 +154,11 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("fallback_app", Text, "", NextConnect, field!(fallback_app),
         "the Stasis application that a channel enters instead when nobody serves its own: after the last attempt of a per-call \
          connection, or with `when_down = fail`; one step, whatever becomes of that"),
+    ours("standby_connections", Number(0..=1000, ""), "0", NextConnect, field!(standby_connections),
+        "so many connections of a per-call client wait, open and without an application, for the calls to come, which need not \
+         connect then"),
+    ours("standby_max_age", Number(1..=DAY / 1000, "s"), "600", NextConnect, field!(standby_max_age),
+        "one that has waited for so long is closed, and another is opened in its place"),
     ours("own_app_alias", Boolean, "no", NextConnect, field!(own_app_alias),
         "whether a request over a per-call connection that names an application of `apps` means the call's own: `voicebot` is \
          `voicebot:<channel>`"),

@@ -236,7 +236,7 @@ impl Engine {
         if let Some(application) = self.join_or_supersede(&application, app, entry).await? {
             return Ok(application);
         }
-        let call_data = self.call_data(entry, connection).await?;
+        let call_data = self.call_data(app, entry, connection).await?;
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -251,7 +251,7 @@ impl Engine {
             unlisted: CancellationToken::new(),
         };
         self.table().per_call.insert(application.clone(), call.clone());
-        let opened = match self.open(&session, &entry.cancelled).await {
+        let opened = match self.open(&session, connection, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
                 // Others may have joined it meanwhile.
@@ -285,13 +285,13 @@ impl Engine {
     }
 
     /// What the server is told of the call, if it wants to hear of it: asked for once, so that every attempt tells the same.
-    async fn call_data(&self, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
+    async fn call_data(&self, app: &str, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
         let client = &connection.client;
         if !client.has_call_data() {
             return Ok(None);
         }
         let mut call = CallData {
-            app: entry.app.clone(),
+            app: app.to_owned(),
             channel_id: entry.channel_id.clone(),
             channel_name: entry.channel_name.clone(),
             connection: connection.name.clone(),
@@ -312,8 +312,15 @@ impl Engine {
         }
     }
 
-    /// Opens the first connection of a call's session, on a thread for input and output.
-    async fn open(&self, session: &Arc<Session>, cancelled: &CancellationToken) -> Result<Opened> {
+    /// Opens the first connection of a call's session, on a thread for input and output, unless one waits for it.
+    async fn open(&self, session: &Arc<Session>, connection: &Connection, cancelled: &CancellationToken) -> Result<Opened> {
+        if let Some((connected, runtime)) = self.take_standby(connection).await {
+            return Ok(Opened {
+                task: Task::on_standby(session),
+                connected,
+                runtime,
+            });
+        }
         let (sender, mut opened) = oneshot::channel();
         let mut task = Task::new(session);
         self.spawn(async move {

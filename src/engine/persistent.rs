@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Change, Plan, Step, Was};
-use super::table::Running;
+use super::table::{Listing, Running};
 use super::{Engine, Started};
 use crate::config::{Config, Connection, ConnectionType};
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ impl Engine {
             .map(|(name, running)| {
                 let was = match running {
                     Running::Persistent(session) => Was::Persistent(session.settings()),
-                    Running::Listed(apps) => Was::Listed(apps.clone()),
+                    Running::Listed(listing) => Was::Listed(listing.apps.clone()),
                     Running::ShutDown(before) => Was::ShutDown(Arc::clone(before)),
                 };
                 (name.clone(), was)
@@ -204,7 +204,10 @@ impl Engine {
         }
         let name = &connection.name;
         let running = match connection.client.connection_type {
-            ConnectionType::PerCallConfig => Running::Listed(connection.apps.clone()),
+            ConnectionType::PerCallConfig => Running::Listed(Listing {
+                apps: connection.apps.clone(),
+                standbys: self.standbys(connection),
+            }),
             ConnectionType::Persistent => {
                 let memory = self.memory(connection);
                 let session = Session::persistent(&self.context, Arc::clone(connection), memory);
@@ -270,8 +273,11 @@ impl Engine {
                 }
                 session.stop(stop);
             }
-            Some(Running::Listed(apps)) => {
-                for app in &apps {
+            Some(Running::Listed(listing)) => {
+                if let Some(standbys) = &listing.standbys {
+                    standbys.end();
+                }
+                for app in &listing.apps {
                     self.applications.destroy_context(name, app).await;
                 }
             }

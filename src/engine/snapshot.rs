@@ -9,7 +9,7 @@ use super::table::{Inbound, Running};
 use crate::config::Config;
 use crate::histogram::{Distribution, Histogram};
 use crate::net::{SocketsInUse, Stage};
-use crate::session::{Balance, Session, Totals, View};
+use crate::session::{Balance, Session, StandbyView, Totals, View};
 
 /// The library at one moment.
 #[derive(Debug, Clone)]
@@ -71,7 +71,10 @@ pub enum SessionKind {
     /// A persistent connection.
     Persistent(View),
     /// A per-call configuration, from which sessions are made.
-    PerCallConfig,
+    PerCallConfig {
+        /// The connections that wait for calls, if there are to be any.
+        standby: Option<StandbyView>,
+    },
     /// The connection of a call.
     PerCall {
         /// The connection id of its configuration.
@@ -86,6 +89,16 @@ pub enum SessionKind {
     },
 }
 
+impl Snapshot {
+    /// The connections that wait for the calls of a per-call configuration.
+    pub fn standby(&self, connection: &str) -> Option<&StandbyView> {
+        self.sessions.iter().find_map(|session| match &session.kind {
+            SessionKind::PerCallConfig { standby } if session.id == connection => standby.as_ref(),
+            _ => None,
+        })
+    }
+}
+
 impl Engine {
     /// Everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
@@ -94,7 +107,10 @@ impl Engine {
         for (id, running) in copy.connections {
             let (kind, apps) = match running {
                 Running::Persistent(session) => (SessionKind::Persistent(session.view()), session.applications()),
-                Running::Listed(apps) => (SessionKind::PerCallConfig, apps),
+                Running::Listed(listing) => {
+                    let standby = listing.standbys.map(|standbys| standbys.view());
+                    (SessionKind::PerCallConfig { standby }, listing.apps)
+                }
                 Running::ShutDown(_) => continue,
             };
             sessions.push(SessionEntry { id, kind, apps });

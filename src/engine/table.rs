@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::early_cancels::EarlyCancels;
 use crate::config::{Client, Connection};
 use crate::net::Memory;
-use crate::session::{Session, Totals};
+use crate::session::{Session, Standbys, Totals};
 
 /// What an instance has.
 #[derive(Default)]
@@ -40,13 +40,29 @@ pub(super) struct Table {
 pub(super) enum Running {
     /// A persistent connection.
     Persistent(Arc<Session>),
-    /// A per-call configuration, from which sessions are made, with its applications.
-    Listed(Vec<String>),
+    /// A per-call configuration, from which sessions are made.
+    Listed(Listing),
     /// Shut down by a command, and as it was then: it stays down until a command or a change of it.
     ShutDown(Arc<Connection>),
 }
 
+/// A per-call configuration.
+#[derive(Clone)]
+pub(super) struct Listing {
+    pub(super) apps: Vec<String>,
+    /// Connections that wait for calls, if there are to be any.
+    pub(super) standbys: Option<Arc<Standbys>>,
+}
+
 impl Table {
+    /// The connections that wait for the calls of a per-call configuration.
+    pub(super) fn standbys(&self, name: &str) -> Option<&Arc<Standbys>> {
+        match self.connections.get(name) {
+            Some(Running::Listed(listing)) => listing.standbys.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The session of a persistent connection.
     pub(super) fn persistent(&self, name: &str) -> Option<&Arc<Session>> {
         match self.connections.get(name) {

@@ -120,6 +120,11 @@ impl<S: Link> Metered<S> {
         &self.stream
     }
 
+    /// Whether the peer has closed or reset the connection, as far as the kernel knows at this moment.
+    pub fn peer_has_gone(&self) -> bool {
+        self.stream.peer_has_gone()
+    }
+
     /// Wraps a stream whose first bytes are an HTTP request, ended by an empty line.
     pub fn new(stream: S) -> (Self, Arc<Meter>) {
         let meter = Arc::new(Meter::default());

@@ -32,11 +32,11 @@ use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
 pub use resolve::Resolver;
-pub use resources::{Place, Resources, Sockets, SocketsInUse};
+pub use resources::{Lent, Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
 pub use stream::Stream;
-pub use tls::TlsContext;
 pub(crate) use tls::told;
+pub use tls::{TlsContext, Version};
 pub use trail::Step;
 pub(crate) use trail::Trail;
 
@@ -209,6 +209,14 @@ impl Memory {
         Self {
             resources: Arc::clone(resources),
             ..Self::default()
+        }
+    }
+
+    /// Which state of the files of TLS a connection is made with from now on; none without TLS, or if no connection can be made.
+    pub async fn version(&self, client: &Client) -> Option<Version> {
+        match client.uses_tls() {
+            true => self.tls.version(client, &self.resources.blocking).await,
+            false => None,
         }
     }
 }

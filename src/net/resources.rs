@@ -1,9 +1,9 @@
 //! What all attempts of an instance share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{Dial, Network, Resolver, Stage};
 use crate::histogram::Histogram;
@@ -65,6 +65,8 @@ pub struct Sockets {
     most: usize,
     free: Arc<Semaphore>,
     refused: AtomicU64,
+    /// Places of connections that only wait, the oldest first.
+    lent: Mutex<Vec<Weak<Lending>>>,
 }
 
 /// How sockets are used.
@@ -82,6 +84,34 @@ pub struct SocketsInUse {
 #[derive(Debug)]
 pub struct Place(#[expect(dead_code, reason = "held, not looked at")] OwnedSemaphorePermit);
 
+/// The place of a connection that only waits to be wanted: it has it until somebody else finds none.
+#[derive(Debug)]
+pub struct Lent(Arc<Lending>);
+
+#[derive(Debug)]
+struct Lending {
+    place: Mutex<Option<Place>>,
+    taken: Notify,
+}
+
+impl Lent {
+    /// Waits until somebody else has it: the connection is to be closed.
+    pub async fn taken(&self) {
+        self.0.taken.notified().await;
+    }
+
+    /// Keeps it for good, if nobody else has it yet.
+    pub fn keep(&self) -> Option<Place> {
+        self.0.place().take()
+    }
+}
+
+impl Lending {
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Sockets {
     fn new(most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
@@ -89,14 +119,52 @@ impl Sockets {
             most,
             free: Arc::new(Semaphore::new(most)),
             refused: AtomicU64::new(0),
+            lent: Mutex::default(),
         }
+    }
+
+    /// Whether nobody gets a place but from a connection that only waits.
+    pub fn are_all_in_use(&self) -> bool {
+        self.free.available_permits() == 0
+    }
+
+    /// Lends a place to a connection that only waits.
+    pub fn lend(&self, place: Place) -> Lent {
+        let lending = Arc::new(Lending {
+            place: Mutex::new(Some(place)),
+            taken: Notify::new(),
+        });
+        let mut lent = self.lent();
+        lent.retain(|lending| lending.strong_count() > 0);
+        lent.push(Arc::downgrade(&lending));
+        Lent(lending)
+    }
+
+    /// The place of the connection that has waited longest.
+    fn take_lent(&self) -> Option<Place> {
+        let mut lent = self.lent();
+        while !lent.is_empty() {
+            let Some(lending) = lent.remove(0).upgrade() else {
+                continue;
+            };
+            let place = lending.place().take();
+            if place.is_some() {
+                lending.taken.notify_one();
+                return place;
+            }
+        }
+        None
+    }
+
+    fn lent(&self) -> MutexGuard<'_, Vec<Weak<Lending>>> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors
     /// There are as many as there may be; in words for the operator.
     pub(crate) fn take(&self) -> Result<Place, String> {
-        let place = Arc::clone(&self.free).try_acquire_owned();
-        place.map(Place).map_err(|_| {
+        let place = Arc::clone(&self.free).try_acquire_owned().ok().map(Place);
+        place.or_else(|| self.take_lent()).ok_or_else(|| {
             self.refused.fetch_add(1, Ordering::Relaxed);
             format!(
                 "the PBX lets there be {} sockets at a time, and all are in use (max_sockets, RLIMIT_NOFILE)",
@@ -134,5 +202,21 @@ mod tests {
         assert_eq!(sockets.in_use(), expected);
         drop(one);
         assert!(sockets.take().is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_only_waits_gives_way_the_oldest_first() {
+        let sockets = Sockets::new(3);
+        let [kept, old, new] = [(); 3].map(|()| sockets.lend(sockets.take().expect("a place")));
+        let place = kept.keep();
+        assert!(place.is_some() && sockets.are_all_in_use());
+        let taken = sockets.take();
+        assert!(taken.is_ok());
+        old.taken().await;
+        assert!(old.keep().is_none());
+        drop(new);
+        assert!(!sockets.are_all_in_use());
+        let another = sockets.take();
+        assert!(another.is_ok() && sockets.take().is_err());
     }
 }

@@ -95,7 +95,7 @@ fn request(client: &Client, secrets: &FileSecrets, caller: Caller<'_>, key: &str
         .iter()
         .map(|(name, value)| (name, value.in_header(caller.call)))
         .collect();
-    fields.extend(own.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    fields.extend(own.iter().map(|(name, value)| (name.as_str(), &**value)));
     let of_files = secrets.headers.iter();
     fields.extend(of_files.map(|(name, value)| (name.as_str(), value.reveal())));
     fields.push(("User-Agent", caller.user_agent));

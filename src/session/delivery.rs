@@ -16,11 +16,15 @@ pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
     pending: VecDeque<Message>,
     written: u64,
+    /// Those that the kernel has taken, and those of them that were given as such.
+    taken: u64,
     /// The events among them.
     events_written: u64,
     /// The place of the last one among them that is sent again if it does not arrive.
     last_numbered: u64,
     sent: u64,
+    /// The connection had been on standby, and nothing proves yet that the peer is still there: nothing counts as sent.
+    in_doubt: bool,
     confirmed: u64,
     events_confirmed: u64,
     /// What was confirmed before the last pong.
@@ -73,12 +77,32 @@ impl Delivery {
         self.pending.extend(messages);
     }
 
+    /// Of a connection that had been on standby.
+    pub(super) fn in_doubt() -> Self {
+        Self {
+            in_doubt: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing proves yet that the peer of a connection that had been on standby is still there.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// The peer is there, or it does not matter any more.
+    pub(super) fn believe(&mut self) {
+        self.in_doubt = false;
+    }
+
     /// The kernel has taken so many messages of this connection; gives the ones that are new among them, each with its place
     /// among all.
     pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = (u64, Message)> + '_ {
+        self.taken = self.taken.max(total);
+        let sent = if self.in_doubt { self.sent } else { self.taken };
         let first = self.sent + 1;
-        let new = usize::try_from(total.saturating_sub(self.sent)).unwrap_or(usize::MAX);
-        self.sent = self.sent.max(total);
+        let new = usize::try_from(sent - self.sent).unwrap_or(usize::MAX);
+        self.sent = sent;
         (first..).zip(self.pending.drain(..new.min(self.pending.len())))
     }
 
@@ -105,6 +129,7 @@ impl Delivery {
         let ping = self.waiting.drain(..=answered).next_back()?;
         self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
+        self.in_doubt = false;
         self.events_confirmed = self.events_confirmed.max(ping.covers_events);
         Some(Proof {
             settled: self.settled,
@@ -199,6 +224,30 @@ mod tests {
         delivery.pong(&payload, Instant::now());
         let remains = delivery.end();
         assert_eq!((remains.unconfirmed, remains.unconfirmed_events), (2, 1));
+    }
+
+    #[test]
+    fn while_the_peer_is_in_doubt_nothing_counts_as_sent() {
+        let mut delivery = Delivery::in_doubt();
+        delivery.wrote(vec![Message::notice("0"), Message::notice("1")]);
+        assert_eq!(sent(&mut delivery, 2), []);
+        let remains = delivery.end();
+        assert_eq!(
+            (remains.unconfirmed, texts(remains.unsent)),
+            (0, vec!["0".into(), "1".into()])
+        );
+    }
+
+    #[test]
+    fn what_was_sent_while_the_peer_was_in_doubt_counts_when_it_answers() {
+        let mut delivery = Delivery::in_doubt();
+        delivery.wrote(vec![Message::notice("0")]);
+        let payload = delivery.ping(Instant::now());
+        assert_eq!(sent(&mut delivery, 1), []);
+        delivery.pong(&payload, Instant::now());
+        assert!(!delivery.is_in_doubt());
+        assert_eq!(sent(&mut delivery, 1), [(1, "0".into())]);
+        assert_eq!(delivery.end().unconfirmed, 0);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) enum Outcome {
         lasted: Duration,
         /// A per-call session ends with it.
         is_over: bool,
+        /// It had been on standby, and nothing proves that the peer was still there.
+        in_doubt: bool,
     },
     /// The pause is over.
     Paused,
@@ -85,6 +87,8 @@ impl Life {
             Outcome::Stopped => Step::End(Ending::Stopped),
             Outcome::Over | Outcome::Ended { is_over: true, .. } => Step::End(Ending::Over),
             Outcome::Paused => Step::Attempt,
+            // It was no attempt of the session's, and says nothing of the server as it is now.
+            Outcome::Ended { in_doubt: true, .. } => self.anew(),
             Outcome::Renewed => self.anew(),
             Outcome::Failed(failure) => self.failed(failure, client),
             Outcome::Ended { how, lasted, .. } => {

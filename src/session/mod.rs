@@ -6,7 +6,7 @@
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
 //! stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
 //! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
-//! told, `times` how long things took, `endings` how it all ends.
+//! told, `times` how long things took, `endings` how it all ends. `standby` has connections that wait for sessions to come.
 
 mod account;
 mod answers;
@@ -28,6 +28,7 @@ mod outbox;
 mod pace;
 mod report;
 mod requests;
+mod standby;
 mod state;
 mod task;
 mod texts;
@@ -46,6 +47,7 @@ pub use context::Context;
 pub use endings::{Ending, LAST_WORDS, Stop};
 pub use inside::Stay;
 pub use outbox::{Leaving, Turn};
+pub use standby::{Counts, StandbyView, Standbys};
 pub use state::Session;
 pub use task::Task;
 pub use times::Times;

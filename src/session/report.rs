@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The connection has ended; worth a line if one has spoken of it before, or should have.
-    pub(super) fn report_end(&self, how: &End, gone: &Gone, is_told: bool) {
+    pub(super) fn report_end(&self, how: &End, gone: &Gone, in_doubt: bool, is_told: bool) {
         let Gone {
             unconfirmed, repeats, ..
         } = *gone;
@@ -137,6 +137,12 @@ impl Session {
             End::Lost(cause) => format!("connection lost ({cause})"),
         };
         self.lost(unconfirmed);
+        if in_doubt {
+            return log.notice(
+                self.id(),
+                format_args!("{text}; it had been on standby, and died there: the call gets one of its own"),
+            );
+        }
         if !is_told {
             return;
         }

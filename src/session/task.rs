@@ -30,6 +30,10 @@ use crate::protocol;
 /// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
 const SNAPSHOTS: Duration = Duration::from_secs(1);
 
+/// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
+/// at a time answers late, and is no less busy when its connections are made anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A session at work: opening a connection is one thing, running it to the end of the session another, so that whoever makes
 /// a call's session can register its application in between.
 pub struct Task {
@@ -39,6 +43,10 @@ pub struct Task {
     /// What the step is taken with.
     plan: Plan,
     step: Step,
+    /// The connection that is there had been on standby.
+    on_standby: bool,
+    /// A peer has had the session.
+    was_there: bool,
 }
 
 impl Task {
@@ -51,6 +59,16 @@ impl Task {
             plan: wanted.take_up(),
             wanted,
             step: Step::Attempt,
+            on_standby: false,
+            was_there: false,
+        }
+    }
+
+    /// The same, with an open connection that has been on standby instead of a first attempt.
+    pub fn on_standby(session: &Arc<Session>) -> Self {
+        Self {
+            on_standby: true,
+            ..Self::new(session)
         }
     }
 
@@ -84,7 +102,9 @@ impl Task {
     pub async fn run(&mut self, mut connected: Connected) -> Ending {
         loop {
             let began = now();
-            let how = self.converse(connected).await;
+            let (how, in_doubt) = self.converse(connected).await;
+            self.on_standby = false;
+            self.was_there |= !in_doubt;
             let outcome = if self.session.is_stopping() {
                 Outcome::Stopped
             } else {
@@ -92,6 +112,7 @@ impl Task {
                     is_over: self.session.is_over(&how),
                     how,
                     lasted: now().saturating_duration_since(began),
+                    in_doubt,
                 }
             };
             self.advance(outcome);
@@ -158,12 +179,13 @@ impl Task {
     }
 
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
-    /// been up for longer.
-    async fn converse(&mut self, connected: Connected) -> End {
+    /// been up for longer. Gives besides whether the peer is in doubt.
+    async fn converse(&mut self, connected: Connected) -> (End, bool) {
         let (session, settings) = (&self.session, &*self.plan.settings);
         let quiet = self.life.quiet(&settings.client);
-        let (number, dropped) = session.opened(connected.remote, quiet.is_none(), settings);
-        let resumed = session.expect_resume(number, settings);
+        let is_first = !self.was_there;
+        let (number, dropped) = session.opened(connected.remote, quiet.is_none(), settings, is_first);
+        let resumed = session.expect_resume(is_first, settings);
         let opening = Opening::new(settings, connected.remote, self.life.failures(), dropped);
         let events_before = session.counters().totals().events_sent;
         let mut is_told = quiet.is_none() || dropped > 0;
@@ -179,6 +201,7 @@ impl Task {
         let timeouts = Timeouts {
             write_timeout: session.context().config().write_timeout(&settings.client),
             pingpong: settings.client.pingpong,
+            proof: self.on_standby.then(|| settings.client.connection_timeout.max(PATIENCE)),
         };
         if let Err(error) = connected.bound_silence(&settings.client, timeouts.write_timeout) {
             // The connection is as good as any that is at rest.
@@ -225,7 +248,7 @@ impl Task {
         // Events may be lost with it.
         is_told |= session.counters().totals().events_sent > events_before;
         session.context().log.connection_ended(&settings.name);
-        session.report_end(&ended.how, &gone, is_told);
+        session.report_end(&ended.how, &gone, ended.in_doubt, is_told);
         if gone.dropped > 0 {
             session.context().log.warning(
                 session.id(),
@@ -235,23 +258,23 @@ impl Task {
                 ),
             );
         }
-        ended.how
+        (ended.how, ended.in_doubt)
     }
 }
 
 impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
-    fn opened(&self, remote: SocketAddr, serves: bool, settings: &Connection) -> (u64, u64) {
+    fn opened(&self, remote: SocketAddr, serves: bool, settings: &Connection, is_first: bool) -> (u64, u64) {
         count(&self.counters().connections_opened);
         let notice = |application: &str| self.registered(application);
-        let delay = self.start_delay(settings);
+        let delay = self.start_delay(settings).filter(|_| is_first);
         self.outbox().connected(remote.to_string(), serves, delay, notice)
     }
 
     /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
-    fn expect_resume(&self, connection: u64, settings: &Connection) -> Vec<String> {
+    fn expect_resume(&self, is_first: bool, settings: &Connection) -> Vec<String> {
         let outbox = self.outbox();
-        if connection == 1 || !settings.client.announce_resume {
+        if is_first || !settings.client.announce_resume {
             outbox.nothing_missed();
             return Vec::new();
         }

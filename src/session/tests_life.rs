@@ -23,6 +23,7 @@ fn lost_after(milliseconds: u64) -> Outcome {
         how: End::Lost("reset".to_owned()),
         lasted: Duration::from_millis(milliseconds),
         is_over: false,
+        in_doubt: false,
     }
 }
 
@@ -86,6 +87,7 @@ fn a_connection_that_was_closed_to_be_made_anew_counts_as_none() {
         how: End::Closed,
         lasted: Duration::ZERO,
         is_over: false,
+        in_doubt: false,
     };
     assert_eq!(steps(false, [closed]), [Step::Attempt]);
 }
@@ -96,10 +98,29 @@ fn a_close_for_policy_violation_right_away_is_a_refusal() {
         how: End::ClosedByPeer(Some(1008), "1008".to_owned()),
         lasted: Duration::ZERO,
         is_over: false,
+        in_doubt: false,
     };
     let (mut life, client) = (Life::new(false), settings());
     assert_eq!(life.next(closed, &client), pause_after(None));
     assert!(life.last().is_some_and(|last| last.refused && last.connected));
+}
+
+#[test]
+fn a_connection_that_had_died_on_standby_is_no_failure() {
+    let (mut life, client) = (Life::new(true), settings());
+    for how in [
+        End::Lost("reset".to_owned()),
+        End::ClosedByPeer(Some(1001), "1001".to_owned()),
+    ] {
+        let died = Outcome::Ended {
+            how,
+            lasted: Duration::ZERO,
+            is_over: false,
+            in_doubt: true,
+        };
+        assert_eq!(life.next(died, &client), Step::Attempt);
+        assert_eq!((life.failures(), life.last()), (0, None));
+    }
 }
 
 #[test]
@@ -116,6 +137,7 @@ fn a_session_ends_when_it_is_told_to_or_nothing_is_left_to_do() {
         how: End::Lost("reset".to_owned()),
         lasted: Duration::ZERO,
         is_over: true,
+        in_doubt: false,
     };
     for (outcome, ending) in [
         (Outcome::Stopped, Ending::Stopped),

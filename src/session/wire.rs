@@ -62,6 +62,8 @@ pub(super) struct Timeouts {
     pub(super) write_timeout: Duration,
     /// `enable_pingpongs`.
     pub(super) pingpong: Option<Keepalive>,
+    /// The connection had been on standby: how long its peer may take to prove that it is still there.
+    pub(super) proof: Option<Duration>,
 }
 
 /// A connection that has ended.
@@ -70,6 +72,8 @@ pub(super) struct Ended {
     pub(super) how: End,
     /// What became of its messages.
     pub(super) remains: Remains,
+    /// The connection had been on standby, and nothing proves that the peer was still there.
+    pub(super) in_doubt: bool,
 }
 
 /// Runs a websocket to its end.
@@ -83,7 +87,10 @@ pub(super) async fn run<S: Link>(
 ) -> Ended {
     let (mut sink, mut stream) = websocket.split();
     let shared = Shared {
-        delivery: Mutex::default(),
+        delivery: Mutex::new(match timeouts.proof {
+            Some(_) => Delivery::in_doubt(),
+            None => Delivery::default(),
+        }),
         closing: Mutex::default(),
         reading: Mutex::default(),
         flushed: Notify::new(),
@@ -97,6 +104,7 @@ pub(super) async fn run<S: Link>(
         let writing = write(&mut sink, &shared, handler);
         tokio::pin!(reading, writing);
         let mut last_moment: Option<Timer> = None;
+        let mut proof = timeouts.proof.map(|patience| Timer::now() + patience);
         loop {
             tokio::select! {
                 biased;
@@ -127,6 +135,12 @@ pub(super) async fn run<S: Link>(
                     outbox.wake();
                 }
                 () = until(last_moment) => break (End::Closed, None),
+                () = until(proof) => {
+                    proof = None;
+                    if shared.is_in_doubt() {
+                        break (End::Lost("nothing came from the peer of a connection that had been on standby".into()), None);
+                    }
+                }
             }
         }
     };
@@ -135,6 +149,14 @@ pub(super) async fn run<S: Link>(
         // The peer broke the protocol; whether it hears of it is its own affair.
         let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
     }
+    let in_doubt = {
+        let mut delivery = shared.delivery();
+        // Nothing more is to come of one that was to end.
+        if how == End::Closed {
+            delivery.believe();
+        }
+        delivery.is_in_doubt()
+    };
     shared.account(handler);
     let mut remains = shared.delivery.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     if is_answered {
@@ -142,7 +164,7 @@ pub(super) async fn run<S: Link>(
         outbox.proven(u64::MAX);
         (remains.unconfirmed, remains.unconfirmed_events) = (0, 0);
     }
-    Ended { how, remains }
+    Ended { how, remains, in_doubt }
 }
 
 /// What reading does, for the writing beside it.
@@ -186,6 +208,19 @@ impl Shared<'_> {
     /// Tells of what the kernel has taken.
     fn account(&self, handler: &impl Handler) {
         handler.sent(self.delivery().sent(self.meter.texts()));
+    }
+
+    /// Whether the connection had been on standby, and nothing proves yet that the peer is still there.
+    fn is_in_doubt(&self) -> bool {
+        self.timeouts.proof.is_some() && self.delivery().is_in_doubt()
+    }
+
+    /// Something came that only a peer that is there can have sent.
+    fn believe(&self, handler: &impl Handler) {
+        if self.is_in_doubt() {
+            self.delivery().believe();
+            self.account(handler);
+        }
     }
 
     /// Waits for a write, as long as the kernel takes something.
@@ -276,7 +311,9 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             shared.progressing(sink.send(frame)).await?;
         }
         if confirm.is_none() && shared.delivery().wants_proof() {
-            confirm = Some(now + CONFIRM_AFTER);
+            // A peer that is in doubt is asked at once.
+            let is_urgent = shared.is_in_doubt();
+            confirm = Some(if is_urgent { now } else { now + CONFIRM_AFTER });
         }
     }
     let close = CloseFrame {
@@ -321,6 +358,7 @@ async fn read<S: Link>(
         match frame {
             Ok(Frame::Text(text)) => {
                 *shared.reading() = Reading::Paused;
+                shared.believe(handler);
                 handler.heard();
                 handler.received(&text).await;
                 *shared.reading() = Reading::Open;
@@ -328,13 +366,19 @@ async fn read<S: Link>(
             Ok(Frame::Pong(payload)) => {
                 let proof = shared.delivery().pong(&payload, Timer::now().into_std());
                 if let Some(proof) = proof {
+                    if shared.timeouts.proof.is_some() {
+                        shared.account(handler);
+                    }
                     handler.proven(&proof);
                     // Messages that were written after the ping want one of their own.
                     shared.outbox.wake();
                 }
             }
             // Asterisk ignores binary messages.
-            Ok(Frame::Binary(_)) => handler.heard(),
+            Ok(Frame::Binary(_)) => {
+                shared.believe(handler);
+                handler.heard();
+            }
             // Pings are answered by the websocket itself.
             Ok(Frame::Ping(_)) => {
                 pings = if shared.meter.is_blocked() { pings + 1 } else { 0 };
@@ -365,7 +409,7 @@ async fn read<S: Link>(
     (End::Lost("the peer closed the connection".into()), None)
 }
 
-fn described(frame: Option<&CloseFrame>) -> String {
+pub(super) fn described(frame: Option<&CloseFrame>) -> String {
     match frame {
         None => "without a code".into(),
         Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
@@ -374,7 +418,7 @@ fn described(frame: Option<&CloseFrame>) -> String {
 }
 
 /// What went wrong, in words, and the code to close with, if the peer broke the protocol.
-fn failed(error: &Error) -> (String, Option<CloseCode>) {
+pub(super) fn failed(error: &Error) -> (String, Option<CloseCode>) {
     match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
             ("the peer closed the connection".into(), None)

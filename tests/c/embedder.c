@@ -61,6 +61,17 @@ void pbx_inbound_shutdown(void *userdata, const char *session_id)
 {
 }
 
+int32_t pbx_expand(void *userdata, const char *channel_id, const char *expression, ariws_write_callback write,
+                   void *write_data)
+{
+    return ARIWS_HOST_FAILED;
+}
+
+int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data)
+{
+    return ARIWS_TEXT_ABSENT;
+}
+
 int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
 {
     return ARIWS_TEXT_ABSENT;

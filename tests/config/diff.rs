@@ -41,6 +41,8 @@ fn times_and_attempts_are_used_at_the_next_connect() {
         "down_grace = 7",
         "fail_inside = yes",
         "fallback_app = other",
+        "standby_connections = 7",
+        "standby_max_age = 7",
         "announce_resume = yes",
         "own_app_alias = yes",
     ] {

@@ -230,6 +230,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
         (0u64..=60_000).prop_map(Duration::from_millis),
         time(1),
         (select(&[Delivery::AtMostOnce, Delivery::AtLeastOnce]), any::<bool>()),
+        0usize..=1000,
+        (1u64..=86_400).prop_map(Duration::from_secs),
     );
     let headers = vec((word().prop_map(|name| format!("X-{name}")), text()), 0..3);
     let more = (
@@ -294,6 +296,8 @@ fn client() -> impl Strategy<Value = (Client, String)> {
             start_delay: bounds.5,
             down,
             fallback_app: fallback_app.unwrap_or_default(),
+            standby_connections: bounds.8,
+            standby_max_age: bounds.9,
             own_app_alias: flags.0 && flags.2,
             request_concurrency: bounds.3,
             request_timeout: bounds.6,

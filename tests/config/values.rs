@@ -27,6 +27,10 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!((&client.tcp_keepalive, &client.pingpong), (&None, &None));
     assert_eq!((client.request_concurrency, client.max_message_size), (1, 1 << 20));
     assert_eq!(client.request_timeout, Duration::from_secs(60));
+    assert_eq!(
+        (client.standby_connections, client.standby_max_age),
+        (0, Duration::from_secs(600))
+    );
     assert_eq!((client.write_timeout, client.password.clone()), (None, None));
 }
 
@@ -62,6 +66,8 @@ fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
         "request_concurrency = 0",
         "start_delay = 60001",
         "down_grace = -1",
+        "standby_connections = 1001",
+        "standby_max_age = 0",
     ] {
         let problem = client_is_refused(line);
         assert!(problem.message.contains(" from "), "{}", problem);
@@ -88,6 +94,17 @@ fn of_several_settings_the_last_one_counts() {
     let client = client("uri = ws://second\nconnection_timeout = 1\nconnection_timeout = 2");
     assert_eq!(client.uri.host, "second");
     assert_eq!(client.connection_timeout, Duration::from_millis(2));
+}
+
+#[test]
+fn connections_on_standby_are_for_calls() {
+    let per_call = client_reading("connection_type = per_call_config\nstandby_connections = 3");
+    assert_eq!(warnings(&per_call), Vec::<String>::new());
+    let persistent = client_reading("standby_connections = 3");
+    let warnings = warnings(&persistent);
+    assert!(warnings[0].contains("standby_connections: it is not used"), "{warnings:?}");
+    let before_the_call = "connection_type = per_call_config\nstandby_connections = 3\nheader = X-App: {app}";
+    assert_eq!(client_is_refused(before_the_call).key, "header");
 }
 
 #[test]

@@ -250,6 +250,8 @@ fn client(client: &Client, uri: String) -> Vec<Line> {
         ("request_concurrency", format!("0{:o}", client.request_concurrency)),
         ("request_timeout", client.request_timeout.as_millis().to_string()),
         ("max_message_size", client.max_message_size.to_string()),
+        ("standby_connections", client.standby_connections.to_string()),
+        ("standby_max_age", client.standby_max_age.as_secs().to_string()),
     ];
     lines.push(match client.tls_min_version {
         TlsVersion::Tls12 => ("tls_min_version", "1.2".to_owned()),

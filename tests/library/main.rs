@@ -24,6 +24,7 @@ mod requests;
 mod resume;
 mod routing;
 mod secrets;
+mod standby;
 mod start_delay;
 mod takeovers;
 mod unanswered_requests;

@@ -15,5 +15,7 @@ mod network;
 mod proxies;
 mod settings;
 mod silence;
+mod slow_way;
+mod standby;
 mod terminators;
 mod tls;

@@ -59,6 +59,11 @@ impl Network {
         network
     }
 
+    /// The far side's namespace.
+    pub fn far_side(&self) -> &File {
+        &self.far
+    }
+
     /// Does something on the far side.
     pub fn far<T: Send>(&self, action: impl FnOnce() -> T + Send) -> T {
         thread::scope(|scope| {

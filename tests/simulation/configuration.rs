@@ -1,5 +1,6 @@
 //! The configuration of a run, and how it changes.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -26,8 +27,12 @@ struct Connection {
     concurrency: u64,
     attempts: u64,
     pingpong: bool,
+    standbys: usize,
+    standby_max_age: u64,
     at_least_once: bool,
     announce_resume: bool,
+    tells_call: bool,
+    own_app_alias: bool,
     down: Down,
 }
 
@@ -101,8 +106,12 @@ impl Connection {
             attempts: 2,
             pingpong: false,
             down: Down::default(),
+            standbys: 0,
+            standby_max_age: 600,
             at_least_once: false,
             announce_resume: false,
+            tells_call: false,
+            own_app_alias: false,
         }
     }
 
@@ -119,8 +128,12 @@ impl Connection {
             inside: dice.chance(60),
             fallback: dice.chance(40).then(|| dice.index(APPS.len())),
         };
+        self.standbys = dice.pick(&[0, 1, 3, 8]);
+        self.standby_max_age = dice.pick(&[1, 10, 600]);
         self.at_least_once = dice.chance(60);
         self.announce_resume = dice.chance(50);
+        self.tells_call = dice.chance(50);
+        self.own_app_alias = dice.chance(50);
     }
 
     fn write(&self, name: &str, ari: &mut String, client: &mut String) {
@@ -134,20 +147,38 @@ impl Connection {
         );
         let kind = if self.per_call { "per_call_config" } else { "persistent" };
         *client += &format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\nconnection_type = {kind}\nconnection_timeout = 1000\nreconnect_interval = 200\nreconnect_attempts = {}\nwrite_timeout = 2000\nstart_delay = {}\nrequest_concurrency = {}\nrequest_timeout = 3000\nqueue_max_messages = {}\nenable_pingpongs = {}\npingpong_interval = 1\ndelivery = {}\nannounce_resume = {}\nwhen_down = {}\ndown_grace = {}\nfail_inside = {}\nfallback_app = {}\n",
-            self.protocols,
-            self.attempts,
-            self.start_delay,
-            self.concurrency,
-            self.queue,
-            yes(self.pingpong),
-            if self.at_least_once { "at_least_once" } else { "at_most_once" },
-            yes(self.announce_resume),
-            if self.down.fails { "fail" } else { "queue" },
-            self.down.grace,
-            yes(self.down.inside),
-            self.down.fallback.map_or("", |app| APPS[app]),
+            "[{name}]\ntype = websocket_client\nuri = ws://{name}/ari\nprotocols = ari{}\n",
+            self.protocols
         );
+        let delivery = if self.at_least_once { "at_least_once" } else { "at_most_once" };
+        for (parameter, value) in [
+            ("connection_type", &kind as &dyn Display),
+            ("connection_timeout", &1000),
+            ("reconnect_interval", &200),
+            ("reconnect_attempts", &self.attempts),
+            ("write_timeout", &2000),
+            ("start_delay", &self.start_delay),
+            ("request_concurrency", &self.concurrency),
+            ("request_timeout", &3000),
+            ("queue_max_messages", &self.queue),
+            ("standby_connections", &self.standbys),
+            ("standby_max_age", &self.standby_max_age),
+            ("enable_pingpongs", &yes(self.pingpong)),
+            ("pingpong_interval", &1),
+            ("delivery", &delivery),
+            ("announce_resume", &yes(self.announce_resume)),
+            ("own_app_alias", &yes(self.own_app_alias)),
+            ("when_down", &if self.down.fails { "fail" } else { "queue" }),
+            ("down_grace", &self.down.grace),
+            ("fail_inside", &yes(self.down.inside)),
+            ("fallback_app", &self.down.fallback.map_or("", |app| APPS[app])),
+        ] {
+            *client += &format!("{parameter} = {value}\n");
+        }
+        // What waits for a call does not know it yet.
+        if self.tells_call && self.per_call && self.standbys == 0 {
+            *client += "header = X-Call: {connection} {channel_id} ${X}\n";
+        }
     }
 }
 

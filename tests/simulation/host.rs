@@ -90,6 +90,12 @@ impl Host for SimulatedHost {
     fn ari_request(&self, request: &HostRequest) {
         let id = request.id;
         let mut dice = self.called("ari_request", &id.to_string());
+        // Another one than was written may only be that of the call.
+        let app = request.parameters.first().map(|(_, app)| app.as_str()).unwrap_or_default();
+        if !APPS.contains(&app) && app != request.application || request.path.contains("%3A") != app.contains(':') {
+            self.0
+                .oracle(|oracle| oracle.violated(format!("a request of {} means {app}", request.application)));
+        }
         let simulation = Arc::clone(&self.0);
         let answer = move |simulation: &Simulation| {
             if let Some(engine) = simulation.engine() {
@@ -197,7 +203,7 @@ impl Host for SimulatedHost {
     }
 
     fn offers(&self, callback: Optional) -> bool {
-        matches!(callback, Optional::ConnectionState | Optional::AppSnapshot)
+        matches!(callback, Optional::ConnectionState | Optional::AppSnapshot | Optional::Expand)
     }
 
     fn connection_state(&self, state: &ConnectionState) {
@@ -210,6 +216,16 @@ impl Host for SimulatedHost {
             }
         });
         self.done(&mut dice, "connection_state", connection);
+    }
+
+    fn expand(&self, channel_id: &str, _: &str) -> Result<String, Failed> {
+        let mut dice = self.called("expand", channel_id);
+        if self.fails(&mut dice) {
+            return Err(Failed);
+        }
+        let number = self.0.oracle(|oracle| oracle.expands(channel_id));
+        self.done(&mut dice, "expand", channel_id);
+        Ok(number.to_string())
     }
 
     fn app_snapshot(&self, app: &str) -> Result<String, Failed> {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::outages::Outages;
 use super::sequences::Sequences;
 use crate::engine::snapshot::Snapshot;
+use crate::session::StandbyView;
 
 /// What is known of a run.
 #[derive(Default)]
@@ -30,11 +31,15 @@ pub(super) struct Oracle {
     pub(super) outages: Outages,
     /// For how long callbacks of the host have blocked.
     blocked: Duration,
+    /// The channel of each value that was evaluated.
+    expanded: Vec<String>,
 }
 
 struct Event {
     taken: Taken,
     arrived: bool,
+    /// It has arrived over a websocket that may have been on standby: if that was lost before it was heard of, it comes again.
+    arrived_in_doubt: bool,
 }
 
 /// What came of an offer.
@@ -52,6 +57,9 @@ pub(super) enum Taken {
 
 struct Websocket {
     session: String,
+    opened: Instant,
+    /// It was open without an application, and one of a call came later.
+    has_waited: bool,
     /// Applications, each with the id of the numbers of its events.
     registered: BTreeMap<String, String>,
     /// Whether an event has come over it.
@@ -76,7 +84,10 @@ struct Start {
 
 impl Start {
     /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
-    fn may_wait_for(&self, outages: &Outages, call: &str, app: &str) -> bool {
+    fn may_wait_for(&self, outages: &Outages, channel: &str, call: &str, app: &str) -> bool {
+        if call == "expand" {
+            return app == channel;
+        }
         let is_its = self.may_come_into(outages, app) || self.app.split(':').next() == Some(app);
         let is_of_connection = !app.contains(':');
         call.starts_with("app_") && is_its && (is_of_connection || call != "app_unregister" || self.is_registering)
@@ -107,6 +118,7 @@ impl Oracle {
         self.events.push(Event {
             taken: Taken::Offered,
             arrived: false,
+            arrived_in_doubt: false,
         });
         self.events.len() - 1
     }
@@ -114,7 +126,7 @@ impl Oracle {
     pub(super) fn offered(&mut self, number: usize, taken: Taken) {
         let event = &mut self.events[number];
         event.taken = taken;
-        if event.arrived && matches!(taken, Taken::Nowhere | Taken::Dropped) {
+        if (event.arrived || event.arrived_in_doubt) && matches!(taken, Taken::Nowhere | Taken::Dropped) {
             self.violated(format!("event {number} arrived, and was refused: {taken:?}"));
         }
     }
@@ -123,6 +135,8 @@ impl Oracle {
     pub(super) fn opened(&mut self, session: String) -> usize {
         self.websockets.push(Websocket {
             session,
+            opened: Instant::now(),
+            has_waited: false,
             registered: BTreeMap::new(),
             has_told: false,
         });
@@ -131,8 +145,9 @@ impl Oracle {
 
     /// Once more if somebody else had it meanwhile.
     pub(super) fn registered(&mut self, websocket: usize, app: &str, sequence_id: &str) {
-        let registered = &mut self.websockets[websocket].registered;
-        registered.insert(app.to_owned(), sequence_id.to_owned());
+        let websocket = &mut self.websockets[websocket];
+        websocket.has_waited |= app.contains(':') && websocket.opened < Instant::now();
+        websocket.registered.insert(app.to_owned(), sequence_id.to_owned());
     }
 
     /// ApplicationResumed comes ahead of all events.
@@ -154,8 +169,15 @@ impl Oracle {
             return self.violated(format!("event {number} arrived and was never offered"));
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
-        let is_repeat = std::mem::replace(&mut event.arrived, true);
-        if is_repeat && sequence.is_none() || refused {
+        let is_repeat = event.arrived || event.arrived_in_doubt;
+        let in_doubt = self.websockets[websocket].has_waited;
+        let place = if in_doubt {
+            &mut event.arrived_in_doubt
+        } else {
+            &mut event.arrived
+        };
+        let is_again = std::mem::replace(place, true);
+        if is_again && sequence.is_none() || refused {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
         let on = &mut self.websockets[websocket];
@@ -202,6 +224,7 @@ impl Oracle {
         let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
+        let arrived_at_all = count(&|event| event.arrived || event.arrived_in_doubt);
         let (mut queued, mut unproven) = (0, 0);
         for session in &snapshot.sessions {
             use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
@@ -218,7 +241,7 @@ impl Oracle {
         if offered != totals.events_offered || offered != sent + dropped + queued {
             self.violated(format!("the events do not add up: {text}"));
         }
-        if arrived > sent || sent - arrived > totals.messages_unconfirmed + unproven {
+        if arrived > sent || sent.saturating_sub(arrived_at_all) > totals.messages_unconfirmed + unproven {
             self.violated(format!("events are lost without a word: {text}"));
         }
     }
@@ -251,13 +274,30 @@ impl Oracle {
         registering.for_each(|start| start.is_registering |= call == "app_register");
     }
 
+    /// The host evaluates an expression for a channel, once a start; gives a value that no other start gets.
+    pub(super) fn expands(&mut self, channel: &str) -> usize {
+        self.expanded.push(channel.to_owned());
+        self.expanded.len() - 1
+    }
+
+    /// A server is told of a call: of the channel, and a value that was evaluated for one.
+    pub(super) fn told_of_call(&mut self, server: &str, told: &str) {
+        let of = |number: &str| self.expanded.get(number.parse::<usize>().ok()?);
+        let parts: Vec<&str> = told.split(' ').collect();
+        let is_right = matches!(parts[..], [connection, channel, number]
+            if connection == server && of(number).is_some_and(|its| its == channel));
+        if !is_right {
+            self.violated(format!("server {server} is told of a call that is not: {told}"));
+        }
+    }
+
     /// A call of the host has blocked for so long.
     pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
         self.blocked += time;
         let outages = &self.outages;
-        let waiting = self.starts.values_mut();
-        let waiting = waiting.filter(|start| start.may_wait_for(outages, call, app));
-        waiting.for_each(|start| start.held_up += time);
+        let starts = self.starts.iter_mut();
+        let waiting = starts.filter(|(channel, start)| start.may_wait_for(outages, channel, call, app));
+        waiting.for_each(|(_, start)| start.held_up += time);
     }
 
     pub(super) fn is_starting(&self, channel: &str) -> bool {
@@ -359,6 +399,15 @@ impl Oracle {
                 "stasis_failed for {channel}, which is not in {application} (left {:?} ago)",
                 left.map(|time| time.elapsed())
             ));
+        }
+    }
+
+    /// Of connections that are to wait for calls there are never too many, and enough where there are sockets for all, but for
+    /// those that are being replaced.
+    pub(super) fn standbys_are_there(&mut self, connection: &str, standbys: &StandbyView, are_scarce: bool) {
+        let StandbyView { open, wanted, .. } = *standbys;
+        if open > wanted || !are_scarce && wanted - open > (wanted / 4).max(1) {
+            self.violated(format!("{connection} has {open} connections on standby of {wanted}"));
         }
     }
 

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::dice::Dice;
 use super::network::{End, Wire};
-use super::schedule::{CONNECTIONS, Manners};
+use super::schedule::{APPS, CONNECTIONS, Manners};
 use super::shared::Simulation;
 use crate::config::Client;
 use crate::net::{AttemptError, Dial, Dialed, Memory, Stage, Trail};
@@ -102,6 +102,9 @@ impl Peer {
             let mut lines = head.lines();
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
         };
+        if let Some(told) = value("X-Call") {
+            self.simulation.oracle(|oracle| oracle.told_of_call(&self.name, told));
+        }
         let accept = derive_accept_key(value("Sec-WebSocket-Key").unwrap_or_default().as_bytes());
         let mut answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -177,7 +180,11 @@ impl Peer {
         let number = self.simulation.next_request();
         let text = match self.dice.below(12) {
             0 if self.manners == Manners::Any => "no request".to_owned(),
-            _ => format!(r#"{{"type":"RESTRequest","request_id":"r{number}","method":"GET","uri":"channels"}}"#),
+            _ => {
+                let app = self.dice.pick(&APPS);
+                let uri = format!("applications/{app}?app={app}");
+                format!(r#"{{"type":"RESTRequest","request_id":"r{number}","method":"GET","uri":"{uri}"}}"#)
+            }
         };
         let frame = match self.dice.below(12) {
             0 => Message::Ping(vec![1, 2, 3].into()),

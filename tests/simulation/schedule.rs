@@ -9,6 +9,9 @@ pub(super) const APPS: [&str; 6] = ["a0", "a1", "a2", "s0", "s1", "s2"];
 /// The connections that there may be; each has a server of its own.
 pub(super) const CONNECTIONS: [&str; 5] = ["p0", "p1", "p2", "c0", "c1"];
 
+/// Sockets that are enough for everybody.
+pub(super) const PLENTY: usize = 100;
+
 /// One run.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
@@ -23,6 +26,8 @@ pub(super) struct Schedule {
     pub(super) settles: bool,
     /// What the unloading may take.
     pub(super) grace: u64,
+    /// How many the library may have.
+    pub(super) sockets: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -125,6 +130,7 @@ impl Schedule {
             steps,
             settles: dice.chance(70),
             grace: dice.pick(&[0, 200, 5000]),
+            sockets: dice.pick(&[5, PLENTY, PLENTY, PLENTY]),
         }
     }
 }

@@ -14,11 +14,13 @@ use tokio::time::{Instant, sleep};
 use super::actors;
 use super::configuration::Configuration;
 use super::host::{SimulatedHost, SimulatedTasks, SimulatedWorkers};
+use super::oracle::Oracle;
 use super::pbx::{Pbx, event, name};
 use super::peer::Dialer;
-use super::schedule::{APPS, CHANNELS, CONNECTIONS, Schedule, Step};
+use super::schedule::{APPS, CHANNELS, CONNECTIONS, PLENTY, Schedule, Step};
 use super::shared::Simulation;
 use crate::engine::operations::Operation;
+use crate::engine::snapshot::SessionKind;
 use crate::engine::table::Running;
 use crate::engine::threads::Threads;
 use crate::engine::{Engine, Operator, Options};
@@ -83,7 +85,7 @@ impl World {
             request_threads: 2,
             queue_max_total_bytes: 1 << 20,
             log_level: level,
-            max_sockets: 100,
+            max_sockets: schedule.sockets,
         };
         let workers: Arc<dyn Workers> = Arc::new(SimulatedWorkers(Arc::clone(simulation)));
         let blocking = Blocking::by(Arc::clone(&workers));
@@ -256,6 +258,7 @@ impl World {
         self.check_account();
         self.check_contexts();
         self.check_states();
+        self.check_standbys();
         simulation.note("--- all channels hang up");
         for channel in 0..CHANNELS {
             Pbx::hang_up(simulation, &self.engine, channel);
@@ -306,6 +309,17 @@ impl World {
             if !is_up || !session.view().is_up {
                 let text = format!("{} is up, and the host has heard {is_up}", session.id());
                 self.simulation.oracle(|oracle| oracle.violated(text));
+            }
+        }
+    }
+
+    fn check_standbys(&self) {
+        let snapshot = self.engine.snapshot();
+        let are_scarce = snapshot.sockets.most < PLENTY;
+        for session in snapshot.sessions {
+            if let SessionKind::PerCallConfig { standby: Some(standby) } = session.kind {
+                let look = |oracle: &mut Oracle| oracle.standbys_are_there(&session.id, &standby, are_scarce);
+                self.simulation.oracle(look);
             }
         }
     }
@@ -395,7 +409,7 @@ impl World {
 fn applications(running: &Running) -> Vec<String> {
     match running {
         Running::Persistent(session) => session.settings().apps.clone(),
-        Running::Listed(apps) => apps.clone(),
+        Running::Listed(listing) => listing.apps.clone(),
         Running::ShutDown(_) => Vec::new(),
     }
 }

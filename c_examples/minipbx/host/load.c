@@ -39,6 +39,9 @@ bool host_load(struct host *host, const ariws_options *options)
     table.context_destroy = pbx_context_destroy;
     table.stasis_failed = pbx_stasis_failed;
     table.inbound_shutdown = pbx_inbound_shutdown;
+    table.expand = pbx_expand;
+    /* Without a folder the library asks for the texts. */
+    table.config_read = options->config_directory == NULL ? pbx_config_read : NULL;
     table.app_snapshot = pbx_app_snapshot;
     table.finalize = pbx_finalize;
     table.connection_state = pbx_connection_state;

@@ -29,6 +29,10 @@ int32_t pbx_context_create(void *userdata, const char *context, const char *app)
 void pbx_context_destroy(void *userdata, const char *context);
 void pbx_stasis_failed(void *userdata, const char *channel_id, const char *application);
 void pbx_inbound_shutdown(void *userdata, const char *session_id);
+int32_t pbx_expand(void *userdata, const char *channel_id, const char *expression, ariws_write_callback write,
+                   void *write_data);
+/* Asked only if the options have no config_directory. */
+int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data);
 int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data);
 void pbx_finalize(void *userdata);
 void pbx_connection_state(void *userdata, const ariws_connection_state *state);

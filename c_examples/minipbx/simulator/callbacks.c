@@ -7,6 +7,11 @@
 #include "minipbx.h"
 #include "stasis.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 void pbx_log(void *userdata, int32_t level, const char *subject, const char *message)
 {
     log_line((int)level, subject, "%s", message);
@@ -89,6 +94,49 @@ void pbx_connection_state(void *userdata, const ariws_connection_state *state)
     bool up = state->state == ARIWS_STATE_UP;
     /* Here a PBX tells its hints and its queues. */
     log_line(ARIWS_LOG_DEBUG, state->connection, "%s %s", up ? "up, to" : "down:", up ? state->server : state->reason);
+}
+
+int32_t pbx_expand(void *userdata, const char *channel_id, const char *expression, ariws_write_callback write,
+                   void *write_data)
+{
+    struct pbx *pbx = userdata;
+    pthread_mutex_lock(&pbx->lock);
+    const struct channel *channel = channel_find(pbx, channel_id);
+    char *value = channel != NULL ? dialplan_expand(channel, expression) : NULL;
+    pthread_mutex_unlock(&pbx->lock);
+    if (value == NULL) {
+        log_line(ARIWS_LOG_WARNING, channel_id, "no such channel, for which %s was to be evaluated", expression);
+        return ARIWS_HOST_FAILED;
+    }
+    write(write_data, value, strlen(value));
+    free(value);
+    return ARIWS_TEXT_GIVEN;
+}
+
+/* minipbx has no database; it gives what stands in files. What the texts include is in the same folder. */
+int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data)
+{
+    struct pbx *pbx = userdata;
+    struct text path = {0};
+    text_add(&path, pbx->settings.config);
+    text_add(&path, "/");
+    text_add(&path, name);
+    FILE *file = fopen(path.data, "r");
+    int32_t result = file == NULL && errno == ENOENT ? ARIWS_TEXT_ABSENT : ARIWS_HOST_FAILED;
+    if (file != NULL) {
+        char piece[4096];
+        size_t length;
+        while ((length = fread(piece, 1, sizeof piece, file)) > 0) {
+            write(write_data, piece, length);
+        }
+        result = ferror(file) ? ARIWS_HOST_FAILED : ARIWS_TEXT_GIVEN;
+        fclose(file);
+    }
+    if (result == ARIWS_HOST_FAILED) {
+        log_line(ARIWS_LOG_ERROR, name, "%s cannot be read", path.data);
+    }
+    free(path.data);
+    return result;
 }
 
 int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)

@@ -53,6 +53,8 @@ bool dialplan_load(struct dialplan *dialplan, const char *path);
 
 /* dialplan_run.c: runs the dialplan from where the channel is to its end; returns when it has nothing left to do. */
 void dialplan_run(struct channel *channel);
+/* Replaces each ${name} by the variable's value; to be freed. */
+char *dialplan_expand(const struct channel *channel, const char *data);
 
 struct variable {
     struct variable *next;

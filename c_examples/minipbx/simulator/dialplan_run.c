@@ -113,8 +113,7 @@ static dialplan_application find_application(const char *name)
     return NULL;
 }
 
-/* Replaces each ${name} by the variable's value. */
-static char *expand(const struct channel *channel, const char *data)
+char *dialplan_expand(const struct channel *channel, const char *data)
 {
     struct text text = {0};
     text_add(&text, "");
@@ -146,7 +145,7 @@ static bool run_step(struct channel *channel)
     }
     /* The library may destroy the context while the step runs, so nothing of it is used after this. */
     dialplan_application run = find_application(step->application);
-    char *data = expand(channel, step->data);
+    char *data = dialplan_expand(channel, step->data);
     channel_set_app(channel, step->application, data);
     event_channel_dialplan(channel);
     log_line(ARIWS_LOG_DEBUG, channel->id, "%s@%s:%d %s(%s)", channel->extension, channel->context, channel->priority,

@@ -34,6 +34,7 @@ static void usage(FILE *file)
                   "  --verbose            everything in the log\n"
                   "  --events             a line about each event, with its JSON\n"
                   "  --blocking-start     use ariws_stasis_start instead of ariws_stasis_start_async\n"
+                  "  --give-config        read the files and give them to the library, which gets no folder\n"
                   "  --playback-ms N      how long a sound plays (100)\n"
                   "  --grace-ms N         how long unloading may take (2000)\n"
                   "Without --command, lines are read from standard input; help lists the commands.\n");
@@ -72,6 +73,8 @@ static bool parse_options(int count, char **arguments, struct options *options)
             options->events = true;
         } else if (strcmp(arguments[i], "--blocking-start") == 0) {
             options->settings.blocking_start = true;
+        } else if (strcmp(arguments[i], "--give-config") == 0) {
+            options->settings.gives_config = true;
         } else if (i + 1 < count && set_value(options, arguments[i], arguments[i + 1])) {
             i++;
         } else {
@@ -85,7 +88,7 @@ static bool parse_options(int count, char **arguments, struct options *options)
 static bool load(struct pbx *pbx, int log_level)
 {
     ariws_options options = ARIWS_OPTIONS_INIT;
-    options.config_directory = pbx->settings.config;
+    options.config_directory = pbx->settings.gives_config ? NULL : pbx->settings.config;
     options.asterisk_id = MINIPBX_ENTITY_ID;
     options.product = "minipbx/" ARIWS_VERSION;
     /* What nobody would read is not even made. */

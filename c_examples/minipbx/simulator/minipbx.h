@@ -32,6 +32,8 @@ struct settings {
     long grace_ms;
     /* Stasis() with the blocking function of the library instead of the asynchronous one. */
     bool blocking_start;
+    /* The library gets the configuration from minipbx, and no folder. */
+    bool gives_config;
 };
 
 struct pbx {

@@ -42,6 +42,16 @@ struct Made {
     stamps: Arc<Stamps>,
 }
 
+/// Which state of the files connections are made with. Whoever keeps it can tell whether they would be made with another now.
+#[derive(Debug, Clone)]
+pub struct Version(Arc<ClientConfig>);
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A configuration that is being looked after, beside whatever else an attempt does meanwhile, and as long as that lasts.
 pub(super) struct Preparing(AbortOnDropHandle<Result<Arc<ClientConfig>, String>>);
 
@@ -51,6 +61,13 @@ impl TlsContext {
         let (made, client) = (Arc::clone(&self.0), client.clone());
         let task = tokio::spawn(up_to_date(made, client, blocking.clone()));
         Preparing(AbortOnDropHandle::new(task))
+    }
+
+    /// Looks at the files; gives nothing where there are none, or they do not do.
+    pub(super) async fn version(&self, client: &Client, blocking: &Blocking) -> Option<Version> {
+        let Preparing(preparing) = self.prepare(client, blocking);
+        let config = preparing.await.ok()?;
+        config.ok().map(Version)
     }
 }
 

@@ -21,8 +21,9 @@ pub(in crate::session) struct Gone {
 }
 
 impl Outbox {
-    /// A connection is open: every application is announced ahead of all else. It serves them at once, or when it has lasted.
-    /// On the first one events follow after the delay, if there is one. Gives the connection's number and how many events were dropped since the last one.
+    /// A connection is open: every application is announced ahead of all else, and events follow after the delay, if there is
+    /// one. It serves the applications at once, or when it has lasted. Gives the connection's number and how many events were
+    /// dropped since the last one.
     pub(in crate::session) fn connected(
         &self,
         remote: String,
@@ -36,8 +37,7 @@ impl Outbox {
             state.queue.push_front(message);
         }
         let number = state.status.opened(remote, serves);
-        let is_first = number == 1;
-        state.delayed = start_delay.filter(|_| is_first).map(|delay| now() + delay);
+        state.delayed = start_delay.map(|delay| now() + delay);
         let outcome = (number, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();

@@ -314,14 +314,14 @@ async fn the_delay_ends_when_the_application_is_heard_or_the_session_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_no_delay_after_a_reconnect() {
+async fn the_delay_ends_with_its_connection() {
     let outbox = outbox(10);
     let delay = Some(Duration::from_millis(20));
     outbox.announce("a", "registered a".into());
     outbox.connected(String::new(), true, delay, |_| "registered a".into());
     offer(&outbox, "a", "1");
     outbox.disconnected(None, unsent(outbox.burst()));
-    outbox.connected(String::new(), true, delay, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }
 

@@ -151,6 +151,7 @@ macro_rules! later {
             down_grace "down_grace = 7" before "when_down = fail";
             fail_inside "fail_inside = yes" before "when_down = fail";
             fallback_app "fallback_app = other" before "when_down = fail";
+            standby_max_age "standby_max_age = 7";
             announce_resume "announce_resume = yes";
             own_app_alias "own_app_alias = yes";
             request_concurrency "request_concurrency = 7";

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Two network devices with a way in between on which every packet takes its time, both ways: not every kernel has netem.
+
+usage: slow_way.py MILLISECONDS
+Makes the devices `slow0` and `slow1`, says so in a line, and carries packets until its input ends.
+"""
+
+import fcntl
+import heapq
+import os
+import select
+import struct
+import sys
+import time
+
+TUNSETIFF = 0x400454CA
+IFF_TUN = 0x0001
+IFF_NO_PI = 0x1000
+LARGEST = 65536
+
+
+def device(name):
+    opened = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    fcntl.ioctl(opened, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    return opened
+
+
+def main():
+    delay = float(sys.argv[1]) / 1000
+    ends = [device("slow0"), device("slow1")]
+    print("there", flush=True)
+    under_way = []
+    number = 0
+    while True:
+        patience = max(0, under_way[0][0] - time.monotonic()) if under_way else None
+        readable, _, _ = select.select([*ends, sys.stdin], [], [], patience)
+        if sys.stdin in readable:
+            return
+        for one, other in (ends, reversed(ends)):
+            if one in readable:
+                number += 1
+                heapq.heappush(under_way, (time.monotonic() + delay, number, other, os.read(one, LARGEST)))
+        while under_way and under_way[0][0] <= time.monotonic():
+            _, _, end, packet = heapq.heappop(under_way)
+            try:
+                os.write(end, packet)
+            except OSError:
+                pass  # The device is not up, or no longer: the packet is lost.
+
+
+main()
