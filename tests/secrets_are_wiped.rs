@@ -2,14 +2,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ariws::ffi::{ARIWS_OK, ariws_request};
+use ariws::ffi::{ARIWS_OK, ARIWS_TEXT_GIVEN, ariws_request, ariws_write_callback};
 use ariws_testkit::{Configuration, Host, Library, until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -76,7 +76,7 @@ fn serve(listener: &TcpListener) {
     stream.write_all(established).expect("a client");
     let upgrade = read_head(&mut stream);
     assert!(has(&tunnel, SENT) && has(&upgrade, SENT) && has(&upgrade, b"X-Token: hushhushhush"));
-    assert!(has(&upgrade, b"X-Other: hushhushhush"));
+    assert!(has(&upgrade, b"X-Other: hushhushhush") && has(&upgrade, b"X-From: hushhushhush"));
     let upgrade = String::from_utf8(upgrade).expect("UTF-8");
     let key = upgrade
         .lines()
@@ -105,12 +105,28 @@ unsafe extern "C" fn on_request(_: *mut c_void, request: *const ariws_request) {
     REQUEST.store(id, Ordering::Release);
 }
 
+/// What the host knows of a call.
+unsafe extern "C" fn on_expand(
+    _: *mut c_void,
+    _: *const c_char,
+    _: *const c_char,
+    write: ariws_write_callback,
+    data: *mut c_void,
+) -> i32 {
+    let write = write.expect("a function");
+    for piece in SECRET.chunks(5) {
+        // SAFETY: the library's own pair, and a piece as long as it says.
+        unsafe { write(data, piece.as_ptr().cast(), piece.len()) };
+    }
+    ARIWS_TEXT_GIVEN
+}
+
 #[test]
 fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     let secrets = format!(
-        "header = X-Token: hushhushhush\nheader_file = headers\npassword =\npassword_file = secret\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush"
+        "header = X-Token: hushhushhush\nheader = X-From: ${{X}}\nheader_file = headers\npassword =\npassword_file = secret\nproxy_host = {address}\nproxy_username = ann\nproxy_password = hushhushhush"
     );
     let configuration = Configuration::empty()
         .connection("connection1", "per_call_config", address, "app1", &secrets)
@@ -122,6 +138,7 @@ fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     let host = Host::new();
     let mut table = host.table();
     table.ari_request = Some(on_request);
+    table.expand = Some(on_expand);
     let library = Library::load_table(&host, &table, &configuration);
     ARMED.store(true, Ordering::Relaxed);
     library.stasis_start("app1", "1", "Test/1").expect("a connection");

@@ -19,6 +19,7 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     push_down(&mut page, connection);
     push_setting(&mut page, "delivery", connection.client.delivery.as_str());
     push_setting(&mut page, "announce_resume", yes_or_no(connection.client.announce_resume));
+    push_routing(&mut page, &connection.client);
     push_setting(&mut page, "notices_silence", &notices_silence(snapshot, &connection.client));
     if connection.client.connection_type == ConnectionType::PerCallConfig {
         if let Some(standby) = snapshot.standby(&connection.name) {
@@ -66,6 +67,21 @@ fn push_standby(page: &mut String, standby: &StandbyView) {
         ("standby_closed", counts.closed),
     ] {
         push_setting(page, label, &count.to_string());
+    }
+}
+
+/// What the server is told of calls and from files, and what requests mean; nothing where that is as usual.
+fn push_routing(page: &mut String, client: &Client) {
+    if client.has_call_data() {
+        push_setting(page, "call_data", &client.call_data().join(", "));
+    }
+    for (parameter, path) in client.secret_files.named() {
+        if let Some(path) = path {
+            push_setting(page, parameter, &path.display().to_string());
+        }
+    }
+    if client.own_app_alias {
+        push_setting(page, "own_app_alias", "yes");
     }
 }
 

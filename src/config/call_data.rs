@@ -297,6 +297,17 @@ impl Client {
         self.call_values().next().is_some()
     }
 
+    /// The values of the call that a server is told, each once, as they are written.
+    pub fn call_data(&self) -> Vec<String> {
+        let mut written: Vec<String> = Vec::new();
+        for value in self.call_values().map(ToString::to_string) {
+            if !written.contains(&value) {
+                written.push(value);
+            }
+        }
+        written
+    }
+
     /// The expressions that the host evaluates for a call, each once.
     pub fn expressions(&self) -> Vec<&str> {
         let mut expressions = Vec::new();

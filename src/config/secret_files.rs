@@ -46,10 +46,19 @@ pub(crate) type Unusable = (&'static str, String);
 impl SecretFiles {
     /// Whether there is any file to read.
     pub fn is_empty(&self) -> bool {
-        self.password.is_none() && self.bearer_token.is_none() && self.headers.is_none()
+        self.named().iter().all(|(_, path)| path.is_none())
     }
 
-    fn named(&mut self) -> [(&'static str, &mut Option<PathBuf>); 3] {
+    /// Each with the parameter that names it.
+    pub fn named(&self) -> [(&'static str, &Option<PathBuf>); 3] {
+        [
+            (PASSWORD_FILE, &self.password),
+            (BEARER_TOKEN_FILE, &self.bearer_token),
+            (HEADER_FILE, &self.headers),
+        ]
+    }
+
+    fn named_mut(&mut self) -> [(&'static str, &mut Option<PathBuf>); 3] {
         [
             (PASSWORD_FILE, &mut self.password),
             (BEARER_TOKEN_FILE, &mut self.bearer_token),
@@ -88,7 +97,7 @@ impl Client {
 
 /// Paths that are relative are so to the folder of the configuration.
 pub(super) fn complete(object: &mut Object<'_>, client: &mut Client, directory: Option<&Path>) {
-    for (key, path) in client.secret_files.named() {
+    for (key, path) in client.secret_files.named_mut() {
         *path = path.take().and_then(|path| match directory {
             Some(directory) => Some(directory.join(path)),
             None if path.is_absolute() => Some(path),

@@ -38,14 +38,15 @@ use crate::text::visible;
 /// @param message_size      its size in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
 ///         ARIWS_ERROR_CONNECT, ARIWS_ERROR_REFUSED or ARIWS_ERROR_TIMEOUT after the configured attempts,
-///         ARIWS_ERROR_DOWN, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE, ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT,
-///         ARIWS_ERROR_HOST if `app_register` failed. STASISSTATUS is FAILED for all but ARIWS_OK, and
+///         ARIWS_ERROR_DOWN, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE, ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT
+///         also if the server may not be told a value of the call, such as a header with a line break,
+///         ARIWS_ERROR_HOST if `app_register` or `expand` failed. STASISSTATUS is FAILED for all but ARIWS_OK, and
 ///         `ariws_result_reason` gives what belongs into ARIWS_REASON beside it.
 ///
 /// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
-/// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered` and `app_register` are called on
-/// this thread before it returns (inside a callback, on another): hold no lock here that they need. A host that must
-/// serve the channel meanwhile uses `ariws_stasis_start_async`.
+/// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered`, `expand` and `app_register` are
+/// called on this thread before it returns (inside a callback, on another): hold no lock here that they need. A host
+/// that must serve the channel meanwhile uses `ariws_stasis_start_async`.
 ///
 /// # Safety
 /// Pointers are NULL or valid for what they stand for.

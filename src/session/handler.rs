@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::delivery::Proof;
 use super::listening::Listening;
-use super::message::{ChannelEvent, Kind, Message, Number};
+use super::message::{ChannelEvent, Kind, Message};
 use super::requests::Websocket;
 use super::state::Session;
 use super::wire::Handler;
@@ -18,6 +18,16 @@ pub(super) struct SessionHandler<'a> {
     pub(super) session: &'a Arc<Session>,
     pub(super) websocket: Websocket,
     pub(super) listening: Listening,
+}
+
+impl SessionHandler<'_> {
+    /// What moves a channel is on the wire.
+    fn moved(&self, event: &ChannelEvent) {
+        if let ChannelEvent::Started(_) = event {
+            self.listening.started();
+        }
+        self.session.outbox().sent(event);
+    }
 }
 
 impl Handler for SessionHandler<'_> {
@@ -36,24 +46,26 @@ impl Handler for SessionHandler<'_> {
         let (mut events, mut repeats, mut responses) = (0, 0, 0);
         let mut numbered = Vec::new();
         for (place, mut message) in messages {
-            match &mut message.kind {
+            if message.is_numbered() {
+                match message.is_repeat() {
+                    true => repeats += 1,
+                    false => events += 1,
+                }
+                if let Some(event) = message.take_channel() {
+                    self.moved(&event);
+                }
+                numbered.push((place, message));
+                continue;
+            }
+            match message.kind {
                 Kind::Notice => {}
                 Kind::Response { .. } => responses += 1,
-                Kind::Event { channel, number, .. } => {
-                    match number {
-                        Number::Sent => repeats += 1,
-                        Number::None | Number::Given => events += 1,
-                    }
-                    if let Some(event) = channel.take() {
-                        if let ChannelEvent::Started(_) = *event {
-                            self.listening.started();
-                        }
-                        self.session.outbox().sent(&event);
+                Kind::Event { channel, .. } => {
+                    events += 1;
+                    if let Some(event) = channel {
+                        self.moved(&event);
                     }
                 }
-            }
-            if message.is_numbered() {
-                numbered.push((place, message));
             }
         }
         let counters = self.session.counters();

@@ -86,6 +86,14 @@ impl Message {
         }
     }
 
+    /// What it means for a per-call session, which is to count once.
+    pub(super) fn take_channel(&mut self) -> Option<Box<ChannelEvent>> {
+        match &mut self.kind {
+            Kind::Event { channel, .. } => channel.take(),
+            Kind::Notice | Kind::Response { .. } => None,
+        }
+    }
+
     pub(super) fn is_event(&self) -> bool {
         matches!(self.kind, Kind::Event { .. })
     }

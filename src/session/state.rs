@@ -1,7 +1,7 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
@@ -22,7 +22,7 @@ pub struct Session {
     id: String,
     context: Arc<Context>,
     /// Which numbers of events are its own: those of one application go on as long as the session lives.
-    sequence_id: String,
+    sequence_id: OnceLock<String>,
     /// The application of a per-call session.
     call: Option<Arc<str>>,
     /// What the server is told of the call, if it wants to hear of it.
@@ -92,7 +92,7 @@ impl Session {
             id,
             context: Arc::clone(context),
             outbox,
-            sequence_id: sequence_id(),
+            sequence_id: OnceLock::new(),
             call,
             call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
@@ -268,7 +268,7 @@ impl Session {
     pub(super) fn registered(&self, application: &str) -> String {
         let mut notice = self.notice("ApplicationRegistered", application);
         if self.outbox.has_numbers() {
-            protocol::push_sequence_id(&mut notice, &self.sequence_id);
+            protocol::push_sequence_id(&mut notice, self.sequence_id.get_or_init(sequence_id));
         }
         notice
     }

@@ -222,8 +222,8 @@ impl Task {
         let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
         let mut doubtful = pin!(handler.listening.is_in_doubt());
         let (mut has_lasted, mut is_doubted) = (quiet.is_none(), false);
+        let mut is_resuming = !resumed.is_empty();
         let mut resuming = pin!(session.resume(resumed));
-        let mut is_resuming = true;
         tokio::pin!(conversation);
         let ended = loop {
             tokio::select! {
@@ -284,9 +284,6 @@ impl Session {
     /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
     /// had its time for that.
     async fn resume(&self, applications: Vec<String>) {
-        if applications.is_empty() {
-            return;
-        }
         let calls = &self.context().calls;
         let deadline = Timer::now() + SNAPSHOTS;
         let mut told = Vec::new();

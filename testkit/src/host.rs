@@ -81,9 +81,17 @@ impl Host {
 
     /// One that gives texts of these kinds.
     pub fn giving(kinds: &[TextKind], text: impl Fn(&Asked) -> Option<String> + Send + Sync + 'static) -> Box<Self> {
-        let mut host = Self::new();
-        host.texts = (kinds.to_vec(), Box::new(text));
-        host
+        Self::new().with_texts(kinds, text)
+    }
+
+    /// The same, which gives texts of these kinds.
+    pub fn with_texts(
+        mut self: Box<Self>,
+        kinds: &[TextKind],
+        text: impl Fn(&Asked) -> Option<String> + Send + Sync + 'static,
+    ) -> Box<Self> {
+        self.texts = (kinds.to_vec(), Box::new(text));
+        self
     }
 
     /// One that does not register these applications.

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Asked, Call, DEADLINE, Handle, Host, Pbx, Watched, request};
+use ariws_testkit::{Asked, Call, DEADLINE, Handle, Host, Pbx, TextKind, Watched, request};
 
 use super::everything;
 
 /// The callbacks of the host's table.
-const CALLBACKS: [&str; 12] = [
+const CALLBACKS: [&str; 14] = [
     "log",
+    "expand",
+    "config_read",
     "ari_request",
     "app_register",
     "app_unregister",
@@ -99,6 +101,11 @@ fn every_function_returns_inside_every_callback() {
     let inside = Arc::new(Inside::default());
     let reaction = Arc::clone(&inside);
     let host = Host::calling_back(move |library, call| reaction.react(library, call));
+    // The configuration stays in files.
+    let host = host.with_texts(&[TextKind::Expand, TextKind::ConfigRead], |asked| match asked {
+        Asked::Expand(..) => Some("1".into()),
+        _ => None,
+    });
     let mut pbx = Pbx::persistent("app1, app2").host(host).load();
 
     let mut connection = pbx.accept();
@@ -107,6 +114,7 @@ fn every_function_returns_inside_every_callback() {
     assert_eq!(pbx.inbound_opened("inbound", "", ""), ARIWS_OK);
     pbx.command("ari shutdown websocket session inbound");
     pbx.connect("calls", "per_call_config", pbx.server.address(), "app4");
+    pbx.set("calls", "header = X: ${X}");
     pbx.reload();
     let start = pbx.stasis_start_async("app4", "4", "SIP/4");
     let call = pbx.accept();
@@ -115,7 +123,7 @@ fn every_function_returns_inside_every_callback() {
     // The host has not answered its request.
     connection.reset();
     call.reset();
-    inside.wait_for(&CALLBACKS[..11]);
+    inside.wait_for(&CALLBACKS[..13]);
     assert_eq!(pbx.unload(Duration::from_millis(100)), ARIWS_OK);
 
     let outcomes = inside.outcomes.lock();

@@ -272,3 +272,24 @@ fn without_own_app_alias_names_mean_what_they_say() {
     asks(&mut connection, "channels?app=app1");
     assert_eq!(pbx.wait_for_request("channels").parameters, [("app".into(), "app1".into())]);
 }
+
+#[test]
+fn detail_tells_what_the_server_is_told() {
+    let setup = Pbx::configured(|server| {
+        let configuration = Configuration::with("per_call_config", server, "app1");
+        fs::write(configuration.folder().join("secret"), "hush").expect("a file");
+        configuration
+    });
+    let lines = "header = X: {app} ${X} {app}\npassword =\npassword_file = secret\nown_app_alias = yes";
+    let host = Host::giving(&[TextKind::Expand], |_| None);
+    let pbx = setup.host(host).set("connection1", lines).load();
+    let detail = pbx.command("ari show outbound-websocket connection1 detail").1;
+    let told = |name: &str, value: &str| {
+        let line = detail.lines().find(|line| line.trim_start().starts_with(name));
+        assert!(line.is_some_and(|line| line.ends_with(value)), "{name}: {detail}");
+    };
+    told("call_data", "{app}, ${X}");
+    told("password_file", "/secret");
+    told("own_app_alias", "yes");
+    assert!(!detail.contains("hush"), "{detail}");
+}

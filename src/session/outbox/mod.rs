@@ -150,8 +150,7 @@ impl Outbox {
         }
         count(&self.counters.events_offered);
         // In one step with the queue, so that they are sent in the order of their numbers, and dropped ones are missing.
-        let number = state.numbers.next(&application);
-        let number = repeats::numbered(&mut text, number);
+        let number = state.numbers.give(&application, &mut text);
         if let Some(bound) = self.too_small_for(&state, text.len()) {
             // No outage and no slow application is to blame for it, so that it is no drop of theirs.
             self.dropped_for(bound);

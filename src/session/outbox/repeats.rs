@@ -124,17 +124,25 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// The number of the next event, if it is given one.
-    pub(super) fn next(&mut self, application: &Arc<str>) -> Option<u64> {
+    /// Gives the next event its number, if it is to have one.
+    #[inline]
+    pub(super) fn give(&mut self, application: &Arc<str>, text: &mut String) -> Number {
         if !self.are_given {
-            return None;
+            return Number::None;
         }
+        protocol::push_number(text, self.next(application));
+        Number::Given
+    }
+
+    // Not where it is called: most events have none.
+    #[inline(never)]
+    fn next(&mut self, application: &Arc<str>) -> u64 {
         if let Some(last) = self.last.get_mut(application) {
             *last += 1;
-            return Some(*last);
+            return *last;
         }
         self.last.insert(Arc::clone(application), 1);
-        Some(1)
+        1
     }
 
     /// The last number of each application.
@@ -183,7 +191,7 @@ impl Outbox {
 
     /// An event is dropped before it could be offered: its number is missing.
     pub(in crate::session) fn skip_number(&self, application: &Arc<str>) {
-        self.state().numbers.next(application);
+        self.state().numbers.give(application, &mut String::new());
     }
 
     /// Events with numbers have been sent, each with its place among the messages of the connection. Those for which there is
@@ -226,16 +234,5 @@ impl State {
     fn is_over_full(&self) -> bool {
         self.waiting.events + self.copies.events() > self.limits.max_messages
             || self.waiting.bytes + self.copies.bytes() > self.limits.max_bytes
-    }
-}
-
-/// The text with a number, and whether it has one.
-pub(super) fn numbered(text: &mut String, number: Option<u64>) -> Number {
-    match number {
-        Some(number) => {
-            protocol::push_number(text, number);
-            Number::Given
-        }
-        None => Number::None,
     }
 }
