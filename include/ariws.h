@@ -82,7 +82,7 @@
 // The connection is marked invalid: an application in two connections, or a fault of its local user.
 #define ARIWS_ERROR_INVALID_CONNECTION (-8)
 
-// Every attempt to connect failed.
+// Every attempt to connect failed, in another way than ARIWS_ERROR_REFUSED and ARIWS_ERROR_TIMEOUT tell of.
 #define ARIWS_ERROR_CONNECT (-9)
 
 // The start was ended: by `ariws_stasis_cancel`, by `ariws_unload`, or by an operator who shut its session down.
@@ -125,6 +125,15 @@
 
 // This process was made by fork() of one that had an instance; no function does anything here.
 #define ARIWS_ERROR_FORKED (-22)
+
+// Every attempt to connect failed, and at the last one a server answered that it would not have the connection.
+#define ARIWS_ERROR_REFUSED (-23)
+
+// Every attempt to connect failed, and at the last one no server answered in time (`connection_timeout`).
+#define ARIWS_ERROR_TIMEOUT (-24)
+
+// The persistent connection of the application has been down for longer than `down_grace`, and `when_down = fail`.
+#define ARIWS_ERROR_DOWN (-25)
 
 // Log level: something does not work.
 #define ARIWS_LOG_ERROR 1
@@ -346,10 +355,11 @@ typedef int32_t (*ariws_context_create_callback)(void *userdata,
 typedef void (*ariws_context_destroy_callback)(void *userdata,
                                                const char *context);
 
-// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
-// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is
-// not in that application any more, there is nothing to do. It may come before the host has looked at the success of
-// the channel's start: then the channel leaves the application as soon as it has entered it.
+// The per-call connection that serves `application` is lost for good, or was shut down, or its persistent connection
+// has been down for `down_grace` and its client says `fail_inside = yes`: the host ends Stasis for the channel with
+// STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not in that
+// application any more, there is nothing to do. It may come before the host has looked at the success of the channel's
+// start: then the channel leaves the application as soon as it has entered it.
 //
 // It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given
 // a StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since,
@@ -552,9 +562,10 @@ typedef struct ariws_report_entry {
 typedef void (*ariws_report_callback)(void *data,
                                       const struct ariws_report_entry *entry);
 
-// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`
-// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
-// success). The strings live until the callback returns.
+// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application` the
+// name that events and requests use (NULL unless `result` is ARIWS_OK; with a `fallback_app` it may be longer than the
+// names of the application and the channel are), `message` the reason in words ("" on success). The strings live until
+// the callback returns.
 //
 // Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
 // It is to tell the channel's own thread and return: other callbacks wait for their turn on that pool.
@@ -679,6 +690,10 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // Channels that enter `<app>:<channel name>` otherwise, by an application's request, are announced here in the same
 // way: they keep the connection open.
 //
+// Where nobody serves the application, and the client of its connection has a `fallback_app`, the channel enters that
+// one instead, as if it had been given; `application` then begins with another name than `app`. With `when_down =
+// fail` an application is not served when its persistent connection has been down for `down_grace`.
+//
 // A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel
 // may enter an application again as soon as it has left it, and gets a connection of its own again.
 //
@@ -687,14 +702,16 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // @param channel_id        the channel's unique id, as in events; like the names, not empty
 // @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
 // @param application       receives the application to use, NUL-terminated
-// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
+// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2, and of `fallback_app`
+//                          likewise: where that does not fit, it is ARIWS_ERROR_BUFFER
 // @param message           receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 // @param message_size      its size in bytes
 // @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
-//         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-//         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT also if the server may not be told a value of the call, such as a
-//         header with a line break, ARIWS_ERROR_HOST if `app_register` or `expand` failed. STASISSTATUS is FAILED for
-//         all but ARIWS_OK.
+//         ARIWS_ERROR_CONNECT, ARIWS_ERROR_REFUSED or ARIWS_ERROR_TIMEOUT after the configured attempts,
+//         ARIWS_ERROR_DOWN, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE, ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT
+//         also if the server may not be told a value of the call, such as a header with a line break,
+//         ARIWS_ERROR_HOST if `app_register` or `expand` failed. STASISSTATUS is FAILED for all but ARIWS_OK, and
+//         `ariws_result_reason` gives what belongs into ARIWS_REASON beside it.
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 // `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered`, `expand` and `app_register` are
@@ -866,6 +883,32 @@ int32_t ariws_cli_complete(const struct ariws_instance *instance,
                            ariws_write_callback write,
                            void *write_data);
 
+// Writes one thing about a connection of the configuration, for dialplan functions, device states and the like.
+//
+// - "state": "up" while the websocket of a persistent connection is open, "down" while it is not, "stopped" if an
+//   operator has shut it down or it is invalid; "per-call" for one that is made for each call
+// - "since": since when it has been up or down, in seconds since the epoch; "" if it is neither
+// - "server": "address:port" while it is up, else ""
+// - "queued": how many events wait to be sent; for a per-call connection those of all its calls
+// - "dropped": how many events were dropped since it began; likewise
+//
+// A connection that is made again after one that was lost at once is up when it has lasted, and told of by
+// `connection_state` then.
+//
+// @param instance    the instance
+// @param connection  the connection id
+// @param item        one of those above
+// @param write       receives the text, in one call
+// @param write_data  given to `write`
+// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if there is no such connection, ARIWS_ERROR_ARGUMENT if there is no such item
+//
+// Thread: any, also from inside a callback. Never blocks.
+int32_t ariws_connection_value(const struct ariws_instance *instance,
+                               const char *connection,
+                               const char *item,
+                               ariws_write_callback write,
+                               void *write_data);
+
 // An application opened a websocket to the host: `ari show sessions` lists it and `ari shutdown websocket session`
 // reaches it through the host's `inbound_shutdown`.
 //
@@ -918,12 +961,28 @@ const char *ariws_version(void);
 // Thread: any. Never blocks.
 const char *ariws_result_text(int32_t result);
 
+// Why a start failed, in one word for a dialplan: what a host sets as ARIWS_REASON beside STASISSTATUS. Static; never
+// NULL.
+//
+// - "" for ARIWS_OK
+// - "no-server": every attempt to connect failed, as ARIWS_ERROR_CONNECT says
+// - "refused", "timeout", "down": ARIWS_ERROR_REFUSED, ARIWS_ERROR_TIMEOUT, ARIWS_ERROR_DOWN. A channel that
+//   `stasis_failed` has ended is "down" as well.
+// - "cancelled": ARIWS_ERROR_CANCELLED, or the instance is being unloaded
+// - "invalid": ARIWS_ERROR_INVALID_CONNECTION
+// - "unknown-application": ARIWS_ERROR_NOT_FOUND
+// - "error": any other
+//
+// Thread: any. Never blocks.
+const char *ariws_result_reason(int32_t result);
+
 // Calls FUNCTION with the name of each function, without `ariws_`: for a host that finds them with dlsym.
 #define ARIWS_FUNCTIONS(FUNCTION) \
     FUNCTION(abi_version) \
     FUNCTION(cli_commands) \
     FUNCTION(cli_complete) \
     FUNCTION(cli_execute) \
+    FUNCTION(connection_value) \
     FUNCTION(event) \
     FUNCTION(inbound_closed) \
     FUNCTION(inbound_opened) \
@@ -931,6 +990,7 @@ const char *ariws_result_text(int32_t result);
     FUNCTION(metrics) \
     FUNCTION(reload) \
     FUNCTION(request_complete) \
+    FUNCTION(result_reason) \
     FUNCTION(result_text) \
     FUNCTION(stasis_cancel) \
     FUNCTION(stasis_end) \
@@ -946,6 +1006,8 @@ typedef int32_t (*ariws_cli_complete_function)(const struct ariws_instance *inst
     size_t count, const char *prefix, ariws_write_callback write, void *write_data);
 typedef int32_t (*ariws_cli_execute_function)(const struct ariws_instance *instance, const char *const *words,
     size_t count, ariws_write_callback write, void *write_data);
+typedef int32_t (*ariws_connection_value_function)(const struct ariws_instance *instance,
+    const char *connection, const char *item, ariws_write_callback write, void *write_data);
 typedef int32_t (*ariws_event_function)(const struct ariws_instance *instance, const char *application,
     const char *json, size_t json_length);
 typedef int32_t (*ariws_inbound_closed_function)(const struct ariws_instance *instance, const char *session_id);
@@ -960,6 +1022,7 @@ typedef int32_t (*ariws_reload_function)(const struct ariws_instance *instance, 
     void *report_data, char *message, size_t message_size);
 typedef int32_t (*ariws_request_complete_function)(const struct ariws_instance *instance, uint64_t request_id,
     int32_t status, const char *reason, const char *body, size_t body_length);
+typedef const char *(*ariws_result_reason_function)(int32_t result);
 typedef const char *(*ariws_result_text_function)(int32_t result);
 typedef int32_t (*ariws_stasis_cancel_function)(const struct ariws_instance *instance, const char *channel_id);
 typedef int32_t (*ariws_stasis_end_function)(const struct ariws_instance *instance, const char *application,

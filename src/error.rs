@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::config::Problem;
+use crate::net::Lack;
 
 /// What went wrong, in words for an operator or for the author of a host.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,15 @@ pub enum Error {
     /// Every attempt to connect failed.
     #[error("{0}")]
     Connect(String),
+    /// Likewise: the servers would not have the connection.
+    #[error("{0}")]
+    Refused(String),
+    /// Likewise: no server answered in time.
+    #[error("{0}")]
+    Timeout(String),
+    /// The connection of the application has been down for longer than channels wait for it.
+    #[error("{0}")]
+    Down(String),
     /// The start was cancelled.
     #[error("cancelled: the channel left before it was let in")]
     Cancelled,
@@ -78,6 +88,22 @@ pub enum Error {
     /// A fault of the library.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl Error {
+    /// The failure of a call's last attempt.
+    pub fn out_of_attempts(lack: Lack, cause: String) -> Self {
+        match lack {
+            Lack::Server => Self::Connect(cause),
+            Lack::Consent => Self::Refused(cause),
+            Lack::Answer => Self::Timeout(cause),
+        }
+    }
+
+    /// Whether it says that nobody serves an application, which another application may do instead.
+    pub fn is_for_want_of_a_server(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Refused(_) | Self::Timeout(_) | Self::Down(_))
+    }
 }
 
 /// The result of everything in the library that can fail.

@@ -101,6 +101,13 @@ pub fn render(snapshot: &Snapshot) -> String {
         "Connections for a call that could not be made",
         snapshot.stasis_starts_failed,
     );
+    let help = "Channels whose application nobody served, and that were sent to its fallback_app";
+    page.counter("stasis_fallbacks", help, snapshot.stasis_fallbacks);
+    page.counter(
+        "stasis_down",
+        "Channels that were not let in, or had to leave, because a persistent connection was down (when_down, fail_inside)",
+        snapshot.stasis_down,
+    );
     times(&mut page, &snapshot.times);
     queues(&mut page, &snapshot.queued);
     page.gauge("sockets", "Sockets to applications", snapshot.sockets.open);
@@ -344,6 +351,8 @@ mod tests {
             servers: BTreeMap::new(),
             stasis_starts: 5,
             stasis_starts_failed: 2,
+            stasis_fallbacks: 10,
+            stasis_down: 11,
             queued: Balance {
                 used: 5_000,
                 limit: 1 << 30,
@@ -441,6 +450,8 @@ mod tests {
             "ariws_events_sent_total 1000\n",
             "ariws_stasis_starts_total 5\n",
             "ariws_stasis_starts_failed_total 2\n",
+            "ariws_stasis_fallbacks_total 10\n",
+            "ariws_stasis_down_total 11\n",
             "ariws_log_messages_dropped_total 3\n",
             "ariws_queued_bytes 5000\n",
             "ariws_queued_limit_bytes 1073741824\n",

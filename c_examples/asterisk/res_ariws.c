@@ -18,6 +18,7 @@
  *   applications   stasis_app_register's handler gives every event to ariws_event, which never blocks
  *   channels       Stasis(): waits for a connection while it serves the channel, then runs stasis_app_exec
  *   requests       ari_request runs ast_ari_invoke on the library's pool
+ *   connections    the function ARIWS(), device states Ariws:<connection>, manager events
  *   contexts, commands, metrics
  *   module         load, reload, unload
  *
@@ -53,12 +54,14 @@
 #include "asterisk/channel.h"
 #include "asterisk/cli.h"
 #include "asterisk/config.h"
+#include "asterisk/devicestate.h"
 #include "asterisk/framehook.h"
 #include "asterisk/http.h"
 #include "asterisk/json.h"
 #include "asterisk/linkedlists.h"
 #include "asterisk/lock.h"
 #include "asterisk/logger.h"
+#include "asterisk/manager.h"
 #include "asterisk/module.h"
 #include "asterisk/paths.h"
 #include "asterisk/pbx.h"
@@ -84,6 +87,7 @@
     FUNCTION(cli_commands)          \
     FUNCTION(cli_complete)          \
     FUNCTION(cli_execute)           \
+    FUNCTION(connection_value)      \
     FUNCTION(event)                 \
     FUNCTION(inbound_closed)        \
     FUNCTION(inbound_opened)        \
@@ -91,6 +95,7 @@
     FUNCTION(metrics)               \
     FUNCTION(reload)                \
     FUNCTION(request_complete)      \
+    FUNCTION(result_reason)         \
     FUNCTION(result_text)           \
     FUNCTION(stasis_cancel)         \
     FUNCTION(stasis_end)            \
@@ -1659,8 +1664,13 @@ static int serve_keeping_digits(struct ast_channel *chan, int event)
     return result;
 }
 
-/* The name of the application to run, or NULL. */
-static char *start_application(struct ast_channel *chan, const char *app, const char *channel_id)
+/* What ARIWS_REASON says where it is not the library that knows. */
+#define REASON_DOWN "down"
+#define REASON_CANCELLED "cancelled"
+#define REASON_OTHER "error"
+
+/* The name of the application to run, or NULL and the reason. */
+static char *start_application(struct ast_channel *chan, const char *app, const char *channel_id, const char **reason)
 {
     struct start start = {.event = eventfd(0, EFD_CLOEXEC), .channel_id = channel_id};
     char *name = ast_strdupa(ast_channel_name(chan));
@@ -1670,6 +1680,7 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
 
     if (start.event < 0) {
         ast_log(LOG_ERROR, "%s: eventfd: %s\n", name, strerror(errno));
+        *reason = REASON_OTHER;
         return NULL;
     }
     result = library.stasis_start_async(instance, app, channel_id, name, start_done, &start, message, sizeof(message));
@@ -1689,6 +1700,7 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
         }
     }
     close(start.event);
+    *reason = library.result_reason(result);
     if (result == ARIWS_ERROR_NOT_FOUND) {
         ast_log(LOG_WARNING, "%s: Stasis app '%s' doesn't exist\n", name, app);
     } else if (!ast_strlen_zero(message)) {
@@ -1697,10 +1709,10 @@ static char *start_application(struct ast_channel *chan, const char *app, const 
     return start.application;
 }
 
-static int stasis_run(struct ast_channel *chan, const char *app, int argc, char *argv[])
+static int stasis_run(struct ast_channel *chan, const char *app, int argc, char *argv[], const char **reason)
 {
     char *channel_id = ast_strdupa(ast_channel_uniqueid(chan));
-    char *application = start_application(chan, app, channel_id);
+    char *application = start_application(chan, app, channel_id, reason);
     struct call *outer = thread_call;
     int result = -1;
 
@@ -1709,13 +1721,19 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
     }
     thread_call = call_enter(channel_id, application, ast_channel_pbx(chan) != NULL);
     if (thread_call) {
-        if (!call_is_doomed(thread_call) && !ast_check_hangup(chan)) {
+        int doomed = call_is_doomed(thread_call);
+
+        if (!doomed && !ast_check_hangup(chan)) {
             result = stasis_app_exec(chan, application, argc, argv);
         }
-        if (thread_call->failed) {
+        if (doomed || thread_call->failed) {
+            *reason = REASON_DOWN;
             result = -1;
         }
         call_leave(thread_call);
+    }
+    if (result && ast_strlen_zero(*reason)) {
+        *reason = ast_check_hangup(chan) ? REASON_CANCELLED : REASON_OTHER;
     }
     thread_call = outer;
     library.stasis_end(instance, application, channel_id);
@@ -1726,6 +1744,7 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
 static int stasis_exec(struct ast_channel *chan, const char *data)
 {
     char *parse = ast_strdupa(S_OR(data, ""));
+    const char *reason = REASON_OTHER;
     int result = -1;
 
     /* clang-format off */
@@ -1736,19 +1755,123 @@ static int stasis_exec(struct ast_channel *chan, const char *data)
     /* clang-format on */
 
     pbx_builtin_setvar_helper(chan, "STASISSTATUS", "");
+    pbx_builtin_setvar_helper(chan, "ARIWS_REASON", "");
     AST_STANDARD_APP_ARGS(args, parse);
     if (ast_strlen_zero(args.app)) {
         ast_log(LOG_WARNING, "Stasis app_name argument missing\n");
     } else if (!gate_enter_channel()) {
         /* Asterisk refuses to unload a module that is used. */
         ast_module_ref(AST_MODULE_SELF);
-        result = stasis_run(chan, args.app, args.argc - 1, args.arguments);
+        result = stasis_run(chan, args.app, args.argc - 1, args.arguments, &reason);
         ast_module_unref(AST_MODULE_SELF);
         gate_leave_channel();
+    }
+    if (result) {
+        pbx_builtin_setvar_helper(chan, "ARIWS_REASON", reason);
     }
     pbx_builtin_setvar_helper(chan, "STASISSTATUS", result ? "FAILED" : "SUCCESS");
     /* A failure does not hang the channel up: the dialplan is to handle it. */
     return result && ast_check_hangup(chan) ? -1 : 0;
+}
+
+/* ---- Connections ------------------------------------------------------------------------------------------------ */
+
+#define PROVIDER "Ariws"
+
+/* A text of the library, cut to fit. */
+struct value {
+    char *text;
+    size_t size;
+};
+
+static void take_value(void *data, const char *text, size_t length)
+{
+    struct value *value = data;
+
+    length = MIN(length, value->size - 1);
+    /* Where it is empty the pointer is none. */
+    if (length) {
+        memcpy(value->text, text, length);
+    }
+    value->text[length] = '\0';
+}
+
+static int32_t connection_value(const char *connection, const char *item, char *text, size_t size)
+{
+    struct value value = {.text = text, .size = size};
+    int32_t result = ARIWS_ERROR_UNLOADED;
+
+    *text = '\0';
+    if (!gate_enter()) {
+        result = library.connection_value(instance, connection, item, take_value, &value);
+        gate_leave();
+    }
+    return result;
+}
+
+/* ARIWS(connection[,item]) */
+static int function_read(struct ast_channel *chan, const char *cmd, char *parse, char *buffer, size_t size)
+{
+    int32_t result;
+
+    /* clang-format off */
+    AST_DECLARE_APP_ARGS(args,
+        AST_APP_ARG(connection);
+        AST_APP_ARG(item);
+    );
+    /* clang-format on */
+
+    AST_STANDARD_APP_ARGS(args, parse);
+    result = connection_value(S_OR(args.connection, ""), S_OR(args.item, "state"), buffer, size);
+    switch (result) {
+    case ARIWS_OK:
+        return 0;
+    case ARIWS_ERROR_NOT_FOUND:
+        ast_log(LOG_WARNING, "%s: there is no outbound websocket '%s'\n", cmd, args.connection);
+        return -1;
+    default:
+        ast_log(LOG_WARNING, "%s(<connection>,state|since|server|queued|dropped): %s\n", cmd,
+                library.result_text(result));
+        return -1;
+    }
+}
+
+static struct ast_custom_function function = {
+    .name = "ARIWS",
+    .synopsis = "How an ARI outbound websocket is doing",
+    .syntax = "ARIWS(<connection>[,state|since|server|queued|dropped])",
+    .desc = "state: up, down, stopped, or per-call for one of each call. since: when that began, in seconds since the\n"
+            "epoch. server: address:port while it is up. queued, dropped: events that wait, and that were dropped.\n",
+    .read = function_read,
+};
+
+/* Ariws:<connection>. Asterisk asks where it has no state that it was told of. */
+static enum ast_device_state device_state(const char *connection)
+{
+    char state[16];
+
+    if (connection_value(connection, "state", state, sizeof(state)) != ARIWS_OK) {
+        return AST_DEVICE_INVALID;
+    }
+    if (!strcmp(state, "up")) {
+        return AST_DEVICE_NOT_INUSE;
+    }
+    /* What a connection of a call will come to nobody knows before. */
+    return strcmp(state, "per-call") ? AST_DEVICE_UNAVAILABLE : AST_DEVICE_UNKNOWN;
+}
+
+static void on_connection_state(void *userdata, const ariws_connection_state *state)
+{
+    int up = state->state == ARIWS_STATE_UP;
+
+    ast_devstate_changed(up ? AST_DEVICE_NOT_INUSE : AST_DEVICE_UNAVAILABLE, AST_DEVSTATE_CACHABLE, PROVIDER ":%s",
+                         state->connection);
+    manager_event(EVENT_FLAG_SYSTEM, "AriwsConnectionState",
+                  "Connection: %s\r\n"
+                  "State: %s\r\n"
+                  "Server: %s\r\n"
+                  "Reason: %s\r\n",
+                  state->connection, up ? "Up" : "Down", state->server, state->reason);
 }
 
 /* ---- Commands --------------------------------------------------------------------------------------------------- */
@@ -2255,6 +2378,7 @@ static int instance_load(void)
     host.context_create = on_context_create;
     host.context_destroy = on_context_destroy;
     host.stasis_failed = on_stasis_failed;
+    host.connection_state = on_connection_state;
     host.expand = on_expand;
     host.config_read = on_config_read;
     host.app_snapshot = on_app_snapshot;
@@ -2361,6 +2485,8 @@ static void registered_remove(void)
     ast_http_uri_unlink(&metrics_uri);
     commands_unregister();
     ast_unregister_application("Stasis");
+    ast_custom_function_unregister(&function);
+    ast_devstate_prov_del(PROVIDER);
 }
 
 /* What is left to do when every connection is closed. */
@@ -2448,6 +2574,7 @@ static int module_start(void)
     /* Not as an application of this module: Asterisk hangs up the channels in those when it is told to unload a module
        by force, before it asks the module. */
     if (ast_register_application2("Stasis", stasis_exec, NULL, NULL, NULL) || commands_register() ||
+        ast_custom_function_register(&function) || ast_devstate_prov_add(PROVIDER, device_state) ||
         ast_http_uri_link(&metrics_uri) || ast_register_atexit(instance_unload_at_exit)) {
         ast_log(LOG_ERROR, "Asterisk does not register what this module has; the lines above say why\n");
         library.unload(instance, 0);

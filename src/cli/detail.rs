@@ -16,6 +16,7 @@ pub(super) fn page(snapshot: &Snapshot, connection: &Connection) -> String {
     if let Some(fault) = &connection.user_fault {
         push_setting(&mut page, "local_ari_user_fault", fault);
     }
+    push_down(&mut page, connection);
     push_setting(&mut page, "delivery", connection.client.delivery.as_str());
     push_setting(&mut page, "announce_resume", yes_or_no(connection.client.announce_resume));
     push_routing(&mut page, &connection.client);
@@ -69,6 +70,22 @@ fn described(server: &ServerView) -> String {
         text.push_str(&format!(", last failure: {failure}"));
     }
     text
+}
+
+/// What channels meet when nobody serves them, where it is not what Asterisk does.
+fn push_down(page: &mut String, connection: &Connection) {
+    let client = &connection.client;
+    if let (ConnectionType::Persistent, Some(grace)) = (client.connection_type, client.down.fails_after()) {
+        let inside = if client.down.inside {
+            ", also for channels inside"
+        } else {
+            ""
+        };
+        push_setting(page, "when_down", &format!("fail after {}{inside}", duration(grace)));
+    }
+    if let Some(app) = connection.fallback() {
+        push_setting(page, "fallback_app", app);
+    }
 }
 
 fn push_standby(page: &mut String, standby: &StandbyView) {

@@ -91,6 +91,8 @@ pub(crate) fn snapshot(connections: Vec<Connection>, sessions: Vec<SessionEntry>
         servers: BTreeMap::new(),
         stasis_starts: 0,
         stasis_starts_failed: 0,
+        stasis_fallbacks: 0,
+        stasis_down: 0,
         queued: Balance::default(),
         sockets: SocketsInUse::default(),
         log_messages_dropped: 0,

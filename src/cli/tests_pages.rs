@@ -213,6 +213,7 @@ fn detail_comes_after_the_settings() {
             messages_unconfirmed: 8,
             ..Totals::default()
         },
+        ..View::default()
     };
     let sessions = vec![session("connection1", &["testapp"], SessionKind::Persistent(view))];
     let connections = vec![connection("connection1", "testapp")];

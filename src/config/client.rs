@@ -15,7 +15,9 @@ use super::secret_files::{self, BEARER_TOKEN_FILE};
 use super::table::{CLIENT, object};
 use super::template::Section;
 use super::uri::host_and_port;
-use super::{AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Preference, Proxy, Secret, Source, Uri};
+use super::{
+    AUTHORITIES_SIZE, Client, Config, ConnectionType, IDENTITY_SIZE, Preference, Proxy, Secret, Source, Uri, WhenDown,
+};
 
 pub(super) const WEBSOCKET_CLIENT: &str = "websocket_client";
 
@@ -68,6 +70,7 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         let message = "it must not be less than reconnect_interval";
         object.error("max_reconnect_interval", message);
     }
+    unused_when_up(object, &client);
     standby(object, &client);
     client.proxy = proxy(object);
     if client.servers.is_empty() {
@@ -88,6 +91,27 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         readable(object, &client, &plain);
     }
     reader.finish(client)
+}
+
+/// Warns of what is said of a connection that is down, and never comes to anything.
+fn unused_when_up(object: &mut Object<'_>, client: &Client) {
+    let fails = client.down.when == WhenDown::Fail;
+    if client.connection_type == ConnectionType::PerCallConfig {
+        let message = "it is not used, because it concerns persistent connections; a call whose connection cannot be made \
+                       fails after reconnect_attempts";
+        for key in ["when_down", "down_grace", "fail_inside"] {
+            if object.has(key) {
+                object.warning(key, message);
+            }
+        }
+    } else if !fails {
+        for key in ["down_grace", "fail_inside", "fallback_app"] {
+            if object.has(key) && !object.text(key).is_empty() {
+                let message = "it is not used, because channels wait while the connection is down; add when_down = fail";
+                object.warning(key, message);
+            }
+        }
+    }
 }
 
 /// Which clients may have connections on standby: those that make one for each call.

@@ -101,6 +101,17 @@ impl Connection {
         self.fault().is_none()
     }
 
+    /// Whether the application is one of this connection's.
+    pub fn has(&self, app: &str) -> bool {
+        self.apps.iter().any(|its| its == app)
+    }
+
+    /// The application that a channel enters when nobody serves this connection's: none of its own, which nobody serves either.
+    pub fn fallback(&self) -> Option<&str> {
+        let app = &self.client.fallback_app;
+        (!app.is_empty() && !self.apps.contains(app)).then_some(app)
+    }
+
     /// Why no new session may be made with this connection.
     pub fn fault(&self) -> Option<&str> {
         self.apps_fault.as_deref().or(self.user_fault.as_deref())
@@ -201,6 +212,10 @@ pub struct Client {
     pub announce_resume: bool,
     /// `start_delay`: how long the first events of a new per-call connection follow its ApplicationRegistered.
     pub start_delay: Duration,
+    /// What a channel meets while a persistent connection is down.
+    pub down: Down,
+    /// `fallback_app`: what a channel enters that nobody serves; empty if nothing. [`Connection::fallback`] tells what is done.
+    pub fallback_app: String,
     /// `standby_connections`: how many open connections wait for calls.
     pub standby_connections: usize,
     /// `standby_max_age`: how long each of them waits at most.
@@ -388,6 +403,38 @@ impl Keepalive {
     pub fn longest(&self) -> Duration {
         self.time + self.interval * self.probes
     }
+}
+
+/// What a channel meets that enters an application of a persistent connection which is down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Down {
+    /// `when_down`.
+    pub when: WhenDown,
+    /// `down_grace`: a connection that has been down for a shorter time counts as one that is there.
+    pub grace: Duration,
+    /// `fail_inside`: channels that are inside when that is over leave likewise.
+    pub inside: bool,
+}
+
+impl Down {
+    /// After what time a channel is not let in; never if its events wait.
+    pub fn fails_after(&self) -> Option<Duration> {
+        (self.when == WhenDown::Fail).then_some(self.grace)
+    }
+}
+
+/// What becomes of a channel that comes while its application's connection is down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenDown {
+    /// It enters, and its events wait.
+    #[default]
+    Queue,
+    /// It is not let in.
+    Fail,
+}
+
+impl Word for WhenDown {
+    const WORDS: &[(&str, Self)] = &[("queue", Self::Queue), ("fail", Self::Fail)];
 }
 
 /// Bounds of the queue of events for one connection.

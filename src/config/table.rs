@@ -15,7 +15,9 @@ use super::problem::{Problems, is_word};
 use super::template::Section;
 use super::uri::read_uris;
 use super::values::nearest;
-use super::{Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, Preference, TlsVersion, User};
+use super::{
+    Client, Connection, ConnectionType, Delivery, General, Overflow, PasswordFormat, Preference, TlsVersion, User, WhenDown,
+};
 
 /// A day; longer times are slips of the pen.
 const DAY: i64 = 86_400_000;
@@ -155,6 +157,16 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("start_delay", Number(0..=60_000, "ms"), "20", NextConnect, field!(start_delay),
         "StasisStart follows the ApplicationRegistered of a new per-call connection by that long, or at once when the application \
          has sent anything: one that attaches its handler of messages after it has accepted loses it otherwise"),
+    ours("when_down", Words(words::<WhenDown>), "queue", NextConnect, field!(down.when),
+        "what a channel meets that enters an application of a persistent connection which is down: its events wait, or \
+         `Stasis()` returns with `STASISSTATUS=FAILED`"),
+    ours("down_grace", Number(0..=DAY, "ms"), "5000", NextConnect, field!(down.grace),
+        "with `when_down = fail`: a connection that has been down for a shorter time counts as one that is there"),
+    ours("fail_inside", Boolean, "no", NextConnect, field!(down.inside),
+        "with `when_down = fail`: whether channels that are in the application when that time is over leave it likewise"),
+    ours("fallback_app", Text, "", NextConnect, field!(fallback_app),
+        "the Stasis application that a channel enters instead when nobody serves its own: after the last attempt of a per-call \
+         connection, or with `when_down = fail`; one step, whatever becomes of that"),
     ours("standby_connections", Number(0..=1000, ""), "0", NextConnect, field!(standby_connections),
         "so many connections of a per-call client wait, open and without an application, for the calls to come, which need not \
          connect then"),

@@ -33,6 +33,14 @@ pub(super) fn validate(ari: &mut Ari, file: &Path, problems: &mut Problems) {
             let message = format!("{fault}; an application may be in one connection only");
             problems.add(apps_origin.error(message).of(name, "apps"));
         }
+        if !connection.client.fallback_app.is_empty() && connection.fallback().is_none() {
+            let app = shown(&connection.client.fallback_app);
+            let message = format!(
+                "{app} is also the fallback_app of this connection's client, and is not entered in place of itself; \
+                 name an application of another connection there"
+            );
+            problems.add(apps_origin.warning(message).of(name, "apps"));
+        }
         let user_fault = user_fault(connection, &ari.users, &ari.faulty_users);
         if let Some(fault) = &user_fault {
             let remedy = user_remedy(connection, ari);

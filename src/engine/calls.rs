@@ -14,17 +14,17 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
 use super::table::PerCall;
-use crate::config::{CallData, Connection, ConnectionType, Secret};
+use crate::config::{CallData, Connection, ConnectionType, Secret, WhenDown};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
 use crate::net::Connected;
 use crate::session::{Ending, LAST_WORDS, Session, Stop, Task};
 
 /// A channel that enters an application.
-struct Entry {
-    app: String,
-    channel_id: String,
-    channel_name: String,
+pub(super) struct Entry {
+    pub(super) app: String,
+    pub(super) channel_id: String,
+    pub(super) channel_name: String,
     cancelled: CancellationToken,
     /// Makes an unloading wait for the start.
     _task: TaskTrackerToken,
@@ -91,7 +91,7 @@ impl Engine {
     /// Stasis returned for a channel.
     pub fn stasis_end(&self, application: &str, channel_id: &str) {
         if let Some((_, session)) = self.applications.find(application) {
-            session.left(channel_id);
+            session.left(application, channel_id);
         }
         let mut table = self.table();
         table.early_cancels.take(channel_id, Instant::now());
@@ -134,7 +134,7 @@ impl Engine {
     }
 
     async fn enter(self: &Arc<Self>, entry: Entry) -> Result<String> {
-        let outcome = match AssertUnwindSafe(self.admit(&entry)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(self.admit_or_fall_back(&entry)).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Internal("the start of a channel panicked".into())),
         };
@@ -159,34 +159,31 @@ impl Engine {
         outcome
     }
 
-    /// A channel that was let in is cancelled: it leaves again, and takes a connection that was made for it along.
-    fn take_back(&self, application: &str, channel_id: &str) {
+    /// A channel that was let in is cancelled, or the host cannot take it up: it leaves again, and takes a connection that was made
+    /// for it along.
+    pub fn take_back(&self, application: &str, channel_id: &str) {
         let Some((_, session)) = self.applications.find(application) else {
             return;
         };
-        session.left(channel_id);
+        session.left(application, channel_id);
         if session.close_unless_held() {
             session.stop(Stop::soon());
         }
     }
 
     /// Finds out who serves the application, and makes a connection if it takes one.
-    async fn admit(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+    pub(super) async fn admit(self: &Arc<Self>, app: &str, entry: &Entry) -> Result<String> {
         if entry.cancelled.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let app = &entry.app;
-        if self.context.calls.app_is_registered(app).await {
-            let session = self.applications.find(app).map(|(_, session)| session);
-            if session.is_none_or(|session| session.entered(&entry.channel_id)) {
-                return Ok(app.clone());
-            }
+        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
+            return Ok(app.to_owned());
         }
         let config = self.context.config();
         let connection = config
             .connections
             .values()
-            .find(|connection| connection.apps.contains(app))
+            .find(|connection| connection.has(app))
             .ok_or_else(|| Error::NotFound(format!("nobody serves the application {app}")))?;
         if let Some(fault) = connection.fault() {
             return Err(Error::InvalidConnection(format!(
@@ -195,11 +192,11 @@ impl Engine {
             )));
         }
         if connection.client.connection_type == ConnectionType::Persistent {
-            return self.reclaim_one(app, connection).await;
+            return self.reclaim_one(app, entry, connection).await;
         }
         self.stasis_starts.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
-        let outcome = self.call(entry, connection).await;
+        let outcome = self.call(app, entry, connection).await;
         let times = &self.context.times;
         if outcome.is_err() {
             self.stasis_starts_failed.fetch_add(1, Ordering::Relaxed);
@@ -212,27 +209,34 @@ impl Engine {
 
     /// Nobody has registered an application of a persistent connection: whoever took it over has left, unless the connection
     /// is shut down.
-    async fn reclaim_one(&self, app: &str, connection: &Connection) -> Result<String> {
+    async fn reclaim_one(&self, app: &str, entry: &Entry, connection: &Connection) -> Result<String> {
         let session = self.table().persistent(&connection.name).cloned();
         if let Some(session) = session {
             self.reclaim_application(&session, app).await;
         }
-        if self.context.calls.app_is_registered(app).await {
+        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
             return Ok(app.to_owned());
         }
-        Err(Error::NotFound(format!(
+        let reason = format!(
             "the application {app} belongs to connection {}, which is not running",
             connection.name
-        )))
+        );
+        match connection.client.down.when {
+            WhenDown::Queue => Err(Error::NotFound(reason)),
+            WhenDown::Fail => {
+                self.count_down();
+                Err(Error::Down(reason))
+            }
+        }
     }
 
     /// Makes the connection of a call.
-    async fn call(self: &Arc<Self>, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
-        let application = format!("{}:{}", entry.app, entry.channel_name);
-        if let Some(application) = self.join_or_supersede(&application, entry).await? {
+    async fn call(self: &Arc<Self>, app: &str, entry: &Entry, connection: &Arc<Connection>) -> Result<String> {
+        let application = format!("{app}:{}", entry.channel_name);
+        if let Some(application) = self.join_or_supersede(&application, app, entry).await? {
             return Ok(application);
         }
-        let call_data = self.call_data(entry, connection).await?;
+        let call_data = self.call_data(app, entry, connection).await?;
         let session = Session::per_call(
             &self.context,
             Arc::clone(connection),
@@ -273,7 +277,7 @@ impl Engine {
         }
         // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it does
         // the rest.
-        if !session.is_stopping() && session.entered(&entry.channel_id) {
+        if !session.is_stopping() && session.entered(&application, &entry.channel_id)? {
             Ok(application)
         } else {
             Err(Error::Cancelled)
@@ -281,13 +285,13 @@ impl Engine {
     }
 
     /// What the server is told of the call, if it wants to hear of it: asked for once, so that every attempt tells the same.
-    async fn call_data(&self, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
+    async fn call_data(&self, app: &str, entry: &Entry, connection: &Connection) -> Result<Option<CallData>> {
         let client = &connection.client;
         if !client.has_call_data() {
             return Ok(None);
         }
         let mut call = CallData {
-            app: entry.app.clone(),
+            app: app.to_owned(),
             channel_id: entry.channel_id.clone(),
             channel_name: entry.channel_name.clone(),
             connection: connection.name.clone(),
@@ -326,7 +330,7 @@ impl Engine {
                     connected,
                     runtime: Handle::current(),
                 }),
-                Ok(Err(Ending::OutOfAttempts(error))) => Err(Error::Connect(error)),
+                Ok(Err(Ending::OutOfAttempts(lack, cause))) => Err(Error::out_of_attempts(lack, cause)),
                 Ok(Err(Ending::Stopped | Ending::Over)) => Err(Error::Cancelled),
                 Err(_) => Err(Error::Internal("the session panicked".into())),
             };
@@ -347,7 +351,7 @@ impl Engine {
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are
     /// on that connection it is the one to use; gives the application. Else it leaves the application to a successor.
-    async fn join_or_supersede(&self, application: &str, entry: &Entry) -> Result<Option<String>> {
+    async fn join_or_supersede(&self, application: &str, app: &str, entry: &Entry) -> Result<Option<String>> {
         let Some(older) = self.table().per_call.get(application).cloned() else {
             return Ok(None);
         };
@@ -365,7 +369,7 @@ impl Engine {
             let over = timeout(LAST_WORDS, farewell).await;
             let has_left = session.has_left(&entry.channel_id);
             if over.is_err() && has_left.now_or_never().is_none() {
-                let (channel, app) = (&entry.channel_name, &entry.app);
+                let channel = &entry.channel_name;
                 let waited = LAST_WORDS.as_millis();
                 self.log().warning(
                     &entry.channel_id,

@@ -2,13 +2,15 @@
 //!
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands), `plan` decides
 //! what a reload does, and `report` tells of it; `persistent` begins and ends persistent connections, `calls` per-call ones, for
-//! which `early_cancels` knows who has hung up before and `standby` has connections that wait; `applications` knows whose each application is, and has the host
-//! register it; `inbound` knows the websockets that the host reports; `outages` tells of connections that are down; `snapshot`
-//! shows it all, and `operator` is what commands need of it.
+//! which `early_cancels` knows who has hung up before and `standby` has connections that wait; `applications` knows whose each
+//! application is, and has the host register it; `inbound` knows the websockets that the host reports; `outages` tells of
+//! connections that are down, and `down` what that means for channels; `snapshot` shows it all, `value` one thing of it, and
+//! `operator` is what commands need of it.
 
 mod applications;
 mod calls;
 mod descriptors;
+mod down;
 mod early_cancels;
 mod inbound;
 mod memory;
@@ -24,6 +26,7 @@ mod standby;
 mod table;
 mod threads;
 mod unload;
+mod value;
 
 #[cfg(test)]
 #[path = "../../tests/simulation/mod.rs"]
@@ -41,6 +44,7 @@ use crate::net::Resources;
 use crate::protocol;
 use crate::session::{Answer, Context};
 use applications::Applications;
+use down::Tellings;
 use operations::Operation;
 pub use operator::{Operator, Started};
 pub use options::Options;
@@ -61,8 +65,13 @@ pub struct Engine {
     /// Operations that were asked for and have not ended.
     operations_pending: AtomicUsize,
     unloading: AtomicBool,
+    tellings: Tellings,
     stasis_starts: AtomicU64,
     stasis_starts_failed: AtomicU64,
+    /// Starts that went on with another application.
+    stasis_fallbacks: AtomicU64,
+    /// Channels that were not let in, or were made to leave, because a persistent connection was down.
+    stasis_down: AtomicU64,
 }
 
 impl Engine {
@@ -111,8 +120,11 @@ impl Engine {
             operations,
             operations_pending: AtomicUsize::new(0),
             unloading: AtomicBool::new(false),
+            tellings: Tellings::default(),
             stasis_starts: AtomicU64::new(0),
             stasis_starts_failed: AtomicU64::new(0),
+            stasis_fallbacks: AtomicU64::new(0),
+            stasis_down: AtomicU64::new(0),
         });
         engine.spawn(operations::run(Arc::clone(&engine), asked));
         // Not waited for at the end: it ends with its thread.

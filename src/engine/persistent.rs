@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::plan::{Change, Plan, Step, Was};
 use super::table::{Listing, Running};
@@ -26,6 +27,8 @@ impl Engine {
                     if let Some(servers) = table.servers.remove(name) {
                         servers.close();
                     }
+                    drop(table);
+                    self.tellings.forget(name);
                 }
                 Step::TakeUp => self.context.set_config(Arc::clone(new)),
                 Step::Begin(connection) => self.begin(connection).await,
@@ -106,7 +109,7 @@ impl Engine {
     }
 
     /// `ari shutdown websocket session`.
-    pub(super) async fn shut_down_session(&self, id: &str) -> Result<()> {
+    pub(super) async fn shut_down_session(self: &Arc<Self>, id: &str) -> Result<()> {
         let (is_connection, call, is_inbound) = {
             let table = self.table();
             (table.is_begun(id), table.call(id).cloned(), table.inbound.contains_key(id))
@@ -133,7 +136,7 @@ impl Engine {
     }
 
     /// Ends a connection, and remembers what it was like: a change brings it back.
-    async fn shut_down_connection(&self, name: &str) {
+    async fn shut_down_connection(self: &Arc<Self>, name: &str) {
         let config = self.context.config();
         // A session has its last valid settings, whatever the configuration says now.
         let session = self.table().persistent(name).map(|session| session.settings());
@@ -146,7 +149,7 @@ impl Engine {
     }
 
     /// `ari shutdown websocket sessions`.
-    pub(super) async fn shut_down_every_session(&self) {
+    pub(super) async fn shut_down_every_session(self: &Arc<Self>) {
         let (connections, calls, inbound) = {
             let table = self.table();
             let connections: Vec<_> = table.begun().cloned().collect();
@@ -228,20 +231,27 @@ impl Engine {
     fn run_persistent(self: &Arc<Self>, session: Arc<Session>) {
         let engine = Arc::clone(self);
         self.spawn(async move {
-            while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
-                engine
-                    .log()
-                    .error(session.id(), "the session failed inside the library; it begins again");
-                sleep(session.settings().client.interval()).await;
-            }
-            session.end();
-            session.clear();
+            let over = CancellationToken::new();
+            let life = async {
+                while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
+                    engine
+                        .log()
+                        .error(session.id(), "the session failed inside the library; it begins again");
+                    sleep(session.settings().client.interval()).await;
+                }
+                session.end();
+                session.clear();
+                over.cancel();
+            };
+            // Those that tell begin first: what they are to tell of is kept from then on.
+            let (tell, end) = (engine.watch_turns(&session, &over), engine.end_stays(&session, &over));
+            tokio::join!(biased; tell, end, life);
             engine.table().ended(&session);
         });
     }
 
     /// Ends a persistent connection or unlists a per-call configuration.
-    pub(super) async fn end(&self, name: &str, stop: Stop) {
+    pub(super) async fn end(self: &Arc<Self>, name: &str, stop: Stop) {
         let running = {
             let mut table = self.table();
             if !table.is_begun(name) {
@@ -255,6 +265,7 @@ impl Engine {
         };
         match running {
             Some(Running::Persistent(session)) => {
+                self.retire(&session);
                 let mut apps = session.applications();
                 apps.sort_unstable();
                 for app in &apps {

@@ -28,6 +28,10 @@ pub struct Snapshot {
     pub stasis_starts_failed: u64,
     /// How long things took.
     pub times: Vec<Timed>,
+    /// How many starts went on with a `fallback_app`.
+    pub stasis_fallbacks: u64,
+    /// How many channels were not let in, or made to leave, because a persistent connection was down.
+    pub stasis_down: u64,
     /// What waits to be sent over all sessions.
     pub queued: Balance,
     /// Sockets to applications.
@@ -144,6 +148,8 @@ impl Engine {
                 .collect(),
             stasis_starts: self.stasis_starts.load(Ordering::Relaxed),
             stasis_starts_failed: self.stasis_starts_failed.load(Ordering::Relaxed),
+            stasis_fallbacks: self.stasis_fallbacks.load(Ordering::Relaxed),
+            stasis_down: self.stasis_down.load(Ordering::Relaxed),
             times: self.times(),
             queued: self.context.queued.balance(),
             sockets: self.context.resources.sockets.in_use(),

@@ -108,6 +108,12 @@ impl Table {
         self.is_begun(id) || self.call(id).is_some()
     }
 
+    /// Whether a websocket that an application opened to the host has it.
+    pub(super) fn is_inbound(&self, app: &str) -> bool {
+        let mut inbound = self.inbound.values();
+        inbound.any(|inbound| inbound.apps.iter().any(|its| its == app))
+    }
+
     /// The session is not listed any more.
     pub(super) fn leave(&mut self, session: &Arc<Session>) {
         self.leaving.push(Arc::clone(session));

@@ -37,7 +37,7 @@ impl Engine {
     }
 
     /// Sessions, starts, tasks and calls of the host: when it returns, there is none of them.
-    pub(super) async fn end_everything(&self, latest: Instant) {
+    pub(super) async fn end_everything(self: &Arc<Self>, latest: Instant) {
         self.end_sessions(latest).await;
         for servers in self.table().servers.values() {
             servers.close();
@@ -50,7 +50,7 @@ impl Engine {
         let _ = timeout(SYSTEM, self.context.resources.resolver.is_idle()).await;
     }
 
-    async fn end_sessions(&self, latest: Instant) {
+    async fn end_sessions(self: &Arc<Self>, latest: Instant) {
         let (starting, calls, connections) = {
             let table = self.table();
             let starting: Vec<_> = table.starting.values().cloned().collect();

@@ -16,6 +16,8 @@ mod event;
 
 mod command_line;
 
+mod connection;
+
 mod inbound;
 
 mod metrics;
@@ -33,6 +35,7 @@ mod strings;
 mod threads;
 
 pub use command_line::*;
+pub use connection::*;
 pub use event::*;
 pub use inbound::*;
 pub use instance::*;

@@ -20,7 +20,7 @@ pub const ARIWS_ERROR_CONFIG: i32 = -6;
 pub const ARIWS_ERROR_NOT_FOUND: i32 = -7;
 /// The connection is marked invalid: an application in two connections, or a fault of its local user.
 pub const ARIWS_ERROR_INVALID_CONNECTION: i32 = -8;
-/// Every attempt to connect failed.
+/// Every attempt to connect failed, in another way than ARIWS_ERROR_REFUSED and ARIWS_ERROR_TIMEOUT tell of.
 pub const ARIWS_ERROR_CONNECT: i32 = -9;
 /// The start was ended: by `ariws_stasis_cancel`, by `ariws_unload`, or by an operator who shut its session down.
 pub const ARIWS_ERROR_CANCELLED: i32 = -10;
@@ -50,6 +50,12 @@ pub const ARIWS_ERROR_INTERNAL: i32 = -20;
 pub const ARIWS_ERROR_TOO_LARGE: i32 = -21;
 /// This process was made by fork() of one that had an instance; no function does anything here.
 pub const ARIWS_ERROR_FORKED: i32 = -22;
+/// Every attempt to connect failed, and at the last one a server answered that it would not have the connection.
+pub const ARIWS_ERROR_REFUSED: i32 = -23;
+/// Every attempt to connect failed, and at the last one no server answered in time (`connection_timeout`).
+pub const ARIWS_ERROR_TIMEOUT: i32 = -24;
+/// The persistent connection of the application has been down for longer than `down_grace`, and `when_down = fail`.
+pub const ARIWS_ERROR_DOWN: i32 = -25;
 
 impl From<&Error> for i32 {
     fn from(error: &Error) -> Self {
@@ -63,6 +69,9 @@ impl From<&Error> for i32 {
             Error::NotFound(_) => ARIWS_ERROR_NOT_FOUND,
             Error::InvalidConnection(_) => ARIWS_ERROR_INVALID_CONNECTION,
             Error::Connect(_) => ARIWS_ERROR_CONNECT,
+            Error::Refused(_) => ARIWS_ERROR_REFUSED,
+            Error::Timeout(_) => ARIWS_ERROR_TIMEOUT,
+            Error::Down(_) => ARIWS_ERROR_DOWN,
             Error::Cancelled => ARIWS_ERROR_CANCELLED,
             Error::Duplicate(_) => ARIWS_ERROR_DUPLICATE,
             Error::Full => ARIWS_ERROR_FULL,

@@ -20,6 +20,10 @@ use crate::text::visible;
 /// Channels that enter `<app>:<channel name>` otherwise, by an application's request, are announced here in the same
 /// way: they keep the connection open.
 ///
+/// Where nobody serves the application, and the client of its connection has a `fallback_app`, the channel enters that
+/// one instead, as if it had been given; `application` then begins with another name than `app`. With `when_down =
+/// fail` an application is not served when its persistent connection has been down for `down_grace`.
+///
 /// A start that fails is over: the channel gets no `stasis_failed` for it, and no `ariws_stasis_end` follows. A channel
 /// may enter an application again as soon as it has left it, and gets a connection of its own again.
 ///
@@ -28,14 +32,16 @@ use crate::text::visible;
 /// @param channel_id        the channel's unique id, as in events; like the names, not empty
 /// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
 /// @param application       receives the application to use, NUL-terminated
-/// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2
+/// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2, and of `fallback_app`
+///                          likewise: where that does not fit, it is ARIWS_ERROR_BUFFER
 /// @param message           receives the reason of a failure, NUL-terminated and cut to fit; may be NULL
 /// @param message_size      its size in bytes
 /// @return ARIWS_OK; ARIWS_ERROR_NOT_FOUND if nobody serves the application, ARIWS_ERROR_INVALID_CONNECTION,
-///         ARIWS_ERROR_CONNECT after the configured attempts, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE,
-///         ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT also if the server may not be told a value of the call, such as a
-///         header with a line break, ARIWS_ERROR_HOST if `app_register` or `expand` failed. STASISSTATUS is FAILED for
-///         all but ARIWS_OK.
+///         ARIWS_ERROR_CONNECT, ARIWS_ERROR_REFUSED or ARIWS_ERROR_TIMEOUT after the configured attempts,
+///         ARIWS_ERROR_DOWN, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_DUPLICATE, ARIWS_ERROR_BUFFER, ARIWS_ERROR_ARGUMENT
+///         also if the server may not be told a value of the call, such as a header with a line break,
+///         ARIWS_ERROR_HOST if `app_register` or `expand` failed. STASISSTATUS is FAILED for all but ARIWS_OK, and
+///         `ariws_result_reason` gives what belongs into ARIWS_REASON beside it.
 ///
 /// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 /// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered`, `expand` and `app_register` are
@@ -70,6 +76,15 @@ pub unsafe extern "C" fn ariws_stasis_start(
             });
         }
         let granted = engine.stasis_start(app, id, name)?;
+        let needed = granted.len() + 1;
+        if application_size < needed {
+            // Of the application that was asked for there is room.
+            engine.take_back(&granted, id);
+            return Err(Error::Buffer {
+                given: application_size,
+                needed,
+            });
+        }
         // SAFETY: not NULL, and the caller vouches for its size.
         unsafe { write_text(application, application_size, &granted) };
         Ok(())

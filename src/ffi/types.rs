@@ -182,10 +182,11 @@ pub type ariws_context_create_callback =
 /// Destroys a context that `context_create` created. Thread as there.
 pub type ariws_context_destroy_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, context: *const c_char)>;
 
-/// The per-call connection that serves `application` is lost for good, or was shut down: the host ends Stasis for the
-/// channel with STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is
-/// not in that application any more, there is nothing to do. It may come before the host has looked at the success of
-/// the channel's start: then the channel leaves the application as soon as it has entered it.
+/// The per-call connection that serves `application` is lost for good, or was shut down, or its persistent connection
+/// has been down for `down_grace` and its client says `fail_inside = yes`: the host ends Stasis for the channel with
+/// STASISSTATUS=FAILED and goes on in the dialplan, calling `ariws_stasis_end` as ever. If the channel is not in that
+/// application any more, there is nothing to do. It may come before the host has looked at the success of the channel's
+/// start: then the channel leaves the application as soon as it has entered it.
 ///
 /// It comes once for each channel whose start in `application` has succeeded, and for each that `ariws_event` was given
 /// a StasisStart of without a start, because an application has moved it there; unless its StasisEnd was given since,
@@ -415,9 +416,10 @@ pub type ariws_report_callback = Option<unsafe extern "C" fn(data: *mut c_void, 
 /// host's copies the text, and is called from inside that callback only.
 pub type ariws_write_callback = Option<unsafe extern "C" fn(data: *mut c_void, text: *const c_char, length: usize)>;
 
-/// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application`
-/// the name that events and requests use (NULL unless `result` is ARIWS_OK), `message` the reason in words ("" on
-/// success). The strings live until the callback returns.
+/// The end of `ariws_stasis_start_async`: `result` is what `ariws_stasis_start` would have returned, `application` the
+/// name that events and requests use (NULL unless `result` is ARIWS_OK; with a `fallback_app` it may be longer than the
+/// names of the application and the channel are), `message` the reason in words ("" on success). The strings live until
+/// the callback returns.
 ///
 /// Thread: a pool of the library's for host calls, never from inside `ariws_stasis_start_async`. Called exactly once.
 /// It is to tell the channel's own thread and return: other callbacks wait for their turn on that pool.

@@ -45,6 +45,38 @@ pub extern "C" fn ariws_result_text(result: i32) -> *const c_char {
     guard_value(c"".as_ptr(), || text(result).as_ptr())
 }
 
+/// Why a start failed, in one word for a dialplan: what a host sets as ARIWS_REASON beside STASISSTATUS. Static; never
+/// NULL.
+///
+/// - "" for ARIWS_OK
+/// - "no-server": every attempt to connect failed, as ARIWS_ERROR_CONNECT says
+/// - "refused", "timeout", "down": ARIWS_ERROR_REFUSED, ARIWS_ERROR_TIMEOUT, ARIWS_ERROR_DOWN. A channel that
+///   `stasis_failed` has ended is "down" as well.
+/// - "cancelled": ARIWS_ERROR_CANCELLED, or the instance is being unloaded
+/// - "invalid": ARIWS_ERROR_INVALID_CONNECTION
+/// - "unknown-application": ARIWS_ERROR_NOT_FOUND
+/// - "error": any other
+///
+/// Thread: any. Never blocks.
+#[unsafe(no_mangle)]
+pub extern "C" fn ariws_result_reason(result: i32) -> *const c_char {
+    guard_value(c"".as_ptr(), || reason(result).as_ptr())
+}
+
+fn reason(result: i32) -> &'static CStr {
+    match result {
+        ARIWS_OK => c"",
+        ARIWS_ERROR_CONNECT => c"no-server",
+        ARIWS_ERROR_REFUSED => c"refused",
+        ARIWS_ERROR_TIMEOUT => c"timeout",
+        ARIWS_ERROR_DOWN => c"down",
+        ARIWS_ERROR_CANCELLED | ARIWS_ERROR_UNLOADED => c"cancelled",
+        ARIWS_ERROR_INVALID_CONNECTION => c"invalid",
+        ARIWS_ERROR_NOT_FOUND => c"unknown-application",
+        _ => c"error",
+    }
+}
+
 fn text(result: i32) -> &'static CStr {
     match result {
         ARIWS_OK => c"success",
@@ -69,6 +101,9 @@ fn text(result: i32) -> &'static CStr {
         ARIWS_ERROR_COMMAND => c"the command failed",
         ARIWS_ERROR_INTERNAL => c"internal error of the library",
         ARIWS_ERROR_TOO_LARGE => c"the event is larger than the queue may be, it was dropped",
+        ARIWS_ERROR_REFUSED => c"the servers refused the connection",
+        ARIWS_ERROR_TIMEOUT => c"no server answered in time",
+        ARIWS_ERROR_DOWN => c"the connection of the application is down",
         ARIWS_ERROR_FORKED => c"a child process cannot use what its parent has loaded",
         _ => c"unknown result code",
     }

@@ -81,6 +81,18 @@ impl Stage {
     }
 }
 
+/// What kind of failure it was, as a caller's dialplan tells them apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lack {
+    /// There is no server to talk to.
+    #[default]
+    Server,
+    /// A server answered, and would not have the connection.
+    Consent,
+    /// None answered in time.
+    Answer,
+}
+
 /// Why an attempt failed, in words for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {cause}", stage.as_str())]
@@ -96,9 +108,20 @@ pub struct AttemptError {
     pub retry_after: Option<Duration>,
     /// The status of the server's answer to the upgrade request, if it was another than 101.
     pub status: Option<u16>,
+    /// Nobody answered in time.
+    pub timed_out: bool,
 }
 
 impl AttemptError {
+    /// What was lacking.
+    pub fn lack(&self) -> Lack {
+        match self.status {
+            Some(_) => Lack::Consent,
+            None if self.timed_out => Lack::Answer,
+            None => Lack::Server,
+        }
+    }
+
     fn new(stage: Stage, cause: impl ToString) -> Self {
         Self {
             stage,
@@ -106,6 +129,7 @@ impl AttemptError {
             refused: false,
             retry_after: None,
             status: None,
+            timed_out: false,
         }
     }
 }

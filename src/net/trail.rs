@@ -160,7 +160,10 @@ impl Trail {
             Stage::Upgrade => "no complete answer to the upgrade request",
         };
         let after = after.as_millis();
-        AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
+        AttemptError {
+            timed_out: true,
+            ..AttemptError::new(stage, format!("{who}{what} within {after} ms (connection_timeout)"))
+        }
     }
 
     fn with<R>(&self, action: impl FnOnce(&mut State) -> R) -> R {

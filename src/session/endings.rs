@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::clock::now;
-use crate::net::AttemptError;
+use crate::net::{AttemptError, Lack};
 
 /// How long one that has to go may take to send what waits.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -47,6 +47,16 @@ pub(super) enum End {
     Lost(String),
 }
 
+impl End {
+    /// Why, unless it was a wish of this side.
+    pub(super) fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Closed | Self::HandedOver => None,
+            Self::ClosedByPeer(_, cause) | Self::Lost(cause) => Some(cause),
+        }
+    }
+}
+
 /// "Policy violation" (RFC 6455 section 7.4.1): what applications close with that would not have a client.
 const POLICY_VIOLATION: u16 = 1008;
 /// "Service Restart" and "Try Again Later" (the registry of RFC 6455 section 11.7): everybody is sent away, and may come again.
@@ -71,6 +81,8 @@ pub(super) struct Failure {
     /// The peer would not have it, and hardly will before somebody changes something: 401, 403, 404, a Close with 1008, or a
     /// certificate that is not to be trusted.
     pub(super) refused: bool,
+    /// What was lacking.
+    pub(super) lack: Lack,
     /// There was a connection for a moment.
     pub(super) connected: bool,
     /// The server is not to be asked at once.
@@ -89,9 +101,11 @@ pub(super) enum NotNow {
 impl Failure {
     /// A connection was lost as soon as it was made.
     pub(super) fn dropped(cause: String, code: Option<u16>) -> Self {
+        let refused = code == Some(POLICY_VIOLATION);
         Self {
             cause,
-            refused: code == Some(POLICY_VIOLATION),
+            refused,
+            lack: if refused { Lack::Consent } else { Lack::Server },
             connected: true,
             not_now: code.filter(|code| SENT_AWAY.contains(code)).map(|_| NotNow::Restarting),
         }
@@ -103,6 +117,7 @@ impl From<AttemptError> for Failure {
         Self {
             cause: error.to_string(),
             refused: error.refused,
+            lack: error.lack(),
             connected: false,
             not_now: error.retry_after.map(NotNow::For),
         }
@@ -116,6 +131,6 @@ pub enum Ending {
     Stopped,
     /// A per-call session has nothing left to do.
     Over,
-    /// A per-call session had no attempt left; the last failure.
-    OutOfAttempts(String),
+    /// A per-call session had no attempt left; what was lacking at the last one, and its failure in words.
+    OutOfAttempts(Lack, String),
 }

@@ -77,7 +77,7 @@ impl Left {
             let ended = wire::run(websocket, &meter, &outbox, &handler, timeouts, closing).await;
             handler.websocket.close();
             session.set_left_connection(None);
-            session.unconfirmed(outbox.disconnected(ended.remains).unconfirmed);
+            session.unconfirmed(outbox.disconnected(ended.how.cause(), ended.remains).unconfirmed);
             session.context().log.connection_ended(&session.settings().name);
             drop(self.place);
         });

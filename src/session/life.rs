@@ -7,6 +7,7 @@ use super::backoff::steady;
 use super::endings::{End, Ending, Failure};
 use super::health::Choice;
 use crate::config::Client;
+use crate::net::Lack;
 
 /// What the task does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,9 +217,10 @@ impl Life {
     }
 
     fn out_of_attempts(&mut self) -> Step {
-        let last = self.last.as_ref().map(|last| last.cause.clone());
-        let cause = last.or_else(|| self.awaited.take()).unwrap_or_default();
-        Step::End(Ending::OutOfAttempts(cause))
+        let last = self.last.as_ref().map(|last| (last.lack, last.cause.clone()));
+        let awaited = || (Lack::Server, self.awaited.take().unwrap_or_default());
+        let (lack, cause) = last.unwrap_or_else(awaited);
+        Step::End(Ending::OutOfAttempts(lack, cause))
     }
 }
 

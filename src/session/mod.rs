@@ -5,7 +5,7 @@
 //! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
 //! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
-//! stands. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
+//! stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
 //! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
 //! told, `times` how long things took, `endings` how it all ends. `standby` has connections that wait for sessions to come.
 
@@ -15,10 +15,12 @@ mod backoff;
 mod clock;
 mod context;
 mod delivery;
+mod down;
 mod endings;
 mod handler;
 mod handover;
 mod health;
+mod inside;
 mod keepalive;
 mod life;
 mod listening;
@@ -49,6 +51,8 @@ pub use answers::{Answer, Answers};
 pub use context::Context;
 pub use endings::{Ending, LAST_WORDS, Stop};
 pub use health::Stand;
+pub use inside::Stay;
+pub use outbox::{Leaving, Turn};
 pub use servers::{ServerView, Servers};
 pub use standby::{Counts, StandbyView, Standbys};
 pub use state::Session;

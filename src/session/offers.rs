@@ -21,7 +21,7 @@ impl Session {
             true => self.completed_for_number(&inspection, &application),
             false => self.completed(&inspection, &application, 0),
         };
-        let channel = self.channel_event(&inspection.kind, inspection.text);
+        let channel = self.channel_event(&application, &inspection.kind, inspection.text);
         let Some(text) = text else {
             // What it tells of has happened all the same.
             if let Some(event) = &channel {
@@ -94,22 +94,18 @@ impl Session {
         self.completed(&rest, application, protocol::NUMBER_ROOM)
     }
 
-    /// What the event means for a per-call session.
-    fn channel_event(&self, kind: &str, json: &str) -> Option<ChannelEvent> {
+    /// What the event means for a per-call session, or for a persistent one from which channels have to leave: that is noted at
+    /// once.
+    fn channel_event(&self, application: &str, kind: &str, json: &str) -> Option<ChannelEvent> {
         if !self.is_per_call() {
+            if self.turns_away()
+                && let Some(event) = channel_event(kind, json)
+            {
+                self.outbox().told_of(application, &event);
+            }
             return None;
         }
-        let event: fn(Arrival) -> ChannelEvent = match kind {
-            "StasisStart" => ChannelEvent::Started,
-            "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
-            "ChannelDestroyed" => |of| ChannelEvent::Destroyed(of.channel),
-            _ => return None,
-        };
-        let channels = protocol::channels(json);
-        Some(event(Arrival {
-            channel: channels.id?,
-            replaces: channels.replaced,
-        }))
+        channel_event(kind, json)
     }
 
     pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
@@ -189,4 +185,19 @@ impl Session {
         );
         short
     }
+}
+
+/// What an event tells of where a channel is.
+fn channel_event(kind: &str, json: &str) -> Option<ChannelEvent> {
+    let event: fn(Arrival) -> ChannelEvent = match kind {
+        "StasisStart" => ChannelEvent::Started,
+        "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
+        "ChannelDestroyed" => |of| ChannelEvent::Destroyed(of.channel),
+        _ => return None,
+    };
+    let channels = protocol::channels(json);
+    Some(event(Arrival {
+        channel: channels.id?,
+        replaces: channels.replaced,
+    }))
 }

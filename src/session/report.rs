@@ -136,7 +136,7 @@ impl Session {
             unconfirmed, repeats, ..
         } = *gone;
         let log = &self.context().log;
-        let (cause, text) = match how {
+        let text = match how {
             End::HandedOver => return,
             End::Closed if unconfirmed == 0 => {
                 log.notice(self.id(), "closed with 1000");
@@ -152,10 +152,10 @@ impl Session {
                 );
                 return;
             }
-            End::ClosedByPeer(_, code) => (code, format!("the application closed the connection ({code})")),
-            End::Lost(cause) => (cause, format!("connection lost ({cause})")),
+            End::ClosedByPeer(_, code) => format!("the application closed the connection ({code})"),
+            End::Lost(cause) => format!("connection lost ({cause})"),
         };
-        self.lost(cause, unconfirmed);
+        self.lost(unconfirmed);
         if in_doubt {
             return log.notice(
                 self.id(),

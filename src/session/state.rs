@@ -1,6 +1,6 @@
 //! A session as the rest of the library holds it.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::requests::websockets::AllRequests;
 use super::servers::Servers;
 use super::view::{Counters, View};
 use crate::config::{CallData, Connection};
+use crate::error::Result;
 use crate::net::Caller;
 use crate::protocol::{self, Outage};
 
@@ -33,6 +34,9 @@ pub struct Session {
     left: Mutex<Option<Arc<Outbox>>>,
     requests: AllRequests,
     counters: Arc<Counters>,
+    /// Whether a persistent session turns channels away when it is down: a copy of its settings for those who take no lock
+    /// where it does not.
+    pub(super) turns_away: AtomicBool,
     plan: watch::Sender<Plan>,
 }
 
@@ -88,7 +92,7 @@ impl Session {
             Arc::clone(&context.queued),
         );
         outbox.set_delivery(settings.client.delivery);
-        Arc::new(Self {
+        let session = Self {
             id,
             context: Arc::clone(context),
             outbox,
@@ -98,13 +102,18 @@ impl Session {
             call_data: call_data.map(Box::new),
             requests: AllRequests::default(),
             counters,
+            turns_away: AtomicBool::default(),
             plan: watch::Sender::new(Plan {
                 settings,
                 servers,
                 generation: 0,
                 stop: None,
             }),
-        })
+        };
+        if !session.is_per_call() {
+            session.set_client(&session.settings().client);
+        }
+        Arc::new(session)
     }
 
     /// The connection id, or `connection:channel`.
@@ -142,15 +151,23 @@ impl Session {
         }
     }
 
-    /// A channel entered the application; false if the session is about to end.
-    pub fn entered(&self, channel_id: &str) -> bool {
-        !self.is_per_call() || self.outbox.with_members(|members| members.entered(channel_id))
+    /// A channel entered an application of the session; false if that is about to end.
+    ///
+    /// # Errors
+    /// It is down, and channels do not wait for it.
+    pub fn entered(&self, application: &str, channel_id: &str) -> Result<bool> {
+        if self.is_per_call() {
+            return Ok(self.outbox.with_members(|members| members.entered(channel_id)));
+        }
+        self.enter(application, channel_id).map(|()| true)
     }
 
     /// Stasis returned for a channel.
-    pub fn left(&self, channel_id: &str) {
+    pub fn left(&self, application: &str, channel_id: &str) {
         if self.is_per_call() {
             self.outbox.with_members(|members| members.left(channel_id, now()));
+        } else {
+            self.leave(application, channel_id);
         }
     }
 
@@ -278,7 +295,7 @@ impl Session {
 
     /// Puts new settings into effect without touching the connection; they are used when they are next needed.
     pub fn set_settings(&self, settings: Arc<Connection>) {
-        self.outbox.set_limits(settings.client.queue);
+        self.set_client(&settings.client);
         self.outbox.set_delivery(settings.client.delivery);
         self.plan.send_modify(|plan| plan.settings = settings);
     }

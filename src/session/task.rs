@@ -258,7 +258,7 @@ impl Task {
         match &self.step {
             Step::Attempt(next) => session.report_next(&failed, servers.display(*next)),
             Step::Pause { before } => session.report_failure(settings, &failed, before.as_ref()),
-            Step::End(Ending::OutOfAttempts(_)) => session.report_giving_up(settings, failure, failures),
+            Step::End(Ending::OutOfAttempts(..)) => session.report_giving_up(settings, failure, failures),
             Step::Choose | Step::LeaveAlone(_) | Step::Await(_) | Step::End(Ending::Stopped | Ending::Over) => {}
         }
     }
@@ -270,7 +270,7 @@ impl Task {
         let quiet = self.life.quiet(&settings.client);
         let is_first = !self.was_there;
         let server = servers.display(self.life.server().unwrap_or_default());
-        let (number, dropped) = session.opened(connected.remote, settings, is_first);
+        let (number, dropped) = session.opened(connected.remote, quiet.is_none(), settings, is_first);
         if servers.are_several() {
             session.outbox().note(|status| status.at(server));
         }
@@ -323,7 +323,7 @@ impl Task {
             );
             let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
             let mut doubtful = pin!(handler.listening.is_in_doubt());
-            let mut is_doubted = false;
+            let (mut has_lasted, mut is_doubted) = (quiet.is_none(), false);
             let mut is_resuming = !resumed.is_empty();
             let mut resuming = pin!(session.resume(resumed));
             tokio::pin!(conversation);
@@ -331,9 +331,12 @@ impl Task {
                 tokio::select! {
                     biased;
                     ended = &mut conversation => break ended,
-                    () = &mut lasted, if !is_told => {
-                        is_told = true;
-                        session.report_open(&opening);
+                    () = &mut lasted, if !has_lasted => {
+                        has_lasted = true;
+                        session.outbox().settled();
+                        if !std::mem::replace(&mut is_told, true) {
+                            session.report_open(&opening);
+                        }
                     }
                     () = &mut doubtful, if !is_doubted => {
                         is_doubted = true;
@@ -365,7 +368,7 @@ impl Task {
             }
             None => {
                 handler.websocket.close();
-                session.outbox().disconnected(ended.remains)
+                session.outbox().disconnected(ended.how.cause(), ended.remains)
             }
         };
         // Events may be lost with it.
@@ -390,11 +393,11 @@ impl Task {
 
 impl Session {
     /// A connection is open; gives its number, and how many events were dropped since the last one.
-    fn opened(&self, remote: SocketAddr, settings: &Connection, is_first: bool) -> (u64, u64) {
+    fn opened(&self, remote: SocketAddr, serves: bool, settings: &Connection, is_first: bool) -> (u64, u64) {
         count(&self.counters().connections_opened);
         let notice = |application: &str| self.registered(application);
         let delay = self.start_delay(settings).filter(|_| is_first);
-        self.outbox().connected(remote.to_string(), delay, notice)
+        self.outbox().connected(remote.to_string(), serves, delay, notice)
     }
 
     /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
@@ -435,10 +438,9 @@ impl Session {
     }
 
     /// The connection was lost, or left by its peer.
-    pub(super) fn lost(&self, error: &str, unconfirmed: u64) {
+    pub(super) fn lost(&self, unconfirmed: u64) {
         count(&self.counters().connections_lost);
         self.unconfirmed(unconfirmed);
-        self.outbox().note(|status| status.lost(error));
     }
 
     /// Waits until this side wants to end the connection.

@@ -151,14 +151,17 @@ fn whatever_becomes_of_events_their_room_comes_back() {
             outbox.withdraw("a", String::new());
         },
         |outbox| {
-            outbox.connected(String::new(), None, |_| String::new());
+            outbox.connected(String::new(), true, None, |_| String::new());
             let burst = outbox.burst();
             offer(&outbox, "late");
             // Nobody has registered the application.
-            outbox.disconnected(Remains {
-                unsent: burst,
-                ..Remains::default()
-            });
+            outbox.disconnected(
+                None,
+                Remains {
+                    unsent: burst,
+                    ..Remains::default()
+                },
+            );
         },
     ];
     for end in ends {
@@ -177,7 +180,7 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let one = outbox(&account, Overflow::DropOldest);
     let places = TaskTracker::new();
     let place = places.token();
-    let (connection, _) = one.connected(String::new(), None, |_| String::new());
+    let (connection, _) = one.connected(String::new(), true, None, |_| String::new());
     offer(&one, "1");
     let answer = "x".repeat(LENGTH);
     let Responded::NoRoom(place) = one.respond(connection, answer.clone(), place, false) else {

@@ -17,6 +17,7 @@ fn failure(cause: &str) -> Failure {
     Failure {
         cause: cause.to_owned(),
         refused: false,
+        lack: Lack::Server,
         connected: false,
         not_now: None,
     }
@@ -104,7 +105,7 @@ fn pause_after(before: Option<Failure>) -> Step {
 }
 
 fn out_of_attempts(cause: &str) -> Step {
-    Step::End(Ending::OutOfAttempts(cause.to_owned()))
+    Step::End(Ending::OutOfAttempts(Lack::Server, cause.to_owned()))
 }
 
 #[test]

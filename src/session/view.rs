@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Where a session stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Phase {
@@ -38,6 +40,10 @@ pub struct View {
     pub phase_age: Duration,
     /// The uri of its server, for display, if there are several.
     pub server: Option<String>,
+    /// Whether it serves its applications: a connection that follows one which was lost at once has to last first.
+    pub is_up: bool,
+    /// Since when that is so.
+    pub turned: Timestamp,
     /// The address of the last connection, "host:port"; kept while the connection is down.
     pub remote_address: Option<String>,
     /// Why the last attempt failed or the last connection ended.

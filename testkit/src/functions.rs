@@ -94,6 +94,13 @@ functions! {
         ariws_write_callback,
         *mut c_void
     ) -> i32;
+    connection_value: ariws_connection_value(
+        *const ariws_instance,
+        *const c_char,
+        *const c_char,
+        ariws_write_callback,
+        *mut c_void
+    ) -> i32;
     metrics: ariws_metrics(*const ariws_instance, ariws_write_callback, *mut c_void) -> i32;
     inbound_opened: ariws_inbound_opened(*const ariws_instance, *const ariws_inbound) -> i32;
     inbound_closed: ariws_inbound_closed(*const ariws_instance, *const c_char) -> i32;

@@ -138,7 +138,13 @@ impl Handle {
 
     /// A start of a host that makes no copies.
     pub fn enter(self, app: &CStr, channel_id: &CStr, channel_name: &CStr) -> Started {
+        self.enter_with_room(app, channel_id, channel_name, 256)
+    }
+
+    /// The same, with so many bytes for the application's name, of at most 256.
+    pub fn enter_with_room(self, app: &CStr, channel_id: &CStr, channel_name: &CStr, room: usize) -> Started {
         let (mut application, mut message) = ([0; 256], [0; 256]);
+        let application = &mut application[..room];
         // SAFETY: everything lives until the call returns.
         let code = unsafe {
             (self.1.stasis_start)(
@@ -246,6 +252,16 @@ impl Handle {
             )
         };
         (code, found)
+    }
+
+    /// One thing about a connection, or the error code.
+    pub fn connection_value(self, connection: &str, item: &str) -> Result<String, i32> {
+        let mut output = String::new();
+        let data = ptr::from_mut(&mut output).cast();
+        // SAFETY: everything lives until the call returns.
+        let code =
+            unsafe { (self.1.connection_value)(self.0, c(connection).as_ptr(), c(item).as_ptr(), Some(append_text), data) };
+        if code == ARIWS_OK { Ok(output) } else { Err(code) }
     }
 
     pub fn metrics(self) -> String {

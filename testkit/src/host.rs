@@ -151,6 +151,22 @@ impl Host {
         })
     }
 
+    /// Waits until it has been told so often that a connection is up or down; gives all of it, in order: the server that each
+    /// is up to, or why it is down.
+    pub fn wait_for_states(&self, count: usize) -> Vec<Result<String, String>> {
+        let states = |calls: &Vec<Call>| -> Vec<Result<String, String>> {
+            let state = |call: &Call| match call {
+                Call::ConnectionState(_, state) => Some(state.clone()),
+                _ => None,
+            };
+            calls.iter().filter_map(state).collect()
+        };
+        self.calls.wait_for(
+            |calls| Some(states(calls)).filter(|states| states.len() >= count),
+            |calls| format!("not told {count} times of connections: {:#?}", states(calls)),
+        )
+    }
+
     /// What it was called for, logs and states of connections aside.
     pub fn calls(&self) -> Vec<Call> {
         self.some(|call| match call {

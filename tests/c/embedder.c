@@ -82,6 +82,10 @@ void pbx_finalize(void *userdata)
     ((struct pbx *)userdata)->finalized = true;
 }
 
+void pbx_connection_state(void *userdata, const ariws_connection_state *state)
+{
+}
+
 const char *pbx_channel_id(const struct channel *channel)
 {
     return "1.1";

@@ -239,6 +239,13 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
         any::<i32>(),
         headers,
         prop_oneof![Just(TlsVersion::Tls12), Just(TlsVersion::Tls13)],
+        (
+            prop_oneof![Just(WhenDown::Queue), Just(WhenDown::Fail)],
+            time(0),
+            any::<bool>(),
+        )
+            .prop_map(|(when, grace, inside)| Down { when, grace, inside }),
+        option::of(text()),
     );
     let parts = (uris(), login, times, flags, paths, alive, bounds, more, several);
     parts.prop_map(|(uris, login, times, flags, paths, alive, bounds, more, several)| {
@@ -249,7 +256,7 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
             true => ConnectionType::Persistent,
             false => ConnectionType::PerCallConfig,
         };
-        let (reconnect_attempts, headers, tls_min_version) = more;
+        let (reconnect_attempts, headers, tls_min_version, down, fallback_app) = more;
         let client = Client {
             name: String::new(),
             servers,
@@ -296,6 +303,8 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
             delivery: bounds.7.0,
             announce_resume: bounds.7.1,
             start_delay: bounds.5,
+            down,
+            fallback_app: fallback_app.unwrap_or_default(),
             standby_connections: bounds.8,
             standby_max_age: bounds.9,
             own_app_alias: flags.0 && flags.2,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ariws::config::{ConnectionType, Delivery, Overflow, Preference, TlsVersion};
+use ariws::config::{ConnectionType, Delivery, Down, Overflow, Preference, TlsVersion, WhenDown};
 
 use crate::{ARI, client, client_is_refused, client_reading, config, warnings};
 
@@ -15,6 +15,12 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(client.start_delay, Duration::from_millis(20));
     assert_eq!((client.delivery, client.announce_resume), (Delivery::AtMostOnce, false));
     assert_eq!(client.reconnect_attempts, 4);
+    let down = Down {
+        when: WhenDown::Queue,
+        grace: Duration::from_secs(5),
+        inside: false,
+    };
+    assert_eq!((client.down, client.fallback_app.as_str()), (down, ""));
     assert!(!client.tls_enabled);
     assert!(client.verify_server_cert && client.verify_server_hostname);
     assert_eq!(client.tls_min_version, TlsVersion::Tls12);
@@ -59,6 +65,7 @@ fn a_number_out_of_its_range_rejects_the_object_and_names_the_range() {
         "queue_max_messages = -5",
         "request_concurrency = 0",
         "start_delay = 60001",
+        "down_grace = -1",
         "standby_connections = 1001",
         "standby_max_age = 0",
     ] {
@@ -242,4 +249,33 @@ fn a_persistent_connection_is_warned_of_what_only_calls_use() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings[0].contains("it is failover"), "{warnings:?}");
     assert!(warnings[1].contains("no call waits"), "{warnings:?}");
+}
+
+#[test]
+fn what_is_said_of_a_persistent_connection_that_is_down_is_used_where_channels_fail() {
+    let used = "when_down = Fail\ndown_grace = 0\nfail_inside = yes\nfallback_app = desk";
+    assert_eq!(warnings(&client_reading(used)), Vec::<String>::new());
+    let down = client(used).down;
+    assert_eq!((down.fails_after(), down.inside), (Some(Duration::ZERO), true));
+    for line in ["down_grace = 7", "fail_inside = yes", "fallback_app = desk"] {
+        let warnings = warnings(&client_reading(line));
+        assert!(warnings[0].contains("add when_down = fail"), "{warnings:?}");
+    }
+    for line in ["when_down = fail", "when_down = queue", "down_grace = 7", "fail_inside = no"] {
+        let warnings = warnings(&client_reading(&format!("connection_type = per_call_config\n{line}")));
+        assert!(warnings[0].contains("it concerns persistent connections"), "{warnings:?}");
+    }
+    let per_call = "connection_type = per_call_config\nfallback_app = desk";
+    assert_eq!(warnings(&client_reading(per_call)), Vec::<String>::new());
+    client_is_refused("when_down = wait");
+    client_is_refused("fail_inside = perhaps");
+}
+
+#[test]
+fn a_fallback_is_no_application_of_the_same_connection() {
+    let reading = client_reading("when_down = fail\nfallback_app = app1");
+    let connection = &reading.config.connections["connection1"];
+    assert_eq!((connection.is_valid(), connection.fallback()), (true, None));
+    let warnings = warnings(&reading);
+    assert!(warnings[0].contains("app1 is also the fallback_app"), "{warnings:?}");
 }

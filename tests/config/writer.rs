@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ariws::config::{Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User};
+use ariws::config::{Client, Config, Connection, Keepalive, Overflow, PasswordFormat, TlsVersion, User, WhenDown};
 
 /// Decides between spellings: a list of numbers, after whose end it is always the plainest one.
 pub struct Choices<'a>(std::slice::Iter<'a, u8>);
@@ -269,7 +269,16 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
     });
     lines.push(("delivery", client.delivery.as_str().to_owned()));
     lines.push(("announce_resume", boolean(client.announce_resume)));
-    for (key, text) in [("protocols", &client.protocols), ("username", &client.username)] {
+    lines.push(match client.down.when {
+        WhenDown::Queue => ("when_down", "queue".to_owned()),
+        WhenDown::Fail => ("when_down", "FAIL".to_owned()),
+    });
+    lines.push(("fail_inside", boolean(client.down.inside)));
+    for (key, text) in [
+        ("protocols", &client.protocols),
+        ("username", &client.username),
+        ("fallback_app", &client.fallback_app),
+    ] {
         lines.push((key, text.clone()));
     }
     let password = client.password.as_ref();
@@ -282,6 +291,7 @@ fn client(client: &Client, uris: &[String]) -> Vec<Line> {
         ("max_retry_after", client.max_retry_after),
         ("write_timeout", client.write_timeout),
         ("start_delay", Some(client.start_delay)),
+        ("down_grace", Some(client.down.grace)),
     ] {
         lines.extend(milliseconds(key, time));
     }

@@ -19,6 +19,7 @@ pub fn call(handle: Handle, unique: &str) -> Vec<Outcome> {
     let name = CString::new(unique).expect("no NUL");
     let started = handle.stasis_start(NOBODYS, unique, "channel");
     let words = ["ari", "show"];
+    let value = handle.connection_value("connection1", "state");
     // SAFETY: a host that wants no report passes nothing that would have to live.
     let reload = || unsafe { ariws_reload(handle.0, None, ptr::null_mut(), ptr::null_mut(), 0) };
     vec![
@@ -33,6 +34,7 @@ pub fn call(handle: Handle, unique: &str) -> Vec<Outcome> {
         ("stasis_end", handle.leave(c"nobody's", c"channel")),
         ("cli_execute", handle.command("ari show sessions").0),
         ("cli_complete", handle.try_completions(&words, "").0),
+        ("connection_value", value.map_or_else(|code| code, |_| ARIWS_OK)),
         ("metrics", handle.try_metrics().0),
         ("inbound_opened", handle.inbound_opened(unique, "", "")),
         ("inbound_closed", handle.inbound_closed(unique)),

@@ -30,3 +30,4 @@ mod start_delay;
 mod takeovers;
 mod unanswered_requests;
 mod unloading;
+mod when_down;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::dice::Dice;
+use super::outages::Outages;
 use super::schedule::{APPS, CONNECTIONS};
 
 /// What the files say.
@@ -37,6 +38,16 @@ struct Connection {
     announce_resume: bool,
     tells_call: bool,
     own_app_alias: bool,
+    down: Down,
+}
+
+/// What channels meet while nobody serves them.
+#[derive(Debug, Clone, Default)]
+struct Down {
+    fails: bool,
+    grace: u64,
+    inside: bool,
+    fallback: Option<usize>,
 }
 
 /// One change between two reloads.
@@ -103,6 +114,7 @@ impl Connection {
             spread: false,
             fail_fast: None,
             failback: 5000,
+            down: Down::default(),
             standbys: 0,
             standby_max_age: 600,
             at_least_once: false,
@@ -123,6 +135,12 @@ impl Connection {
         self.spread = dice.chance(30);
         self.fail_fast = dice.chance(30).then(|| dice.pick(&[1, 200, 1000]));
         self.failback = dice.pick(&[10, 300, 3000]);
+        self.down = Down {
+            fails: dice.chance(60),
+            grace: dice.pick(&[0, 50, 1000, 4000]),
+            inside: dice.chance(60),
+            fallback: dice.chance(40).then(|| dice.index(APPS.len())),
+        };
         self.standbys = dice.pick(&[0, 1, 3, 8]);
         self.standby_max_age = dice.pick(&[1, 10, 600]);
         self.at_least_once = dice.chance(60);
@@ -172,6 +190,10 @@ impl Connection {
             ("delivery", &delivery),
             ("announce_resume", &yes(self.announce_resume)),
             ("own_app_alias", &yes(self.own_app_alias)),
+            ("when_down", &if self.down.fails { "fail" } else { "queue" }),
+            ("down_grace", &self.down.grace),
+            ("fail_inside", &yes(self.down.inside)),
+            ("fallback_app", &self.down.fallback.map_or("", |app| APPS[app])),
         ] {
             *client += &format!("{parameter} = {value}\n");
         }
@@ -222,6 +244,17 @@ impl Configuration {
     fn with(&mut self, index: usize, change: impl FnOnce(&mut Connection)) {
         if let Some(connection) = &mut self.connections[index] {
             change(connection);
+        }
+    }
+
+    /// What there is to know of it for what has to hold.
+    pub(super) fn tell(&self, outages: &mut Outages) {
+        for (connection, name) in self.connections.iter().zip(CONNECTIONS) {
+            if let Some(connection) = connection {
+                let (apps, down) = (connection.apps.iter().map(|app| APPS[*app]), &connection.down);
+                let fallback = down.fallback.map(|app| APPS[app]);
+                outages.configured(name, apps, down.fails, down.inside, fallback);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::dice::Dice;
 use super::pbx::{Pbx, event};
 use super::schedule::APPS;
 use super::shared::Simulation;
-use crate::host::{ContextState, Failed, Host, HostRequest, Level, Optional, Registration};
+use crate::host::{ConnectionState, ContextState, Failed, Host, HostRequest, Level, Optional, Registration};
 use crate::threads::{Job, Tasks, Workers};
 
 /// The host.
@@ -203,7 +203,19 @@ impl Host for SimulatedHost {
     }
 
     fn offers(&self, callback: Optional) -> bool {
-        matches!(callback, Optional::AppSnapshot | Optional::Expand)
+        matches!(callback, Optional::ConnectionState | Optional::AppSnapshot | Optional::Expand)
+    }
+
+    fn connection_state(&self, state: &ConnectionState) {
+        let (connection, up) = (&state.connection, state.state.is_ok());
+        let mut dice = self.called("connection_state", connection);
+        self.0.note(format_args!("{connection} is up: {up}"));
+        self.0.oracle(|oracle| {
+            if let Some(wrong) = oracle.outages.told(connection, up) {
+                oracle.violated(wrong);
+            }
+        });
+        self.done(&mut dice, "connection_state", connection);
     }
 
     fn expand(&self, channel_id: &str, _: &str) -> Result<String, Failed> {

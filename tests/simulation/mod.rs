@@ -9,6 +9,7 @@ mod dice;
 mod host;
 mod network;
 mod oracle;
+mod outages;
 mod pbx;
 mod peer;
 mod runner;

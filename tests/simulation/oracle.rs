@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::outages::Outages;
 use super::sequences::Sequences;
 use crate::engine::snapshot::Snapshot;
 use crate::session::StandbyView;
@@ -21,12 +22,13 @@ pub(super) struct Oracle {
     arrived: BTreeMap<(String, String), BTreeMap<usize, (usize, usize)>>,
     /// Answers to requests that have arrived, by the websocket.
     answers: BTreeSet<(usize, String)>,
-    /// Since when a channel is in a per-call application, as the host sees it; and when it left.
+    /// Since when a channel is in an application, as the host sees it; and when it left.
     inside: BTreeMap<(String, String), Instant>,
     left: BTreeMap<(String, String), Instant>,
     /// Starts that are under way, by the channel.
     starts: BTreeMap<String, Start>,
     pub(super) starts_begun: u64,
+    pub(super) outages: Outages,
     /// For how long callbacks of the host have blocked.
     blocked: Duration,
     /// The channel of each value that was evaluated.
@@ -65,8 +67,9 @@ struct Websocket {
 }
 
 struct Start {
-    /// The application of its per-call connection, if it comes to one.
-    application: String,
+    /// The application that it is to enter, and the channel's name.
+    app: String,
+    name: String,
     began: Instant,
     blocked_before: Duration,
     /// The host was asked to register the application for it.
@@ -81,13 +84,20 @@ struct Start {
 
 impl Start {
     /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
-    fn may_wait_for(&self, channel: &str, call: &str, app: &str) -> bool {
+    fn may_wait_for(&self, outages: &Outages, channel: &str, call: &str, app: &str) -> bool {
         if call == "expand" {
             return app == channel;
         }
-        let of_connection = self.application.split(':').next() == Some(app);
-        let of_call = self.application == app && (call != "app_unregister" || self.is_registering);
-        call.starts_with("app_") && (of_connection || of_call)
+        let is_its = self.may_come_into(outages, app) || self.app.split(':').next() == Some(app);
+        let is_of_connection = !app.contains(':');
+        call.starts_with("app_") && is_its && (is_of_connection || call != "app_unregister" || self.is_registering)
+    }
+
+    /// Whether it may come to this application: its own, a fallback's, or one of the call's own of either.
+    fn may_come_into(&self, outages: &Outages, application: &str) -> bool {
+        let name = application.split_once(':').map(|(_, name)| name);
+        let is_its_own = name.is_none_or(|name| name == self.name);
+        application == self.app || (is_its_own && outages.may_enter(&self.app, application))
     }
 }
 
@@ -236,10 +246,11 @@ impl Oracle {
         }
     }
 
-    pub(super) fn begins(&mut self, channel: &str, application: String) {
+    pub(super) fn begins(&mut self, channel: &str, app: &str, name: &str) {
         self.starts_begun += 1;
         let start = Start {
-            application,
+            app: app.to_owned(),
+            name: name.to_owned(),
             began: Instant::now(),
             blocked_before: self.blocked,
             is_registering: false,
@@ -257,7 +268,9 @@ impl Oracle {
 
     /// The host is called for an application, if it is for one.
     pub(super) fn called(&mut self, call: &str, app: &str) {
-        let registering = self.starts.values_mut().filter(|start| start.application == app);
+        let outages = &self.outages;
+        let starts = self.starts.values_mut().filter(|_| app.contains(':'));
+        let registering = starts.filter(|start| start.may_come_into(outages, app));
         registering.for_each(|start| start.is_registering |= call == "app_register");
     }
 
@@ -286,8 +299,9 @@ impl Oracle {
     /// A call of the host has blocked for so long.
     pub(super) fn has_blocked(&mut self, call: &str, app: &str, time: Duration) {
         self.blocked += time;
+        let outages = &self.outages;
         let starts = self.starts.iter_mut();
-        let waiting = starts.filter(|(channel, start)| start.may_wait_for(channel, call, app));
+        let waiting = starts.filter(|(channel, start)| start.may_wait_for(outages, channel, call, app));
         waiting.for_each(|(_, start)| start.held_up += time);
     }
 
@@ -313,9 +327,11 @@ impl Oracle {
             Err(reason) if start.has_failed => {
                 self.violated(format!("{channel} got stasis_failed for a start that failed: {reason}"))
             }
-            Ok(application) if application.contains(':') && !start.has_failed => {
-                self.enters(channel, application);
-            }
+            Ok(application) if !start.may_come_into(&self.outages, application) => self.violated(format!(
+                "{channel} asked for {} and is in {application}, which is no fallback of it",
+                start.app
+            )),
+            Ok(application) if !start.has_failed => self.enters(channel, application),
             _ => {}
         }
         outcome.is_ok() && !start.has_failed
@@ -345,7 +361,7 @@ impl Oracle {
         }
     }
 
-    /// A channel is in a per-call application: its start succeeded, or its StasisStart was offered.
+    /// A channel is in an application: its start succeeded, or its StasisStart was offered.
     pub(super) fn enters(&mut self, channel: &str, application: &str) {
         let key = (application.to_owned(), channel.to_owned());
         self.left.remove(&key);
@@ -368,14 +384,17 @@ impl Oracle {
     /// The host is told that the session of a channel has ended.
     pub(super) fn fails(&mut self, channel: &str, application: &str) {
         let key = (application.to_owned(), channel.to_owned());
+        if !self.outages.may_have_to_leave(application) {
+            self.violated(format!("stasis_failed for {channel}, which may stay in {application}"));
+        }
         if self.inside.remove(&key).is_some() {
             return;
         }
-        if let Some(start) = self.starts.get_mut(channel)
-            && start.application == application
-            && !start.has_failed
-        {
-            start.has_failed = true;
+        let is_coming = |start: &Start| !start.has_failed && start.may_come_into(&self.outages, application);
+        if self.starts.get(channel).is_some_and(is_coming) {
+            if let Some(start) = self.starts.get_mut(channel) {
+                start.has_failed = true;
+            }
             return;
         }
         // It may have left since that was decided.
@@ -397,12 +416,12 @@ impl Oracle {
         }
     }
 
-    /// Each channel that is inside has a session.
+    /// Each channel that is inside an application of a call has a session.
     pub(super) fn sessions_are_there(&mut self, applications: &BTreeSet<String>) {
         let lost: Vec<_> = self
             .inside
             .keys()
-            .filter(|(application, _)| !applications.contains(application))
+            .filter(|(application, _)| application.contains(':') && !applications.contains(application))
             .cloned()
             .collect();
         for (application, channel) in lost {

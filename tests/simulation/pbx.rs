@@ -52,14 +52,10 @@ impl Pbx {
             return;
         }
         simulation.note(format_args!("start of {id} in {app}"));
-        let application = if app.contains(':') {
-            app.clone()
-        } else {
-            format!("{app}:{name}")
-        };
-        simulation.oracle(|oracle| oracle.begins(&id, application));
+        simulation.oracle(|oracle| oracle.begins(&id, &app, &name));
         let its = Arc::clone(simulation);
-        let started = move |outcome| Self::started(&its, channel, outcome);
+        let asked = app.clone();
+        let started = move |outcome| Self::started(&its, channel, &asked, outcome);
         if blocking {
             let (engine, its) = (Arc::clone(engine), Arc::clone(simulation));
             let job = Box::new(move || started(engine.stasis_start(&app, &id, &name)));
@@ -69,13 +65,16 @@ impl Pbx {
                 }
             });
         } else if let Err(error) = engine.stasis_start_async(&app, &id, &name, started) {
-            Self::started(simulation, channel, Err(error));
+            Self::started(simulation, channel, &app, Err(error));
         }
     }
 
-    fn started(simulation: &Arc<Simulation>, channel: usize, outcome: Result<String>) {
+    fn started(simulation: &Arc<Simulation>, channel: usize, app: &str, outcome: Result<String>) {
         let id = id(simulation, channel);
         simulation.note(format_args!("start of {id}: {outcome:?}"));
+        if let Err(Error::Down(reason)) = &outcome {
+            Self::turned_away(simulation, app, reason);
+        }
         let outcome = outcome.map_err(|error| error.to_string());
         let told = match &outcome {
             Ok(application) => Ok(application.as_str()),
@@ -109,6 +108,26 @@ impl Pbx {
                 its.pbx(|pbx| pbx.channels[channel].is_told = true);
                 event(&its, &engine, &application, "StasisStart", &id, "");
             }
+        });
+    }
+
+    /// A channel was turned away: nobody serves its application. A server may find out a moment later.
+    fn turned_away(simulation: &Arc<Simulation>, app: &str, reason: &str) {
+        let websockets = simulation.oracle(|oracle| oracle.outages.failed(app, reason, oracle.blocked()));
+        let websockets = match websockets {
+            Ok(websockets) => websockets,
+            Err(wrong) => return simulation.oracle(|oracle| oracle.violated(wrong)),
+        };
+        let (its, reason) = (Arc::clone(simulation), reason.to_owned());
+        simulation.runtime.spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            its.oracle(|oracle| {
+                if oracle.outages.are_open(&websockets) {
+                    oracle.violated(format!(
+                        "a channel was turned away, and websockets {websockets:?} are open: {reason}"
+                    ));
+                }
+            });
         });
     }
 
@@ -239,9 +258,7 @@ impl Pbx {
         simulation.oracle(|oracle| oracle.leaves(&id, &place));
         event(simulation, engine, &place, "StasisEnd", &id, "");
         if offer(simulation, engine, &target, "StasisStart", &id, "") {
-            if target.contains(':') {
-                simulation.oracle(|oracle| oracle.enters(&id, &target));
-            }
+            simulation.oracle(|oracle| oracle.enters(&id, &target));
             simulation.pbx(|pbx| pbx.channels[channel].place = Some(target));
         } else {
             simulation.pbx(|pbx| pbx.channels[channel].place = None);

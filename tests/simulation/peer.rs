@@ -37,6 +37,7 @@ impl Dial for Dialer {
                 refused: false,
                 retry_after: None,
                 status: None,
+                timed_out: false,
             };
             let place = to.resources.sockets.take();
             let place = place.map_err(|cause| failed(&cause))?;
@@ -127,6 +128,7 @@ impl Peer {
         let websocket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
         let number = self.simulation.opened(&self.name, self.session.clone());
         self.talk(websocket, wire, number).await;
+        self.simulation.oracle(|oracle| oracle.outages.closed(number));
         self.simulation.note(format_args!("websocket {number} ended"));
     }
 
@@ -214,6 +216,7 @@ impl Peer {
 
     /// Ends it in one of many ways.
     async fn end(&mut self, mut websocket: WebSocketStream<End>, wire: Wire, number: usize) {
+        self.simulation.oracle(|oracle| oracle.outages.closed(number));
         let close = |code| Some(CloseFrame { code, reason: "".into() });
         match self.dice.below(8) {
             0 | 1 => {

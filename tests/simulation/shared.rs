@@ -165,7 +165,11 @@ impl Simulation {
     }
 
     pub(super) fn opened(&self, server: &str, session: String) -> usize {
-        let number = self.oracle(|oracle| oracle.opened(session));
+        let number = self.oracle(|oracle| {
+            let number = oracle.opened(session);
+            oracle.outages.opened(server, number);
+            number
+        });
         self.note(format_args!("websocket {number} to {server} is open"));
         number
     }

@@ -102,6 +102,7 @@ impl World {
         simulation.pbx(|pbx| pbx.engine = Arc::downgrade(&engine));
         let configuration = Configuration::of(schedule.seed);
         configuration.write(folder);
+        simulation.oracle(|oracle| configuration.tell(&mut oracle.outages));
         Self {
             simulation: Arc::clone(simulation),
             engine,
@@ -128,6 +129,11 @@ impl World {
 
     fn take(&self, step: &Step, configuration: &mut Configuration) {
         let (simulation, engine) = (&self.simulation, &self.engine);
+        simulation.oracle(|oracle| match step {
+            Step::Reload(_) | Step::Begin(_) | Step::ShutDown(_) | Step::ShutDownAll => oracle.outages.disturbed(),
+            Step::Stall(..) => oracle.outages.stalled(),
+            _ => {}
+        });
         match *step {
             Step::Events(app, count) => {
                 for _ in 0..count {
@@ -169,6 +175,7 @@ impl World {
             Step::Reload(ref change) => {
                 configuration.change(change);
                 configuration.write(&self.folder);
+                simulation.oracle(|oracle| configuration.tell(&mut oracle.outages));
                 drop(self.ask("reload", Operation::Reload));
             }
             Step::Begin(connection) => {
@@ -250,6 +257,7 @@ impl World {
         self.check_sessions();
         self.check_account();
         self.check_contexts();
+        self.check_states();
         self.check_standbys();
         simulation.note("--- all channels hang up");
         for channel in 0..CHANNELS {
@@ -289,6 +297,18 @@ impl World {
             if !simulation.pbx(|pbx| pbx.contexts.contains(&context)) {
                 let text = format!("{context} is gone, and a connection has {app}");
                 simulation.oracle(|oracle| oracle.violated(text));
+            }
+        }
+    }
+
+    /// Of each persistent connection that has begun the host knows that it is up.
+    fn check_states(&self) {
+        let sessions: Vec<_> = self.engine.table().all_persistent().cloned().collect();
+        for session in sessions {
+            let is_up = self.simulation.oracle(|oracle| oracle.outages.is_up(session.id()));
+            if !is_up || !session.view().is_up {
+                let text = format!("{} is up, and the host has heard {is_up}", session.id());
+                self.simulation.oracle(|oracle| oracle.violated(text));
             }
         }
     }
@@ -345,6 +365,8 @@ impl World {
         self.check_sessions();
         self.check_account();
         self.nothing_of(self.left(), "at the end");
+        let up = simulation.oracle(|oracle| oracle.outages.up());
+        self.nothing_of([("connection that the host takes for up", up)], "at the end");
         for wire in simulation.wires(None) {
             wire.reset();
         }

@@ -44,6 +44,7 @@ bool host_load(struct host *host, const ariws_options *options)
     table.config_read = options->config_directory == NULL ? pbx_config_read : NULL;
     table.app_snapshot = pbx_app_snapshot;
     table.finalize = pbx_finalize;
+    table.connection_state = pbx_connection_state;
     if (!host_events_start(host)) {
         return false;
     }

@@ -35,6 +35,7 @@ int32_t pbx_expand(void *userdata, const char *channel_id, const char *expressio
 int32_t pbx_config_read(void *userdata, const char *name, ariws_write_callback write, void *write_data);
 int32_t pbx_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data);
 void pbx_finalize(void *userdata);
+void pbx_connection_state(void *userdata, const ariws_connection_state *state);
 
 /* Both stay as they are while the channel is in host_stasis_start. */
 const char *pbx_channel_id(const struct channel *channel);

@@ -20,13 +20,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How much longer than the application's name that of its fallback_app may be; a start for a longer one fails. */
+#define FALLBACK_LENGTH 256
+
 /* Shared with the completion. It lives on the stack of the channel's thread, which therefore never leaves before the
    completion was called: that happens exactly once. */
 struct start {
+    struct host *host;
     struct channel *channel;
     bool done;
     int32_t result;
-    /* Big enough for whatever the library gives. */
     char *application;
     char message[256];
 };
@@ -36,11 +39,17 @@ static void start_done(void *data, int32_t result, const char *application, cons
 {
     struct start *start = data;
     struct channel *channel = start->channel;
+    if (result == ARIWS_OK) {
+        start->application = malloc(strlen(application) + 1);
+        if (start->application != NULL) {
+            strcpy(start->application, application);
+        } else {
+            start->host->library.stasis_end(start->host->instance, application, pbx_channel_id(channel));
+            result = ARIWS_ERROR_SYSTEM;
+        }
+    }
     pbx_channel_lock(channel);
     start->result = result;
-    if (result == ARIWS_OK) {
-        strcpy(start->application, application);
-    }
     strncpy(start->message, message, sizeof start->message - 1);
     start->done = true;
     pbx_channel_wake(channel);
@@ -74,13 +83,14 @@ static int32_t run(struct host *host, struct channel *channel, const char *app, 
     const struct library *library = &host->library;
     const char *id = pbx_channel_id(channel);
     const char *name = pbx_channel_name(channel);
-    size_t size = strlen(app) + strlen(name) + 2;
-    struct start start = {.channel = channel, .application = malloc(size)};
+    struct start start = {.host = host, .channel = channel};
     int32_t result;
-    if (start.application == NULL) {
-        return ARIWS_ERROR_SYSTEM;
-    }
     if (blocking) {
+        size_t size = strlen(app) + FALLBACK_LENGTH + strlen(name) + 2;
+        start.application = malloc(size);
+        if (start.application == NULL) {
+            return ARIWS_ERROR_SYSTEM;
+        }
         result = library->stasis_start(host->instance, app, id, name, start.application, size, start.message,
                                        sizeof start.message);
     } else {

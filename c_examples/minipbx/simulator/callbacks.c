@@ -89,6 +89,13 @@ void pbx_inbound_shutdown(void *userdata, const char *session_id)
     }
 }
 
+void pbx_connection_state(void *userdata, const ariws_connection_state *state)
+{
+    bool up = state->state == ARIWS_STATE_UP;
+    /* Here a PBX tells its hints and its queues. */
+    log_line(ARIWS_LOG_DEBUG, state->connection, "%s %s", up ? "up, to" : "down:", up ? state->server : state->reason);
+}
+
 int32_t pbx_expand(void *userdata, const char *channel_id, const char *expression, ariws_write_callback write,
                    void *write_data)
 {

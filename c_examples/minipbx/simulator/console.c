@@ -37,6 +37,7 @@ static const struct console_command commands[] = {
     {"reload", "", "Read the library's configuration again", 0, 0, console_reload},
     {"show applications", "", "List the Stasis applications", 0, 0, console_show_applications},
     {"show channels", "", "List the channels", 0, 0, console_show_channels},
+    {"show connection", "<id>", "Show how an outbound websocket is doing", 1, 1, console_show_connection},
     {"show dialplan", "[context]", "Show the dialplan", 0, 1, console_show_dialplan},
     {"wait calls", "[ms]", "Wait until no channel is left", 0, 1, console_wait_calls},
     {"wait registered", "<app> [ms]", "Wait until the application is registered", 1, 2, console_wait_registered},

@@ -60,6 +60,7 @@ bool console_wait_time(struct pbx *pbx, char **words, size_t count);
 
 /* console_library.c: what is the library's. */
 bool console_reload(struct pbx *pbx, char **words, size_t count);
+bool console_show_connection(struct pbx *pbx, char **words, size_t count);
 bool console_metrics(struct pbx *pbx, char **words, size_t count);
 bool console_inbound_open(struct pbx *pbx, char **words, size_t count);
 bool console_inbound_close(struct pbx *pbx, char **words, size_t count);

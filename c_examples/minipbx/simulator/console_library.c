@@ -62,6 +62,22 @@ bool console_metrics(struct pbx *pbx, char **words, size_t count)
     return result == ARIWS_OK || console_fail("%s", pbx->host.library.result_text(result));
 }
 
+bool console_show_connection(struct pbx *pbx, char **words, size_t count)
+{
+    static const char *const items[] = {"state", "since", "server", "queued", "dropped"};
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        struct text value = {0};
+        int32_t result =
+            pbx->host.library.connection_value(pbx->host.instance, words[0], items[i], write_to_text, &value);
+        if (result != ARIWS_OK) {
+            return console_fail("%s: %s", words[0], pbx->host.library.result_text(result));
+        }
+        printf("%s: %s\n", items[i], text_string(&value));
+        text_free(&value);
+    }
+    return true;
+}
+
 bool console_inbound_open(struct pbx *pbx, char **words, size_t count)
 {
     return inbound_open(pbx, words[0], words[1], words[2]) || console_fail("the library refused the session");

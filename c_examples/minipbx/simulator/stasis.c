@@ -23,6 +23,9 @@ static bool start(struct channel *channel, const char *app, char **application)
     int32_t result = pbx->settings.blocking_start ? host_stasis_start_blocking(&pbx->host, channel, app, application)
                                                   : host_stasis_start(&pbx->host, channel, app, application);
     pthread_mutex_lock(&pbx->lock);
+    if (result != ARIWS_OK) {
+        channel_set_variable(channel, "ARIWS_REASON", pbx->host.library.result_reason(result));
+    }
     if (result == ARIWS_OK && channel->record != NULL) {
         channel->record->stasis_us = clock_now_us() - began;
     }
@@ -108,10 +111,14 @@ void stasis_run(struct channel *channel, const char *app, const char *args)
     channel->leave = false;
     replace_string(&channel->failed_application, NULL);
     channel_set_variable(channel, "STASISSTATUS", "");
+    channel_set_variable(channel, "ARIWS_REASON", "");
     /* A channel that is hung up already (in extension h) has no business in an application. */
     if (!channel->hung_up && start(channel, app, &application)) {
         enter(channel, application, args);
         success = serve(channel);
+        if (failed(channel)) {
+            channel_set_variable(channel, "ARIWS_REASON", "down");
+        }
         playbacks_fail(channel);
         application = channel->application;
         channel->application = NULL;

@@ -24,10 +24,12 @@ pub(in crate::session) struct Gone {
 
 impl Outbox {
     /// A connection is open: every application is announced ahead of all else, and events follow after the delay, if there is
-    /// one. Gives the connection's number and how many events were dropped since the last one.
+    /// one. It serves the applications at once, or when it has lasted. Gives the connection's number and how many events were
+    /// dropped since the last one.
     pub(in crate::session) fn connected(
         &self,
         remote: String,
+        serves: bool,
         start_delay: Option<Duration>,
         notice: impl Fn(&str) -> String,
     ) -> (u64, u64) {
@@ -36,31 +38,34 @@ impl Outbox {
             let message = Message::notice(notice(application));
             state.queue.push_front(message);
         }
-        let number = state.status.opened(remote);
+        let number = state.status.opened(remote, serves);
         state.delayed = start_delay.map(|delay| now() + delay);
         let outcome = (number, take(&mut state.dropped));
         drop(state);
         self.filled.notify_one();
+        self.turned.notify_waiters();
         outcome
     }
 
-    /// The connection has ended. Events that had not reached the kernel come back to the front, in order, behind those that
-    /// have numbers and are not proven to have arrived; what meant something to that connection only is gone. Events of
+    /// The connection has ended, for this cause or by a wish of this side. Events that had not reached the kernel come back to
+    /// the front, in order, behind those that have numbers and are not proven to have arrived; what meant something to that connection only is gone. Events of
     /// applications that are registered no more would reach a connection that has not heard of them: they are dropped.
-    pub(in crate::session) fn disconnected(&self, remains: Remains) -> Gone {
-        self.end_connection(self.state(), remains)
+    pub(in crate::session) fn disconnected(&self, cause: Option<&str>, remains: Remains) -> Gone {
+        let mut state = self.state();
+        state.status.closed(cause);
+        self.end_connection(state, remains)
     }
 
-    /// Another connection takes the place of the open one, over which nothing is under way: nothing is open until it is. Gives
-    /// the answers that wait, which mean something to the one that is left only.
+    /// Another connection takes the place of the open one, over which nothing is under way: applications are served all the
+    /// time. Gives the answers that wait, which mean something to the one that is left only.
     pub(in crate::session) fn handed_over(&self, remains: Remains) -> (Vec<Message>, Gone) {
         let mut state = self.state();
         let answers = state.answers();
+        state.status.connecting();
         (answers, self.end_connection(state, remains))
     }
 
     fn end_connection(&self, mut state: MutexGuard<'_, State>, remains: Remains) -> Gone {
-        state.status.closed();
         let copies = state.copies.take_all();
         let repeats = copies.len() as u64;
         let returned: Vec<_> = copies.chain(remains.unsent).collect();
@@ -88,6 +93,7 @@ impl Outbox {
         let dropped = self.lost(&mut state, lost);
         let repeats_waiting = state.waiting.repeats as u64;
         drop(state);
+        self.turned.notify_waiters();
         self.counters.responses_undelivered.fetch_add(undelivered, Relaxed);
         Gone {
             dropped,

@@ -7,6 +7,7 @@ mod answers;
 mod connection;
 mod repeats;
 mod resume;
+mod service;
 mod shared;
 mod state;
 mod status;
@@ -34,6 +35,7 @@ pub(in crate::session) use answers::Responded;
 pub(in crate::session) use connection::Gone;
 use repeats::{Numbering, Waiting};
 pub(in crate::session) use resume::Missed;
+pub use service::{Leaving, Turn};
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
 
@@ -97,6 +99,8 @@ pub(in crate::session) struct Outbox {
     state: Mutex<State>,
     filled: Notify,
     members_changed: Notify,
+    /// What `service` tells of has changed.
+    turned: Notify,
     counters: Arc<Counters>,
     account: Arc<Account>,
     numbering: Numbering,
@@ -117,14 +121,11 @@ impl Outbox {
             }),
             filled: Notify::new(),
             members_changed: Notify::new(),
+            turned: Notify::new(),
             counters,
             account,
             numbering: Numbering::default(),
         }
-    }
-
-    pub(in crate::session) fn set_limits(&self, limits: QueueLimits) {
-        self.state().limits = limits;
     }
 
     /// An event of the host's. What it means for the channels of a per-call session counts in one step with the queue, whatever
@@ -262,6 +263,7 @@ impl Outbox {
         let mut state = self.state();
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
+        state.inside.forget(application);
         let held = state.held.remove(application).unwrap_or_default();
         let mut lost = Waiting::default();
         if announced && state.status.connection().is_some() {

@@ -45,6 +45,7 @@ impl Outbox {
     /// Notes where the connection stands.
     pub(in crate::session) fn note(&self, change: impl FnOnce(&mut Status)) {
         change(&mut self.state().status);
+        self.turned.notify_waiters();
     }
 
     /// The session at this moment, as far as it is known here.

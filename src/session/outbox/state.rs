@@ -5,9 +5,10 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::QueueLimits;
+use crate::config::{Down, QueueLimits};
 use crate::session::account::Room;
 use crate::session::clock::now;
+use crate::session::inside::Inside;
 use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Kind, Message, Number};
 use crate::session::outbox::repeats::{Copies, Numbers, Waiting};
@@ -35,6 +36,10 @@ pub(super) struct State {
     pub(super) held: HashMap<Arc<str>, Vec<Message>>,
     /// Whom and what the session lets in.
     pub(super) members: Members,
+    /// What channels meet while a persistent connection is down.
+    pub(super) down: Down,
+    /// The channels that are to leave then.
+    pub(super) inside: Inside,
     /// Where its connection stands.
     pub(super) status: Status,
     /// Since the last connection, or since the queue was empty.
@@ -48,6 +53,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// From when on no channel is let in, unless the connection comes up.
+    pub(super) fn fails_at(&self) -> Option<Instant> {
+        Some(self.status.down_since()? + self.down.fails_after()?)
+    }
+
     /// Whether events wait for the end of the delay; forgets it when that has come.
     pub(super) fn is_delayed(&mut self) -> bool {
         if self.delayed.is_some_and(|time| time <= now()) {

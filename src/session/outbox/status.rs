@@ -2,14 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
+use super::service::Turns;
 use crate::session::clock::now;
 use crate::session::view::{Phase, View};
+
+/// Why a connection is down that nobody else has ended.
+const CLOSED: &str = "closed by this side";
 
 /// Where the connection stands, and what has come of it so far.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Status {
     stand: Stand,
     since: Option<Instant>,
+    service: Service,
+    /// None as long as nobody wants them.
+    turns: Option<Turns>,
     /// Connections that were opened.
     connections: u64,
     remote_address: Option<String>,
@@ -30,7 +39,51 @@ enum Stand {
     Waiting(Instant),
 }
 
+/// Whether applications are served. A connection that follows one which was lost as soon as it was made has to last before it
+/// serves: a server that accepts and drops is none.
+#[derive(Debug, Clone, Copy)]
+struct Service {
+    is_up: bool,
+    since: Instant,
+    /// The same by the clock on the wall.
+    time: Timestamp,
+}
+
+impl Service {
+    fn new(is_up: bool) -> Self {
+        Self {
+            is_up,
+            since: now(),
+            time: Timestamp::now(),
+        }
+    }
+}
+
+/// Down from its beginning on.
+impl Default for Service {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
 impl Status {
+    /// Since when nobody has served the applications.
+    pub(super) fn down_since(&self) -> Option<Instant> {
+        (!self.service.is_up).then_some(self.service.since)
+    }
+
+    /// The turns for the host, kept from now on.
+    pub(super) fn turns(&mut self) -> &mut Turns {
+        self.turns.get_or_insert_default()
+    }
+
+    /// The connection is open, and has lasted.
+    pub(super) fn settled(&mut self) {
+        if self.connection().is_some() {
+            self.serve(true, "");
+        }
+    }
+
     /// The number of the open connection.
     pub(super) fn connection(&self) -> Option<u64> {
         match self.stand {
@@ -39,13 +92,16 @@ impl Status {
         }
     }
 
-    /// A connection is open; gives its number, from 1 up.
-    pub(super) fn opened(&mut self, remote: String) -> u64 {
+    /// A connection is open; gives its number, from 1 up. It serves at once if it need not last first.
+    pub(super) fn opened(&mut self, remote: String, serves: bool) -> u64 {
         self.connections += 1;
         self.enter(Stand::Open(self.connections));
         self.remote_address = Some(remote);
         self.failed_attempts = 0;
         self.round_trip = None;
+        if serves {
+            self.serve(true, "");
+        }
         self.connections
     }
 
@@ -60,9 +116,22 @@ impl Status {
         self.server = Some(server.to_owned());
     }
 
-    /// There is no connection any more.
-    pub(super) fn closed(&mut self) {
+    /// There is no connection any more: for this cause, or by a wish of this side.
+    pub(super) fn closed(&mut self, cause: Option<&str>) {
         self.enter(Stand::Connecting);
+        if let Some(cause) = cause {
+            self.last_error = Some(cause.to_owned());
+        }
+        if self.service.is_up {
+            self.serve(false, cause.unwrap_or(CLOSED));
+        }
+    }
+
+    /// Another session takes its place.
+    pub(super) fn retire(&mut self) {
+        if self.service.is_up {
+            self.serve(false, CLOSED);
+        }
     }
 
     /// An attempt begins.
@@ -79,11 +148,10 @@ impl Status {
     pub(in crate::session) fn attempt_failed(&mut self, error: &str, failures: u32) {
         self.last_error = Some(error.to_owned());
         self.failed_attempts = failures;
-    }
-
-    /// The connection was lost.
-    pub(in crate::session) fn lost(&mut self, error: &str) {
-        self.last_error = Some(error.to_owned());
+        // The first one of all is what tells that it is down.
+        if let Some(turns) = &mut self.turns {
+            turns.note(Err(error.to_owned()));
+        }
     }
 
     /// A ping has been answered after this time.
@@ -110,7 +178,21 @@ impl Status {
             failed_attempts: self.failed_attempts,
             next_attempt,
             round_trip: self.round_trip,
+            is_up: self.service.is_up,
+            turned: self.service.time,
             ..View::default()
+        }
+    }
+
+    fn serve(&mut self, is_up: bool, reason: &str) {
+        if self.service.is_up != is_up {
+            self.service = Service::new(is_up);
+        }
+        if let Some(turns) = &mut self.turns {
+            turns.note(match is_up {
+                true => Ok(self.remote_address.clone().unwrap_or_default()),
+                false => Err(reason.to_owned()),
+            });
         }
     }
 

@@ -8,6 +8,7 @@ use super::super::delivery::Remains;
 use super::super::message::Arrival;
 use super::super::pace::{Pace, WINDOW};
 use super::*;
+use crate::config::Client;
 
 fn outbox(max_messages: usize) -> Outbox {
     let limits = QueueLimits {
@@ -39,14 +40,14 @@ fn a_connection_hears_of_its_applications_ahead_of_what_waited() {
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
     offer(&outbox, "a", "event");
-    outbox.connected(String::new(), None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), true, None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a", "registered b", "event"]);
 }
 
 #[test]
 fn events_of_an_application_that_is_being_registered_follow_its_notice() {
     let outbox = outbox(10);
-    outbox.connected(String::new(), None, |_| String::new());
+    outbox.connected(String::new(), true, None, |_| String::new());
     outbox.hold("a");
     offer(&outbox, "a", "early");
     offer(&outbox, "b", "other");
@@ -58,15 +59,15 @@ fn events_of_an_application_that_is_being_registered_follow_its_notice() {
 fn what_the_kernel_never_had_comes_back_in_order_and_notices_do_not() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     for text in ["1", "2", "3"] {
         offer(&outbox, "a", text);
     }
     let burst = outbox.burst();
     offer(&outbox, "a", "4");
-    outbox.disconnected(unsent(burst));
+    outbox.disconnected(None, unsent(burst));
     assert_eq!(outbox.depth(), (4, 4));
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2", "3", "4"]);
     assert_eq!(outbox.depth(), (0, 0));
 }
@@ -76,12 +77,12 @@ fn an_application_that_went_before_its_connection_did_is_not_heard_of_again() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
     outbox.announce("b", String::new());
-    outbox.connected(String::new(), None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), true, None, |application| format!("registered {application}"));
     outbox.burst();
     offer(&outbox, "b", "1");
     outbox.withdraw("b", "unregistered b".into());
-    assert_eq!(outbox.disconnected(unsent(Vec::new())).dropped, 1);
-    outbox.connected(String::new(), None, |application| format!("registered {application}"));
+    assert_eq!(outbox.disconnected(None, unsent(Vec::new())).dropped, 1);
+    outbox.connected(String::new(), true, None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
 }
 
@@ -101,7 +102,7 @@ fn an_application_that_goes_while_nobody_listens_takes_its_events_along() {
     offer(&outbox, "a", "1");
     offer(&outbox, "b", "2");
     assert_eq!(outbox.withdraw("a", String::new()), 1);
-    outbox.connected(String::new(), None, |application| format!("registered {application}"));
+    outbox.connected(String::new(), true, None, |application| format!("registered {application}"));
     assert_eq!(texts(&outbox.burst()), ["registered b", "2"]);
 }
 
@@ -145,10 +146,13 @@ fn a_channel_that_comes_while_the_session_closes_opens_it_again() {
 #[test]
 fn a_channel_counts_as_inside_though_its_event_has_no_room() {
     let full = outbox(0);
-    full.set_limits(QueueLimits {
-        max_bytes: usize::MAX,
-        max_messages: 0,
-        overflow: Overflow::DropNewest,
+    full.set_client(&Client {
+        queue: QueueLimits {
+            max_bytes: usize::MAX,
+            max_messages: 0,
+            overflow: Overflow::DropNewest,
+        },
+        ..Client::default()
     });
     assert_eq!(offer_start(&full, "1"), Offer::DroppedNewest);
     assert_eq!(full.with_members(Members::end), ["1"]);
@@ -171,7 +175,7 @@ fn of_a_channel_that_comes_when_the_session_has_ended_somebody_hears() {
 fn events_of_an_application_that_is_registered_anew_follow_its_notice() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     offer(&outbox, "a", "before");
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "after");
@@ -189,7 +193,7 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
     offer(&outbox, "a", "1");
     outbox.suspend("a", String::new());
     offer(&outbox, "a", "2");
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), [""; 0]);
     outbox.announce("a", "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1", "2"]);
@@ -199,15 +203,15 @@ fn a_connection_that_opens_while_an_application_is_registered_anew_hears_of_it_b
 fn a_connection_that_ends_while_an_application_is_registered_anew_loses_none_of_its_events() {
     let outbox = outbox(10);
     outbox.announce("a", String::new());
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     offer(&outbox, "a", "1");
     offer(&outbox, "a", "2");
     let mut burst = outbox.burst();
     outbox.suspend("a", "unregistered a".into());
     offer(&outbox, "a", "3");
-    assert_eq!(outbox.disconnected(unsent(burst.split_off(2))).dropped, 0);
+    assert_eq!(outbox.disconnected(None, unsent(burst.split_off(2))).dropped, 0);
     outbox.announce("a", String::new());
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "2", "3"]);
 }
 
@@ -281,7 +285,7 @@ async fn the_first_events_of_a_call_follow_after_the_delay() {
     let delay = Duration::from_millis(20);
     let outbox = outbox(10);
     outbox.announce("a", "registered a".into());
-    outbox.connected(String::new(), Some(delay), |_| "registered a".into());
+    outbox.connected(String::new(), true, Some(delay), |_| "registered a".into());
     offer(&outbox, "a", "1");
     assert_eq!(texts(&outbox.burst()), ["registered a"]);
     let Next::Until(time) = outbox.next() else {
@@ -300,7 +304,9 @@ async fn the_delay_ends_when_the_application_is_heard_or_the_session_closes() {
     for end in ends {
         let outbox = outbox(10);
         outbox.announce("a", "registered a".into());
-        outbox.connected(String::new(), Some(Duration::from_millis(20)), |_| "registered a".into());
+        outbox.connected(String::new(), true, Some(Duration::from_millis(20)), |_| {
+            "registered a".into()
+        });
         offer(&outbox, "a", "1");
         end(&outbox);
         assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
@@ -312,10 +318,10 @@ async fn the_delay_ends_with_its_connection() {
     let outbox = outbox(10);
     let delay = Some(Duration::from_millis(20));
     outbox.announce("a", "registered a".into());
-    outbox.connected(String::new(), delay, |_| "registered a".into());
+    outbox.connected(String::new(), true, delay, |_| "registered a".into());
     offer(&outbox, "a", "1");
-    outbox.disconnected(unsent(outbox.burst()));
-    outbox.connected(String::new(), None, |_| "registered a".into());
+    outbox.disconnected(None, unsent(outbox.burst()));
+    outbox.connected(String::new(), true, None, |_| "registered a".into());
     assert_eq!(texts(&outbox.burst()), ["registered a", "1"]);
 }
 

@@ -20,7 +20,7 @@ fn outbox(max_messages: usize, overflow: Overflow) -> Outbox {
 }
 
 fn connect(outbox: &Outbox) {
-    outbox.connected(String::new(), None, |_| "registered".into());
+    outbox.connected(String::new(), true, None, |_| "registered".into());
 }
 
 fn offer(outbox: &Outbox, text: &str) -> Offer {
@@ -43,7 +43,7 @@ fn told(message: &Message) -> String {
 }
 
 fn lose(outbox: &Outbox) -> connection::Gone {
-    outbox.disconnected(Remains::default())
+    outbox.disconnected(None, Remains::default())
 }
 
 fn totals(outbox: &Outbox) -> (u64, u64) {
@@ -103,7 +103,7 @@ fn what_the_kernel_never_had_follows_what_is_not_proven() {
     offer(&outbox, "2");
     let burst = outbox.burst();
     offer(&outbox, "3");
-    outbox.disconnected(unsent(burst));
+    outbox.disconnected(None, unsent(burst));
     connect(&outbox);
     assert_eq!(send(&outbox, 1), ["registered", "1 1", "2 2", "3 3"]);
 }

@@ -147,6 +147,10 @@ macro_rules! later {
             max_reconnect_interval "max_reconnect_interval = 60000";
             reconnect_attempts "reconnect_attempts = 1";
             start_delay "start_delay = 7";
+            when_down "when_down = fail";
+            down_grace "down_grace = 7" before "when_down = fail";
+            fail_inside "fail_inside = yes" before "when_down = fail";
+            fallback_app "fallback_app = other" before "when_down = fail";
             standby_max_age "standby_max_age = 7";
             announce_resume "announce_resume = yes";
             own_app_alias "own_app_alias = yes";

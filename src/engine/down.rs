@@ -1,0 +1,257 @@
+//! Persistent connections that come up and go down: the host is told, and channels do not enter what nobody serves, or leave it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use super::calls::Entry;
+use crate::error::{Error, Result};
+use crate::host::{ConnectionState, Optional};
+use crate::session::{Leaving, Session, Stay, Turn};
+
+/// Turns that wait for a host that is slower than the connection: of more than that, those that undo each other go.
+const MOST: usize = 16;
+
+/// What the host is told of connections, by their ids: a session may follow another under the same one.
+#[derive(Debug, Default)]
+pub(super) struct Tellings(Mutex<BTreeMap<String, Telling>>);
+
+#[derive(Debug, Default)]
+struct Telling {
+    waiting: VecDeque<Turn>,
+    /// What was put in last.
+    is_up: Option<bool>,
+    /// Somebody is at it.
+    is_under_way: bool,
+}
+
+impl Telling {
+    fn add(&mut self, turn: Turn) {
+        if self.is_up.replace(turn.is_ok()) == Some(turn.is_ok()) {
+            return;
+        }
+        if self.waiting.len() == MOST {
+            self.waiting.drain(..2);
+        }
+        self.waiting.push_back(turn);
+    }
+}
+
+impl Tellings {
+    /// Takes over what the session has; whether somebody is to begin with it.
+    fn take_from(&self, session: &Session) -> bool {
+        let mut tellings = self.lock();
+        let turns = session.turns();
+        if turns.is_empty() {
+            return false;
+        }
+        let telling = tellings.entry(session.id().to_owned()).or_default();
+        turns.into_iter().for_each(|turn| telling.add(turn));
+        !telling.waiting.is_empty() && !std::mem::replace(&mut telling.is_under_way, true)
+    }
+
+    /// The next one of a connection.
+    fn next(&self, connection: &str) -> Option<Turn> {
+        let mut tellings = self.lock();
+        let telling = tellings.get_mut(connection)?;
+        let next = telling.waiting.pop_front();
+        telling.is_under_way = next.is_some();
+        next
+    }
+
+    /// There is no connection of that id any more.
+    pub(super) fn forget(&self, connection: &str) {
+        let mut tellings = self.lock();
+        if tellings.get(connection).is_some_and(|telling| !telling.is_under_way) {
+            tellings.remove(connection);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Telling>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Has the host told of each time that the connection comes up or goes down, up to its end.
+    pub(super) async fn watch_turns(self: &Arc<Self>, session: &Arc<Session>, over: &CancellationToken) {
+        while self.context.calls.offers(Optional::ConnectionState) {
+            let turned = session.turned();
+            let is_over = over.is_cancelled();
+            self.tell_turns(session);
+            if is_over {
+                return;
+            }
+            tokio::select! {
+                () = turned => {}
+                () = over.cancelled() => {}
+            }
+        }
+    }
+
+    /// The session gives its place to another one: what comes of it now is not told any more.
+    pub(super) fn retire(self: &Arc<Self>, session: &Arc<Session>) {
+        session.retire();
+        if self.context.calls.offers(Optional::ConnectionState) {
+            self.tell_turns(session);
+        }
+    }
+
+    /// The host is told one after another, without a lock.
+    fn tell_turns(self: &Arc<Self>, session: &Arc<Session>) {
+        if !self.tellings.take_from(session) {
+            return;
+        }
+        let (engine, connection) = (Arc::clone(self), session.id().to_owned());
+        self.spawn(async move {
+            while let Some(state) = engine.tellings.next(&connection) {
+                let connection = connection.clone();
+                engine
+                    .context
+                    .calls
+                    .connection_state(ConnectionState { connection, state })
+                    .await;
+            }
+        });
+    }
+
+    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One step:
+    /// whatever becomes of that is not tried any further.
+    pub(super) async fn admit_or_fall_back(self: &Arc<Self>, entry: &Entry) -> Result<String> {
+        let error = match self.admit(&entry.app, entry).await {
+            Err(error) if error.is_for_want_of_a_server() => error,
+            outcome => return outcome,
+        };
+        let config = self.context.config();
+        let connection = config.connections.values().find(|connection| connection.has(&entry.app));
+        let Some(fallback) = connection.and_then(|connection| connection.fallback()) else {
+            return Err(error);
+        };
+        self.stasis_fallbacks.fetch_add(1, Ordering::Relaxed);
+        let (channel, app) = (&entry.channel_name, &entry.app);
+        self.log().notice(
+            &entry.channel_id,
+            format_args!("{channel} enters Stasis({fallback}) instead of Stasis({app}): {error}"),
+        );
+        match self.admit(fallback, entry).await {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(second) => {
+                let line = format_args!("{channel} does not enter Stasis({fallback}): {second}");
+                self.log().notice(&entry.channel_id, line);
+                // What the dialplan is to hear of is the application that it asked for.
+                Err(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A channel enters an application that somebody has registered; false if its session is about to end.
+    pub(super) fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
+        let Some((_, session)) = self.applications.find(app) else {
+            return Ok(true);
+        };
+        match session.entered(app, &entry.channel_id) {
+            // Whoever took it over serves it.
+            Err(Error::Down(_)) if self.table().is_inbound(app) => Ok(true),
+            outcome => outcome.inspect_err(|_| self.count_down()),
+        }
+    }
+
+    /// A channel is not let in, or has to leave, because a persistent connection is down.
+    pub(super) fn count_down(&self) {
+        self.stasis_down.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends Stasis for the channels that are in applications of the connection when that has been down for too long.
+    pub(super) async fn end_stays(&self, session: &Arc<Session>, over: &CancellationToken) {
+        while !over.is_cancelled() {
+            let turned = session.turned();
+            let leaving = if session.turns_away() {
+                self.leaving(session)
+            } else {
+                Leaving::Never
+            };
+            match leaving {
+                Leaving::Now(stays) => self.fail_stays(session, stays).await,
+                Leaving::At(time) => tokio::select! {
+                    () = turned => {}
+                    () = over.cancelled() => {}
+                    () = sleep_until(Instant::from_std(time)) => {}
+                },
+                Leaving::Never => tokio::select! {
+                    () = turned => {}
+                    () = over.cancelled() => {}
+                },
+            }
+        }
+    }
+
+    /// Those that are to leave are noted for that in one step, so that one whose Stasis returns meanwhile is not told.
+    fn leaving(&self, session: &Session) -> Leaving {
+        let mut table = self.table();
+        let mut leaving = session.leaving();
+        if let Leaving::Now(stays) = &mut leaving {
+            // Whoever took an application over serves those that are in it.
+            stays.retain(|stay| !table.is_inbound(&stay.application));
+            table.failing.extend(stays.iter().map(noted));
+        }
+        leaving
+    }
+
+    async fn fail_stays(&self, session: &Session, stays: Vec<Stay>) {
+        for stay in stays {
+            if !self.table().failing.remove(&noted(&stay)) {
+                continue;
+            }
+            self.count_down();
+            self.log().warning(
+                &stay.channel,
+                format_args!(
+                    "connection {} of its application {} is down for longer than down_grace: Stasis ends with STASISSTATUS=FAILED",
+                    session.id(),
+                    stay.application
+                ),
+            );
+            self.context.calls.stasis_failed(&stay.channel, &stay.application).await;
+        }
+    }
+}
+
+/// As `stasis_end` names it.
+fn noted(stay: &Stay) -> (String, String) {
+    (stay.application.clone(), stay.channel.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_is_far_too_slow_misses_what_undid_itself() {
+        let mut telling = Telling::default();
+        for number in 0..100 {
+            telling.add(if number % 2 == 0 {
+                Ok("up".into())
+            } else {
+                Err("down".into())
+            });
+        }
+        assert_eq!(telling.waiting.len(), MOST);
+        let alternate = telling.waiting.iter().zip(telling.waiting.iter().skip(1));
+        assert!(alternate.into_iter().all(|(one, next)| one.is_ok() != next.is_ok()));
+        assert_eq!(telling.waiting.back(), Some(&Err("down".into())));
+    }
+
+    #[test]
+    fn what_is_no_change_is_not_told() {
+        let mut telling = Telling::default();
+        for turn in [Err("refused"), Err("reset"), Ok("server"), Ok("server")] {
+            telling.add(turn.map(str::to_owned).map_err(str::to_owned));
+        }
+        assert_eq!(telling.waiting, [Err("refused".to_owned()), Ok("server".to_owned())]);
+    }
+}
