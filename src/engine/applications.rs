@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::take;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::host::{ContextState, Failed, Registration};
@@ -15,6 +16,8 @@ pub(super) struct Applications {
     /// Read by every event.
     claims: RwLock<HashMap<Arc<str>, Claims>>,
     dialplan: Mutex<BTreeMap<String, DialplanContext>>,
+    /// How often one was given up that nobody of ours has now.
+    given_up: AtomicU64,
 }
 
 /// Who has an application, and who asks for it; never nobody.
@@ -53,7 +56,14 @@ impl Applications {
             context: Arc::clone(context),
             claims: RwLock::default(),
             dialplan: Mutex::default(),
+            given_up: AtomicU64::new(0),
         }
+    }
+
+    /// Grows when an application is given up, behind the end of its registration: what the host said of it before that is out
+    /// of date.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Acquire)
     }
 
     /// The session of an application, and the application's shared name.
@@ -230,6 +240,7 @@ impl Applications {
         }
         if is_last {
             claims.remove(app);
+            self.given_up.fetch_add(1, Ordering::Release);
         } else if let Some(position) = of_app.position(session) {
             // Somebody still has to end what was registered.
             of_app.sessions.remove(position);

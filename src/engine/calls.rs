@@ -176,7 +176,7 @@ impl Engine {
         if entry.cancelled.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
+        if self.let_in(app, entry).await? {
             return Ok(app.to_owned());
         }
         let config = self.context.config();
@@ -214,7 +214,7 @@ impl Engine {
         if let Some(session) = session {
             self.reclaim_application(&session, app).await;
         }
-        if self.context.calls.app_is_registered(app).await && self.let_in(app, entry)? {
+        if self.let_in(app, entry).await? {
             return Ok(app.to_owned());
         }
         let reason = format!(

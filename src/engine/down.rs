@@ -149,10 +149,19 @@ impl Engine {
         }
     }
 
-    /// A channel enters an application that somebody has registered; false if its session is about to end.
-    pub(super) fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
-        let Some((_, session)) = self.applications.find(app) else {
-            return Ok(true);
+    /// A channel enters an application if somebody has registered it; false if nobody has, or its session is about to end.
+    pub(super) async fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
+        let session = loop {
+            let given_up = self.applications.given_up();
+            if !self.context.calls.app_is_registered(app).await {
+                return Ok(false);
+            }
+            match self.applications.find(app) {
+                Some((_, session)) => break session,
+                // It is somebody else's, unless it was ours when the host looked.
+                None if given_up == self.applications.given_up() => return Ok(true),
+                None => {}
+            }
         };
         match session.entered(app, &entry.channel_id) {
             // Whoever took it over serves it.
