@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ariws::ffi::{ARIWS_ERROR_CANCELLED, ARIWS_ERROR_CONNECT};
+use ariws::ffi::{ARIWS_ERROR_CANCELLED, ARIWS_ERROR_CONNECT, ARIWS_ERROR_REFUSED, ARIWS_ERROR_TIMEOUT};
 use ariws_testkit::Started;
 use serde_json::json;
 
@@ -55,10 +55,10 @@ impl Player<'_> {
                 drop(peer);
                 let started = self.started.take().ok_or("no call was started")?;
                 let outcome = self.again_until(|_| started.try_recv().ok())?;
-                is_code(outcome, ARIWS_ERROR_CONNECT)?;
+                is_one_of(outcome, &[ARIWS_ERROR_CONNECT, ARIWS_ERROR_REFUSED, ARIWS_ERROR_TIMEOUT])?;
             }
             Outcome::StartCancelled => {
-                is_code(self.outcome_of_start()?, ARIWS_ERROR_CANCELLED)?;
+                is_one_of(self.outcome_of_start()?, &[ARIWS_ERROR_CANCELLED])?;
             }
             Outcome::StasisFails => {
                 drop(peer);
@@ -124,9 +124,9 @@ impl Player<'_> {
     }
 }
 
-fn is_code(outcome: Started, code: i32) -> Result<(), Fault> {
+fn is_one_of(outcome: Started, codes: &[i32]) -> Result<(), Fault> {
     match outcome {
-        Err((failed, _)) if failed == code => Ok(()),
-        other => Err(format!("the start came to {other:?}, not to {code}")),
+        Err((failed, _)) if codes.contains(&failed) => Ok(()),
+        other => Err(format!("the start came to {other:?}, not to one of {codes:?}")),
     }
 }

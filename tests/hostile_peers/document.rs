@@ -102,7 +102,7 @@ fn become_of(outcome: Outcome) -> &'static str {
         Outcome::ShutDown => "is shut down",
         Outcome::CallGoesOn => "the call goes on",
         Outcome::CallGoesOnAnew => "the call goes on over the next connection",
-        Outcome::StartFails => "`ARIWS_ERROR_CONNECT` after the last attempt",
+        Outcome::StartFails => "`ARIWS_ERROR_CONNECT`, `_REFUSED` or `_TIMEOUT` after the last attempt",
         Outcome::StartCancelled => "`ARIWS_ERROR_CANCELLED`",
         Outcome::StasisFails => "`stasis_failed` after the last attempt",
         Outcome::CallEnds => "ends with the call",

@@ -132,7 +132,7 @@ pub enum Outcome {
     CallGoesOn,
     /// The call goes on over another connection, to its end.
     CallGoesOnAnew,
-    /// The start fails with ARIWS_ERROR_CONNECT when all attempts went like this one.
+    /// The start fails for want of a server when all attempts went like this one.
     StartFails,
     /// The start ends with ARIWS_ERROR_CANCELLED.
     StartCancelled,

@@ -44,7 +44,7 @@ fn the_answer_to_an_upgrade_is_escaped_where_the_start_of_a_call_tells_of_it() {
         pbx.server.attempt().answer(answer);
     }
     let (code, message) = starting.recv().expect("an outcome").expect_err("no server");
-    assert_eq!(code, ARIWS_ERROR_CONNECT);
+    assert_eq!(code, ARIWS_ERROR_REFUSED);
     assert!(message.contains(r"Location: /\u{2028}x"), "{message}");
     assert!(!message.contains(char::is_control), "{message}");
 }

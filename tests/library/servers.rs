@@ -112,7 +112,7 @@ fn reconnect_attempts_counts_rounds_of_all_servers() {
         second.attempt().answer("HTTP/1.1 500 Broken\r\n\r\n");
     }
     let failed = starting.recv().expect("an outcome");
-    assert_eq!(failed.map_err(|(code, _)| code), Err(ARIWS_ERROR_CONNECT));
+    assert_eq!(failed.map_err(|(code, _)| code), Err(ARIWS_ERROR_REFUSED));
     let metrics = pbx.metrics();
     for server in [&pbx.server, &second] {
         let attempts = of("server_attempts_total", server, ",outcome=\"failed\"");
@@ -142,7 +142,7 @@ fn a_call_that_every_server_refuses_fails_at_once() {
     pbx.server.attempt().answer(REFUSES);
     second.attempt().answer("HTTP/1.1 404 Not Found\r\n\r\n");
     let (code, message) = starting.recv().expect("an outcome").expect_err("no server");
-    assert_eq!(code, ARIWS_ERROR_CONNECT);
+    assert_eq!(code, ARIWS_ERROR_REFUSED);
     assert!(message.contains("404 Not Found"), "{message}");
 }
 

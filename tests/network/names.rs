@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ariws::ffi::ARIWS_ERROR_CONNECT;
+use ariws::ffi::ARIWS_ERROR_TIMEOUT;
 use ariws_testkit::{Configuration, DEADLINE, Host, Library, Started, until};
 use nix::sys::signal::Signal;
 
@@ -166,7 +166,7 @@ fn one_address_dead_then_none_then_all_then_none_again() {
     let [Err((code, message))] = &call(&library, 6..7)[..] else {
         panic!("connected to nobody");
     };
-    assert_eq!(*code, ARIWS_ERROR_CONNECT);
+    assert_eq!(*code, ARIWS_ERROR_TIMEOUT);
     let reason = "no answer to the connection request within 1500 ms (connection_timeout)";
     assert!(message.contains(reason), "{message}");
     network.heal();
@@ -271,7 +271,7 @@ fn calls_to_one_name_share_a_look_up() {
         .collect();
     for start in starts {
         let (code, message) = start.recv_timeout(DEADLINE).expect("an outcome").expect_err("dead");
-        assert_eq!(code, ARIWS_ERROR_CONNECT);
+        assert_eq!(code, ARIWS_ERROR_TIMEOUT);
         let reason = "name: no answer from the name servers within 500 ms (connection_timeout)";
         assert!(message.contains(reason), "{message}");
     }

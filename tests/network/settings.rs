@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ariws::ffi::ARIWS_ERROR_CONNECT;
+use ariws::ffi::{ARIWS_ERROR_REFUSED, ARIWS_ERROR_TIMEOUT};
 use ariws_testkit::{Call, Host, Library};
 
 use crate::backend::Backend;
@@ -122,7 +122,7 @@ fn without_retries_and_redispatch_a_server_that_refuses_costs_attempts() {
         server.kill();
     }
     let started: Vec<_> = ["1", "2", "3"].map(|id| library.stasis_start("app1", id, id)).into();
-    let refused = |outcome: &Result<String, (i32, String)>| matches!(outcome, Err((ARIWS_ERROR_CONNECT, why)) if why.contains("503 Service Unavailable"));
+    let refused = |outcome: &Result<String, (i32, String)>| matches!(outcome, Err((ARIWS_ERROR_REFUSED, why)) if why.contains("503 Service Unavailable"));
     assert!(started.iter().any(refused), "{started:#?}");
 }
 
@@ -257,7 +257,7 @@ fn maxconn_counts_each_call_once_and_further_ones_wait_for_room() {
     let Err((code, why)) = library.stasis_start("app1", "2", "Test/2") else {
         panic!("there was room");
     };
-    assert_eq!(code, ARIWS_ERROR_CONNECT);
+    assert_eq!(code, ARIWS_ERROR_TIMEOUT);
     assert!(why.contains("within 500 ms (connection_timeout)"), "{why}");
     leave(&library, 0);
     wait_until(|| balancer.servers.iter().map(|server| server.open()).sum::<usize>() == 1);
