@@ -394,7 +394,7 @@ mod tests {
     fn every_family_is_there_without_any_session() {
         let text = render(&snapshot(vec![]));
         let families = text.lines().filter(|line| line.starts_with("# TYPE "));
-        assert_eq!(families.count(), 69);
+        assert_eq!(families.count(), 71);
         assert!(text.ends_with("\n# EOF\n"));
     }
 

@@ -51,7 +51,13 @@ fn start_until_it_is_gone(handle: Handle, thread: usize) -> usize {
             Ok(application) => handle.stasis_end(&application, &id),
             Err((ARIWS_ERROR_UNLOADED, _)) => return number,
             Err((code, message)) => assert!(
-                [ARIWS_ERROR_NOT_FOUND, ARIWS_ERROR_CANCELLED, ARIWS_ERROR_CONNECT].contains(&code),
+                [
+                    ARIWS_ERROR_NOT_FOUND,
+                    ARIWS_ERROR_CANCELLED,
+                    ARIWS_ERROR_CONNECT,
+                    ARIWS_ERROR_TIMEOUT
+                ]
+                .contains(&code),
                 "a start ended with {code}: {message}"
             ),
         }
