@@ -190,7 +190,9 @@ async def fifty_calls(stage):
     asterisk = await failing(stage, application)
     await (await application.connection()).expect("ApplicationRegistered")
     await lose(asterisk, application)
-    await asyncio.gather(*(asterisk.originate("testapp", "reasons", channel=f"call{number}") for number in range(50)))
+    # Of one length: Asterisk 22.10 has refused ids that begin others, of calls at a time, as known already.
+    channels = [f"call{number:02}" for number in range(50)]
+    await asyncio.gather(*(asterisk.originate("testapp", "reasons", channel=channel) for channel in channels))
     sure(set(await reasons(asterisk, "testapp", 50)), {("FAILED", "down")})
     await application.listen()
     connection = await application.connection()
