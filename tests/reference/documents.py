@@ -3,8 +3,8 @@
 """Checks what documents say of the recorded cases and of tests; prints what is wrong.
 
 A line of the README's comparison with Asterisk links to the heading that explains the difference, which recorded cases show, or
-`differences.json` names what shows it, mostly a test on real Asterisks. Headings that it calls important have a line. Each line
-of docs/security.md names what shows it. The README of this folder counts the cases.
+`differences.json` names what shows it, mostly a test on real Asterisks; what such a line links to is there. Headings that it
+calls important have a line. Each line of docs/security.md names what shows it. The README of this folder counts the cases.
 """
 
 import json
@@ -20,16 +20,17 @@ TABLE = "\n## What is different from Asterisk\n"
 
 def comparison(readme, document, listed, read):
     """What is wrong with the README's table."""
-    headings = {anchor(heading): heading for heading in re.findall(r"^#+ *(.*?) *$", document, re.MULTILINE)}
+    headings = anchors(document)
     linked, rows = set(), []
     for row in first_column(readme):
-        link = re.search(rf"\]\({re.escape(DOCUMENT)}#([^)]*)\)$", row)
-        if not link:
-            rows.append(row)
-        elif link[1] in headings:
-            linked.add(headings[link[1]])
+        link = re.fullmatch(r"\[(.*)\]\(([^()#]*)#([^()]*)\)", row)
+        text, page, place = link.groups() if link else (row, DOCUMENT, None)
+        if link and place not in (headings if page == DOCUMENT else anchors(read(page))):
+            yield f'README: {page} has no heading for "{row}"'
+        elif link and page == DOCUMENT:
+            linked.add(headings[place])
         else:
-            yield f'README: {DOCUMENT} has no heading for "{row}"'
+            rows.append(text)
     if not rows and not linked:
         yield "the README has no table of differences"
     for rule, said in listed.get("rules", {}).items():
@@ -52,6 +53,11 @@ def first_column(readme):
     lines = readme.partition(TABLE)[2].strip().splitlines()
     end = next((index for index, line in enumerate(lines) if not line.startswith("|")), len(lines))
     return [line.removeprefix("| ").split(" | ")[0] for line in lines[2:end]]
+
+
+def anchors(document):
+    """The headings of a document, by their anchors."""
+    return {anchor(heading): heading for heading in re.findall(r"^#+ *(.*?) *$", document, re.MULTILINE)}
 
 
 def anchor(heading):
@@ -90,9 +96,9 @@ def check():
     """These checks find what they are for."""
     readme = f"#\n{TABLE}\n| | a |\n|---|---|\n| [one]({DOCUMENT}#one-thing) | 1 |\n| two | 1 |\n\n| three | 1 |\n"
 
-    def wrong(document, heading, row, test):
+    def wrong(document, heading, row, test, page="a test"):
         listed = {"headings": [heading], "rows": [[row, "file", test]]}
-        return len(list(comparison(readme, document, listed, lambda _: "a test")))
+        return len(list(comparison(readme, document, listed, lambda _: page)))
 
     assert wrong("# All\n### One thing\n", "One thing", "two", "test") == 0
     assert wrong("### Another thing\n", "One thing", "two", "test") == 2
@@ -101,6 +107,9 @@ def check():
     assert wrong("### One thing\n", "Two things", "two", "test") == 1
     assert wrong("### One thing\n", "One thing", "four", "test") == 2
     assert wrong("### One thing\n", "One thing", "two", "no test") == 1
+    readme = readme.replace("| two |", "| [two](docs/page.md#two-things) |")
+    assert wrong("# One thing\n", "One thing", "two", "test", page="# Two things\na test") == 0
+    assert wrong("# One thing\n", "One thing", "two", "test") == 2
     assert anchor("A missing [connection_type]") == "a-missing-connection_type"
     texts = ['@case("a/case")\n@case(\n    "a/long one",\n)', 'fn a_test() {}\nassert_eq!("a/text", "");']
 
