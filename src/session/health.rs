@@ -149,6 +149,12 @@ impl Health {
         standing.enter(Stand::Down, now).is_some()
     }
 
+    /// Whether a server is known to be down, and another one is not.
+    pub(super) fn is_worse(&self, server: usize, other: usize) -> bool {
+        let is_down = |server: usize| self.servers.get(server).is_some_and(|standing| standing.stand == Stand::Down);
+        is_down(server) && !is_down(other)
+    }
+
     /// Those that are known to be down, and do not ask to be left alone.
     pub(super) fn to_probe(&self, now: Instant) -> Vec<usize> {
         let servers = 0..self.servers.len();
@@ -260,6 +266,16 @@ mod tests {
     fn servers_that_would_not_have_a_call_are_left_out() {
         let (mut health, now) = three();
         assert_eq!(chosen(health.choose(Preference::Failover, None, &[0, 2], now)), [1]);
+    }
+
+    #[test]
+    fn a_server_is_worse_than_another_if_it_alone_is_down() {
+        let (mut health, now) = three();
+        assert!(!health.is_worse(0, 1));
+        health.failed(0, "refused", None, now);
+        assert!(health.is_worse(0, 1) && !health.is_worse(1, 0));
+        health.failed(1, "refused", None, now);
+        assert!(!health.is_worse(0, 1));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) enum Outcome {
     Chosen(Choice),
     /// The attempt failed.
     Failed(Failure),
+    /// The attempt was given up before it failed, as it became known that the server is down and the next one is not.
+    GivenUp,
     /// The connection that came of the attempt has ended.
     Ended {
         how: End,
@@ -92,6 +94,11 @@ impl Life {
         self.server
     }
 
+    /// The server that comes after it in this round.
+    pub(super) fn next_server(&self) -> Option<usize> {
+        self.round.as_slice().first().copied()
+    }
+
     /// The server that a call returns to, as whoever controls it is there.
     pub(super) fn own(&self) -> Option<usize> {
         self.server.filter(|_| self.is_per_call)
@@ -140,6 +147,7 @@ impl Life {
             // It was no attempt of the session's, and says nothing of the server as it is now.
             Outcome::Ended { in_doubt: true, .. } => self.anew(),
             Outcome::Failed(failure) => self.failed(failure, client),
+            Outcome::GivenUp => self.next_of_round().unwrap_or(Step::Choose),
             Outcome::Ended { how, lasted, .. } => {
                 match (how, lasted < steady(client, self.rounds)) {
                     // A peer that accepts and drops is no better than one that refuses.
@@ -203,9 +211,8 @@ impl Life {
             self.without.extend(self.server);
         }
         self.last = Some(failure.clone());
-        if let Some(next) = self.round.next() {
-            self.server = Some(next);
-            return Step::Attempt(next);
+        if let Some(step) = self.next_of_round() {
+            return step;
         }
         self.rounds += 1;
         let has_nobody = !self.without.is_empty() && self.without.len() >= self.count;
@@ -214,6 +221,12 @@ impl Life {
         }
         let before = self.last_round.replace(failure);
         Step::Pause { before }
+    }
+
+    fn next_of_round(&mut self) -> Option<Step> {
+        let next = self.round.next()?;
+        self.server = Some(next);
+        Some(Step::Attempt(next))
     }
 
     fn out_of_attempts(&mut self) -> Step {

@@ -94,6 +94,14 @@ impl Session {
         );
     }
 
+    /// An attempt was given up for one at the next server.
+    pub(super) fn report_given_up(&self, uri: &str, next: &str) {
+        self.context().log.debug(
+            self.id(),
+            format_args!("no further wait for {uri}, which did not answer another attempt in time; trying {next}"),
+        );
+    }
+
     /// The application has not said a word since StasisStart. Once for a connection, until one of its applications does: some
     /// control their calls over HTTP and never will.
     pub(super) fn report_silence(&self, settings: &Connection) {

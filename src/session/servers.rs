@@ -18,7 +18,7 @@ use super::health::{Choice, Health, Stand};
 use super::state::Session;
 use super::view::count;
 use crate::config::{Client, ConnectionType, Preference};
-use crate::net::{self, Caller, Connected, Resources, Server, TlsContext, Version};
+use crate::net::{self, Caller, Connected, Lack, Resources, Server, TlsContext, Version};
 
 /// The servers of one connection.
 pub struct Servers {
@@ -44,6 +44,8 @@ struct Attempts {
     opened: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
+    /// Told when one of them was not answered in time.
+    unanswered: Notify,
 }
 
 /// One server at this moment.
@@ -212,6 +214,21 @@ impl Servers {
         }
     }
 
+    /// Waits until an attempt at a server is in vain: another one was not answered in time, while the `next` server is not known
+    /// to be down. Whoever came when that was not known yet need not find it out again.
+    pub(super) async fn is_in_vain(&self, server: usize, next: usize) {
+        let Some((_, attempts)) = self.list.get(server) else {
+            return;
+        };
+        loop {
+            let unanswered = attempts.unanswered.notified();
+            if self.health().is_worse(server, next) {
+                return;
+            }
+            unanswered.await;
+        }
+    }
+
     /// An attempt at a server failed, its connection was lost at once, or it sends everybody away.
     pub(super) fn failed(self: &Arc<Self>, server: usize, failure: &Failure, client: &Client, context: &Arc<Context>) {
         let left_alone = client.longest_retry_after().and_then(|longest| match failure.not_now? {
@@ -219,6 +236,11 @@ impl Servers {
             NotNow::Restarting => Some(restart(client, self.random(context)).min(longest)),
         });
         let is_news = self.health().failed(server, &failure.cause, left_alone, now());
+        if failure.lack == Lack::Answer
+            && let Some((_, attempts)) = self.list.get(server)
+        {
+            attempts.unanswered.notify_waiters();
+        }
         if !self.are_several() && client.fail_fast.is_none() {
             return;
         }

@@ -190,12 +190,25 @@ impl Task {
         session.outbox().note(Status::connecting);
         // Larger than all that a connection at rest needs, and given back before it is.
         let client = &self.plan.settings.client;
-        let attempt = self.plan.servers.connect(server, client, session.caller(), session.context());
-        let attempt = Box::pin(attempt);
+        let (servers, next) = (&self.plan.servers, self.life.next_server());
+        let attempt = Box::pin(async {
+            let attempt = servers.connect(server, client, session.caller(), session.context());
+            let Some(next) = next else {
+                return attempt.await.map_err(Outcome::Failed);
+            };
+            tokio::select! {
+                biased;
+                outcome = attempt => outcome.map_err(Outcome::Failed),
+                () = servers.is_in_vain(server, next) => {
+                    session.report_given_up(servers.display(server), servers.display(next));
+                    Err(Outcome::GivenUp)
+                }
+            }
+        });
         tokio::select! {
             biased;
             // One that is there gets its Close.
-            outcome = attempt => outcome.map_err(Outcome::Failed),
+            outcome = attempt => outcome,
             cut = self.wanted.cut_short() => Err(cut),
         }
     }

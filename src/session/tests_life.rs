@@ -316,6 +316,16 @@ fn a_connection_that_had_died_on_standby_is_no_failure() {
 }
 
 #[test]
+fn an_attempt_that_is_given_up_for_the_next_server_is_no_failure() {
+    let (mut life, client) = (Life::new(true), two_servers());
+    life.next(chosen(&[0, 1]), &client);
+    assert_eq!(life.next_server(), Some(1));
+    assert_eq!(life.next(Outcome::GivenUp, &client), Step::Attempt(1));
+    assert_eq!((life.server(), life.next_server()), (Some(1), None));
+    assert_eq!((life.failures(), life.last()), (0, None));
+}
+
+#[test]
 fn new_settings_begin_as_if_nothing_had_failed() {
     let (mut life, client) = (Life::new(true), two_servers());
     life.next(chosen(&[0, 1]), &client);

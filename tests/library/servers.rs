@@ -83,6 +83,31 @@ fn a_server_that_failed_is_tried_last_from_then_on() {
 }
 
 #[test]
+fn an_attempt_under_way_goes_to_the_next_server_when_another_one_was_not_answered_in_time() {
+    const TIMEOUT: Duration = Duration::from_millis(1000);
+    // How many of two calls found out by themselves that the first server takes connections and says nothing.
+    let found_out = || {
+        let (setup, second) = calls();
+        let timeout = format!("connection_timeout = {}", TIMEOUT.as_millis());
+        let pbx = setup.set("connection1", &timeout).load();
+        let early = pbx.stasis_start_async("app1", "1.1", NAME);
+        let _silent = pbx.server.accept_tcp();
+        // The pace of the calls, no wait for anything.
+        thread::sleep(TIMEOUT / 2);
+        let late = pbx.stasis_start_async("app1", "2.1", "SIP/bob");
+        let _connections = [second.accept(), second.accept()];
+        assert_eq!(early.recv().expect("an outcome"), Ok(APPLICATION.into()));
+        assert_eq!(late.recv().expect("an outcome"), Ok("app1:SIP/bob".into()));
+        metric(
+            &pbx.metrics(),
+            &of("server_attempts_total", &pbx.server, ",outcome=\"failed\""),
+        )
+    };
+    // On a machine that is busy for so long both may find out at one moment.
+    until(|| (found_out() == 1).then_some(()), || "each waited by itself".into());
+}
+
+#[test]
 fn a_server_of_calls_that_answers_again_is_the_first_one_again() {
     let (setup, second) = calls();
     let mut pbx = setup.set("connection1", "failback_interval = 10").nobody_listens().load();
