@@ -225,7 +225,10 @@ impl Outbox {
             let Some(oldest) = oldest else {
                 return (None, dropped);
             };
-            state.members.dropped(oldest.channel(), now);
+            if let Some(event) = oldest.channel() {
+                state.members.dropped(Some(event), now);
+                self.members_changed.notify_waiters();
+            }
             room.absorb(oldest.room);
         }
     }

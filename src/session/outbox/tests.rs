@@ -159,6 +159,19 @@ fn a_channel_counts_as_inside_though_its_event_has_no_room() {
 }
 
 #[test]
+fn whoever_waits_for_the_last_channel_hears_of_a_stasis_end_that_made_room_for_another_event() {
+    let outbox = outbox(1);
+    offer_start(&outbox, "1");
+    let ended = ChannelEvent::Ended("1".into());
+    outbox.offer("a".into(), "its StasisEnd".into(), Some(ended));
+    let changed = outbox.members_changed();
+    assert_eq!(outbox.members(Members::closing_time), None);
+    assert_eq!(offer(&outbox, "a", "another"), Offer::DroppedOldest);
+    assert!(changed.now_or_never().is_some());
+    assert!(outbox.members(Members::closing_time).is_some());
+}
+
+#[test]
 fn of_a_channel_that_comes_when_the_session_has_ended_somebody_hears() {
     let outbox = outbox(10);
     offer(&outbox, "a", "waits");
