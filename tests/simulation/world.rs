@@ -301,27 +301,33 @@ impl World {
         }
     }
 
-    /// Of each persistent connection that has begun the host knows that it is up.
+    /// Of each persistent connection that has begun the host knows where it stands; it is up if calls leave it a socket.
     fn check_states(&self) {
+        let are_scarce = self.are_sockets_scarce();
         let sessions: Vec<_> = self.engine.table().all_persistent().cloned().collect();
         for session in sessions {
-            let is_up = self.simulation.oracle(|oracle| oracle.outages.is_up(session.id()));
-            if !is_up || !session.view().is_up {
-                let text = format!("{} is up, and the host has heard {is_up}", session.id());
+            let heard = self.simulation.oracle(|oracle| oracle.outages.is_up(session.id()));
+            let is_up = session.view().is_up;
+            if heard != is_up || !is_up && !are_scarce {
+                let text = format!("{} is up: {is_up}, and the host has heard {heard}", session.id());
                 self.simulation.oracle(|oracle| oracle.violated(text));
             }
         }
     }
 
     fn check_standbys(&self) {
-        let snapshot = self.engine.snapshot();
-        let are_scarce = snapshot.sockets.most < PLENTY;
-        for session in snapshot.sessions {
+        let are_scarce = self.are_sockets_scarce();
+        for session in self.engine.snapshot().sessions {
             if let SessionKind::PerCallConfig { standby: Some(standby) } = session.kind {
                 let look = |oracle: &mut Oracle| oracle.standbys_are_there(&session.id, &standby, are_scarce);
                 self.simulation.oracle(look);
             }
         }
+    }
+
+    /// Whether there may be fewer sockets than connections.
+    fn are_sockets_scarce(&self) -> bool {
+        self.engine.snapshot().sockets.most < PLENTY
     }
 
     fn check_account(&self) {
