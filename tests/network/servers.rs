@@ -1,76 +1,131 @@
 //! Two servers of one websocket client, of which the first fails in every way that servers fail, while calls come in.
 //!
-//! The first is HAProxy with three applications behind it, the second an application. Printed is how long callers were held.
+//! The first is HAProxy with three applications behind it, the second an application. Printed is how long callers were held:
+//! before it happens, until it is known, and then.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ariws_testkit::certificates::Authority;
-use ariws_testkit::{Configuration, Host, Library};
+use ariws_testkit::certificates::{Authority, Identity};
+use ariws_testkit::{Configuration, DEADLINE, Host, Library, metric};
 use nix::sys::signal::Signal;
 
 use crate::backend::Backend;
-use crate::balancer::{Balancer, LISTENS, application, leave, tell, wait_until};
+use crate::balancer::{Balancer, LISTENS, application, enter, kinds, leave, tell, wait_until};
 use crate::network::{FAR, Network, configuration};
 
 /// Calls come in at this pace.
 const BETWEEN: Duration = Duration::from_millis(50);
 
-/// The attempts of a call may take so long.
-const TIMEOUT: Duration = Duration::from_millis(1000);
+/// How many come before it happens, and when it is known.
+const BEFORE: usize = 10;
+const THEN: usize = 50;
+
+/// Calls that are on the first server all the time.
+const RUNNING: Range<usize> = 1000..1005;
+
+/// What an attempt may take at a server that says nothing. Far longer than one takes at a server that works.
+const TIMEOUT: Duration = Duration::from_millis(2000);
 
 const SECOND: SocketAddr = SocketAddr::new(FAR, 8089);
+const NOBODY_LOOKS: &str = "failback_interval = 3600000";
+const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 
 /// The servers, and a client that knows both.
 struct Servers {
     first: Balancer,
     second: Backend,
-    network: Network,
+    _network: Network,
+    scheme: &'static str,
 }
 
 impl Servers {
     fn start() -> Self {
-        Self::changed(|_| Vec::new())
+        Self::changed(Network::enter(), &[])
     }
 
     /// With another configuration of the first.
-    fn changed(changes: impl FnOnce(&Network) -> Vec<(&'static str, String)>) -> Self {
-        let network = Network::enter();
-        let changes = changes(&network);
-        let changes: Vec<_> = changes.iter().map(|(old, new)| (*old, new.as_str())).collect();
+    fn changed(network: Network, changes: &[(&str, &str)]) -> Self {
         Self {
-            first: Balancer::changed(&network, "per-call.cfg", &changes),
+            first: Balancer::changed(&network, "per-call.cfg", changes),
             second: Backend::start(&network, SECOND),
-            network,
+            _network: network,
+            scheme: "ws",
         }
     }
 
-    fn configuration(&self, first: &str) -> Configuration {
-        let more = format!(
-            "uri = ws://{SECOND}/ari\nconnection_timeout = {}\nreconnect_interval = 500",
-            TIMEOUT.as_millis()
-        );
-        configuration("per_call_config", &format!("{first}://{LISTENS}/ari"), &more)
+    fn first_uri(&self) -> String {
+        format!("{}://{LISTENS}/ari", self.scheme)
     }
 
-    /// Websockets that the first has had.
-    fn at_the_first(&self) -> usize {
-        self.first.servers.iter().map(Backend::connections).sum()
+    fn configuration(&self, timeout: Duration, more: &str) -> Configuration {
+        let more = format!(
+            "uri = ws://{SECOND}/ari\nconnection_timeout = {}\ndelivery = at_least_once\n\
+             enable_pingpongs = yes\npingpong_interval = 1\n{more}",
+            timeout.as_millis()
+        );
+        configuration("per_call_config", &self.first_uri(), &more)
+    }
+
+    /// What came of attempts at the first.
+    fn attempts(&self, metrics: &str) -> [u64; 3] {
+        ["opened", "refused", "failed"].map(|outcome| {
+            let labels = format!("connection=\"connection1\",server=\"{}\"", self.first_uri());
+            metric(metrics, &format!("server_attempts_total{{{labels},outcome=\"{outcome}\"}}"))
+        })
+    }
+
+    fn first_is_known_to_be_down(&self, library: &Library<'_>) -> bool {
+        let up = format!("server_up{{connection=\"connection1\",server=\"{}\"}}", self.first_uri());
+        library.metric(&up) == 0
+    }
+
+    /// What the applications of the first have received of a call.
+    fn at_the_first(&self, number: usize) -> Vec<String> {
+        let servers = self.first.servers.iter();
+        servers.flat_map(|server| kinds(server, &application(number))).collect()
+    }
+
+    fn at_the_second(&self, number: usize) -> Vec<String> {
+        kinds(&self.second, &application(number))
     }
 }
 
-/// Lets calls enter and leave again, one after each pause, and something happen behind the first ten. None may fail; gives how
-/// long each was held.
-fn calls_while(library: &Library<'_>, count: usize, happens: impl FnOnce()) -> Vec<Duration> {
-    let (sender, held) = channel();
-    let mut happens = Some(happens);
-    thread::scope(|scope| {
-        for number in 0..count {
-            if number == 10 {
-                happens.take().expect("once")();
+/// How long callers were held.
+struct Held {
+    before: Vec<Duration>,
+    meanwhile: Vec<Duration>,
+    then: Vec<Duration>,
+}
+
+impl Held {
+    fn tell(&mut self, what: &str) {
+        for (when, part) in [
+            ("before", &mut self.before),
+            ("until it is known", &mut self.meanwhile),
+            ("then", &mut self.then),
+        ] {
+            part.sort_unstable();
+            if let Some(worst) = part.last() {
+                let (middle, high) = (part[part.len() / 2], part[part.len() * 99 / 100]);
+                println!(
+                    "{what}, {when}: {} calls, p50 {middle:.2?}, p99 {high:.2?}, worst {worst:.2?}",
+                    part.len()
+                );
             }
+        }
+    }
+}
+
+/// Lets calls enter and leave again, one after each pause; `happens` comes behind the first of them, and so many when it is
+/// known. None may fail.
+fn calls_while(library: &Library<'_>, happens: impl FnOnce(), is_known: impl Fn() -> bool) -> Held {
+    let (sender, times) = channel();
+    let (known, total) = thread::scope(|scope| {
+        let call = |number: usize| {
             let sender = sender.clone();
             scope.spawn(move || {
                 let began = Instant::now();
@@ -82,122 +137,158 @@ fn calls_while(library: &Library<'_>, count: usize, happens: impl FnOnce()) -> V
             });
             // The pace of the calls, no wait for anything.
             thread::sleep(BETWEEN);
+        };
+        (0..BEFORE).for_each(&call);
+        happens();
+        let deadline = Instant::now() + DEADLINE;
+        let mut known = BEFORE;
+        while !is_known() {
+            assert!(Instant::now() < deadline, "it does not become known");
+            call(known);
+            known += 1;
         }
+        (known..known + THEN).for_each(&call);
+        (known, known + THEN)
     });
     drop(sender);
-    let mut held: Vec<_> = held.iter().collect();
-    held.sort_unstable();
-    held.into_iter().map(|(_, time)| time).collect()
-}
-
-/// Prints how long callers were held before it happened, by who came next, and from then on.
-fn tell_times(what: &str, held: &[Duration]) {
-    let later = held
-        .len()
-        .min(10 + usize::try_from(TIMEOUT.as_millis() / BETWEEN.as_millis()).expect("few") + 2);
-    for (when, part) in [
-        ("before", &held[..10]),
-        ("while it is found out", &held[10..later]),
-        ("then", &held[later..]),
-    ] {
-        let mut part = part.to_vec();
-        part.sort_unstable();
-        if let Some(worst) = part.last() {
-            let (middle, high) = (part[part.len() / 2], part[part.len() * 99 / 100]);
-            println!(
-                "{what}, {when}: {} calls, p50 {middle:?}, p99 {high:?}, worst {worst:?}",
-                part.len()
-            );
-        }
+    let mut times: Vec<_> = times.iter().collect();
+    assert_eq!(times.len(), total);
+    times.sort_unstable();
+    let part = |range: Range<usize>| times[range].iter().map(|(_, time)| *time).collect();
+    Held {
+        before: part(0..BEFORE),
+        meanwhile: part(BEFORE..known),
+        then: part(known..total),
     }
 }
 
-/// Every call that came when the fault was known went to the second server without a look at the first.
-fn the_second_takes_over(what: &str, servers: &Servers, happens: impl FnOnce(&Servers)) {
-    let host = Host::new();
-    let library = Library::load(&host, &servers.configuration("ws"));
-    let held = calls_while(&library, 80, || happens(servers));
-    tell_times(what, &held);
-    assert_eq!(servers.at_the_first() + servers.second.connections(), 80);
-    assert!(servers.second.connections() >= 60, "{}", servers.second.connections());
+/// Lets calls run at the first server and others come in while something happens to it. Every call that comes
+/// when it is known goes to the second server without a look at the first.
+fn calls_go_elsewhere(what: &str, servers: &Servers, library: &Library<'_>, happens: impl FnOnce()) -> Held {
+    enter(library, RUNNING);
+    wait_until(|| RUNNING.into_iter().all(|number| !servers.at_the_first(number).is_empty()));
+    let happens = || {
+        happens();
+        RUNNING.into_iter().for_each(|number| tell(library, number, "ChannelVarset"));
+    };
+    let mut held = calls_while(library, happens, || servers.first_is_known_to_be_down(library));
+    held.tell(what);
+    let outcomes = servers.attempts(&library.metrics());
+    let [opened, refused, failed] = outcomes;
+    println!("{what}: of the attempts at the first server {opened} succeeded, {refused} were refused, {failed} failed");
+    // The calls that run may have tried it again.
+    let expected = 2 * RUNNING.len() + held.before.len() + held.meanwhile.len();
+    assert!(outcomes.iter().sum::<u64>() <= expected as u64, "{outcomes:?}");
+    assert!(servers.second.connections() >= THEN);
+    held
+}
+
+/// The calls that ran go on at the second server: what they were told while their own was gone has reached them.
+fn running_calls_have_moved(servers: &Servers) {
+    let has_heard = |number: usize| servers.at_the_second(number).iter().any(|kind| kind == "ChannelVarset");
+    wait_until(|| RUNNING.into_iter().all(has_heard));
 }
 
 #[test]
 fn no_call_fails_when_the_first_server_is_killed() {
-    let servers = Servers::start();
-    the_second_takes_over("killed", &servers, |servers| {
-        servers.first.signal(Signal::SIGKILL);
-    });
+    let (servers, host) = (Servers::start(), Host::new());
+    let library = Library::load(&host, &servers.configuration(DEADLINE, NOBODY_LOOKS));
+    calls_go_elsewhere("killed", &servers, &library, || servers.first.signal(Signal::SIGKILL));
+    running_calls_have_moved(&servers);
 }
 
 #[test]
 fn no_call_fails_when_the_first_server_is_frozen() {
-    let servers = Servers::start();
-    the_second_takes_over("frozen", &servers, |servers| {
-        servers.first.signal(Signal::SIGSTOP);
-    });
+    let (servers, host) = (Servers::start(), Host::new());
+    let library = Library::load(&host, &servers.configuration(TIMEOUT, NOBODY_LOOKS));
+    let held = calls_go_elsewhere("frozen", &servers, &library, || servers.first.signal(Signal::SIGSTOP));
+    // Most of those that were waiting learned it from another one.
+    let [_, _, failed] = servers.attempts(&library.metrics());
+    assert!((1..held.meanwhile.len() as u64).contains(&failed), "{failed}");
+    host.wait_for_log("did not answer another attempt in time");
+    running_calls_have_moved(&servers);
 }
 
 #[test]
 fn no_call_fails_when_the_first_server_is_overloaded() {
     // What HAProxy answers itself, with the field that a server adds which knows for how long.
-    let servers = Servers::changed(|_| {
-        let refuse = "http-request return status 503 content-type text/plain string busy hdr Retry-After 30 if { nbsrv(applications) lt 1 }";
-        vec![(
-            "default_backend applications",
-            format!("{refuse}\n    default_backend applications"),
-        )]
-    });
-    the_second_takes_over("overloaded", &servers, |servers| {
+    let refuse = "http-request return status 503 content-type text/plain string busy hdr Retry-After 3000 if { nbsrv(applications) lt 1 }";
+    let busy = format!("{refuse}\n    default_backend applications");
+    let changes = [("default_backend applications", busy.as_str())];
+    let (servers, host) = (Servers::changed(Network::enter(), &changes), Host::new());
+    let library = Library::load(&host, &servers.configuration(DEADLINE, NOBODY_LOOKS));
+    calls_go_elsewhere("overloaded", &servers, &library, || {
         for application in ["app1", "app2", "app3"] {
             servers.first.set_state(&format!("applications/{application}"), "maint");
         }
     });
+    let page = library.wait_for_output(DETAIL, |page| page.contains("left alone for"));
+    assert!(page.contains("503"), "{page}");
+    running_calls_have_moved(&servers);
 }
 
 #[test]
 fn no_call_fails_when_the_first_server_is_drained() {
-    let servers = Servers::start();
-    the_second_takes_over("drained", &servers, |servers| {
+    let (servers, host) = (Servers::start(), Host::new());
+    let library = Library::load(&host, &servers.configuration(DEADLINE, NOBODY_LOOKS));
+    calls_go_elsewhere("drained", &servers, &library, || {
         for application in &servers.first.servers {
             application.shut_down(1012);
         }
     });
+    host.wait_for_log("1012");
+    running_calls_have_moved(&servers);
 }
 
 #[test]
-fn no_call_fails_when_the_certificate_of_the_first_server_is_wrong() {
-    let servers = Servers::changed(|network| {
-        let stranger = Authority::root("a stranger").issue(&[&FAR.to_string()]);
-        let file = network.file("stranger.pem", &format!("{}{}", stranger.chain(), stranger.key));
-        vec![(
-            "bind \"${LISTEN}\"",
-            format!("bind \"${{LISTEN}}\" ssl crt {}", file.display()),
-        )]
-    });
+fn no_call_fails_when_the_certificate_of_the_first_server_is_no_longer_right() {
+    let network = Network::enter();
+    let authority = Authority::root("an authority");
+    let names = [&*FAR.to_string()];
+    let pem = |identity: &Identity| format!("{}{}", identity.chain(), identity.key);
+    let file = network.file("server.pem", &pem(&authority.issue(&names)));
+    let trusted = network.file("authority.pem", &authority.pem);
+    // A session that is resumed shows no certificate.
+    let (bind, cache) = ("bind \"${LISTEN}\"", "maxconn 8000");
+    let secure_bind = format!("{bind} ssl crt {} no-tls-tickets", file.display());
+    let no_cache = format!("{cache}\n    tune.ssl.cachesize 0");
+    let mut servers = Servers::changed(network, &[(bind, &secure_bind), (cache, &no_cache)]);
+    servers.scheme = "wss";
     let host = Host::new();
-    let library = Library::load(&host, &servers.configuration("wss"));
-    let held = calls_while(&library, 30, || {});
-    tell_times("wrong certificate", &held);
-    assert_eq!((servers.at_the_first(), servers.second.connections()), (0, 30));
+    let trusting = format!("{NOBODY_LOOKS}\nca_list_file = {}", trusted.display());
+    let library = Library::load(&host, &servers.configuration(DEADLINE, &trusting));
+    calls_go_elsewhere("wrong certificate", &servers, &library, || {
+        let wrong = pem(&Authority::root("a stranger").issue(&names));
+        let wrong: Vec<_> = wrong.lines().filter(|line| !line.is_empty()).collect();
+        let answer = servers
+            .first
+            .order(&format!("set ssl cert {} <<\n{}\n", file.display(), wrong.join("\n")));
+        assert!(answer.contains("Transaction created"), "{answer}");
+        let answer = servers.first.order(&format!("commit ssl cert {}", file.display()));
+        assert!(answer.contains("Success"), "{answer}");
+    });
+    let [_, refused, failed] = servers.attempts(&library.metrics());
+    assert!(refused > 0 && failed == 0, "{refused} and {failed}");
+    // The calls that ran have their connections.
+    let has_heard = |number: usize| servers.at_the_first(number).iter().any(|kind| kind == "ChannelVarset");
+    wait_until(|| RUNNING.into_iter().all(has_heard));
 }
 
 #[test]
 fn the_first_server_gets_calls_again_when_it_is_back() {
-    let servers = Servers::start();
-    let host = Host::new();
-    let library = Library::load(&host, &servers.configuration("ws"));
-    servers.first.signal(Signal::SIGSTOP);
-    calls_while(&library, 12, || {});
-    assert_eq!(servers.at_the_first(), 0);
+    let (servers, host) = (Servers::start(), Host::new());
+    let library = Library::load(&host, &servers.configuration(TIMEOUT, "failback_interval = 100"));
+    let freeze = || servers.first.signal(Signal::SIGSTOP);
+    calls_while(&library, freeze, || servers.first_is_known_to_be_down(&library));
     servers.first.signal(Signal::SIGCONT);
-    let mut number = 100;
+    let mut numbers = 500..RUNNING.start;
     wait_until(|| {
-        number += 1;
-        let entered = library.stasis_start("app1", &number.to_string(), &format!("Test/{number}"));
-        assert_eq!(entered, Ok(application(number)));
+        let number = numbers.next().expect("fewer calls");
+        enter(&library, number..number + 1);
+        let is_there = |kinds: &[String]| kinds.iter().any(|kind| kind == "StasisStart");
+        wait_until(|| is_there(&servers.at_the_first(number)) || is_there(&servers.at_the_second(number)));
         leave(&library, number);
-        servers.at_the_first() > 0
+        is_there(&servers.at_the_first(number))
     });
-    drop(servers.network);
+    host.wait_for_log("answers again");
 }
