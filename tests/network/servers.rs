@@ -169,7 +169,7 @@ fn calls_go_elsewhere(what: &str, servers: &Servers, library: &Library<'_>, happ
     wait_until(|| RUNNING.into_iter().all(|number| !servers.at_the_first(number).is_empty()));
     let happens = || {
         happens();
-        RUNNING.into_iter().for_each(|number| tell(library, number, "ChannelVarset"));
+        RUNNING.for_each(|number| tell(library, number, "ChannelVarset"));
     };
     let mut held = calls_while(library, happens, || servers.first_is_known_to_be_down(library));
     held.tell(what);

@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::account::Room;
 use super::answers::Answer;
@@ -153,8 +153,8 @@ impl Websocket {
         self.session.refuse(self.requests.number, &response, place);
     }
 
-    fn respond(&self, response: &Response, place: Place, arrived: Instant) {
-        let took = now().saturating_duration_since(arrived);
+    /// `took`: since the request arrived.
+    fn respond(&self, response: &Response, place: Place, took: Duration) {
         self.session.context().times.answered(response.status, took);
         self.session.respond(self.requests.number, response, place);
     }
@@ -214,7 +214,7 @@ impl Websocket {
         });
         match admitted {
             Err(response) => {
-                self.respond(&response, place, arrived);
+                self.respond(&response, place, now().saturating_duration_since(arrived));
                 true
             }
             Ok((request, user)) => {
@@ -249,7 +249,8 @@ impl Websocket {
     /// The host's answer to a request, or what is answered because it is `overdue`; once for each.
     fn answered(&self, id: u64, answer: &Answer, overdue: bool) {
         let mut queue = self.requests.queue();
-        let Some((unanswered, more)) = queue.answered(id, overdue, now()) else {
+        let now = now();
+        let Some((unanswered, more)) = queue.answered(id, overdue, now) else {
             return;
         };
         let is_over = queue.is_closed();
@@ -257,7 +258,7 @@ impl Websocket {
         let reason = answer.reason.as_deref();
         let Unanswered { request, place, arrived } = unanswered;
         let response = request.answer(answer.status, reason, answer.body.as_deref());
-        self.respond(&response, place, arrived);
+        self.respond(&response, place, now.saturating_duration_since(arrived));
         if more {
             // This may be a thread of the host's, and threads take the signal mask of the one that starts them.
             let websocket = self.clone();

@@ -79,6 +79,7 @@ impl Websocket {
                 request.answer(504, None, Some(&body))
             }
         };
-        self.respond(&response, job.place, job.arrived);
+        let took = now().saturating_duration_since(job.arrived);
+        self.respond(&response, job.place, took);
     }
 }
