@@ -189,6 +189,12 @@ fn running_calls_have_moved(servers: &Servers) {
     wait_until(|| RUNNING.into_iter().all(has_heard));
 }
 
+/// The calls that ran have their connections.
+fn running_calls_have_stayed(servers: &Servers) {
+    let has_heard = |number: usize| servers.at_the_first(number).iter().any(|kind| kind == "ChannelVarset");
+    wait_until(|| RUNNING.into_iter().all(has_heard));
+}
+
 #[test]
 fn no_call_fails_when_the_first_server_is_killed() {
     let (servers, host) = (Servers::start(), Host::new());
@@ -219,12 +225,12 @@ fn no_call_fails_when_the_first_server_is_overloaded() {
     let library = Library::load(&host, &servers.configuration(DEADLINE, NOBODY_LOOKS));
     calls_go_elsewhere("overloaded", &servers, &library, || {
         for application in ["app1", "app2", "app3"] {
-            servers.first.set_state(&format!("applications/{application}"), "maint");
+            servers.first.set_state(&format!("applications/{application}"), "drain");
         }
     });
     let page = library.wait_for_output(DETAIL, |page| page.contains("left alone for"));
     assert!(page.contains("503"), "{page}");
-    running_calls_have_moved(&servers);
+    running_calls_have_stayed(&servers);
 }
 
 #[test]
@@ -269,9 +275,7 @@ fn no_call_fails_when_the_certificate_of_the_first_server_is_no_longer_right() {
     });
     let [_, refused, failed] = servers.attempts(&library.metrics());
     assert!(refused > 0 && failed == 0, "{refused} and {failed}");
-    // The calls that ran have their connections.
-    let has_heard = |number: usize| servers.at_the_first(number).iter().any(|kind| kind == "ChannelVarset");
-    wait_until(|| RUNNING.into_iter().all(has_heard));
+    running_calls_have_stayed(&servers);
 }
 
 #[test]
