@@ -4,6 +4,7 @@
 //! `ARIWS_HOSTILE_ROUNDS` is how often a connection is killed, each after ten thousand events on average; `make test-hostile`
 //! sets it to 100.
 
+mod failback;
 mod killed;
 mod peer;
 mod stalled;

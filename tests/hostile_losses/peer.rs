@@ -162,7 +162,7 @@ fn again(address: Option<SocketAddr>) -> Server {
 }
 
 /// The event of a thread, as [`text`] writes it; the library's own messages are none.
-fn event(text: &str) -> Option<(usize, usize)> {
+pub fn event(text: &str) -> Option<(usize, usize)> {
     let rest = text.strip_prefix(r#"{"type":"Event","thread":"#)?;
     let (thread, rest) = rest.split_once(r#","number":"#)?;
     let digits = rest.find(|character: char| !character.is_ascii_digit())?;
@@ -170,7 +170,7 @@ fn event(text: &str) -> Option<(usize, usize)> {
 }
 
 /// The number that the library has given it.
-fn sequence(text: &str) -> usize {
+pub fn sequence(text: &str) -> usize {
     let number = text.rsplit_once(r#","ariws_sequence":"#);
     let digits = number.and_then(|(_, rest)| rest.strip_suffix('}'));
     digits.and_then(|digits| digits.parse().ok()).expect("a number")
