@@ -23,6 +23,7 @@ mod object;
 mod page;
 mod parameter;
 mod problem;
+mod secret;
 mod secret_files;
 mod table;
 mod template;
@@ -45,6 +46,7 @@ pub use model::*;
 pub use page::parameters;
 pub use parameter::Effect;
 pub use problem::{Problem, Severity};
+pub use secret::Secret;
 pub use secret_files::{FileSecrets, SecretFiles};
 
 use ari::Clients;

@@ -6,10 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::parameter::Word;
-use super::{CallText, SecretFiles};
+use super::{CallText, Secret, SecretFiles};
 
 /// The shortest pause between attempts to connect: a shorter one would be a storm.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
@@ -486,27 +484,5 @@ impl Delivery {
             Self::AtMostOnce => "at_most_once",
             Self::AtLeastOnce => "at_least_once",
         }
-    }
-}
-
-/// Text that must not be shown: its `Debug` prints stars. It is wiped before its memory is freed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes the text into custody.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text itself, for the one place that has to send it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("********")
     }
 }
