@@ -1,5 +1,5 @@
-//! The operator's commands: a table of them, and what they print. Pure rendering of a [`Snapshot`](crate::engine::snapshot::Snapshot); what changes
-//! anything goes through [`Operator`].
+//! The operator's commands: a table of them, and what they print. Pure rendering of a
+//! [`Snapshot`](crate::engine::snapshot::Snapshot); what changes anything goes through [`Operator`].
 //!
 //! Tables, pages and messages are Asterisk's byte for byte (recorded), so that scripts written for it go on working; what
 //! Asterisk has no place for is behind the word `detail` and in the metrics.

@@ -1,9 +1,9 @@
 //! Lines to sections with their settings: Asterisk's ini dialect as a layer over rust-ini.
 //!
 //! rust-ini tells which settings stand under which section, in order and repeated ones too. But it knows no line numbers, takes
-//! `:` for `=`, trims more than Asterisk's blanks, and gives a file up at the first line that it cannot read. So each header and
-//! setting is handed to it in its own spelling (with its escapes for what Asterisk takes literally), and what it read gets the
-//! place back that it came from.
+//! `:` for `=`, trims more than Asterisk's blanks, and gives a file up at the first line that it cannot read. So each header
+//! and setting is handed to it in its own spelling (with its escapes for what Asterisk takes literally), and what it read gets
+//! the place back that it came from.
 
 use std::path::Path;
 

@@ -4,8 +4,9 @@
 //! every [`Problem`] on the way; [`diff()`] tells what a reload changes. From text to meaning, each knowing only those before:
 //! `lines` (comments), `include` (directives), `dialect` (sections and settings, over rust-ini), `template` (what a section
 //! inherits), `values` and `parameter` (what a value is), `object` (the parameters of a section), `uri`, `applications` and
-//! `credentials` with `secret_files` (those that take more), `table` (all of them, a row for each), `client` and `ari` (the objects), `keep` (those
-//! that stay as they were), `validate` (what takes the whole configuration to see). `page` is the table for people.
+//! `credentials` with `secret_files` (those that take more), `table` (all of them, a row for each), `client` and `ari` (the
+//! objects), `keep` (those that stay as they were), `validate` (what takes the whole configuration to see). `page` is the table
+//! for people.
 
 mod applications;
 mod ari;

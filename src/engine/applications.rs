@@ -23,8 +23,8 @@ pub(super) struct Applications {
 /// Who has an application, and who asks for it; never nobody.
 #[derive(Default)]
 struct Claims {
-    /// The first has it: its events go there. The others ask the host for it: whoever is given it ends the claims of those before
-    /// it, and whoever is refused it leaves them alone.
+    /// The first has it: its events go there. The others ask the host for it: whoever is given it ends the claims of those
+    /// before it, and whoever is refused it leaves them alone.
     sessions: Vec<Arc<Session>>,
     /// The host has registered it for us, so that the last one of them has to end that.
     is_registered: bool,

@@ -159,8 +159,8 @@ impl Engine {
         outcome
     }
 
-    /// A channel that was let in is cancelled, or the host cannot take it up: it leaves again, and takes a connection that was made
-    /// for it along.
+    /// A channel that was let in is cancelled, or the host cannot take it up: it leaves again, and takes a connection that was
+    /// made for it along.
     pub fn take_back(&self, application: &str, channel_id: &str) {
         let Some((_, session)) = self.applications.find(application) else {
             return;
@@ -275,8 +275,8 @@ impl Engine {
         if is_wanted && !registered {
             return Err(Error::Host("the PBX did not register the application".into()));
         }
-        // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it does
-        // the rest.
+        // In one step with its end: a session tells the channels of it whose starts succeeded, and no other. Whoever ends it
+        // does the rest.
         if !session.is_stopping() && session.entered(&application, &entry.channel_id)? {
             Ok(application)
         } else {
@@ -470,8 +470,8 @@ impl Engine {
         channels
     }
 
-    /// Ends Stasis for channels that were inside when their session ended, unless it has returned since: a host that blocks makes
-    /// that long, and a channel may have come again.
+    /// Ends Stasis for channels that were inside when their session ended, unless it has returned since: a host that blocks
+    /// makes that long, and a channel may have come again.
     async fn fail(&self, channels: &[String], application: &str) {
         for channel in channels {
             let noted = (application.to_owned(), channel.clone());

@@ -1,4 +1,5 @@
-//! Persistent connections that come up and go down: the host is told, and channels do not enter what nobody serves, or leave it.
+//! Persistent connections that come up and go down: the host is told, and channels do not enter what nobody serves, or leave
+//! it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
@@ -119,8 +120,8 @@ impl Engine {
         });
     }
 
-    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One step:
-    /// whatever becomes of that is not tried any further.
+    /// Where nobody serves the application, the channel enters the one that its connection has for that, if it has one. One
+    /// step: whatever becomes of that is not tried any further.
     pub(super) async fn admit_or_fall_back(self: &Arc<Self>, entry: &Entry) -> Result<String> {
         let error = match self.admit(&entry.app, entry).await {
             Err(error) if error.is_for_want_of_a_server() => error,

@@ -88,7 +88,8 @@ impl Engine {
     /// Reads the configuration again and applies what differs.
     ///
     /// # Errors
-    /// A file that must be there is missing, or one cannot be read or parsed: nothing changed. Or it would wait for the callback that it was called from.
+    /// A file that must be there is missing, or one cannot be read or parsed: nothing changed. Or it would wait for the
+    /// callback that it was called from.
     pub fn reload(&self, inside_callback: bool, report: &mut dyn FnMut(&ReportEntry)) -> Result<()> {
         self.operate(inside_callback, Operation::Reload)?.iter().for_each(report);
         Ok(())

@@ -35,7 +35,8 @@ pub trait Operator {
     fn start(&self, connection: &str, inside_callback: bool) -> Result<Started>;
 
     /// Makes one attempt at each server of a connection aside, whatever state that is in, and closes what came of it.
-    /// Blocks for `connection_timeout` at most for each, and some time for the Close. Gives what came of each, with its uri. [`Error::NotFound`] if none has that id.
+    /// Blocks for `connection_timeout` at most for each, and some time for the Close. Gives what came of each, with its uri.
+    /// [`Error::NotFound`] if none has that id.
     fn test(&self, connection: &str) -> Result<Vec<(String, Vec<Step>)>>;
 
     /// Ends a session. [`Error::NotFound`] if none has that id.

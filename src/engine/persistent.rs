@@ -296,6 +296,13 @@ impl Engine {
         }
         let resources = &self.context.resources;
         let servers = Servers::new(&connection.name, &connection.client, resources, before.map(|it| &**it));
+        // A start may have waited for the host while its connection went. Looked at under the lock, under which what is there
+        // is forgotten, or closed by an unloading.
+        let is_listed = self.context.config().connections.contains_key(&connection.name);
+        if !is_listed || self.is_unloading() {
+            servers.close();
+            return servers;
+        }
         let before = table.servers.insert(connection.name.clone(), Arc::clone(&servers));
         if let Some(before) = before {
             before.close();
@@ -304,5 +311,51 @@ impl Engine {
             servers.look_after(&self.context);
         }
         servers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fixture::connection;
+    use crate::engine::Options;
+    use crate::host::{Level, Silent};
+
+    /// An engine whose configuration has these connections.
+    fn engine(connections: &[&Connection]) -> Arc<Engine> {
+        let options = Options::new(None, "id", "", 1, 1, 0, Level::Debug).expect("options");
+        let engine = Engine::start(Arc::new(Silent), options).expect("threads");
+        let connections = connections.iter().copied().cloned();
+        let config = Config {
+            connections: connections.map(|it| (it.name.clone(), Arc::new(it))).collect(),
+            ..Config::default()
+        };
+        engine.context.set_config(Arc::new(config));
+        engine
+    }
+
+    #[test]
+    fn the_servers_of_a_connection_are_remembered() {
+        let connection = connection("one", "a");
+        let engine = engine(&[&connection]);
+        let servers = engine.servers(&connection);
+        assert!(!servers.are_closed());
+        assert!(Arc::ptr_eq(&servers, &engine.servers(&connection)));
+    }
+
+    #[test]
+    fn nobody_looks_after_the_servers_of_a_connection_that_has_gone() {
+        let engine = engine(&[]);
+        assert!(engine.servers(&connection("one", "a")).are_closed());
+        assert!(engine.table().servers.is_empty());
+    }
+
+    #[test]
+    fn nobody_looks_after_servers_that_come_while_everything_ends() {
+        let connection = connection("one", "a");
+        let engine = engine(&[&connection]);
+        engine.unloading.store(true, std::sync::atomic::Ordering::Release);
+        assert!(engine.servers(&connection).are_closed());
+        assert!(engine.table().servers.is_empty());
     }
 }

@@ -70,7 +70,9 @@ pub(super) fn plan(old: &Config, new: &Config, running: &BTreeMap<String, Was>) 
     let (mut taken, mut given) = (Vec::new(), Vec::new());
     for connection in &diff.removed {
         let name = &connection.name;
-        taken.extend([Step::End(name.clone()), Step::Forget(name.clone())]);
+        taken.push(Step::End(name.clone()));
+        // Until the new configuration is in effect, calls may begin that remember it.
+        given.push(Step::Forget(name.clone()));
     }
     let changed = diff.changed.iter().map(|change| &change.new);
     for connection in changed.filter(|connection| connection.is_valid()) {

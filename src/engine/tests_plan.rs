@@ -68,7 +68,7 @@ fn what_is_gone_ends_before_what_is_new_begins() {
     let (one, two) = (connection("one", "a"), connection("two", "a"));
     assert_eq!(
         steps(&[&one], &[&two], &[("one", persistent(&one))]),
-        ["end one", "forget one", "take up", "begin two"]
+        ["end one", "take up", "forget one", "begin two"]
     );
 }
 

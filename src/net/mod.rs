@@ -234,7 +234,8 @@ impl Server {
         }
     }
 
-    /// Which state of the files of TLS a connection is made with from now on; none without TLS, or if no connection can be made.
+    /// Which state of the files of TLS a connection is made with from now on; none without TLS, or if no connection can be
+    /// made.
     pub async fn version(&self, client: &Client) -> Option<Version> {
         match client.uses_tls(&self.uri) {
             true => self.tls.version(client, &self.resources.blocking).await,

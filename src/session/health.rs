@@ -69,8 +69,8 @@ impl Health {
         Self { servers, turn: None }
     }
 
-    /// The order of a round: of those that are not known to be down, `own` first, where a call has been, then by preference; then
-    /// the others, the least recently failed first. Those `without` and those that ask to be left alone are not tried.
+    /// The order of a round: of those that are not known to be down, `own` first, where a call has been, then by preference;
+    /// then the others, the least recently failed first. Those `without` and those that ask to be left alone are not tried.
     pub(super) fn choose(&mut self, preference: Preference, own: Option<usize>, without: &[usize], now: Instant) -> Choice {
         let count = self.servers.len();
         let after = match (preference, self.turn) {

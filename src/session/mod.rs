@@ -1,13 +1,14 @@
 //! One connection's life: from the first attempt, over every loss and return, to its end.
 //!
 //! A [`Session`] is what the rest of the library holds. `life` decides what it does next, and its [`Task`] does it. [`Servers`]
-//! is where it connects to, `health` how each of them is doing, `handover` how a connection moves from one to another. `wire` is one
-//! open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
-//! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock: each
-//! `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its connection
-//! stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and `delivery` knows what became of what was sent. `requests` is what the
-//! application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
-//! told, `times` how long things took, `endings` how it all ends. `standby` has connections that wait for sessions to come.
+//! is where it connects to, `health` how each of them is doing, `handover` how a connection moves from one to another. `wire`
+//! is one open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
+//! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock:
+//! each `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its
+//! connection stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and
+//! `delivery` knows what became of what was sent. `requests` is what the application asks for, `answers` finds whom a host's
+//! answer is for, `backoff` how long to wait, `report` what the log is told, `times` how long things took, `endings` how it all
+//! ends. `standby` has connections that wait for sessions to come.
 
 mod account;
 mod answers;

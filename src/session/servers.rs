@@ -108,6 +108,11 @@ impl Servers {
         self.closed.cancel();
     }
 
+    #[cfg(test)]
+    pub(crate) fn are_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     /// Each of them at this moment.
     pub fn view(&self) -> Vec<ServerView> {
         let now = now();
@@ -214,8 +219,8 @@ impl Servers {
         }
     }
 
-    /// Waits until an attempt at a server is in vain: another one was not answered in time, while the `next` server is not known
-    /// to be down. Whoever came when that was not known yet need not find it out again.
+    /// Waits until an attempt at a server is in vain: another one was not answered in time, while the `next` server is not
+    /// known to be down. Whoever came when that was not known yet need not find it out again.
     pub(super) async fn is_in_vain(&self, server: usize, next: usize) {
         let Some((_, attempts)) = self.list.get(server) else {
             return;

@@ -204,8 +204,8 @@ impl Session {
         self.outbox.with_members(|members| members.join_or_close(channel_id))
     }
 
-    /// Ends the session to channels and events; what waits may still be sent. Gives the channels that are in a per-call session's
-    /// application for certain, each once; later those of which events told too late for that.
+    /// Ends the session to channels and events; what waits may still be sent. Gives the channels that are in a per-call
+    /// session's application for certain, each once; later those of which events told too late for that.
     pub fn end(&self) -> Vec<String> {
         self.outbox.with_members(Members::end)
     }

@@ -189,8 +189,8 @@ fn offer(handle: Handle, events: usize, is_over: &AtomicBool) -> usize {
     number
 }
 
-/// Lets two servers come and go while events are offered; gives what the application has handled, how many were offered, and the
-/// metrics.
+/// Lets two servers come and go while events are offered; gives what the application has handled, how many were offered, and
+/// the metrics.
 fn servers_come_and_go(delivery: &str) -> (Arc<Watched<Journal>>, usize, String) {
     let _alone = alone();
     let journal = Arc::new(Watched::new(Journal {

@@ -83,7 +83,8 @@ struct Start {
 }
 
 impl Start {
-    /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered before.
+    /// Whether it may have made this call. Before it has registered its application, somebody else ends what was registered
+    /// before.
     fn may_wait_for(&self, outages: &Outages, channel: &str, call: &str, app: &str) -> bool {
         if call == "expand" {
             return app == channel;
@@ -103,8 +104,8 @@ impl Start {
 
 /// What a start may take at most, but for what the host keeps it waiting.
 const START: Duration = Duration::from_secs(20);
-/// What a channel that has hung up may still be waited for, but for what the host keeps its own start waiting: nothing waits for
-/// what others have to do with the host.
+/// What a channel that has hung up may still be waited for, but for what the host keeps its own start waiting: nothing waits
+/// for what others have to do with the host.
 const CANCELLED: Duration = Duration::from_millis(50);
 /// How long before a call of the host what it tells of may have been decided, but for what the host blocks.
 const DECIDED: Duration = Duration::from_millis(50);
@@ -280,7 +281,8 @@ impl Oracle {
         self.expanded.len() - 1
     }
 
-    /// A server is told of a call: of the channel, and a value that was evaluated for one. Who looks whether it answers has none.
+    /// A server is told of a call: of the channel, and a value that was evaluated for one. Who looks whether it answers has
+    /// none.
     pub(super) fn told_of_call(&mut self, server: &str, told: &str) {
         if told == "test test test" {
             return;

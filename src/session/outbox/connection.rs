@@ -48,8 +48,9 @@ impl Outbox {
     }
 
     /// The connection has ended, for this cause or by a wish of this side. Events that had not reached the kernel come back to
-    /// the front, in order, behind those that have numbers and are not proven to have arrived; what meant something to that connection only is gone. Events of
-    /// applications that are registered no more would reach a connection that has not heard of them: they are dropped.
+    /// the front, in order, behind those that have numbers and are not proven to have arrived; what meant something to that
+    /// connection only is gone. Events of applications that are registered no more would reach a connection that has not heard
+    /// of them: they are dropped.
     pub(in crate::session) fn disconnected(&self, cause: Option<&str>, remains: Remains) -> Gone {
         let mut state = self.state();
         state.status.closed(cause);

@@ -96,8 +96,8 @@ impl Health {
     }
 }
 
-/// Brings what there is to what the client wants. There are never more, also while one is replaced, which so goes before another
-/// comes; that happens to a few at a time.
+/// Brings what there is to what the client wants. There are never more, also while one is replaced, which so goes before
+/// another comes; that happens to a few at a time.
 pub(super) fn decide(stock: &Stock<'_>, client: &Client, now: Instant) -> Todo {
     let Stock {
         waiting,
