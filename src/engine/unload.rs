@@ -53,6 +53,10 @@ impl Engine {
     async fn end_sessions(self: &Arc<Self>, latest: Instant) {
         let (starting, calls, connections) = {
             let table = self.table();
+            // Those that were told before have less time now.
+            for session in &table.leaving {
+                session.stop(Stop::Drained(latest));
+            }
             let starting: Vec<_> = table.starting.values().cloned().collect();
             let calls: Vec<_> = table.per_call.values().cloned().collect();
             let connections: Vec<_> = table.begun().cloned().collect();

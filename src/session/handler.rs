@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio_tungstenite::tungstenite::Message as Frame;
 
@@ -96,6 +97,10 @@ impl Handler for SessionHandler<'_> {
             // Where there is no memory for it to be pretty, it goes as it is.
             None => Frame::Text(message.text.clone()),
         }
+    }
+
+    async fn hurried(&self, latest: Option<Instant>) -> Instant {
+        self.session.hurried(latest).await
     }
 
     fn given_up(&self, message: &Message) -> Option<Frame> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -313,9 +313,30 @@ impl Session {
         });
     }
 
-    /// Ends the session.
+    /// Ends the session; if it was told so before, by the earlier time.
     pub fn stop(&self, stop: Stop) {
-        self.plan.send_modify(|plan| plan.stop = Some(stop));
+        self.plan.send_modify(|plan| {
+            plan.stop = Some(match (plan.stop, stop) {
+                (Some(Stop::Drained(before)), Stop::Drained(latest)) => Stop::Drained(before.min(latest)),
+                (Some(Stop::Now), _) => Stop::Now,
+                (_, stop) => stop,
+            });
+        });
+    }
+
+    /// Waits until the session is to end before this time after all; gives the time.
+    pub(super) async fn hurried(&self, latest: Option<Instant>) -> Instant {
+        let earlier = |plan: &Plan| match plan.stop {
+            Some(Stop::Now) => latest.is_none_or(|latest| latest > now()),
+            Some(Stop::Drained(time)) => latest.is_none_or(|latest| latest > time),
+            None => false,
+        };
+        // Fails only without a sender, and that is the session.
+        let stop = self.plan().wait_for(earlier).await.ok().and_then(|plan| plan.stop);
+        match stop {
+            Some(Stop::Drained(time)) => time,
+            _ => now(),
+        }
     }
 
     /// Whether the session was told to end.

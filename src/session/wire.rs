@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -52,6 +52,8 @@ pub(super) trait Handler {
     fn proven(&self, proof: &Proof);
     /// The text as it goes out.
     fn spelled(&self, message: &Message) -> Frame;
+    /// Waits until the connection is to end before this time after all; gives the time.
+    fn hurried(&self, latest: Option<Instant>) -> impl Future<Output = Instant> + Send;
     /// The system has no memory to send it; gives what is sent in its place, if anything is.
     fn given_up(&self, message: &Message) -> Option<Frame>;
 }
@@ -106,6 +108,8 @@ pub(super) async fn run<S: Link>(
         let writing = write(&mut sink, &shared, handler);
         tokio::pin!(reading, writing);
         let mut last_moment: Option<Timer> = None;
+        // Until when what waits may be sent.
+        let mut drained = None;
         let mut proof = timeouts.proof.map(|patience| Timer::now() + patience);
         loop {
             tokio::select! {
@@ -130,12 +134,19 @@ pub(super) async fn run<S: Link>(
                         Wish::Stop(Stop::Now) => now() + CLOSE_TIME,
                         Wish::Stop(Stop::Drained(latest)) => {
                             outbox.close();
+                            drained = Some(latest);
                             latest + CLOSE_TIME
                         }
                         Wish::HandOver(latest) => latest,
                     };
                     last_moment = Some(Timer::from_std(latest));
                     *shared.closing() = Some(wish);
+                    outbox.wake();
+                }
+                latest = handler.hurried(drained), if drained.is_some() => {
+                    drained = Some(latest);
+                    last_moment = Some(Timer::from_std(latest + CLOSE_TIME));
+                    *shared.closing() = Some(Wish::Stop(Stop::Drained(latest)));
                     outbox.wake();
                 }
                 () = until(last_moment) => break (End::Closed, None),
