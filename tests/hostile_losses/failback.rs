@@ -11,6 +11,7 @@ use ariws_testkit::{Configuration, DEADLINE, Handle, Host, Library, Watched, alo
 use socket2::SockRef;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
+use super::killed::WITHOUT_BOUNDS;
 use super::peer::{Random, event, sequence, text};
 
 /// Servers come or go so often in a round, each after so many events on average.
@@ -203,7 +204,7 @@ fn servers_come_and_go(delivery: &str) -> (Arc<Watched<Journal>>, usize, String)
     let host = Host::new();
     let mut configuration = Configuration::with("persistent", addresses[0], "app1");
     configuration.server("connection1", addresses[1]);
-    let settings = format!("delivery = {delivery}\nfailback_interval = 10\nreconnect_interval = 10");
+    let settings = format!("delivery = {delivery}\nfailback_interval = 10\nreconnect_interval = 10\n{WITHOUT_BOUNDS}");
     configuration.set("connection1", &settings);
     let library = Library::load(&host, &configuration);
     let seed = u64::from(std::process::id());
