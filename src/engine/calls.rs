@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) app: String,
     pub(super) channel_id: String,
     pub(super) channel_name: String,
-    cancelled: CancellationToken,
+    pub(super) cancelled: CancellationToken,
     /// Makes an unloading wait for the start.
     _task: TaskTrackerToken,
 }

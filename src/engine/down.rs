@@ -161,6 +161,8 @@ impl Engine {
                 Some((_, session)) => break session,
                 // It is somebody else's, unless it was ours when the host looked.
                 None if given_up == self.applications.given_up() => return Ok(true),
+                // Where many come and go that may be so again and again.
+                None if entry.cancelled.is_cancelled() => return Err(Error::Cancelled),
                 None => {}
             }
         };
