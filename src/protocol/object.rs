@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 /// An object that is being written.
 pub(super) struct Object {
-    output: Vec<u8>,
+    output: String,
     /// The system refused the memory for a part of it.
     refused: bool,
 }
@@ -14,19 +14,19 @@ impl Object {
     /// An object without members, with room for so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         let mut object = Self::empty(bytes);
-        object.push(b"{");
+        object.push("{");
         object
     }
 
     /// Goes on with an object of which all is there but the closing brace.
     pub(super) fn continued(members: &str, more: usize) -> Self {
         let mut object = Self::empty(members.len() + more + 1);
-        object.push(members.as_bytes());
+        object.push(members);
         object
     }
 
     fn empty(bytes: usize) -> Self {
-        let mut output = Vec::new();
+        let mut output = String::new();
         let refused = output.try_reserve_exact(bytes).is_err();
         Self { output, refused }
     }
@@ -38,9 +38,9 @@ impl Object {
             // It fails where this does, which is known.
             let _ = serde_json::to_writer(&mut *self, value);
         } else {
-            self.push(b"\"");
-            self.push(value.as_bytes());
-            self.push(b"\"");
+            self.push("\"");
+            self.push(value);
+            self.push("\"");
         }
         self
     }
@@ -48,7 +48,7 @@ impl Object {
     /// A member that is a number.
     pub(super) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
         self.name(name);
-        self.push(value.into().to_string().as_bytes());
+        self.push(&value.into().to_string());
         self
     }
 
@@ -57,50 +57,49 @@ impl Object {
         self.separate();
         // It fails where this does, which is known.
         let _ = serde_json::to_writer(&mut *self, name);
-        self.push(b":");
-        self.push(value.as_bytes());
+        self.push(":");
+        self.push(value);
         self
     }
 
     /// The whole object; nothing if the system refused the memory for it.
     pub(super) fn end(mut self) -> Option<String> {
-        self.push(b"}");
-        // What was put together are strings.
-        let text = String::from_utf8(self.output).unwrap_or_default();
-        (!self.refused).then_some(text)
+        self.push("}");
+        (!self.refused).then_some(self.output)
     }
 
     /// The whole of an object that nobody can make large.
     pub(super) fn end_short(self) -> String {
-        let layout = Layout::for_value(self.output.as_slice());
+        let layout = Layout::for_value(self.output.as_bytes());
         self.end().unwrap_or_else(|| handle_alloc_error(layout))
     }
 
     fn name(&mut self, name: &'static str) {
         self.separate();
-        self.push(b"\"");
-        self.push(name.as_bytes());
-        self.push(b"\":");
+        self.push("\"");
+        self.push(name);
+        self.push("\":");
     }
 
     fn separate(&mut self) {
-        if self.output.last() != Some(&b'{') {
-            self.push(b",");
+        if !self.output.ends_with('{') {
+            self.push(",");
         }
     }
 
     #[inline]
-    fn push(&mut self, bytes: &[u8]) {
-        self.refused = self.refused || self.output.try_reserve(bytes.len()).is_err();
+    fn push(&mut self, text: &str) {
+        self.refused = self.refused || self.output.try_reserve(text.len()).is_err();
         if !self.refused {
-            self.output.extend_from_slice(bytes);
+            self.output.push_str(text);
         }
     }
 }
 
 impl Write for Object {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.push(bytes);
+        // A piece of a string with its escapes.
+        self.push(str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?);
         match self.refused {
             true => Err(io::ErrorKind::OutOfMemory.into()),
             false => Ok(bytes.len()),

@@ -88,15 +88,18 @@ impl Handler for SessionHandler<'_> {
         self.outbox.note(|status| status.answered(proof.time));
     }
 
-    fn spelled(&self, message: &Message) -> Frame {
-        // Looked up for each message: a reload changes it on connections that are open.
+    fn spelled(&self, messages: &[Message]) -> Vec<Frame> {
+        // Looked up each time: a reload changes it on connections that are open.
         let pretty = self.session.context().config().general.pretty;
-        let indented = pretty.then(|| protocol::indented(&message.text)).flatten();
-        match indented {
-            Some(text) => Frame::text(text),
-            // Where there is no memory for it to be pretty, it goes as it is.
-            None => Frame::Text(message.text.clone()),
-        }
+        let spelled = messages.iter().map(|message| {
+            let indented = pretty.then(|| protocol::indented(&message.text)).flatten();
+            match indented {
+                Some(text) => Frame::text(text),
+                // Where there is no memory for it to be pretty, it goes as it is.
+                None => Frame::Text(message.text.clone()),
+            }
+        });
+        spelled.collect()
     }
 
     async fn hurried(&self, latest: Option<Instant>) -> Instant {

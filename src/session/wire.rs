@@ -50,8 +50,8 @@ pub(super) trait Handler {
     fn sent(&self, messages: impl Iterator<Item = (u64, Message)>);
     /// A ping was answered.
     fn proven(&self, proof: &Proof);
-    /// The text as it goes out.
-    fn spelled(&self, message: &Message) -> Frame;
+    /// The messages as they go out.
+    fn spelled(&self, messages: &[Message]) -> Vec<Frame>;
     /// Waits until the connection is to end before this time after all; gives the time.
     fn hurried(&self, latest: Option<Instant>) -> impl Future<Output = Instant> + Send;
     /// The system has no memory to send it; gives what is sent in its place, if anything is.
@@ -303,10 +303,13 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             let (burst, frames) = framed(burst, handler);
             // All at once: should one of them fail, those behind it have to come back too.
             shared.delivery().wrote(burst);
-            for frame in frames {
-                shared.progressing(sink.feed(frame)).await?;
-            }
-            shared.progressing(sink.flush()).await?;
+            let all = async {
+                for frame in frames {
+                    sink.feed(frame).await?;
+                }
+                sink.flush().await
+            };
+            shared.progressing(all).await?;
             shared.account(handler);
         } else if leaves && shared.delivery().is_proven() {
             return Ok(Written::All);
@@ -371,7 +374,7 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
 
 /// The messages of a burst as they go out, without events that the system has no memory for.
 fn framed(mut burst: Vec<Message>, handler: &impl Handler) -> (Vec<Message>, Vec<Frame>) {
-    let mut frames: Vec<_> = burst.iter().map(|message| handler.spelled(message)).collect();
+    let mut frames = handler.spelled(&burst);
     // The websocket copies a frame into a buffer, which may become twice as large as it has to.
     let fits = |frame: &Frame| memory::is_there_for(frame.len(), 3);
     if !frames.iter().all(fits) {
