@@ -52,6 +52,8 @@
     {sizeof(ariws_options), NULL, NULL, NULL, 0, 0, 0, 0, 0}
 #define ARIWS_INBOUND_INIT \
     {sizeof(ariws_inbound), NULL, NULL, NULL}
+#define ARIWS_TRUSTED_EVENT_INIT \
+    {sizeof(ariws_trusted_event), NULL, 0, NULL, NULL, NULL, 0}
 #define ARIWS_CLI_COMMAND_INIT \
     {sizeof(ariws_cli_command), NULL, NULL, NULL, NULL}
 
@@ -191,6 +193,15 @@
 
 // A report entry: something was accepted that the operator should look at.
 #define ARIWS_REPORT_WARNING 5
+
+// ARI's member `application` is in the text of an event.
+#define ARIWS_EVENT_HAS_APPLICATION 1
+
+// `timestamp` is.
+#define ARIWS_EVENT_HAS_TIMESTAMP 2
+
+// `asterisk_id` is.
+#define ARIWS_EVENT_HAS_ASTERISK_ID 4
 
 // The version of the C ABI; part of the name `libariws.so.0`. It changes only when a host that was compiled before
 // would no longer work.
@@ -574,6 +585,25 @@ typedef void (*ariws_stasis_start_callback)(void *data,
                                             const char *application,
                                             const char *message);
 
+// An event, with what its host knows of it.
+typedef struct ariws_trusted_event {
+    // `sizeof(ariws_trusted_event)`; ARIWS_TRUSTED_EVENT_INIT sets it.
+    size_t struct_size;
+    // One JSON object, from its first brace to its last, UTF-8, need not be NUL-terminated. Required.
+    const char *json;
+    // Its length in bytes.
+    size_t json_length;
+    // Its `type`. NULL if it has none.
+    const char *type;
+    // The `id` of its member `channel`. NULL if it has none; looked at only if `type` is StasisStart, StasisEnd or
+    // ChannelDestroyed.
+    const char *channel_id;
+    // The `id` of its member `replace_channel`, which a StasisStart has after a transfer. NULL if it has none.
+    const char *replaced_channel_id;
+    // Which members it has: ARIWS_EVENT_HAS_APPLICATION and the like, added up. The others are added to it.
+    uint32_t members;
+} ariws_trusted_event;
+
 // One command of the library's command line. Filled by the library; the strings are static.
 typedef struct ariws_cli_command {
     // `sizeof(ariws_cli_command)` of the caller on the way in (ARIWS_CLI_COMMAND_INIT sets it); nothing beyond it
@@ -811,6 +841,27 @@ int32_t ariws_event(const struct ariws_instance *instance,
                     const char *json,
                     size_t json_length);
 
+// Sends one ARI event to an application, as `ariws_event` does, for a host that made the JSON itself and knows what is
+// in it. It keeps the thread for less time, as the text is not read: that it is UTF-8 and stands between braces is all
+// that is looked at.
+//
+// A host that is wrong about it harms nothing but what the application gets: a text that is no JSON, members that are
+// missing or there twice. With `delivery = at_least_once` it must have no member `ariws_sequence`. A wrong channel, or
+// a wrong type, keeps a per-call connection open or lets it end early.
+//
+// @param instance     the instance
+// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
+// @param event        the event; copied
+// @return as `ariws_event`; ARIWS_ERROR_JSON if the text does not begin and end with a brace or is not UTF-8,
+//         ARIWS_ERROR_NULL, _UTF8, ARIWS_ERROR_ARGUMENT
+//
+// Thread: any. Never blocks; takes no lock that input or output can hold.
+//
+// `event` begins with its `struct_size`.
+int32_t ariws_event_trusted(const struct ariws_instance *instance,
+                            const char *application,
+                            const struct ariws_trusted_event *event);
+
 // Answers a request that `ari_request` delivered.
 //
 // @param instance     the instance
@@ -984,6 +1035,7 @@ const char *ariws_result_reason(int32_t result);
     FUNCTION(cli_execute) \
     FUNCTION(connection_value) \
     FUNCTION(event) \
+    FUNCTION(event_trusted) \
     FUNCTION(inbound_closed) \
     FUNCTION(inbound_opened) \
     FUNCTION(load) \
@@ -1010,6 +1062,8 @@ typedef int32_t (*ariws_connection_value_function)(const struct ariws_instance *
     const char *connection, const char *item, ariws_write_callback write, void *write_data);
 typedef int32_t (*ariws_event_function)(const struct ariws_instance *instance, const char *application,
     const char *json, size_t json_length);
+typedef int32_t (*ariws_event_trusted_function)(const struct ariws_instance *instance, const char *application,
+    const struct ariws_trusted_event *event);
 typedef int32_t (*ariws_inbound_closed_function)(const struct ariws_instance *instance, const char *session_id);
 typedef int32_t (*ariws_inbound_opened_function)(const struct ariws_instance *instance,
     const struct ariws_inbound *inbound);

@@ -42,6 +42,7 @@ fn with_initializers(header: &str) -> String {
         ("HOST", "ariws_host"),
         ("OPTIONS", "ariws_options"),
         ("INBOUND", "ariws_inbound"),
+        ("TRUSTED_EVENT", "ariws_trusted_event"),
         ("CLI_COMMAND", "ariws_cli_command"),
     ] {
         let begin = format!("typedef struct {structure} {{\n");

@@ -11,7 +11,7 @@ use crate::callgrind::{self, Profile};
 use crate::control::Addresses;
 use crate::figures::Application;
 use crate::page;
-use crate::probes::{Probe, Side, Task};
+use crate::probes::{EventCall, Probe, Side, Task};
 
 /// What is allowed above what was recorded.
 const TOLERANCE: f64 = 1.10;
@@ -29,10 +29,21 @@ pub struct Check {
 /// What is counted, and how often at least and at most.
 type Counted = (&'static str, fn(usize) -> Task, [usize; 2]);
 
-const COUNTED: [Counted; 3] = [
+const COUNTED: [Counted; 4] = [
     (
         "event",
         |count| Task::Events {
+            call: EventCall::Checked,
+            connections: 1,
+            bytes: 200,
+            count,
+        },
+        [1_000, 9_000],
+    ),
+    (
+        "trusted event",
+        |count| Task::Events {
+            call: EventCall::Trusted,
             connections: 1,
             bytes: 200,
             count,

@@ -6,13 +6,17 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use ariws_testkit::abi::{ARIWS_ERROR_FULL, ARIWS_OK, ariws_host};
+use ariws_testkit::abi::{
+    ARIWS_ERROR_FULL, ARIWS_EVENT_HAS_APPLICATION, ARIWS_EVENT_HAS_ASTERISK_ID, ARIWS_EVENT_HAS_TIMESTAMP, ARIWS_OK,
+    ariws_host, ariws_trusted_event,
+};
 use ariws_testkit::callbacks::table;
 use ariws_testkit::functions::Functions;
-use ariws_testkit::handle::{Handle, Started};
+use ariws_testkit::handle::{Handle, Started, trusted};
 
 use crate::Result;
 use crate::host::Host;
+use crate::probes::EventCall;
 
 /// A loaded instance. Shared by threads, as the C ABI allows.
 pub struct Library(Handle);
@@ -40,12 +44,22 @@ impl Library {
         }
     }
 
-    /// `ariws_event`; false if the queue is full.
-    pub fn event(&self, application: &CStr, json: &[u8]) -> Result<bool> {
-        match self.0.offer(application, json) {
+    /// An event that has all that the library would add; false if the queue is full.
+    pub fn event(&self, call: EventCall, application: &CStr, json: &[u8]) -> Result<bool> {
+        let outcome = match call {
+            EventCall::Checked => self.0.offer(application, json),
+            EventCall::Trusted => {
+                let event = ariws_trusted_event {
+                    members: ARIWS_EVENT_HAS_APPLICATION | ARIWS_EVENT_HAS_TIMESTAMP | ARIWS_EVENT_HAS_ASTERISK_ID,
+                    ..trusted(json, c"ChannelDtmfReceived")
+                };
+                self.0.offer_trusted(application, &event)
+            }
+        };
+        match outcome {
             ARIWS_OK => Ok(true),
             ARIWS_ERROR_FULL => Ok(false),
-            code => Err(format!("ariws_event: {code}").into()),
+            code => Err(format!("{call:?} event: {code}").into()),
         }
     }
 

@@ -15,7 +15,7 @@
  * Between Asterisk and the library, and nothing more: the library has the connections, the queues, the configuration
  * and the commands; this file registers what Asterisk must know, and passes events one way and requests the other.
  *
- *   applications   stasis_app_register's handler gives every event to ariws_event, which never blocks
+ *   applications   stasis_app_register's handler gives every event to ariws_event_trusted, which never blocks
  *   channels       Stasis(): waits for a connection while it serves the channel, then runs stasis_app_exec
  *   requests       ari_request runs ast_ari_invoke on the library's pool
  *   connections    the function ARIWS(), device states Ariws:<connection>, manager events
@@ -88,7 +88,7 @@
     FUNCTION(cli_complete)          \
     FUNCTION(cli_execute)           \
     FUNCTION(connection_value)      \
-    FUNCTION(event)                 \
+    FUNCTION(event_trusted)         \
     FUNCTION(inbound_closed)        \
     FUNCTION(inbound_opened)        \
     FUNCTION(load)                  \
@@ -549,6 +549,11 @@ static int channel_replaced(struct stasis_app_control *control, struct ast_chann
     return 0;
 }
 
+static const char *member_id(struct ast_json *event, const char *name)
+{
+    return ast_json_string_get(ast_json_object_get(ast_json_object_get(event, name), "id"));
+}
+
 /* What an event says of where a channel is. */
 static void channel_event(const char *application, const char *type, struct ast_json *event)
 {
@@ -560,7 +565,7 @@ static void channel_event(const char *application, const char *type, struct ast_
     if (!starts && strcmp(type, "StasisEnd")) {
         return;
     }
-    channel_id = S_OR(ast_json_string_get(ast_json_object_get(ast_json_object_get(event, "channel"), "id")), "");
+    channel_id = S_OR(member_id(event, "channel"), "");
     call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
     if (!starts) {
         if (call) {
@@ -737,6 +742,23 @@ static void debug_event(const char *application, struct ast_json *event)
     ast_json_free(text);
 }
 
+/* Asterisk has made the text itself, so the library need not read it to know what is in it. */
+static void event_send(const char *application, const char *type, struct ast_json *event, const char *text)
+{
+    ariws_trusted_event trusted = ARIWS_TRUSTED_EVENT_INIT;
+
+    trusted.json = text;
+    trusted.json_length = strlen(text);
+    trusted.type = type;
+    trusted.channel_id = member_id(event, "channel");
+    trusted.replaced_channel_id = member_id(event, "replace_channel");
+    trusted.members = (ast_json_object_get(event, "application") ? ARIWS_EVENT_HAS_APPLICATION : 0) |
+                      (ast_json_object_get(event, "timestamp") ? ARIWS_EVENT_HAS_TIMESTAMP : 0) |
+                      (ast_json_object_get(event, "asterisk_id") ? ARIWS_EVENT_HAS_ASTERISK_ID : 0);
+    /* What it refuses it counts and reports itself; no connection is ordinary for what trails the end of a call. */
+    library.event_trusted(instance, application, &trusted);
+}
+
 /* Asterisk's handler: on its own threads, some of which serve many channels. Nothing here waits. */
 static void application_event(void *data, const char *name, struct ast_json *event)
 {
@@ -760,8 +782,7 @@ static void application_event(void *data, const char *name, struct ast_json *eve
         ast_log(LOG_ERROR, "Out of memory: application %s does not get a %s\n", name, type);
         return;
     }
-    /* What it refuses it counts and reports itself; no connection is ordinary for what trails the end of a call. */
-    library.event(instance, name, text, strlen(text));
+    event_send(name, type, event, text);
     ast_json_free(text);
 }
 

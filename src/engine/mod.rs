@@ -41,8 +41,8 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, Result};
 use crate::host::{Calls, Host, Log};
 use crate::net::Resources;
-use crate::protocol;
-use crate::session::{Answer, Context};
+use crate::protocol::{self, Trusted};
+use crate::session::{Answer, Context, Session};
 use applications::Applications;
 use down::Tellings;
 use operations::Operation;
@@ -138,10 +138,22 @@ impl Engine {
     /// # Errors
     /// No connection serves the application, it is not a JSON object, or it was dropped.
     pub fn event(self: &Arc<Self>, application: &str, json: &[u8]) -> Result<()> {
+        self.take_event(application, |session, application| session.event(application, json))
+    }
+
+    /// The same for an event of which the host says what is in it.
+    ///
+    /// # Errors
+    /// As for [`Engine::event`]; it is not looked at whether all of it is JSON.
+    pub fn event_trusted(self: &Arc<Self>, application: &str, event: &Trusted<'_>) -> Result<()> {
+        self.take_event(application, |session, application| session.event_trusted(application, event))
+    }
+
+    fn take_event(self: &Arc<Self>, application: &str, offer: impl FnOnce(&Session, Arc<str>) -> Result<()>) -> Result<()> {
         let Some((application, session)) = self.applications.find(application) else {
             return Err(Error::NotFound(format!("no connection serves the application {application}")));
         };
-        let outcome = session.event(application, json);
+        let outcome = offer(&session, application);
         if outcome.is_err() {
             self.fail_stranded(&session);
         }

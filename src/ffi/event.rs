@@ -5,9 +5,13 @@ use std::ptr;
 
 use super::guard::guard;
 use super::instance::engine;
-use super::strings::{bytes, required_text};
-use super::types::ariws_instance;
+use super::sized;
+use super::strings::{bytes, optional_text, required_text};
+use super::types::{
+    ARIWS_EVENT_HAS_APPLICATION, ARIWS_EVENT_HAS_ASTERISK_ID, ARIWS_EVENT_HAS_TIMESTAMP, ariws_instance, ariws_trusted_event,
+};
 use crate::error::Error;
+use crate::protocol::Trusted;
 
 /// Sends one ARI event to an application.
 ///
@@ -45,6 +49,56 @@ pub unsafe extern "C" fn ariws_event(
     })
 }
 
+/// Sends one ARI event to an application, as `ariws_event` does, for a host that made the JSON itself and knows what is
+/// in it. It keeps the thread for less time, as the text is not read: that it is UTF-8 and stands between braces is all
+/// that is looked at.
+///
+/// A host that is wrong about it harms nothing but what the application gets: a text that is no JSON, members that are
+/// missing or there twice. With `delivery = at_least_once` it must have no member `ariws_sequence`. A wrong channel, or
+/// a wrong type, keeps a per-call connection open or lets it end early.
+///
+/// @param instance     the instance
+/// @param application  the application: a configured one, or the name that `ariws_stasis_start` gave
+/// @param event        the event; copied
+/// @return as `ariws_event`; ARIWS_ERROR_JSON if the text does not begin and end with a brace or is not UTF-8,
+///         ARIWS_ERROR_NULL, _UTF8, ARIWS_ERROR_ARGUMENT
+///
+/// Thread: any. Never blocks; takes no lock that input or output can hold.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they stand for; `event` begins with its `struct_size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ariws_event_trusted(
+    instance: *const ariws_instance,
+    application: *const c_char,
+    event: *const ariws_trusted_event,
+) -> i32 {
+    guard(ptr::null_mut(), 0, || {
+        let engine = engine(instance)?;
+        let required = std::mem::offset_of!(ariws_trusted_event, r#type);
+        // SAFETY: the caller vouches for the strings, the length and the structure; every field of that may be zero.
+        let (application, event, members) = unsafe {
+            let application = required_text(application, "application")?;
+            let event = sized::copy(event, required, "event")?;
+            let trusted = Trusted {
+                json: bytes(event.json, event.json_length, "event.json")?,
+                kind: optional_text(event.r#type, "event.type")?.unwrap_or_default(),
+                channel: optional_text(event.channel_id, "event.channel_id")?,
+                replaced: optional_text(event.replaced_channel_id, "event.replaced_channel_id")?,
+                ..Trusted::default()
+            };
+            (application, trusted, event.members)
+        };
+        let event = Trusted {
+            has_application: members & ARIWS_EVENT_HAS_APPLICATION != 0,
+            has_timestamp: members & ARIWS_EVENT_HAS_TIMESTAMP != 0,
+            has_asterisk_id: members & ARIWS_EVENT_HAS_ASTERISK_ID != 0,
+            ..event
+        };
+        engine.event_trusted(application, &event)
+    })
+}
+
 /// Answers a request that `ari_request` delivered.
 ///
 /// @param instance     the instance
@@ -75,7 +129,7 @@ pub unsafe extern "C" fn ariws_request_complete(
         // SAFETY: the caller vouches for the strings and for the length.
         let (reason, body) = unsafe {
             (
-                super::strings::optional_text(reason, "reason")?,
+                optional_text(reason, "reason")?,
                 if body.is_null() {
                     None
                 } else {

@@ -4,7 +4,7 @@
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
-use super::types::{ariws_cli_command, ariws_host, ariws_inbound, ariws_options};
+use super::types::{ariws_cli_command, ariws_host, ariws_inbound, ariws_options, ariws_trusted_event};
 use crate::error::{Error, Result};
 
 /// A structure that begins with a `struct_size`, and may be all zero.
@@ -49,6 +49,9 @@ sized!(
     log_level, max_sockets
 );
 sized!(ariws_inbound: struct_size, session_id, remote_address, apps);
+sized!(
+    ariws_trusted_event: struct_size, json, json_length, r#type, channel_id, replaced_channel_id, members
+);
 sized!(ariws_cli_command: struct_size, words, arguments, summary, usage);
 
 /// Copies a structure that the host filled; what it does not have is zero, what it has beyond ours is ignored.
@@ -121,6 +124,7 @@ mod tests {
             ariws_host::ENDS,
             ariws_options::ENDS,
             ariws_inbound::ENDS,
+            ariws_trusted_event::ENDS,
             ariws_cli_command::ENDS,
         ] {
             assert_eq!(ends.first(), Some(&size_of::<usize>()));

@@ -440,6 +440,34 @@ pub struct ariws_inbound {
     pub apps: *const c_char,
 }
 
+/// ARI's member `application` is in the text of an event.
+pub const ARIWS_EVENT_HAS_APPLICATION: u32 = 1;
+/// `timestamp` is.
+pub const ARIWS_EVENT_HAS_TIMESTAMP: u32 = 2;
+/// `asterisk_id` is.
+pub const ARIWS_EVENT_HAS_ASTERISK_ID: u32 = 4;
+
+/// An event, with what its host knows of it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ariws_trusted_event {
+    /// `sizeof(ariws_trusted_event)`; ARIWS_TRUSTED_EVENT_INIT sets it.
+    pub struct_size: usize,
+    /// One JSON object, from its first brace to its last, UTF-8, need not be NUL-terminated. Required.
+    pub json: *const c_char,
+    /// Its length in bytes.
+    pub json_length: usize,
+    /// Its `type`. NULL if it has none.
+    pub r#type: *const c_char,
+    /// The `id` of its member `channel`. NULL if it has none; looked at only if `type` is StasisStart, StasisEnd or
+    /// ChannelDestroyed.
+    pub channel_id: *const c_char,
+    /// The `id` of its member `replace_channel`, which a StasisStart has after a transfer. NULL if it has none.
+    pub replaced_channel_id: *const c_char,
+    /// Which members it has: ARIWS_EVENT_HAS_APPLICATION and the like, added up. The others are added to it.
+    pub members: u32,
+}
+
 /// One command of the library's command line. Filled by the library; the strings are static.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -8,10 +8,10 @@ use super::json::{self, Shape};
 use super::numbers::NUMBER;
 use super::object::Object;
 
-/// What an event has, and what [`complete`] has to add.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of an event, and what [`complete`] has to add.
+#[derive(Debug, Clone)]
 pub struct Inspection<'a> {
-    /// The event itself: valid JSON, an object.
+    /// The event itself: an object.
     pub text: &'a str,
     /// `type`, empty if there is none.
     pub kind: Cow<'a, str>,
@@ -23,25 +23,51 @@ pub struct Inspection<'a> {
     pub has_asterisk_id: bool,
     /// Whether there is an `ariws_sequence`, which is the library's to give.
     pub has_number: bool,
+    channel: Named<'a>,
+    replaced: Named<'a>,
+}
+
+/// Where the id of a channel stands.
+#[derive(Debug, Clone, Copy)]
+enum Named<'a> {
+    /// There is none.
+    Nowhere,
+    /// In an object.
+    Object(&'a RawValue),
+    /// The host has told it.
+    Told(&'a str),
+}
+
+/// An event of which its host says what is in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trusted<'a> {
+    /// The event itself.
+    pub json: &'a [u8],
+    /// `type`, empty if there is none.
+    pub kind: &'a str,
+    /// `channel.id`.
+    pub channel: Option<&'a str>,
+    /// `replace_channel.id`.
+    pub replaced: Option<&'a str>,
+    /// Whether there is an `application`.
+    pub has_application: bool,
+    /// Whether there is a `timestamp`.
+    pub has_timestamp: bool,
+    /// Whether there is an `asterisk_id`.
+    pub has_asterisk_id: bool,
 }
 
 /// Checks that an event is a JSON object in UTF-8, and notes what it has, in one pass: this runs on a thread of the host
 /// that has calls to serve.
 pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
-    let text = std::str::from_utf8(json).map_err(|error| error.to_string())?;
-    let mut inspection = Inspection {
-        text,
-        kind: Cow::Borrowed(""),
-        has_application: false,
-        has_timestamp: false,
-        has_asterisk_id: false,
-        has_number: false,
-    };
-    let shape = json::members(text, |name, value| match name {
+    let mut inspection = Inspection::of(json)?;
+    let shape = json::members(inspection.text, |name, value| match name {
         "type" => inspection.kind = json::text(value).unwrap_or_default(),
         "application" => inspection.has_application = true,
         "timestamp" => inspection.has_timestamp = true,
         "asterisk_id" => inspection.has_asterisk_id = true,
+        "channel" => inspection.channel = Named::Object(value),
+        "replace_channel" => inspection.replaced = Named::Object(value),
         NUMBER => inspection.has_number = true,
         _ => {}
     });
@@ -52,19 +78,78 @@ pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
     }
 }
 
+/// Takes the host's word for what an event is. What can be told at once is looked at: it is UTF-8, as a text frame has to be,
+/// and there is a brace at both of its ends, so that members can be added.
+pub fn trust<'a>(event: &Trusted<'a>) -> Result<Inspection<'a>, String> {
+    let inspection = Inspection::of(event.json)?;
+    if inspection.text.len() < 2 || !inspection.text.starts_with('{') || !inspection.text.ends_with('}') {
+        return Err("it does not stand between braces".to_owned());
+    }
+    let named = |id: Option<&'a str>| id.map_or(Named::Nowhere, Named::Told);
+    Ok(Inspection {
+        kind: Cow::Borrowed(event.kind),
+        has_application: event.has_application,
+        has_timestamp: event.has_timestamp,
+        has_asterisk_id: event.has_asterisk_id,
+        channel: named(event.channel),
+        replaced: named(event.replaced),
+        ..inspection
+    })
+}
+
+impl<'a> Inspection<'a> {
+    /// An event of which nothing is known but that it is UTF-8.
+    fn of(json: &'a [u8]) -> Result<Self, String> {
+        Ok(Self {
+            text: simdutf8::compat::from_utf8(json).map_err(|error| error.to_string())?,
+            kind: Cow::Borrowed(""),
+            has_application: false,
+            has_timestamp: false,
+            has_asterisk_id: false,
+            has_number: false,
+            channel: Named::Nowhere,
+            replaced: Named::Nowhere,
+        })
+    }
+
+    /// The same of another spelling of the event.
+    pub fn with_text<'b>(&self, text: &'b str) -> Inspection<'b>
+    where
+        'a: 'b,
+    {
+        Inspection { text, ..self.clone() }
+    }
+
+    /// The channels that it is about.
+    pub fn channels(&self) -> Channels {
+        Channels {
+            id: self.channel.id(),
+            replaced: self.replaced.id(),
+        }
+    }
+}
+
+impl Named<'_> {
+    fn id(self) -> Option<String> {
+        match self {
+            Self::Nowhere => None,
+            Self::Object(object) => id(object),
+            Self::Told(id) => Some(id.to_owned()),
+        }
+    }
+}
+
 /// An inspected event with the members that every event has, where they are missing: `timestamp`, `asterisk_id`,
 /// `application`, in Asterisk's order (recorded), and room for so many more bytes. Nothing if the system refuses the memory for
 /// it.
 pub fn complete(
-    json: &str,
     inspection: &Inspection<'_>,
     application: &str,
     timestamp: impl FnOnce() -> String,
     asterisk_id: &str,
     room: usize,
 ) -> Option<String> {
-    let json = json.trim();
-    let members = json.strip_suffix('}')?;
+    let members = inspection.text.trim().strip_suffix('}')?;
     let members = members.trim_end();
     let missing = !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
     let mut event = Object::continued(members, room + if missing { 128 } else { 0 });
@@ -87,18 +172,6 @@ pub struct Channels {
     pub id: Option<String>,
     /// `replace_channel.id`, which StasisStart has after a transfer.
     pub replaced: Option<String>,
-}
-
-/// Which channels an event is about.
-pub fn channels(json: &str) -> Channels {
-    let mut channels = Channels::default();
-    // Inspected before, so it is an object.
-    let _ = json::members(json, |name, value| match name {
-        "channel" => channels.id = id(value),
-        "replace_channel" => channels.replaced = id(value),
-        _ => {}
-    });
-    channels
 }
 
 /// The `id` of an object.
@@ -136,8 +209,15 @@ mod tests {
     use super::*;
 
     fn completed(json: &str) -> String {
-        let inspection = inspect(json.as_bytes()).unwrap();
-        complete(json, &inspection, "app\"1", || "now".to_owned(), "id", 0).unwrap()
+        complete_inspected(&inspect(json.as_bytes()).unwrap())
+    }
+
+    fn complete_inspected(inspection: &Inspection<'_>) -> String {
+        complete(inspection, "app\"1", || "now".to_owned(), "id", 0).unwrap()
+    }
+
+    fn channels(json: &str) -> Channels {
+        inspect(json.as_bytes()).unwrap().channels()
     }
 
     #[test]
@@ -209,6 +289,45 @@ mod tests {
             replaced: Some("1".into()),
         };
         assert_eq!(channels(json), expected);
+    }
+
+    #[test]
+    fn of_a_trusted_event_the_hosts_word_counts() {
+        let event = Trusted {
+            json: br#"{"type":"Dial","timestamp":"t"}"#,
+            kind: "StasisStart",
+            channel: Some("2"),
+            has_asterisk_id: true,
+            ..Trusted::default()
+        };
+        let inspection = trust(&event).unwrap();
+        assert_eq!(inspection.kind, "StasisStart");
+        let expected = Channels {
+            id: Some("2".into()),
+            replaced: None,
+        };
+        assert_eq!(inspection.channels(), expected);
+        assert_eq!(
+            complete_inspected(&inspection),
+            r#"{"type":"Dial","timestamp":"t","timestamp":"now","application":"app\"1"}"#
+        );
+    }
+
+    #[test]
+    fn a_trusted_event_is_utf_8_between_braces() {
+        let texts: [&[u8]; 7] = [b"", b"{", b"}", b"[]", b" {}", b"{} ", b"{\"a\":\"\xff\"}"];
+        for json in texts {
+            let event = Trusted {
+                json,
+                ..Trusted::default()
+            };
+            assert!(trust(&event).is_err(), "{}", json.escape_ascii());
+        }
+        let nonsense = Trusted {
+            json: b"{{,}",
+            ..Trusted::default()
+        };
+        assert!(trust(&nonsense).is_ok());
     }
 
     #[test]

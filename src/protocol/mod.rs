@@ -13,7 +13,7 @@ mod request;
 mod response;
 
 pub use alias::Alias;
-pub use event::{Inspection, application_event, channels, complete, indented, inspect};
+pub use event::{Inspection, Trusted, application_event, complete, indented, inspect, trust};
 pub use numbers::{NUMBER_ROOM, Outage, inside, push_members, push_number, push_sequence_id, resumed, without_number};
 pub use request::{Method, Request, lost_answer, parse, refused_memory};
 pub use response::{Response, check_body, reason_phrase};

@@ -8,7 +8,7 @@ use super::state::Session;
 use super::view::count;
 use crate::error::{Error, Result};
 use crate::host::Kind;
-use crate::protocol::{self, Inspection, Response};
+use crate::protocol::{self, Inspection, Response, Trusted};
 
 impl Session {
     /// Takes an event of the host's; adds what is missing and queues it.
@@ -16,12 +16,23 @@ impl Session {
     /// # Errors
     /// It is not a JSON object, it is larger than what may wait, or the queue is full and keeps what it has.
     pub fn event(&self, application: Arc<str>, json: &[u8]) -> Result<()> {
-        let inspection = protocol::inspect(json).map_err(Error::Json)?;
+        self.take(application, &protocol::inspect(json).map_err(Error::Json)?)
+    }
+
+    /// The same for an event of which the host says what is in it.
+    ///
+    /// # Errors
+    /// As for [`Session::event`]; it is not looked at whether all of it is JSON.
+    pub fn event_trusted(&self, application: Arc<str>, event: &Trusted<'_>) -> Result<()> {
+        self.take(application, &protocol::trust(event).map_err(Error::Json)?)
+    }
+
+    fn take(&self, application: Arc<str>, inspection: &Inspection<'_>) -> Result<()> {
         let text = match self.outbox().gives_numbers() {
-            true => self.completed_for_number(&inspection, &application),
-            false => self.completed(&inspection, &application, 0),
+            true => self.completed_for_number(inspection, &application),
+            false => self.completed(inspection, &application, 0),
         };
-        let channel = self.channel_event(&application, &inspection.kind, inspection.text);
+        let channel = self.channel_event(&application, inspection);
         let Some(text) = text else {
             // What it tells of has happened all the same.
             if let Some(event) = &channel {
@@ -32,7 +43,7 @@ impl Session {
             self.outbox().skip_number(&application);
             return Err(Error::System(format!(
                 "the system refused the memory for an event of {} bytes; it was dropped and counted",
-                json.len()
+                inspection.text.len()
             )));
         };
         let length = text.len();
@@ -72,7 +83,6 @@ impl Session {
     /// The event with what is missing, and room for so many bytes more; nothing if the system refuses the memory.
     fn completed(&self, inspection: &Inspection<'_>, application: &str, room: usize) -> Option<String> {
         protocol::complete(
-            inspection.text,
             inspection,
             application,
             || self.context().timestamp(),
@@ -87,25 +97,21 @@ impl Session {
             return self.completed(inspection, application, protocol::NUMBER_ROOM);
         }
         let text = protocol::without_number(inspection.text)?;
-        let rest = Inspection {
-            text: &text,
-            ..inspection.clone()
-        };
-        self.completed(&rest, application, protocol::NUMBER_ROOM)
+        self.completed(&inspection.with_text(&text), application, protocol::NUMBER_ROOM)
     }
 
     /// What the event means for a per-call session, or for a persistent one from which channels have to leave: that is noted at
     /// once.
-    fn channel_event(&self, application: &str, kind: &str, json: &str) -> Option<ChannelEvent> {
+    fn channel_event(&self, application: &str, inspection: &Inspection<'_>) -> Option<ChannelEvent> {
         if !self.is_per_call() {
             if self.turns_away()
-                && let Some(event) = channel_event(kind, json)
+                && let Some(event) = channel_event(inspection)
             {
                 self.outbox().told_of(application, &event);
             }
             return None;
         }
-        channel_event(kind, json)
+        channel_event(inspection)
     }
 
     pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
@@ -188,14 +194,14 @@ impl Session {
 }
 
 /// What an event tells of where a channel is.
-fn channel_event(kind: &str, json: &str) -> Option<ChannelEvent> {
-    let event: fn(Arrival) -> ChannelEvent = match kind {
+fn channel_event(inspection: &Inspection<'_>) -> Option<ChannelEvent> {
+    let event: fn(Arrival) -> ChannelEvent = match &*inspection.kind {
         "StasisStart" => ChannelEvent::Started,
         "StasisEnd" => |of| ChannelEvent::Ended(of.channel),
         "ChannelDestroyed" => |of| ChannelEvent::Destroyed(of.channel),
         _ => return None,
     };
-    let channels = protocol::channels(json);
+    let channels = inspection.channels();
     Some(event(Arrival {
         channel: channels.id?,
         replaces: channels.replaced,

@@ -71,6 +71,7 @@ functions! {
     stasis_cancel: ariws_stasis_cancel(*const ariws_instance, *const c_char) -> i32;
     stasis_end: ariws_stasis_end(*const ariws_instance, *const c_char, *const c_char) -> i32;
     event: ariws_event(*const ariws_instance, *const c_char, *const c_char, usize) -> i32;
+    event_trusted: ariws_event_trusted(*const ariws_instance, *const c_char, *const ariws_trusted_event) -> i32;
     request_complete: ariws_request_complete(
         *const ariws_instance,
         u64,

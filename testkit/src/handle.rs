@@ -132,6 +132,17 @@ impl Handle {
         unsafe { (self.1.event)(self.0, application, start, json.len()) }
     }
 
+    /// An event of which the host says what is in it.
+    pub fn event_trusted(self, application: &str, event: &ariws_trusted_event) -> i32 {
+        self.offer_trusted(&c(application), event)
+    }
+
+    /// The same from a host that makes no copies.
+    pub fn offer_trusted(self, application: &CStr, event: &ariws_trusted_event) -> i32 {
+        // SAFETY: everything lives until the call returns.
+        unsafe { (self.1.event_trusted)(self.0, application.as_ptr(), event) }
+    }
+
     pub fn stasis_start(self, app: &str, channel_id: &str, channel_name: &str) -> Started {
         self.enter(&c(app), &c(channel_id), &c(channel_name))
     }
@@ -293,6 +304,19 @@ impl Handle {
     pub fn inbound_closed(self, id: &str) -> i32 {
         // SAFETY: the string lives until the call returns.
         unsafe { (self.1.inbound_closed)(self.0, c(id).as_ptr()) }
+    }
+}
+
+/// An event of this type of which its host says nothing else; it lives as long as its parts do.
+pub fn trusted(json: &[u8], kind: &CStr) -> ariws_trusted_event {
+    ariws_trusted_event {
+        struct_size: size_of::<ariws_trusted_event>(),
+        json: json.as_ptr().cast(),
+        json_length: json.len(),
+        r#type: kind.as_ptr(),
+        channel_id: ptr::null(),
+        replaced_channel_id: ptr::null(),
+        members: 0,
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use ariws::ffi::{ARIWS_OK, ariws_reload};
+use ariws_testkit::handle::trusted;
 use ariws_testkit::{Handle, Host};
 
 /// A function's name and what it returned.
@@ -24,6 +25,7 @@ pub fn call(handle: Handle, unique: &str) -> Vec<Outcome> {
     let reload = || unsafe { ariws_reload(handle.0, None, ptr::null_mut(), ptr::null_mut(), 0) };
     vec![
         ("event", handle.event("app1", r#"{"type":"Inside"}"#)),
+        ("event_trusted", handle.event_trusted("app1", &trusted(b"{}", c"Inside"))),
         ("request_complete", handle.complete(u64::MAX, 204, None)),
         ("stasis_start", started.map_or_else(|(code, _)| code, |_| ARIWS_OK)),
         (

@@ -54,7 +54,7 @@ impl SimulatedHost {
         };
         match dice.below(4) {
             0 => drop(engine.snapshot()),
-            1 => event(&self.0, &engine, dice.pick(&APPS), "InsideCallback", "none", ""),
+            1 => event(&self.0, &engine, dice.pick(&APPS), "InsideCallback", "none"),
             2 => {
                 let channel = dice.below(5);
                 let _ = engine.stasis_cancel(&format!("nobody{channel}"));

@@ -11,6 +11,7 @@ pub(super) use super::shared::Pbx;
 use super::shared::{Channel, Simulation};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::protocol::Trusted;
 
 /// The id of a channel. One that was destroyed has another the next time, and the same name.
 fn id(simulation: &Simulation, channel: usize) -> String {
@@ -22,16 +23,31 @@ pub(super) fn name(channel: usize) -> String {
     format!("PJSIP/{channel}")
 }
 
-/// Offers an event; `more` stands behind the channel.
-pub(super) fn event(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str, more: &str) {
-    offer(simulation, engine, app, kind, channel, more);
+/// Offers an event.
+pub(super) fn event(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str) {
+    offer(simulation, engine, app, kind, channel, None);
 }
 
-/// The same; whether somebody has the application.
-fn offer(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str, more: &str) -> bool {
+/// The same, of a channel that may have replaced another; whether somebody has the application.
+fn offer(simulation: &Simulation, engine: &Arc<Engine>, app: &str, kind: &str, channel: &str, replaced: Option<&str>) -> bool {
     let number = simulation.oracle(|oracle| oracle.offers());
+    let more = replaced.map(|id| format!(r#","replace_channel":{{"id":"{id}"}}"#));
+    let more = more.unwrap_or_default();
     let json = format!(r#"{{"type":"{kind}","n":{number},"channel":{{"id":"{channel}"}}{more}}}"#);
-    let outcome = engine.event(app, json.as_bytes());
+    let json = json.as_bytes();
+    let outcome = match number % 2 {
+        0 => engine.event(app, json),
+        _ => engine.event_trusted(
+            app,
+            &Trusted {
+                json,
+                kind,
+                channel: Some(channel),
+                replaced,
+                ..Trusted::default()
+            },
+        ),
+    };
     simulation.note(format_args!("event {number} {kind} of {channel} for {app}: {outcome:?}"));
     let taken = match &outcome {
         Ok(()) => Taken::Queued,
@@ -106,7 +122,7 @@ impl Pbx {
                 });
             if is_there {
                 its.pbx(|pbx| pbx.channels[channel].is_told = true);
-                event(&its, &engine, &application, "StasisStart", &id, "");
+                event(&its, &engine, &application, "StasisStart", &id);
             }
         });
     }
@@ -201,10 +217,10 @@ impl Pbx {
                 }
                 // Nothing of its last time comes behind what is said of this one.
                 if is_told_late && !is_back {
-                    event(&its, &engine, place, "StasisStart", &id, "");
+                    event(&its, &engine, place, "StasisStart", &id);
                 }
                 if (!is_silent || is_told_late) && !is_back {
-                    event(&its, &engine, place, "StasisEnd", &id, "");
+                    event(&its, &engine, place, "StasisEnd", &id);
                 }
             }
         };
@@ -237,7 +253,7 @@ impl Pbx {
                 returns();
             }
             if let Some(place) = place.filter(|_| is_destroyed) {
-                event(&its, &engine, &place, "ChannelDestroyed", &id, "");
+                event(&its, &engine, &place, "ChannelDestroyed", &id);
             }
         });
     }
@@ -256,8 +272,8 @@ impl Pbx {
         }
         let id = id(simulation, channel);
         simulation.oracle(|oracle| oracle.leaves(&id, &place));
-        event(simulation, engine, &place, "StasisEnd", &id, "");
-        if offer(simulation, engine, &target, "StasisStart", &id, "") {
+        event(simulation, engine, &place, "StasisEnd", &id);
+        if offer(simulation, engine, &target, "StasisStart", &id, None) {
             simulation.oracle(|oracle| oracle.enters(&id, &target));
             simulation.pbx(|pbx| pbx.channels[channel].place = Some(target));
         } else {
@@ -279,9 +295,8 @@ impl Pbx {
         if busy || starts || old == new || before.is_leaving || !before.is_told {
             return;
         }
-        let more = format!(r#","replace_channel":{{"id":"{}"}}"#, old_id);
         let was_inside = simulation.oracle(|oracle| oracle.is_inside(&old_id, &place));
-        if offer(simulation, engine, &place, "StasisStart", &new_id, &more) {
+        if offer(simulation, engine, &place, "StasisStart", &new_id, Some(&old_id)) {
             if was_inside {
                 simulation.oracle(|oracle| {
                     oracle.enters(&new_id, &place);

@@ -137,7 +137,7 @@ impl World {
         match *step {
             Step::Events(app, count) => {
                 for _ in 0..count {
-                    event(simulation, engine, APPS[app], "Event", "none", "");
+                    event(simulation, engine, APPS[app], "Event", "none");
                 }
             }
             Step::Start { channel, app, blocking } => Pbx::start(simulation, engine, channel, APPS[app], blocking),
@@ -152,7 +152,7 @@ impl World {
                 let place = simulation.pbx(|pbx| pbx.channels[channel].place.clone());
                 for _ in 0..count {
                     if let Some(place) = &place {
-                        event(simulation, engine, place, "ChannelVarset", "none", "");
+                        event(simulation, engine, place, "ChannelVarset", "none");
                     }
                 }
             }

@@ -4,7 +4,7 @@
 use super::Bench;
 use crate::Result;
 use crate::plot::{Plot, Series};
-use crate::probes::{Figures, Task};
+use crate::probes::{EventCall, Figures, Task};
 
 const CONNECTIONS: [usize; 5] = [1, 10, 100, 1000, 9000];
 const EVENTS: usize = 500_000;
@@ -18,6 +18,7 @@ const GROWN: [Grown; 3] = [
         "events",
         "events of 200 bytes a second, in thousands",
         |connections| Task::Events {
+            call: EventCall::Checked,
             connections,
             bytes: 200,
             count: EVENTS,

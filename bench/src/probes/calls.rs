@@ -4,7 +4,7 @@
 use std::ffi::CString;
 use std::time::Instant;
 
-use super::{Configuration, Figures, Probe, Side, figures};
+use super::{Configuration, EventCall, Figures, Probe, Side, figures};
 use crate::Result;
 use crate::baseline;
 use crate::control::Command;
@@ -28,12 +28,12 @@ pub(super) fn first_events(probe: &Probe, count: usize) -> Result<Figures> {
                 let started = baseline::event("StasisStart", &name, EVENT);
                 let ended = baseline::event("StasisEnd", &name, EVENT);
                 library.start(c"app0", &channel)?;
-                library.event(&application, started.as_bytes())?;
+                library.event(EventCall::Checked, &application, started.as_bytes())?;
                 // The application has heard of it; with ApplicationRegistered.
                 let heard = control.ask(&Command::Texts(3 * number as u64 + 2))?;
                 firsts.extend(heard.first_events);
                 let began = Instant::now();
-                library.event(&application, ended.as_bytes())?;
+                library.event(EventCall::Checked, &application, ended.as_bytes())?;
                 library.end(&application, &channel);
                 ends.push(began.elapsed().as_nanos() as u64);
                 control.ask(&Command::Texts(3 * number as u64 + 3))?;

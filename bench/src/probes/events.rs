@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::{Configuration, Figures, Probe, Side, figures};
+use super::{Configuration, EventCall, Figures, Probe, Side, figures};
 use crate::Result;
 use crate::application::STALL;
 use crate::baseline;
@@ -20,7 +20,7 @@ const FULL: Duration = Duration::from_micros(50);
 const EVENT: usize = 700;
 
 /// One thread of the host for all connections, as fast as it can.
-pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, count: usize) -> Result<Figures> {
+pub(super) fn at_full_rate(probe: &Probe, call: EventCall, connections: usize, bytes: usize, count: usize) -> Result<Figures> {
     let mut control = probe.control()?;
     let each = count.div_ceil(connections);
     let total = (each * connections) as u64;
@@ -38,7 +38,7 @@ pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, coun
             let began = now();
             for _ in 0..each {
                 for application in &applications {
-                    while !library.event(application, event.as_bytes())? {
+                    while !library.event(call, application, event.as_bytes())? {
                         thread::sleep(FULL);
                     }
                 }
@@ -74,7 +74,7 @@ pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, coun
 }
 
 /// One event at a time, at a pace. The bare side hands a copy to a task and no more.
-pub(super) fn calls(probe: &Probe, count: usize, per_second: usize, stalled: bool) -> Result<Figures> {
+pub(super) fn calls(probe: &Probe, call: EventCall, count: usize, per_second: usize, stalled: bool) -> Result<Figures> {
     let mut control = probe.control()?;
     let event = baseline::event("ChannelDtmfReceived", "1732000000.1", EVENT);
     let times = match probe.side {
@@ -86,7 +86,7 @@ pub(super) fn calls(probe: &Probe, count: usize, per_second: usize, stalled: boo
             let configuration = Configuration::persistent_at(address, path, more)?;
             let library = probe.load(&configuration)?;
             control.ask(&Command::Connections(1))?;
-            let times = at_pace(count, per_second, || library.event(c"app0", event.as_bytes()).map(drop))?;
+            let times = at_pace(count, per_second, || library.event(call, c"app0", event.as_bytes()).map(drop))?;
             // A peer that reads nothing does not notice that this process ends.
             library.unload(0);
             control.ask(&Command::Fail)?;

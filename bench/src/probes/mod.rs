@@ -47,9 +47,19 @@ pub enum Task {
     /// From an open websocket to its first event, and the end of a call.
     FirstEvents { count: usize },
     /// Events of so many bytes as fast as they go.
-    Events { connections: usize, bytes: usize, count: usize },
+    Events {
+        call: EventCall,
+        connections: usize,
+        bytes: usize,
+        count: usize,
+    },
     /// What the host's thread pays for an event, at a pace.
-    EventCalls { count: usize, per_second: usize, stalled: bool },
+    EventCalls {
+        call: EventCall,
+        count: usize,
+        per_second: usize,
+        stalled: bool,
+    },
     /// Requests of the application.
     Requests {
         connections: usize,
@@ -66,6 +76,15 @@ pub enum Task {
     Lifetime { count: usize },
 }
 
+/// How the host gives events to the library.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum EventCall {
+    /// `ariws_event`.
+    Checked,
+    /// `ariws_event_trusted`.
+    Trusted,
+}
+
 /// What came of it, by name.
 pub type Figures = BTreeMap<String, f64>;
 
@@ -77,15 +96,17 @@ pub fn run(probe: &Probe) -> Result<()> {
         Task::StartsAtOnce { count } => starts::at_once(probe, *count),
         Task::FirstEvents { count } => calls::first_events(probe, *count),
         Task::Events {
+            call,
             connections,
             bytes,
             count,
-        } => events::at_full_rate(probe, *connections, *bytes, *count),
+        } => events::at_full_rate(probe, *call, *connections, *bytes, *count),
         Task::EventCalls {
+            call,
             count,
             per_second,
             stalled,
-        } => events::calls(probe, *count, *per_second, *stalled),
+        } => events::calls(probe, *call, *count, *per_second, *stalled),
         Task::Requests {
             connections,
             pipelined,
