@@ -28,7 +28,7 @@ impl Frames {
     /// Follows bytes that pass.
     pub(super) fn pass(&mut self, all: &[u8]) -> Passed {
         let (mut bytes, mut texts) = (all, 0);
-        while let Some((&first, others)) = bytes.split_first() {
+        while !bytes.is_empty() {
             if self.payload_left > 0 {
                 let skipped = bytes.len().min(usize::try_from(self.payload_left).unwrap_or(usize::MAX));
                 self.payload_left -= skipped as u64;
@@ -38,14 +38,16 @@ impl Frames {
                 }
                 continue;
             }
-            if let Some(place) = self.header.get_mut(self.header_length) {
-                *place = first;
-            }
-            self.header_length += 1;
+            let missing = self.header_needed() - self.header_length;
+            let (part, others) = bytes.split_at(missing.min(bytes.len()));
+            self.header[self.header_length..][..part.len()].copy_from_slice(part);
+            self.header_length += part.len();
             bytes = others;
             if self.header_length == self.header_needed() {
                 self.payload_left = self.payload();
                 if !self.is_minimal() {
+                    // What follows is no frame.
+                    self.payload_left = u64::MAX;
                     return Passed {
                         texts,
                         not_minimal: Some(all.len() - bytes.len() - 1),
