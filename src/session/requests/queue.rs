@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem::take;
 use std::time::{Duration, Instant};
 
+use crate::memory;
 use crate::protocol::{Request, Response};
 use crate::session::account::Room;
 use crate::session::message::Place;
@@ -112,7 +113,10 @@ impl Queue {
                 self.bytes -= job.length;
                 self.progress = Some(now);
             }
-            None => self.slots -= 1,
+            None => {
+                self.slots -= 1;
+                memory::give_back(&mut self.waiting);
+            }
         }
         job
     }
@@ -155,7 +159,10 @@ impl Queue {
         }
         self.given.swap_remove(index);
         let more = !self.waiting.is_empty();
-        self.slots -= u32::from(!more);
+        if !more {
+            self.slots -= 1;
+            memory::give_back(&mut self.waiting);
+        }
         Some((unanswered, more))
     }
 
