@@ -4,7 +4,7 @@
 use super::Bench;
 use crate::Result;
 use crate::plot::{Plot, Series};
-use crate::probes::{EventCall, Figures, Task};
+use crate::probes::{Bare, EventCall, Figures, Task};
 
 const CONNECTIONS: [usize; 5] = [1, 10, 100, 1000, 9000];
 const EVENTS: usize = 500_000;
@@ -22,6 +22,7 @@ const GROWN: [Grown; 3] = [
             connections,
             bytes: 200,
             count: EVENTS,
+            bare: Bare::InBursts,
         },
         |figures| figures["rate"] / 1e3,
     ),
