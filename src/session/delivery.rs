@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::message::Message;
+use crate::memory;
 
 /// The messages of one connection in the order in which they were written.
 ///
@@ -146,6 +147,7 @@ impl Delivery {
         self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
         self.in_doubt = false;
+        memory::give_back(&mut self.pending);
         self.events_confirmed = self.events_confirmed.max(ping.covers_events);
         Some(Proof {
             settled: self.settled,

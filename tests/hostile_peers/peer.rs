@@ -20,6 +20,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Stands for the Sec-WebSocket-Accept that fits the request.
 const ACCEPT: &[u8] = b"{accept}";
 
+/// The id of the request behind a flood.
+pub const LAST: &str = "last";
+
 /// What went otherwise than promised, in words.
 pub type Fault = String;
 
@@ -67,6 +70,8 @@ pub struct Peer {
     key: String,
     alert: Option<String>,
     flood: Option<JoinHandle<()>>,
+    /// The answer to the request behind a flood, where it came before something else that was waited for.
+    last: Option<u16>,
 }
 
 impl Peer {
@@ -82,7 +87,22 @@ impl Peer {
             key: String::new(),
             alert: None,
             flood: None,
+            last: None,
         })
+    }
+
+    /// Keeps a frame that was not the one to come, if it is the answer to the request behind a flood.
+    pub fn keep(&mut self, frame: Frame) {
+        if let Frame::Text(text) = frame
+            && text.request_id.as_deref() == Some(LAST)
+        {
+            self.last = text.status_code;
+        }
+    }
+
+    /// Whether this answer was kept; it is forgotten.
+    pub fn take_kept(&mut self, id: &str, status: u16) -> bool {
+        id == LAST && self.last.take() == Some(status)
     }
 
     /// Reads the head of a request; keeps its Sec-WebSocket-Key.
@@ -129,7 +149,7 @@ impl Peer {
     /// Sends this so many times and then a request, from a thread of its own, so that the script can read.
     pub fn flood(&mut self, bytes: Vec<u8>, times: usize) -> Result<(), Fault> {
         let mut tcp = self.tcp.try_clone().map_err(|error| error.to_string())?;
-        let last = bytes::with(r#""request_id":"last""#);
+        let last = bytes::with(&format!(r#""request_id":"{LAST}""#));
         self.flood = Some(std::thread::spawn(move || {
             let sent = (0..times).try_for_each(|_| tcp.write_all(&bytes));
             // The script sees whether it is answered.

@@ -16,7 +16,6 @@ mod tests;
 #[cfg(test)]
 mod tests_repeats;
 
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +24,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use crate::config::{Overflow, QueueLimits};
+use crate::memory;
 use crate::session::account::{Account, Room};
 use crate::session::clock::now;
 use crate::session::members::Members;
@@ -38,9 +38,6 @@ pub(in crate::session) use resume::Missed;
 pub use service::{Leaving, Turn};
 use state::{BURST, State};
 pub(in crate::session) use status::Status;
-
-/// Places for messages that a queue at rest may keep.
-const SPARE: usize = 64;
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -377,10 +374,7 @@ impl Outbox {
         if state.gathering {
             Next::Gather
         } else if state.queue.is_empty() {
-            // What a flood has made large is given back.
-            if state.queue.capacity() > SPARE {
-                state.queue = VecDeque::new();
-            }
+            memory::give_back(&mut state.queue);
             Next::Wait
         } else {
             Next::Write

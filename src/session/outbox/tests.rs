@@ -9,6 +9,7 @@ use super::super::message::Arrival;
 use super::super::pace::{Pace, WINDOW};
 use super::*;
 use crate::config::Client;
+use crate::memory::SPARE;
 
 fn outbox(max_messages: usize) -> Outbox {
     let limits = QueueLimits {

@@ -1,6 +1,7 @@
 //! Floods: as fast as the network takes it.
 
 use crate::bytes::*;
+use crate::peer::LAST;
 use crate::row::Step::*;
 use crate::row::{Group, Row, Seen, closed, made_again, row, rows, stays_up};
 
@@ -25,7 +26,7 @@ fn pong() -> Vec<u8> {
 }
 
 fn read() -> Vec<Row> {
-    let last = || Seen::AnswerTo("last", 204);
+    let last = || Seen::AnswerTo(LAST, 204);
     let all = |what: &str, bytes: Vec<u8>| {
         let script = [Up, Flood(bytes.repeat(100), 5), Events(1, 10), Expect(Seen::Event)];
         row(&format!("sends 500 {what}"), script, stays_up().sees([last()]).within(5000))
