@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use super::{Configuration, Figures, Probe, Side, figures};
+use super::{Configuration, EventCall, Figures, Probe, Side, figures};
 use crate::Result;
 use crate::baseline;
 use crate::control::Command;
@@ -87,7 +87,13 @@ pub(super) fn in_turn(probe: &Probe, count: usize) -> Result<Figures> {
         let name = format!("PJSIP/{number:08}");
         let channel = CString::new(name.as_str())?;
         let application = CString::new(format!("app0:{name}"))?;
-        let tell = |kind| library.event(&application, baseline::event(kind, &name, EVENT).as_bytes());
+        let tell = |kind| {
+            library.event(
+                EventCall::Checked,
+                &application,
+                baseline::event(kind, &name, EVENT).as_bytes(),
+            )
+        };
         library.start(c"app0", &channel)?;
         tell("StasisStart")?;
         // With ApplicationRegistered; there are four texts in all.
