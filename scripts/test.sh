@@ -24,7 +24,7 @@ part() {
 }
 
 part "library: unit and integration tests" cargo test ${flags[@]+"${flags[@]}"}
-part "sample applications, and a server that is killed" env ARIWS_APPLICATION="$target/debug/examples/application" \
+part "sample applications, and a server that is killed" env ARIWS_APPLICATION="$target/release/ariws-application" \
     ARIWS_LIBRARY="$target/release/libariws.so" ARIWS_MINIPBX="$target/minipbx/minipbx" \
     "$target/venv/bin/python" -m unittest discover --start-directory tests/python
 part "installation" scripts/check-install.sh
