@@ -10,6 +10,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 read -r -a flags <<<"${CARGO_FLAGS-}"
 passed=0
 failed=()
+# More tests at once than there are cores: most wait for a connection, a timeout or a close, and compute little.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 4))}
 
 # usage: part NAME COMMAND...
 part() {
