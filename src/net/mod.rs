@@ -1,5 +1,6 @@
 //! One attempt to connect, stage by stage, all of them under the one deadline that `connection_timeout` sets.
 
+mod ahead;
 mod frames;
 mod head;
 mod later;
