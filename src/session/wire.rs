@@ -13,7 +13,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant as Timer, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant as Timer, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -27,6 +27,7 @@ use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
+use super::waits::{earliest, rarely_until};
 use crate::config::Keepalive;
 use crate::memory;
 use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, told};
@@ -86,7 +87,7 @@ pub(super) async fn run<S: Link>(
     meter: &Meter,
     outbox: &Outbox,
     handler: &(impl Handler + Sync),
-    timeouts: Timeouts,
+    timeouts: &Timeouts,
     mut closing: Pin<&mut impl Future<Output = Wish>>,
 ) -> Ended<S> {
     let (mut sink, mut stream) = websocket.split();
@@ -120,7 +121,7 @@ pub(super) async fn run<S: Link>(
                     // What remains is its answer.
                     Ok(Written::Close) => {
                         // Whatever comes instead of an answer, the connection was closed by this side.
-                        let _ = timeout(CLOSE_TIME, &mut reading).await;
+                        let _ = Box::pin(timeout(CLOSE_TIME, &mut reading)).await;
                         // Whether the peer also ends the connection in time is another matter.
                         is_answered = *shared.reading() == Reading::PeerCloses;
                         break (End::Closed, None);
@@ -149,8 +150,10 @@ pub(super) async fn run<S: Link>(
                     *shared.closing() = Some(Wish::Stop(Stop::Drained(latest)));
                     outbox.wake();
                 }
-                () = until(last_moment) => break (End::Closed, None),
-                () = until(proof) => {
+                () = rarely_until(earliest([last_moment, proof])) => {
+                    if last_moment.is_some_and(|time| time <= Timer::now()) {
+                        break (End::Closed, None);
+                    }
                     proof = None;
                     if shared.is_in_doubt() {
                         break (End::Lost("nothing came from the peer of a connection that had been on standby".into()), None);
@@ -162,7 +165,7 @@ pub(super) async fn run<S: Link>(
     if let Some(code) = code {
         let frame = CloseFrame { code, reason: "".into() };
         // The peer broke the protocol; whether it hears of it is its own affair.
-        let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
+        let _ = Box::pin(timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame))))).await;
     }
     let in_doubt = {
         let mut delivery = shared.delivery();
@@ -211,7 +214,7 @@ struct Shared<'a> {
     flushed: Notify,
     meter: &'a Meter,
     outbox: &'a Outbox,
-    timeouts: Timeouts,
+    timeouts: &'a Timeouts,
 }
 
 impl Shared<'_> {
@@ -245,6 +248,11 @@ impl Shared<'_> {
         }
     }
 
+    /// Waits until a frame may be given to the websocket.
+    async fn ready<S: Link>(&self, sink: &mut Sink<S>) -> Result<(), String> {
+        self.progressing(poll_fn(|context| sink.poll_ready_unpin(context))).await
+    }
+
     /// Waits for a write, as long as the kernel takes something.
     async fn progressing(&self, write: impl Future<Output = Result<(), Error>>) -> Result<(), String> {
         tokio::pin!(write);
@@ -255,7 +263,8 @@ impl Shared<'_> {
         }
         loop {
             let before = self.meter.bytes();
-            match timeout(self.timeouts.write_timeout, &mut write).await {
+            // Boxed here and elsewhere: a connection at rest has no room for what it hardly ever needs.
+            match Box::pin(timeout(self.timeouts.write_timeout, &mut write)).await {
                 Ok(outcome) => return outcome.map_err(|error| failed(&error).0),
                 Err(_) if self.meter.bytes() == before => {
                     return Err(format!(
@@ -282,7 +291,7 @@ enum Written {
 /// Writes until it is to close, and the Close; or until another connection takes its place.
 async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl Handler) -> Result<Written, String> {
     let mut confirm: Option<Timer> = None;
-    let keepalive = shared.timeouts.pingpong;
+    let keepalive = shared.timeouts.pingpong.as_ref();
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
@@ -303,8 +312,10 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             let (burst, frames) = framed(burst, handler);
             // All at once: should one of them fail, those behind it have to come back too.
             shared.delivery().wrote(burst);
-            for frame in frames {
-                shared.progressing(sink.feed(frame)).await?;
+            let mut frames = frames.into_iter();
+            while frames.len() > 0 {
+                shared.ready(sink).await?;
+                frames.next().map_or(Ok(()), |frame| put(sink, frame))?;
             }
             shared.progressing(sink.flush()).await?;
             shared.account(handler);
@@ -331,9 +342,7 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             tokio::select! {
                 biased;
                 () = shared.outbox.filled() => {}
-                () = until(latest) => {}
-                () = until(confirm) => {}
-                () = until(keepalive_ping) => {}
+                () = rarely_until(earliest([latest, confirm, keepalive_ping])) => {}
             }
         }
         let now = Timer::now();
@@ -346,14 +355,15 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             && time <= now
         {
             if *shared.reading() == Reading::Open {
-                ping = probe(&shared.delivery(), keepalive, now)?;
+                ping = probe(&shared.delivery(), *keepalive, now)?;
             }
             keepalive_ping = Some(now + keepalive.interval);
         }
         if ping {
             let payload = shared.delivery().ping(now.into_std());
-            let frame = Frame::Ping(payload.to_vec().into());
-            shared.progressing(sink.send(frame)).await?;
+            shared.ready(sink).await?;
+            put(sink, Frame::Ping(payload.to_vec().into()))?;
+            shared.progressing(sink.flush()).await?;
         }
         if confirm.is_none() && shared.delivery().wants_proof() {
             // A peer that is in doubt is asked at once.
@@ -361,12 +371,19 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             confirm = Some(if is_urgent { now } else { now + CONFIRM_AFTER });
         }
     }
+    shared.ready(sink).await?;
     let close = CloseFrame {
         code: CloseCode::Normal,
         reason: "".into(),
     };
-    shared.progressing(sink.send(Frame::Close(Some(close)))).await?;
+    put(sink, Frame::Close(Some(close)))?;
+    shared.progressing(sink.flush()).await?;
     Ok(Written::Close)
+}
+
+/// Gives a frame to a websocket that is ready for one. What waits until it is has no frame, nor room for one.
+fn put<S: Link>(sink: &mut Sink<S>, frame: Frame) -> Result<(), String> {
+    sink.start_send_unpin(frame).map_err(|error| failed(&error).0)
 }
 
 /// The messages of a burst as they go out, without events that the system has no memory for.
@@ -443,7 +460,7 @@ async fn read<S: Link>(
                 let deadline = Timer::now() + CLOSE_TIME;
                 *shared.reading() = Reading::PeerCloses;
                 // The websocket sends its own Close while it is read to its end.
-                while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
+                while let Ok(Some(Ok(_))) = Box::pin(timeout_at(deadline, stream.next())).await {}
                 return (how, None);
             }
             Err(error) => {
@@ -482,13 +499,5 @@ pub(super) fn failed(error: &Error) -> (String, Option<CloseCode>) {
         ),
         Error::Io(cause) => (told(cause), None),
         other => (other.to_string(), None),
-    }
-}
-
-/// Sleeps until the time, for ever if there is none.
-async fn until(time: Option<Timer>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

@@ -24,6 +24,7 @@ use super::context::Context;
 use crate::config::{Client, needs_new_connection};
 use crate::net::{Caller, Connected, Version};
 use crate::session::servers::Servers;
+use crate::session::waits::until;
 use plan::{Health, Known, Stock, Todo, decide};
 use waiting::{Left, Wish, close, wait};
 
@@ -203,7 +204,7 @@ impl Standbys {
             tokio::select! {
                 biased;
                 () = self.changed.notified() => {}
-                () = until(todo.again) => {}
+                () = until(todo.again.map(Timer::from_std)) => {}
                 () = sleep_until(look), if settings.client.use_tls() => {
                     let version = tokio::select! {
                         biased;
@@ -415,13 +416,5 @@ impl Standbys {
                 format_args!("a connection to {uri} that waited for a call is lost ({cause})"),
             );
         }
-    }
-}
-
-/// Sleeps until the time, for ever if there is none.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(Timer::from_std(time)).await,
-        None => std::future::pending().await,
     }
 }
