@@ -32,9 +32,10 @@
  *    fork(). A daemon loads after its last fork(): what was made before the first load, or after the last unload, can
  *    load by itself.
  *  - The threads that it cannot do without are made by `ariws_load`: `io_threads`, one for requests, one for other
- *    callbacks, one for `log`. It makes more while callbacks keep theirs, files are read and names looked up. Where the
- *    system refuses one of those, callbacks wait for their turn on what there is, and that is logged once; a name that
- *    cannot be looked up fails the attempt, which is made again.
+ *    callbacks, one for `log`. So is one more for each of `io_threads`, which sleeps until a request keeps that. It
+ *    makes more while callbacks keep theirs, files are read and names looked up. Where the system refuses one of those,
+ *    callbacks wait for their turn on what there is, and that is logged once; a name that cannot be looked up fails the
+ *    attempt, which is made again.
  */
 
 #ifndef ARIWS_H
@@ -302,9 +303,10 @@ typedef struct ariws_request {
 // `content_type` and `message_body` are there if the host gives a body; `application` is the first one of the
 // connection.
 //
-// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and, unless
-// `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
-// the library gives in its place when `request_timeout` has passed.
+// Thread: one of the library's: that which read the request, while the host usually returns at once, or else one of a
+// pool. It may block: then another thread goes on with input and output. Requests of one connection come in order
+// and, unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after
+// the 504 that the library gives in its place when `request_timeout` has passed.
 typedef void (*ariws_ari_request_callback)(void *userdata,
                                            const struct ariws_request *request);
 

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
+use super::questions::Questions;
 use crate::host::{ContextState, Failed, Registration};
 use crate::session::{Context, Session};
 
@@ -16,16 +16,27 @@ pub(super) struct Applications {
     /// Read by every event.
     claims: RwLock<HashMap<Arc<str>, Claims>>,
     dialplan: Mutex<BTreeMap<String, DialplanContext>>,
-    /// How often one was given up that nobody of ours has now.
-    given_up: AtomicU64,
+    questions: Questions,
 }
 
-/// Who has an application, and who asks for it; never nobody.
+/// Who has an application.
+pub(super) enum Owner {
+    /// Nobody, or somebody of ours who has given it up.
+    Nobody,
+    Ours(Arc<Session>),
+    SomebodyElse,
+    /// The host has it registered, or had it for one of ours who has given it up since.
+    Unclear,
+}
+
+/// Who has an application, and who asks for it; nobody only while what one has given up is still being registered.
 #[derive(Default)]
 struct Claims {
     /// The first has it: its events go there. The others ask the host for it: whoever is given it ends the claims of those
     /// before it, and whoever is refused it leaves them alone.
     sessions: Vec<Arc<Session>>,
+    /// Registrations under way, up to their end if they are undone.
+    registering: usize,
     /// The host has registered it for us, so that the last one of them has to end that.
     is_registered: bool,
 }
@@ -33,6 +44,10 @@ struct Claims {
 impl Claims {
     fn position(&self, session: &Arc<Session>) -> Option<usize> {
         self.sessions.iter().position(|claiming| Arc::ptr_eq(claiming, session))
+    }
+
+    fn is_used(&self) -> bool {
+        !self.sessions.is_empty() || self.registering > 0
     }
 
     /// Whether nobody else has it or asks for it.
@@ -56,14 +71,24 @@ impl Applications {
             context: Arc::clone(context),
             claims: RwLock::default(),
             dialplan: Mutex::default(),
-            given_up: AtomicU64::new(0),
+            questions: Questions::default(),
         }
     }
 
-    /// Grows when an application is given up, behind the end of its registration: what the host said of it before that is out
-    /// of date.
-    pub(super) fn given_up(&self) -> u64 {
-        self.given_up.load(Ordering::Acquire)
+    /// Who has an application, as the host says and we know.
+    pub(super) async fn owner(&self, app: &str) -> Owner {
+        let question = self.questions.ask(app);
+        if !self.context.calls.app_is_registered(app).await {
+            return Owner::Nobody;
+        }
+        let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
+        let sessions = claims.get(app).map(|of_app| &of_app.sessions);
+        match sessions.map(|sessions| sessions.first()) {
+            Some(Some(session)) => Owner::Ours(Arc::clone(session)),
+            Some(None) => Owner::Nobody,
+            None if question.is_outdated() => Owner::Unclear,
+            None => Owner::SomebodyElse,
+        }
     }
 
     /// The session of an application, and the application's shared name.
@@ -91,13 +116,23 @@ impl Applications {
     pub(super) async fn register(&self, session: &Arc<Session>, app: &str) -> Result<Registration, Failed> {
         self.claim(app, session);
         let registration = self.ask_to_register(session, app).await;
-        if registration.is_err() {
+        match registration {
+            Ok(_) => self.registered(session, app).await,
             // Somebody who asked at the same time may have succeeded.
-            self.leave(session, app).await;
-            return registration;
+            Err(Failed) => self.leave(session, app).await,
         }
+        let mut claims = self.claims();
+        if let Some(of_app) = claims.get_mut(app) {
+            of_app.registering -= 1;
+            self.forget_unless_used(&mut claims, app);
+        }
+        registration
+    }
+
+    /// The host has registered the application for a session.
+    async fn registered(&self, session: &Arc<Session>, app: &str) {
         let before = self.change(app, |claims| {
-            let claims = claims?;
+            let claims = claims.filter(|claims| !claims.sessions.is_empty())?;
             claims.is_registered = true;
             // None if another one was given it since, or still asks for it.
             let position = claims.position(session);
@@ -111,7 +146,6 @@ impl Applications {
             Some(None) => {}
             None => self.context.calls.app_unregister(app).await,
         }
-        registration
     }
 
     /// The same for an application of a persistent connection, of which operators hear what has come of it. Events wait for the
@@ -222,10 +256,11 @@ impl Applications {
         self.context.calls.app_register(app, subscribe_all).await
     }
 
-    /// The session has the application from now on, or asks whoever has it.
+    /// The session has the application from now on, or asks whoever has it. A registration begins.
     fn claim(&self, app: &str, session: &Arc<Session>) {
         let mut claims = self.claims();
         let of_app = claims.entry(app.into()).or_default();
+        of_app.registering += 1;
         if of_app.position(session).is_none() {
             of_app.sessions.push(Arc::clone(session));
         }
@@ -237,18 +272,23 @@ impl Applications {
         let Some(of_app) = claims.get_mut(app) else {
             return true;
         };
-        let is_last = of_app.are_only_of(session);
-        if is_last && of_app.is_registered {
+        // Somebody has to end what was registered.
+        if of_app.is_registered && of_app.are_only_of(session) {
             return false;
         }
-        if is_last {
-            claims.remove(app);
-            self.given_up.fetch_add(1, Ordering::Release);
-        } else if let Some(position) = of_app.position(session) {
-            // Somebody still has to end what was registered.
+        if let Some(position) = of_app.position(session) {
             of_app.sessions.remove(position);
+            self.forget_unless_used(&mut claims, app);
         }
         true
+    }
+
+    /// What nobody of ours has or registers is forgotten, in one step with what the host has said of it before.
+    fn forget_unless_used(&self, claims: &mut HashMap<Arc<str>, Claims>, app: &str) {
+        if claims.get(app).is_some_and(|of_app| !of_app.is_used()) {
+            claims.remove(app);
+            self.questions.given_up(app);
+        }
     }
 
     fn change<R>(&self, app: &str, change: impl FnOnce(Option<&mut Claims>) -> R) -> R {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
+use super::applications::Owner;
 use super::calls::Entry;
 use crate::error::{Error, Result};
 use crate::host::{ConnectionState, Optional};
@@ -153,17 +154,13 @@ impl Engine {
     /// A channel enters an application if somebody has registered it; false if nobody has, or its session is about to end.
     pub(super) async fn let_in(&self, app: &str, entry: &Entry) -> Result<bool> {
         let session = loop {
-            let given_up = self.applications.given_up();
-            if !self.context.calls.app_is_registered(app).await {
-                return Ok(false);
-            }
-            match self.applications.find(app) {
-                Some((_, session)) => break session,
-                // It is somebody else's, unless it was ours when the host looked.
-                None if given_up == self.applications.given_up() => return Ok(true),
-                // Where many come and go that may be so again and again.
-                None if entry.cancelled.is_cancelled() => return Err(Error::Cancelled),
-                None => {}
+            match self.applications.owner(app).await {
+                Owner::Nobody => return Ok(false),
+                Owner::SomebodyElse => return Ok(true),
+                Owner::Ours(session) => break session,
+                // One that comes and goes may do so again and again.
+                Owner::Unclear if entry.cancelled.is_cancelled() => return Err(Error::Cancelled),
+                Owner::Unclear => {}
             }
         };
         match session.entered(app, &entry.channel_id) {

@@ -127,9 +127,10 @@ pub struct ariws_request {
 /// `content_type` and `message_body` are there if the host gives a body; `application` is the first one of the
 /// connection.
 ///
-/// Thread: a pool of the library's for host calls. It may block. Requests of one connection come in order and, unless
-/// `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after the 504 that
-/// the library gives in its place when `request_timeout` has passed.
+/// Thread: one of the library's: that which read the request, while the host usually returns at once, or else one of a
+/// pool. It may block: then another thread goes on with input and output. Requests of one connection come in order
+/// and, unless `request_concurrency` allows more, one at a time: the next after the answer to the one before, or after
+/// the 504 that the library gives in its place when `request_timeout` has passed.
 pub type ariws_ari_request_callback = Option<unsafe extern "C" fn(userdata: *mut c_void, request: *const ariws_request)>;
 
 /// Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and

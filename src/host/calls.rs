@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{ConnectionState, ContextState, Failed, Host, Optional, Registration};
-use crate::threads::Workers;
+use crate::threads::{Job, Workers, do_here};
 
 tokio::task_local! {
     /// There is one where the future that runs is a channel's own thread's.
@@ -156,15 +156,29 @@ impl Calls {
     /// Gives requests to the host on a thread that nothing else waits for, as long as the turn lasts; does not wait. From
     /// within a runtime only, in which `requests` runs as well.
     pub fn give(&self, turn: Turn, requests: impl FnOnce(&dyn Host, Turn) + Send + 'static) {
-        let Some(token) = self.token() else {
-            return;
-        };
+        if let Some(job) = self.request_job(turn, requests) {
+            self.requests.add_at_once(job);
+        }
+    }
+
+    /// The same for a request that is expected to be answered at once: on the thread that runs this task, where that is
+    /// possible.
+    pub fn give_here(&self, turn: Turn, request: impl FnOnce(&dyn Host, Turn) + Send + 'static) {
+        if let Some(job) = self.request_job(turn, request)
+            && let Err(job) = do_here(job)
+        {
+            self.requests.add_at_once(job);
+        }
+    }
+
+    fn request_job(&self, turn: Turn, requests: impl FnOnce(&dyn Host, Turn) + Send + 'static) -> Option<Job> {
+        let token = self.token()?;
         let (host, runtime) = (Arc::clone(&self.host), Handle::current());
-        self.requests.add_at_once(Box::new(move || {
+        Some(Box::new(move || {
             let _token = token;
             let _runtime = runtime.enter();
             requests(host.as_ref(), turn);
-        }));
+        }))
     }
 
     /// Runs something else that calls the host, such as the end of an asynchronous start. None if it failed, or the end has

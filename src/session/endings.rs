@@ -8,8 +8,8 @@ use crate::net::{AttemptError, Lack};
 /// How long one that has to go may take to send what waits.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// How to end it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How to end it; of two the lesser one is the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
     /// At once: a connection still gets its Close.
     Now,
@@ -133,4 +133,17 @@ pub enum Ending {
     Over,
     /// A per-call session had no attempt left; what was lacking at the last one, and its failure in words.
     OutOfAttempts(Lack, String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_stops_the_earlier_one_is_the_lesser() {
+        let early = Stop::Drained(now());
+        let late = Stop::soon();
+        assert_eq!((early.min(late), late.min(early)), (early, early));
+        assert_eq!((early.min(Stop::Now), Stop::Now.min(early)), (Stop::Now, Stop::Now));
+    }
 }

@@ -5,10 +5,11 @@
 //! is one open websocket, `handler` what is done with what passes over it, `keepalive` whether its peer is asked to answer.
 //! `offers` takes what the session is given to send. `outbox` is what the host's threads and the task share, behind one lock:
 //! each `message` that waits, `members`, who say whether the session lets anybody in and when it may close, and where its
-//! connection stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together, and
-//! `delivery` knows what became of what was sent. `requests` is what the application asks for, `answers` finds whom a host's
-//! answer is for, `backoff` how long to wait, `report` what the log is told, `times` how long things took, `endings` how it all
-//! ends, `waits` what there may be to wait for. `standby` has connections that wait for sessions to come.
+//! connection stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together,
+//! `delivery` knows what became of what was sent, and `resume` has applications told of what they missed. `requests` is what
+//! the application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
+//! told, `times` how long things took, `endings` how it all ends, `waits` what there may be to wait for. `standby` has
+//! connections that wait for sessions to come.
 
 mod account;
 mod answers;
@@ -32,6 +33,7 @@ mod outbox;
 mod pace;
 mod report;
 mod requests;
+mod resume;
 mod servers;
 mod standby;
 mod state;

@@ -312,14 +312,10 @@ impl Session {
         });
     }
 
-    /// Ends the session; if it was told so before, by the earlier time.
+    /// Ends the session; if it was told so before, at the earlier time.
     pub fn stop(&self, stop: Stop) {
         self.plans.change(|plan| {
-            plan.stop = Some(match (plan.stop, stop) {
-                (Some(Stop::Drained(before)), Stop::Drained(latest)) => Stop::Drained(before.min(latest)),
-                (Some(Stop::Now), _) => Stop::Now,
-                (_, stop) => stop,
-            });
+            plan.stop = Some(plan.stop.map_or(stop, |before| before.min(stop)));
         });
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant as Timer, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant as Timer, sleep, sleep_until, timeout};
 
 use super::backoff::{pause, random};
 use super::clock::now;
@@ -25,12 +25,7 @@ use super::waits::if_any;
 use super::wanted::Wanted;
 use super::wire::{self, Timeouts};
 use crate::config::{Connection, ConnectionType};
-use crate::host::{Failed, Optional};
 use crate::net::Connected;
-use crate::protocol;
-
-/// What the host may take to tell what is in the applications of a connection that was made again: their events wait for it.
-const SNAPSHOTS: Duration = Duration::from_secs(1);
 
 /// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
 /// at a time answers late, and is no less busy when its connections are made anew.
@@ -413,38 +408,6 @@ impl Session {
         let notice = |application: &str| self.registered(application);
         let delay = self.start_delay(settings).filter(|_| is_first);
         self.outbox().connected(remote.to_string(), serves, delay, notice)
-    }
-
-    /// A connection that was made again tells its applications so; gives those of which the host is to tell what is in them.
-    fn expect_resume(&self, is_first: bool, settings: &Connection) -> Vec<String> {
-        let outbox = self.outbox();
-        if is_first || !settings.client.announce_resume {
-            outbox.nothing_missed();
-            return Vec::new();
-        }
-        outbox.expect_resume(|application, missed| self.resumed(application, missed))
-    }
-
-    /// Lets the events go that wait for ApplicationResumed, as soon as the host has said what is in the applications, or has
-    /// had its time for that.
-    async fn resume(&self, applications: Vec<String>) {
-        let calls = &self.context().calls;
-        let deadline = Timer::now() + SNAPSHOTS;
-        let mut told = Vec::new();
-        if calls.offers(Optional::AppSnapshot) {
-            for application in applications {
-                match timeout_at(deadline, calls.app_snapshot(&application)).await {
-                    Ok(Ok(snapshot)) => told.push((application, protocol::inside(&snapshot))),
-                    // The host has logged why.
-                    Ok(Err(Failed)) => {}
-                    Err(_) => {
-                        self.report_late_snapshot(&application);
-                        break;
-                    }
-                }
-            }
-        }
-        self.outbox().resume(&told);
     }
 
     fn attempt_failed(&self, error: &str, failures: u32) {

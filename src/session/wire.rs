@@ -163,9 +163,8 @@ pub(super) async fn run<S: Link>(
         }
     };
     if let Some(code) = code {
-        let frame = CloseFrame { code, reason: "".into() };
         // The peer broke the protocol; whether it hears of it is its own affair.
-        let _ = Box::pin(timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame))))).await;
+        let _ = Box::pin(timeout(CLOSE_TIME, sink.send(close(code)))).await;
     }
     let in_doubt = {
         let mut delivery = shared.delivery();
@@ -372,13 +371,14 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
         }
     }
     shared.ready(sink).await?;
-    let close = CloseFrame {
-        code: CloseCode::Normal,
-        reason: "".into(),
-    };
-    put(sink, Frame::Close(Some(close)))?;
+    put(sink, close(CloseCode::Normal))?;
     shared.progressing(sink.flush()).await?;
     Ok(Written::Close)
+}
+
+/// A Close.
+fn close(code: CloseCode) -> Frame {
+    Frame::Close(Some(CloseFrame { code, reason: "".into() }))
 }
 
 /// Gives a frame to a websocket that is ready for one. What waits until it is has no frame, nor room for one.

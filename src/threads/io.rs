@@ -1,31 +1,30 @@
-//! Threads for input and output. Each has tasks of its own, which it alone runs, so that it never needs another one.
+//! Threads for input and output. Each has tasks of its own, which it alone runs, so that it never needs another one; a second
+//! one takes them over while the host keeps it.
 
 use std::io::{Error, Result};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::CancellationToken;
 
 use super::Tasks;
+use super::pair::Pair;
 
 /// Threads for input and output.
 pub(crate) struct IoThreads {
-    runtimes: Vec<Handle>,
-    end: CancellationToken,
+    pairs: Vec<Arc<Pair>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl IoThreads {
-    /// Starts so many.
+    /// Starts so many, and for each one that can take over, as far as the system grants those.
     ///
     /// # Errors
     /// The system refused one, or the descriptors that it needs. Then there is none.
     pub(crate) fn start(count: usize) -> Result<Self> {
         let mut threads = Self {
-            runtimes: Vec::with_capacity(count),
-            end: CancellationToken::new(),
+            pairs: Vec::with_capacity(count),
             threads: Mutex::default(),
         };
         for number in 1..=count {
@@ -48,15 +47,21 @@ impl IoThreads {
                 let text = format!("the system refused the descriptors of a thread: {error}");
                 Error::new(error.kind(), text)
             })?;
-        let (handle, end) = (runtime.handle().clone(), self.end.clone());
+        let (pair, runtime) = (Pair::new(runtime.handle().clone()), Arc::new(runtime));
+        let (leader, its_runtime) = (Arc::clone(&pair), Arc::clone(&runtime));
         // Where the thread is refused, what it was to run is dropped, with its descriptors.
-        let thread = super::start("ariws-io", move || runtime.block_on(end.cancelled()))?;
-        self.runtimes.push(handle);
+        let thread = super::start("ariws-io", move || leader.lead_first(its_runtime))?;
         self.threads().push(thread);
+        let follower = Arc::clone(&pair);
+        self.pairs.push(pair);
+        // Without one, calls of the host are made elsewhere.
+        if let Ok(thread) = super::start("ariws-io", move || follower.follow_first(runtime)) {
+            self.threads().push(thread);
+        }
         Ok(())
     }
 
-    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,7 +69,8 @@ impl IoThreads {
 impl Tasks for IoThreads {
     /// That of the thread that has the fewest tasks.
     fn runtime(&self) -> &Handle {
-        let idlest = self.runtimes.iter().min_by_key(|runtime| runtime.metrics().num_alive_tasks());
+        let runtimes = self.pairs.iter().map(|pair| pair.handle());
+        let idlest = runtimes.min_by_key(|runtime| runtime.metrics().num_alive_tasks());
         idlest.expect("there is always one")
     }
 
@@ -74,7 +80,7 @@ impl Tasks for IoThreads {
 
     /// Waits for the end of the threads.
     fn end(&self) {
-        self.end.cancel();
+        self.pairs.iter().for_each(|pair| pair.end());
         let threads: Vec<_> = self.threads().drain(..).collect();
         for thread in threads {
             // Fails only if it panicked, and then it has ended.
@@ -96,8 +102,8 @@ mod tests {
         for _ in 0..9 {
             drop(threads.runtime().spawn(pending::<()>()));
         }
-        for runtime in &threads.runtimes {
-            assert_eq!(runtime.metrics().num_alive_tasks(), 3);
+        for pair in &threads.pairs {
+            assert_eq!(pair.handle().metrics().num_alive_tasks(), 3);
         }
         threads.end();
     }

@@ -10,6 +10,7 @@
 
 mod blocking;
 mod io;
+mod pair;
 mod pool;
 
 use std::io::{Error, Result};
@@ -21,6 +22,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use blocking::Blocking;
 pub(crate) use io::IoThreads;
+pub(crate) use pair::do_here;
 pub(crate) use pool::Pool;
 
 /// Work that may block.

@@ -1,7 +1,10 @@
 //! Websockets that applications opened to the host.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ariws::ffi::*;
-use ariws_testkit::{Call, Pbx};
+use ariws_testkit::{Call, Host, Pbx};
 
 #[test]
 fn they_are_listed_and_shut_down_through_the_host() {
@@ -56,4 +59,30 @@ fn a_channel_that_enters_an_application_left_behind_has_it_registered_again() {
     pbx.host.set_registered("app1", false);
     assert_eq!(pbx.stasis_start("app1", "1", "Local/1"), Ok("app1".into()));
     assert!(pbx.host.has("app1"));
+}
+
+#[test]
+fn a_channel_enters_the_application_of_one_at_the_hosts_first_word_though_calls_end_meanwhile() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let questions = Arc::clone(&asked);
+    let host = Host::calling_back(move |library, call| {
+        if *call == Call::IsRegistered("desk".into()) {
+            let number = questions.fetch_add(1, Ordering::SeqCst);
+            library.command(&format!("ari shutdown websocket session connection1:Local/{number}"));
+        }
+    });
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let _calls: Vec<_> = (0..5)
+        .map(|number| {
+            let starting = pbx.stasis_start_async("app1", &number.to_string(), &format!("Local/{number}"));
+            let connection = pbx.accept();
+            assert!(starting.recv().expect("an outcome").is_ok());
+            connection
+        })
+        .collect();
+    pbx.host.set_registered("desk", true);
+    assert_eq!(pbx.inbound_opened("uuid-1", "127.0.0.1:4000", "desk"), ARIWS_OK);
+    assert_eq!(pbx.stasis_start("desk", "desk", "Local/desk"), Ok("desk".into()));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert!(!pbx.host.has("app1:Local/0"));
 }

@@ -19,6 +19,7 @@ mod peer_texts;
 mod per_call;
 mod persistent;
 mod queues;
+mod quick_requests;
 mod reloading;
 mod requests;
 mod resume;

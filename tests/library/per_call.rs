@@ -1,6 +1,8 @@
 //! Per-call connections.
 
-use std::sync::mpsc::Receiver;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use ariws::ffi::*;
@@ -240,6 +242,86 @@ fn a_start_whose_session_is_shut_down_meanwhile_fails_and_tells_its_channel_noth
     fails_with(&starting, ARIWS_ERROR_CANCELLED);
     pbx.unload(DEADLINE);
     assert!(!pbx.host.calls().contains(&failed("1")), "{:#?}", pbx.host.calls());
+}
+
+#[test]
+fn a_channel_does_not_enter_an_application_whose_registration_is_being_undone() {
+    let (tell, told) = channel();
+    let host = Host::reacting(move |host, call| {
+        let Some(library) = host.library() else { return };
+        match call {
+            Call::Register(..) => {
+                let command = format!("ari shutdown websocket session connection1:{NAME}");
+                assert_eq!(library.command(&command).0, ARIWS_OK);
+            }
+            Call::Unregister(app) => {
+                // It is still there.
+                host.set_registered(app, true);
+                let started = library.stasis_start(app, "2", "Local/second");
+                host.set_registered(app, false);
+                tell.send(started).expect("a test");
+            }
+            _ => {}
+        }
+    });
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let _connection = pbx.accept();
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    fails_with(&told, ARIWS_ERROR_NOT_FOUND);
+}
+
+/// What a host does whose word on the application of a call is out of date when it comes: it is given only when `goes_on`
+/// ends. Tells when it is asked.
+fn answering_late(asking: Sender<()>, goes_on: Receiver<()>) -> impl Fn(&Host, &Call) + Send + Sync {
+    let (goes_on, questions) = (Mutex::new(goes_on), AtomicUsize::new(0));
+    move |host, call| {
+        if *call != Call::IsRegistered(APPLICATION.into()) {
+            return;
+        }
+        let is_first = questions.fetch_add(1, Ordering::SeqCst) == 0;
+        if is_first {
+            asking.send(()).expect("a test");
+            // Ends when the test goes on, or ends.
+            let _ = goes_on.lock().expect("the lock").recv();
+        }
+        host.set_registered(APPLICATION, is_first);
+    }
+}
+
+#[test]
+fn a_channel_does_not_enter_an_application_that_was_given_up_since_the_host_looked() {
+    let ((asking, asked), (go_on, goes_on)) = (channel(), channel());
+    let host = Host::reacting(answering_late(asking, goes_on));
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let _connection = enter(&pbx, "1");
+    let second = pbx.stasis_start_async(APPLICATION, "2", "Local/second");
+    asked.recv().expect("a question");
+    shut_down(&pbx);
+    drop(go_on);
+    fails_with(&second, ARIWS_ERROR_NOT_FOUND);
+}
+
+#[test]
+fn nor_one_whose_registration_was_undone_since() {
+    let ((asking, asked), (go_on, goes_on), (tell, told)) = (channel(), channel(), channel());
+    let (asked, answer_late) = (Mutex::new(asked), answering_late(asking, goes_on));
+    let host = Host::reacting(move |host, call| {
+        answer_late(host, call);
+        if let (Some(library), Call::Register(..)) = (host.library(), call) {
+            let command = format!("ari shutdown websocket session connection1:{NAME}");
+            assert_eq!(library.command(&command).0, ARIWS_OK);
+            let second = library.stasis_start_async(APPLICATION, "2", "Local/second");
+            asked.lock().expect("the lock").recv().expect("a question");
+            tell.send(second).expect("a test");
+        }
+    });
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let starting = pbx.stasis_start_async("app1", "1", NAME);
+    let _connection = pbx.accept();
+    fails_with(&starting, ARIWS_ERROR_CANCELLED);
+    drop(go_on);
+    fails_with(&told.recv().expect("a start"), ARIWS_ERROR_NOT_FOUND);
 }
 
 #[test]

@@ -187,6 +187,23 @@ fn fewer_are_wanted_and_some_are_closed() {
 }
 
 #[test]
+fn more_are_wanted_and_opened_beside_those_that_wait() {
+    let (mut pbx, mut standing) = loaded(1, "");
+    pbx.change("connection1", "standby_connections = 3");
+    let _more = [pbx.accept(), pbx.accept()];
+    wait_until_open(&pbx, 3, 3);
+    assert!(standing[0].is_quiet() && pbx.server.is_quiet());
+}
+
+#[test]
+fn another_age_counts_for_those_that_wait() {
+    let (mut pbx, mut standing) = loaded(1, "");
+    pbx.change("connection1", "standby_max_age = 1");
+    assert_eq!(standing[0].wait_for_close(), 1000);
+    let _another = pbx.accept();
+}
+
+#[test]
 fn they_go_with_their_connection() {
     let ends: [fn(&mut Pbx); 3] = [
         |pbx| {

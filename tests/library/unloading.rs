@@ -1,10 +1,10 @@
 //! Unloading: everything is closed, unregistered and joined.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Pbx, request};
+use ariws_testkit::{Call, Connection, Pbx, request};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -62,6 +62,34 @@ fn no_thread_and_no_socket_stays() {
     let port = connection.websocket.get_ref().peer_addr().expect("an address").port();
     pbx.unload(Duration::ZERO);
     assert!(!has_socket(port), "port {port} is still open");
+}
+
+/// A connection whose peer reads nothing of what waits for it.
+fn overfull() -> (Pbx, Connection) {
+    let lines = "queue_max_bytes = 1048576\nqueue_overflow = drop_newest";
+    let (pbx, connection) = Pbx::persistent("app1").set("connection1", lines).up();
+    let event = format!(r#"{{"type":"Large","text":"{}"}}"#, "x".repeat(100_000));
+    // More than the kernel takes for a peer that reads nothing.
+    while pbx.metric("events_dropped_total") == 0 {
+        pbx.event("app1", &event);
+    }
+    (pbx, connection)
+}
+
+#[test]
+fn it_hurries_what_an_operator_had_shut_down_a_moment_before() {
+    const SHUT_DOWN: &str = "ari shutdown websocket session connection1";
+    let ((unhurried, _peer), (pbx, _its_peer)) = (overfull(), overfull());
+    unhurried.command(SHUT_DOWN);
+    pbx.command(SHUT_DOWN);
+    let unloading = std::thread::spawn(move || {
+        assert_eq!(pbx.unload(Duration::ZERO), ARIWS_OK);
+        Instant::now()
+    });
+    // It has a second to send what waits, which the other one has no more.
+    unhurried.wait_for_log("closed with 1000, which was not answered");
+    let ended = Instant::now();
+    assert!(unloading.join().expect("the other thread") < ended);
 }
 
 /// Whether a TCP socket of this machine has the local port and is in use (proc(5), /proc/net/tcp; 01 is ESTABLISHED).

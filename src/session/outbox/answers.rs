@@ -34,11 +34,18 @@ impl Outbox {
             self.account.answer_dropped();
             return Responded::NoRoom(place);
         }
-        state.queue.push_back(Message {
+        let answer = Message {
             text: text.into(),
             kind: Kind::Response { _place: place },
             room: Some(room),
-        });
+        };
+        if state.resume.is_due() {
+            // The host may take its time for what events wait for.
+            let ahead = state.ahead_of_events();
+            state.queue.insert(ahead, answer);
+        } else {
+            state.queue.push_back(answer);
+        }
         drop(state);
         self.filled.notify_one();
         Responded::Queued

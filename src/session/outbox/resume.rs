@@ -93,8 +93,7 @@ impl Outbox {
             }
             let mut notice = Message::notice(text);
             notice.room = Some(self.account.room_in_any_case(Message::cost(notice.text.len())));
-            let first_event = state.queue.iter().position(Message::is_event);
-            let place = first_event.unwrap_or(state.queue.len());
+            let place = state.ahead_of_events();
             state.queue.insert(place, notice);
             count(&self.counters.applications_resumed);
         }

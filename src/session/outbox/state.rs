@@ -107,6 +107,12 @@ impl State {
         }
     }
 
+    /// The place of what goes out before all events that wait.
+    pub(super) fn ahead_of_events(&self) -> usize {
+        let first_event = self.queue.iter().position(Message::is_event);
+        first_event.unwrap_or(self.queue.len())
+    }
+
     /// Answers that wait, and nothing else.
     pub(super) fn answers(&mut self) -> Vec<Message> {
         if !self.queue.iter().any(Message::is_answer) {

@@ -1,5 +1,7 @@
 //! The queue of a session whose events have numbers, and of one that tells what was missed.
 
+use tokio_util::task::TaskTracker;
+
 use super::tests::{texts, unsent};
 use super::*;
 use crate::config::Delivery;
@@ -269,6 +271,24 @@ fn events_wait_for_application_resumed() {
     outbox.resume(&[("a".into(), "\"channels\":[]".into())]);
     assert_eq!(texts(&outbox.burst())[0], "{\"a\":[1,0,0],\"channels\":[]}");
     assert_eq!(outbox.counters.totals().applications_resumed, 1);
+}
+
+#[test]
+fn answers_do_not_wait_for_application_resumed() {
+    let outbox = outbox(10, Overflow::DropOldest);
+    lose(&outbox);
+    offer(&outbox, "1");
+    let (connection, _) = outbox.connected(String::new(), true, None, |_| "registered".into());
+    expect_resume(&outbox);
+    let respond = |text: &str| outbox.respond(connection, text.into(), TaskTracker::new().token(), true);
+    respond("first");
+    assert_eq!(send(&outbox, 1), ["registered", "first"]);
+    respond("second");
+    respond("third");
+    assert_eq!(send(&outbox, 3), ["second", "third"]);
+    outbox.resume(&[]);
+    respond("behind");
+    assert_eq!(send(&outbox, 5), ["a\":[1,0,0]", "1 1", "behind"]);
 }
 
 #[test]

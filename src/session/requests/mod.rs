@@ -27,7 +27,7 @@ use crate::host::{Host, HostRequest, Kind, Turn};
 use crate::memory;
 use crate::protocol::{self, Alias, Request, Response};
 use crate::text::brief;
-use queue::{Job, Unanswered};
+use queue::{Job, QUICK, Unanswered};
 use websockets::{PLACES, Requests};
 
 /// What the messages of those that wait may have together, in bytes. One request may be larger.
@@ -159,15 +159,20 @@ impl Websocket {
         self.session.respond(self.requests.number, response, place);
     }
 
-    /// A runner takes its turn: one request after the other until there is none.
+    /// A runner takes its turn: one request after the other until there is none; where the messages were read, if the host is
+    /// expected to be done with them at once.
     fn begin(self) {
         let calls = self.session.context().calls.clone();
         if let Some(turn) = calls.turn_at_once() {
-            calls.give(turn, |host, turn| self.run(host, turn));
+            if self.requests.queue().is_quick() {
+                calls.give_here(turn, |host, turn| self.run_here(host, turn));
+            } else {
+                calls.give(turn, |host, turn| self.run(host, turn, TURN));
+            }
         } else {
             tokio::spawn(async move {
                 if let Some(turn) = calls.turn().await {
-                    calls.give(turn, |host, turn| self.run(host, turn));
+                    calls.give(turn, |host, turn| self.run(host, turn, TURN));
                 }
             });
         }
@@ -175,16 +180,27 @@ impl Websocket {
 
     /// On a thread that may block: requests in order, until there is none, the host has not answered one yet, or others are
     /// to have their turn.
-    fn run(self, host: &dyn Host, turn: Turn) {
+    fn run(self, host: &dyn Host, turn: Turn, longest: Duration) {
         let began = now();
         while let Some(job) = self.next() {
             if !self.work(host, job) {
                 return;
             }
-            if now().saturating_duration_since(began) >= TURN {
+            let is_over = now().saturating_duration_since(began) >= longest;
+            if is_over && self.requests.queue().waiting().0 > 0 {
                 drop(turn);
                 return self.begin();
             }
+        }
+    }
+
+    /// On the thread that read the messages: another takes over if there are many.
+    fn run_here(self, host: &dyn Host, turn: Turn) {
+        if self.requests.queue().is_quick() {
+            self.run(host, turn, QUICK);
+        } else {
+            drop(turn);
+            self.begin();
         }
     }
 
@@ -243,7 +259,7 @@ impl Websocket {
             // Fails if it was answered before.
             let _ = answers.complete(id, &Answer::of(500));
         }
-        self.requests.queue().returned(id)
+        self.requests.queue().returned(id, now())
     }
 
     /// The host's answer to a request, or what is answered because it is `overdue`; once for each.

@@ -9,6 +9,10 @@ use crate::protocol::{Request, Response};
 use crate::session::account::Room;
 use crate::session::message::Place;
 
+/// Requests that the host is expected to answer in this time are given to it where that costs no change of thread, which takes
+/// about as long.
+pub(super) const QUICK: Duration = Duration::from_micros(50);
+
 /// A request that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -52,6 +56,8 @@ pub(super) struct Queue {
     bytes: usize,
     given: Vec<Given>,
     slots: u32,
+    /// How long the host kept the threads that called it, lately.
+    usual: Duration,
     /// When the host was given one last, or answered one, or was given up with one.
     progress: Option<Instant>,
     watched: bool,
@@ -88,6 +94,12 @@ impl Queue {
         let watch = !self.watched;
         self.watched = true;
         Begin { runner, watch }
+    }
+
+    /// Whether the host is expected to be done with what waits at once.
+    pub(super) fn is_quick(&self) -> bool {
+        let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        self.usual.saturating_mul(waiting) < QUICK
     }
 
     /// Requests that wait, and their bytes.
@@ -135,12 +147,15 @@ impl Queue {
 
     /// The callback has returned; whether its thread keeps the slot. If the request is not answered, the slot waits for the
     /// answer; if it was overdue, somebody else has the slot.
-    pub(super) fn returned(&mut self, id: u64) -> bool {
+    pub(super) fn returned(&mut self, id: u64, now: Instant) -> bool {
         let index = self.given.iter().position(|given| given.id == id);
         let Some((index, given)) = index.and_then(|at| Some((at, self.given.get_mut(at)?))) else {
             return false;
         };
         given.inside = false;
+        // One that was kept for long counts for some.
+        let time = now.saturating_duration_since(given.time).min(8 * QUICK);
+        self.usual = (7 * self.usual + time) / 8;
         let is_answered = given.unanswered.is_none();
         if is_answered {
             self.given.swap_remove(index);

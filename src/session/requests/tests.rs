@@ -87,7 +87,7 @@ impl Scene {
     }
 
     fn leave_callback(&mut self, id: u64) {
-        if self.inside.remove(&id) && self.queue.returned(id) {
+        if self.inside.remove(&id) && self.queue.returned(id, self.now) {
             self.run();
         }
     }

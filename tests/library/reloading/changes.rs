@@ -138,8 +138,18 @@ macro_rules! anew {
     };
 }
 
-/// Tests of the parameters whose change touches no connection: they are used when they are next needed.
+/// Tests of the parameters whose change touches no persistent connection: they are used when they are next needed.
 macro_rules! later {
+    ($check:ident) => {
+        used_by_all!($check);
+        tests_of_changes! { $check:
+            standby_connections "standby_connections = 7";
+        }
+    };
+}
+
+/// The same without those by whose change others are made beside the connections of calls: `standby.rs` has what they do.
+macro_rules! used_by_all {
     ($check:ident) => {
         tests_of_changes! { $check:
             connection_timeout "connection_timeout = 100";

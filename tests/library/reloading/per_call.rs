@@ -102,7 +102,7 @@ fn a_channel_that_comes_back_by_another_connection_keeps_its_registration() {
 macro_rules! any {
     ($check:ident) => {
         anew!($check);
-        later!($check);
+        used_by_all!($check);
         tests_of_changes! { $check:
             apps "apps = app1,app2";
             subscribe_all "subscribe_all = yes";
