@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::clock::now;
 use super::delivery::{Delivery, Proof, Remains};
-use super::endings::{End, Stop, Wish};
+use super::endings::{End, Stop, Wish, described};
 use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
@@ -31,7 +31,6 @@ use super::waits::{earliest, rarely_until};
 use crate::config::Keepalive;
 use crate::memory;
 use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, told};
-use crate::text::brief;
 
 /// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
 /// may do at a time, and a peer that floods never lets it wait.
@@ -470,14 +469,6 @@ async fn read<S: Link>(
         }
     }
     (End::Lost("the peer closed the connection".into()), None)
-}
-
-pub(super) fn described(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        None => "without a code".into(),
-        Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
-        Some(frame) => format!("{}: {}", u16::from(frame.code), brief(&frame.reason)),
-    }
 }
 
 /// What went wrong, in words, and the code to close with, if the peer broke the protocol.
