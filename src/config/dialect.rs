@@ -136,10 +136,12 @@ impl Plain {
             .section(None::<String>)
             .into_iter()
             .flat_map(|properties| properties.iter());
-        let settings = properties.zip(self.places.drain(..));
-        let settings = settings.map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw, number));
+        // Their number is known here, and not of what rust-ini gives.
+        let mut settings = Vec::with_capacity(self.places.len());
+        let placed = properties.zip(self.places.drain(..));
+        settings.extend(placed.map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw, number)));
         if let Some(block) = self.blocks.last_mut() {
-            block.settings = settings.collect();
+            block.settings = settings;
         }
         Ok(())
     }
