@@ -11,7 +11,7 @@ use crate::callgrind::{self, Profile};
 use crate::control::Addresses;
 use crate::figures::Application;
 use crate::page;
-use crate::probes::{Probe, Side, Task};
+use crate::probes::{Bare, Probe, Side, Task};
 
 /// What is allowed above what was recorded.
 const TOLERANCE: f64 = 1.10;
@@ -36,6 +36,7 @@ const COUNTED: [Counted; 3] = [
             connections: 1,
             bytes: 200,
             count,
+            bare: Bare::InBursts,
         },
         [1_000, 9_000],
     ),

@@ -42,6 +42,7 @@
 
 #include "asterisk.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -2264,14 +2265,22 @@ static int32_t on_expand(void *userdata, const char *channel_id, const char *exp
     return result;
 }
 
+/* Whether a text can stand in a line of a file without being read as something else. */
+static int is_plain(const char *text, const char *special)
+{
+    for (; *text; text++) {
+        if (iscntrl((unsigned char)*text) || strchr(special, *text)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Writes one setting as a line of a file. */
 static int setting_write(struct ast_str **text, const struct ast_variable *setting)
 {
     const char *value;
 
-    if (strchr(setting->name, '\n') || strchr(setting->value, '\n')) {
-        return -1;
-    }
     ast_str_append(text, 0, "%s = ", setting->name);
     for (value = setting->value; *value; value++) {
         /* A semicolon would begin a comment. */
@@ -2280,15 +2289,36 @@ static int setting_write(struct ast_str **text, const struct ast_variable *setti
     return ast_str_append(text, 0, "\n") < 0 ? -1 : 0;
 }
 
-/* Writes what Asterisk has read as the text of a file. */
-static int config_write(struct ast_str **text, struct ast_config *config)
+/* Writes what Asterisk has read as the text of a file, unless that would have other sections or settings. */
+static int config_write(const char *name, struct ast_str **text, struct ast_config *config)
 {
     struct ast_category *section = NULL;
     const struct ast_variable *setting;
+    const char *section_name;
+    int number = 0;
 
     while ((section = ast_category_browse_filtered(config, NULL, section, NULL))) {
-        ast_str_append(text, 0, "[%s]\n", ast_category_get_name(section));
+        number++;
+        section_name = ast_category_get_name(section);
+        if (!is_plain(section_name, "];")) {
+            ast_log(LOG_ERROR, "%s: the name of section %d in the database has a ']', ';' or control character\n", name,
+                    number);
+            return -1;
+        }
+        ast_str_append(text, 0, "[%s]\n", section_name);
         for (setting = ast_category_first(section); setting; setting = setting->next) {
+            if (!is_plain(setting->name, "=;#[")) {
+                ast_log(
+                    LOG_ERROR,
+                    "%s: the name of a setting of [%s] in the database has a '=', ';', '#', '[' or control character\n",
+                    name, section_name);
+                return -1;
+            }
+            if (strchr(setting->value, '\n')) {
+                ast_log(LOG_ERROR, "%s: [%s] %s has a value of several lines in the database\n", name, section_name,
+                        setting->name);
+                return -1;
+            }
             if (setting_write(text, setting)) {
                 return -1;
             }
@@ -2321,9 +2351,7 @@ static int32_t on_config_read(void *userdata, const char *name, ariws_write_call
         /* Drivers do not tell the two apart, and nobody's connections are to end because a database is down. */
         ast_log(LOG_ERROR, "%s has no row in the database that extconfig.conf names, or cannot be read from it\n",
                 name);
-    } else if (!(text = ast_str_create(4096)) || config_write(&text, config)) {
-        ast_log(LOG_ERROR, "%s has a value of several lines in the database, or memory ran out\n", name);
-    } else {
+    } else if ((text = ast_str_create(4096)) && !config_write(name, &text, config)) {
         write(write_data, ast_str_buffer(text), ast_str_strlen(text));
         result = ARIWS_TEXT_GIVEN;
     }

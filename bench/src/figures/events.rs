@@ -4,7 +4,7 @@
 use super::table::Unit;
 use super::{Bench, Row, Rows};
 use crate::Result;
-use crate::probes::Task;
+use crate::probes::{Bare, Task};
 
 pub fn rates(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare, in bursts");
@@ -14,12 +14,28 @@ pub fn rates(bench: &mut Bench) -> Result<String> {
             connections,
             bytes,
             count,
+            bare: Bare::InBursts,
         })?;
         let what = format!("events of {bytes} bytes, connections: {connections}");
         let values = (library["rate"], bare["rate"]);
         rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 0.7));
     }
-    Ok(rows.render(bench))
+    let mut text = rows.render(bench);
+    let mut rows = Rows::new("bare, in turn, each flushed");
+    for (connections, bytes) in [(100, 200), (100, 1024), (1000, 200)] {
+        let (library, bare) = bench.pair(&Task::Events {
+            connections,
+            bytes,
+            count: bench.pick(100_000, 500_000),
+            bare: Bare::InTurn,
+        })?;
+        let what = format!("events of {bytes} bytes, connections: {connections}");
+        let values = (library["rate"], bare["rate"]);
+        rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 0.7));
+    }
+    text.push('\n');
+    text.push_str(&rows.render(bench));
+    Ok(text)
 }
 
 pub fn calls(bench: &mut Bench) -> Result<String> {

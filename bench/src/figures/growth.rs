@@ -4,7 +4,7 @@
 use super::Bench;
 use crate::Result;
 use crate::plot::{Plot, Series};
-use crate::probes::{Figures, Task};
+use crate::probes::{Bare, Figures, Task};
 
 const CONNECTIONS: [usize; 5] = [1, 10, 100, 1000, 9000];
 const EVENTS: usize = 500_000;
@@ -21,6 +21,7 @@ const GROWN: [Grown; 3] = [
             connections,
             bytes: 200,
             count: EVENTS,
+            bare: Bare::InBursts,
         },
         |figures| figures["rate"] / 1e3,
     ),

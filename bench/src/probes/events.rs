@@ -5,9 +5,12 @@ use std::ffi::CString;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{Configuration, Figures, Probe, Side, figures};
+use super::{Bare, Configuration, Figures, Probe, Side, figures};
 use crate::Result;
 use crate::application::STALL;
 use crate::baseline;
@@ -20,7 +23,7 @@ const FULL: Duration = Duration::from_micros(50);
 const EVENT: usize = 700;
 
 /// One thread of the host for all connections, as fast as it can.
-pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, count: usize) -> Result<Figures> {
+pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, count: usize, bare: Bare) -> Result<Figures> {
     let mut control = probe.control()?;
     let each = count.div_ceil(connections);
     let total = (each * connections) as u64;
@@ -46,31 +49,50 @@ pub(super) fn at_full_rate(probe: &Probe, connections: usize, bytes: usize, coun
             (began, control.end()?.at)
         }
         Side::Bare => baseline::runtime()?.block_on(async {
-            let text = event.into();
+            let text = Utf8Bytes::from(event);
             let mut websockets = Vec::with_capacity(connections);
             for _ in 0..connections {
                 websockets.push(baseline::connect(address).await?);
             }
             control.begin(&Command::Texts(total))?;
             let began = now();
-            let mut sending = Vec::with_capacity(connections);
-            for mut websocket in websockets {
-                let text: tokio_tungstenite::tungstenite::Utf8Bytes = Clone::clone(&text);
-                sending.push(tokio::spawn(async move {
-                    baseline::send(&mut websocket, &text, each).await?;
-                    Ok::<_, Box<dyn std::error::Error + Send + Sync>>(websocket)
-                }));
-            }
             // Kept open until the application has read them to the end.
-            let mut open = Vec::with_capacity(connections);
-            for websocket in sending {
-                open.push(websocket.await??);
-            }
+            let _open = match bare {
+                Bare::InBursts => in_bursts(websockets, text, each).await?,
+                Bare::InTurn => in_turn(websockets, text, each).await?,
+            };
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((began, control.end()?.at))
         })?,
     };
     let seconds = ended.saturating_sub(began) as f64 / 1e9;
     Ok(figures([("rate", total as f64 / seconds)]))
+}
+
+type Websocket = WebSocketStream<TcpStream>;
+
+async fn in_bursts(websockets: Vec<Websocket>, text: Utf8Bytes, each: usize) -> Result<Vec<Websocket>> {
+    let mut sending = Vec::with_capacity(websockets.len());
+    for mut websocket in websockets {
+        let text = text.clone();
+        sending.push(tokio::spawn(async move {
+            baseline::send(&mut websocket, &text, each).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(websocket)
+        }));
+    }
+    let mut sent = Vec::with_capacity(sending.len());
+    for websocket in sending {
+        sent.push(websocket.await??);
+    }
+    Ok(sent)
+}
+
+async fn in_turn(mut websockets: Vec<Websocket>, text: Utf8Bytes, each: usize) -> Result<Vec<Websocket>> {
+    for _ in 0..each {
+        for websocket in &mut websockets {
+            baseline::send(websocket, &text, 1).await?;
+        }
+    }
+    Ok(websockets)
 }
 
 /// One event at a time, at a pace. The bare side hands a copy to a task and no more.

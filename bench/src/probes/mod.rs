@@ -37,6 +37,15 @@ pub enum Side {
     Bare,
 }
 
+/// How bare websockets write events to many connections.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum Bare {
+    /// A burst at a time to one connection after the other: as fast as it goes.
+    InBursts,
+    /// One to each connection in turn, flushed at once, as those of a host come.
+    InTurn,
+}
+
 /// What is measured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Task {
@@ -46,8 +55,13 @@ pub enum Task {
     StartsAtOnce { count: usize },
     /// From an open websocket to its first event, and the end of a call.
     FirstEvents { count: usize },
-    /// Events of so many bytes as fast as they go.
-    Events { connections: usize, bytes: usize, count: usize },
+    /// Events of so many bytes as fast as they go; how the bare side writes them.
+    Events {
+        connections: usize,
+        bytes: usize,
+        count: usize,
+        bare: Bare,
+    },
     /// What the host's thread pays for an event, at a pace.
     EventCalls { count: usize, per_second: usize, stalled: bool },
     /// Requests of the application.
@@ -80,7 +94,8 @@ pub fn run(probe: &Probe) -> Result<()> {
             connections,
             bytes,
             count,
-        } => events::at_full_rate(probe, *connections, *bytes, *count),
+            bare,
+        } => events::at_full_rate(probe, *connections, *bytes, *count, *bare),
         Task::EventCalls {
             count,
             per_second,

@@ -101,7 +101,7 @@ def forgotten(path):
     return database
 
 
-def store(path, outbound, **changes):
+def store(path, outbound, section_besides=None, **changes):
     """Puts the sections of a connection into the table that extconfig.conf names, with other values in the client's.
 
     Realtime joins what has one name: the client is called otherwise than the connection.
@@ -113,6 +113,8 @@ def store(path, outbound, **changes):
         else:
             key, _, value = line.partition(" = ")
             rows.append((len(rows), section, key, changes.get(key, value)))
+    if section_besides:
+        rows.append((len(rows), section_besides, "type", "websocket_client"))
     database = forgotten(path)
     with database:
         database.execute(
@@ -141,6 +143,9 @@ async def configuration_in_sqlite(stage):
     store(database, outbound, protocols="ari;x")
     await asterisk.reload()
     await asterisk.logged(r"ari_outbound\.conf:\d+: \[client1\] protocols: the value is no name of a subprotocol")
+    store(database, outbound, section_besides="client2]\n[client3", protocols="x")
+    await asterisk.reload()
+    await asterisk.logged(r"ari_outbound\.conf: the name of section 3 in the database has a ']', ';' or control character")
     store(database, outbound, protocols="ari, other")
     await asterisk.reload()
     second = await application.connection()
