@@ -19,7 +19,7 @@ pub struct Library(Handle);
 
 impl Library {
     /// Loads it with a configuration; `host` answers its calls.
-    pub fn load(path: &Path, configuration: &Path, host: &'static Host) -> Result<Self> {
+    pub fn load(path: &Path, configuration: &Path, io_threads: u32, host: &'static Host) -> Result<Self> {
         let functions = Functions::keep(path)?;
         // What the host does not need costs nothing.
         let table = ariws_host {
@@ -32,7 +32,7 @@ impl Library {
         let report = &mut Vec::new();
         let loaded = Handle::load(functions, &table, configuration, report, |options| {
             options.product = c"Bench/1.0".as_ptr();
-            options.io_threads = 0;
+            options.io_threads = io_threads;
         });
         match loaded {
             Ok(handle) => Ok(Self(handle)),

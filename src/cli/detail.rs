@@ -90,7 +90,10 @@ fn push_down(page: &mut String, connection: &Connection) {
 
 fn push_standby(page: &mut String, standby: &StandbyView) {
     let counts = &standby.counts;
-    let open = format!("{} of {} open", standby.open, standby.wanted);
+    let mut open = format!("{} of {} open", standby.open, standby.wanted);
+    if standby.elsewhere > 0 {
+        open += &format!(", {} at another server than calls go to", standby.elsewhere);
+    }
     push_setting(page, "standby_connections", &open);
     for (label, count) in [
         ("standby_hits", counts.hits),

@@ -369,6 +369,7 @@ fn detail_tells_of_connections_on_standby() {
     client(&mut per_call).connection_type = ConnectionType::PerCallConfig;
     let standby = StandbyView {
         open: 2,
+        elsewhere: 1,
         wanted: 4,
         counts: Counts {
             opened: 9,
@@ -382,7 +383,7 @@ fn detail_tells_of_connections_on_standby() {
     let sessions = vec![session("connection1", &["testapp"], kind)];
     let page = printed("ari show outbound-websocket connection1 detail", vec![per_call], sessions);
     let expected = concat!(
-        "standby_connections =    2 of 4 open\n",
+        "standby_connections =    2 of 4 open, 1 at another server than calls go to\n",
         "standby_hits =           3\n",
         "standby_misses =         1\n",
         "standby_opened =         9\n",

@@ -29,14 +29,14 @@ pub(super) enum Owner {
     Unclear,
 }
 
-/// Who has an application, and who asks for it; nobody only while what one has given up is still being registered.
+/// Who has an application, and who asks for it; nobody only while the host has still to register or unregister what was given up.
 #[derive(Default)]
 struct Claims {
     /// The first has it: its events go there. The others ask the host for it: whoever is given it ends the claims of those
     /// before it, and whoever is refused it leaves them alone.
     sessions: Vec<Arc<Session>>,
-    /// Registrations under way, up to their end if they are undone.
-    registering: usize,
+    /// Registrations and their ends that the host is at.
+    under_way: usize,
     /// The host has registered it for us, so that the last one of them has to end that.
     is_registered: bool,
 }
@@ -47,7 +47,7 @@ impl Claims {
     }
 
     fn is_used(&self) -> bool {
-        !self.sessions.is_empty() || self.registering > 0
+        !self.sessions.is_empty() || self.under_way > 0
     }
 
     /// Whether nobody else has it or asks for it.
@@ -121,11 +121,7 @@ impl Applications {
             // Somebody who asked at the same time may have succeeded.
             Err(Failed) => self.leave(session, app).await,
         }
-        let mut claims = self.claims();
-        if let Some(of_app) = claims.get_mut(app) {
-            of_app.registering -= 1;
-            self.forget_unless_used(&mut claims, app);
-        }
+        self.settled(app);
         registration
     }
 
@@ -206,11 +202,15 @@ impl Applications {
     /// invalid.
     async fn end_registration(&self, session: &Arc<Session>, app: &str) {
         let was_registered = self.change(app, |claims| {
-            let ours = claims.filter(|claims| claims.are_only_of(session));
-            ours.is_some_and(|claims| take(&mut claims.is_registered))
+            let ours = claims.filter(|claims| claims.is_registered && claims.are_only_of(session));
+            ours.is_some_and(|claims| {
+                claims.under_way += 1;
+                take(&mut claims.is_registered)
+            })
         });
         if was_registered {
             self.context.calls.app_unregister(app).await;
+            self.settled(app);
         }
     }
 
@@ -260,7 +260,7 @@ impl Applications {
     fn claim(&self, app: &str, session: &Arc<Session>) {
         let mut claims = self.claims();
         let of_app = claims.entry(app.into()).or_default();
-        of_app.registering += 1;
+        of_app.under_way += 1;
         if of_app.position(session).is_none() {
             of_app.sessions.push(Arc::clone(session));
         }
@@ -283,7 +283,16 @@ impl Applications {
         true
     }
 
-    /// What nobody of ours has or registers is forgotten, in one step with what the host has said of it before.
+    /// The host has registered an application, or ended that.
+    fn settled(&self, app: &str) {
+        let mut claims = self.claims();
+        if let Some(of_app) = claims.get_mut(app) {
+            of_app.under_way -= 1;
+            self.forget_unless_used(&mut claims, app);
+        }
+    }
+
+    /// What is nobody's of ours is forgotten, in one step with what the host has said of it before.
     fn forget_unless_used(&self, claims: &mut HashMap<Arc<str>, Claims>, app: &str) {
         if claims.get(app).is_some_and(|of_app| !of_app.is_used()) {
             claims.remove(app);

@@ -82,6 +82,7 @@ mod tests {
         let standby = |standby| SessionKind::PerCallConfig { standby };
         let view = StandbyView {
             open: 2,
+            elsewhere: 0,
             wanted: 5,
             counts,
         };

@@ -40,6 +40,17 @@ impl Stand {
     }
 }
 
+/// What an open connection to a server is worth to a call that comes now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Worth {
+    /// Nothing: the server is known to be down, and another one is not.
+    None,
+    /// The call would rather be at a preferred server, which is not known to be down.
+    Less,
+    /// As much as one that would be made now.
+    Full,
+}
+
 /// The servers of a round of attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
@@ -147,6 +158,19 @@ impl Health {
         standing.failed = Some(now);
         standing.not_before = left_alone.map(|time| now + time);
         standing.enter(Stand::Down, now).is_some()
+    }
+
+    /// What an open connection to each server is worth. Where all are down any is welcome.
+    pub(super) fn worths(&self, preference: Preference) -> Vec<Worth> {
+        let is_down = |standing: &Standing| standing.stand == Stand::Down;
+        let all_down = self.servers.iter().all(is_down);
+        let mut is_later = false;
+        let worth = |standing| match (is_down(standing) && !all_down, preference) {
+            (true, _) => Worth::None,
+            (false, Preference::Failover) if std::mem::replace(&mut is_later, !all_down) => Worth::Less,
+            (false, _) => Worth::Full,
+        };
+        self.servers.iter().map(worth).collect()
     }
 
     /// Whether a server is known to be down, and another one is not.
@@ -276,6 +300,21 @@ mod tests {
         assert!(health.is_worse(0, 1) && !health.is_worse(1, 0));
         health.failed(1, "refused", None, now);
         assert!(!health.is_worse(0, 1));
+    }
+
+    #[test]
+    fn a_connection_is_worth_most_where_a_call_would_go() {
+        use Worth::{Full, Less, None};
+        let (mut health, now) = three();
+        assert_eq!(health.worths(Preference::Failover), [Full, Less, Less]);
+        assert_eq!(health.worths(Preference::Spread), [Full; 3]);
+        health.failed(0, "refused", Option::None, now);
+        assert_eq!(health.worths(Preference::Failover), [None, Full, Less]);
+        assert_eq!(health.worths(Preference::Spread), [None, Full, Full]);
+        for server in [1, 2] {
+            health.failed(server, "refused", Option::None, now);
+        }
+        assert_eq!(health.worths(Preference::Failover), [Full; 3]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use super::backoff::{pause, restart};
 use super::clock::now;
 use super::context::Context;
 use super::endings::{Failure, NotNow};
-use super::health::{Choice, Health, Stand};
+use super::health::{Choice, Health, Stand, Worth};
 use super::state::Session;
 use super::view::count;
 use crate::config::{Client, ConnectionType, Preference};
@@ -26,10 +27,8 @@ pub struct Servers {
     client: Arc<Client>,
     list: Vec<(Server, Arc<Attempts>)>,
     health: Mutex<Health>,
-    /// Told of each server that answers again.
-    answered: Notify,
-    /// Tells who looks after them of each that has gone down.
-    went_down: Notify,
+    /// Told of each server that goes down or answers again.
+    turned: Notify,
     /// Numbers that were drawn.
     drawn: AtomicU64,
     /// One task looks after those that are down.
@@ -90,8 +89,7 @@ impl Servers {
             client: Arc::clone(client),
             list,
             health: Mutex::new(Health::of(standings)),
-            answered: Notify::new(),
-            went_down: Notify::new(),
+            turned: Notify::new(),
             drawn: AtomicU64::new(0),
             is_probing: AtomicBool::new(false),
             closed: CancellationToken::new(),
@@ -161,6 +159,16 @@ impl Servers {
         self.health().choose(preference, own, without, now())
     }
 
+    /// What an open connection to each of them is worth to a call.
+    pub(super) fn worths(&self, client: &Client) -> Vec<Worth> {
+        self.health().worths(client.preference)
+    }
+
+    /// Waits until one of them goes down or answers again, from this call on.
+    pub(super) fn turned(&self) -> Notified<'_> {
+        self.turned.notified()
+    }
+
     /// Waits until a server answers that is preferred to the one that is connected to.
     pub(super) async fn failback(self: &Arc<Self>, from: usize, session: &Session) -> (usize, Connected) {
         let context = session.context();
@@ -204,7 +212,7 @@ impl Servers {
                 count(&attempts.opened);
                 let was_down = self.health().succeeded(server, now());
                 if was_down {
-                    self.answered.notify_waiters();
+                    self.turned.notify_waiters();
                 }
                 if was_down && self.are_several() {
                     let line = format_args!("server {} answers again", at.uri.display);
@@ -250,7 +258,7 @@ impl Servers {
             return;
         }
         if is_news {
-            self.went_down.notify_one();
+            self.turned.notify_waiters();
         }
         if is_news && self.are_several() {
             let line = format_args!("server {} is down ({})", self.display(server), failure.cause);
@@ -282,6 +290,7 @@ impl Servers {
             call: None,
         };
         loop {
+            let turned = self.turned();
             let (any_down, all_down) = self.health().any_and_all_down();
             if !any_down {
                 break;
@@ -297,7 +306,7 @@ impl Servers {
             tokio::select! {
                 biased;
                 // That may have been the last one that served.
-                () = self.went_down.notified() => continue,
+                () = turned => continue,
                 () = sleep(pause) => {}
             }
             let down = self.health().to_probe(now());
@@ -313,14 +322,19 @@ impl Servers {
         self.look_after(context);
     }
 
+    /// Whether all of them are known to be down.
+    pub(super) fn are_all_down(&self) -> bool {
+        self.health().any_and_all_down().1
+    }
+
     /// Waits until one of them is not known to be down.
     pub(super) async fn answer(&self) {
         loop {
-            let answered = self.answered.notified();
-            if !self.health().any_and_all_down().1 {
+            let turned = self.turned();
+            if !self.are_all_down() {
                 return;
             }
-            answered.await;
+            turned.await;
         }
     }
 

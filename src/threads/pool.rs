@@ -371,7 +371,7 @@ mod tests {
         }));
         begins.recv_timeout(DEADLINE).expect("it is begun");
         pool.end(Some(Duration::ZERO));
-        assert_eq!(pool.state().busy, 1);
+        assert_ne!(pool.state().busy, 0);
         drop(go_on);
         pool.end(Some(DEADLINE));
         assert_eq!(pool.state().busy, 0);

@@ -14,6 +14,7 @@ mod inbound;
 mod loading;
 mod log;
 mod losses;
+mod not_now;
 mod outages;
 mod peer_texts;
 mod per_call;

@@ -271,6 +271,27 @@ fn a_channel_does_not_enter_an_application_whose_registration_is_being_undone() 
     fails_with(&told, ARIWS_ERROR_NOT_FOUND);
 }
 
+#[test]
+fn nor_one_whose_registration_is_being_ended_though_its_session_is_gone() {
+    let (tell, told) = channel();
+    let host = Host::reacting(move |host, call| {
+        if let (Some(library), Call::Unregister(app)) = (host.library(), call) {
+            // It is still there.
+            host.set_registered(app, true);
+            library.event(app, &stasis_event("StasisEnd", "1"));
+            library.stasis_end(app, "1");
+            library.wait_for_output("ari show sessions", |page| !page.contains(NAME));
+            let started = library.stasis_start(app, "2", "Local/second");
+            host.set_registered(app, false);
+            tell.send(started).expect("a test");
+        }
+    });
+    let pbx = Pbx::per_call("app1").host(host).load();
+    let _connection = enter(&pbx, "1");
+    shut_down(&pbx);
+    fails_with(&told, ARIWS_ERROR_NOT_FOUND);
+}
+
 /// What a host does whose word on the application of a call is out of date when it comes: it is given only when `goes_on`
 /// ends. Tells when it is asked.
 fn answering_late(asking: Sender<()>, goes_on: Receiver<()>) -> impl Fn(&Host, &Call) + Send + Sync {

@@ -16,7 +16,7 @@ const REFUSES: &str = "HTTP/1.1 401 Unauthorized\r\n\r\n";
 const TOO_BUSY: &str = "HTTP/1.1 503 Too Busy\r\nRetry-After: 3000\r\n\r\n";
 
 /// A connection with the server of the setup first and another one second.
-fn with_second(setup: Setup) -> (Setup, Server) {
+pub fn with_second(setup: Setup) -> (Setup, Server) {
     let second = Server::start();
     let uris = format!(
         "uri = ws://{}/ari\nuri = ws://{}/ari",
@@ -26,7 +26,7 @@ fn with_second(setup: Setup) -> (Setup, Server) {
     (setup.set("connection1", &uris), second)
 }
 
-fn calls() -> (Setup, Server) {
+pub fn calls() -> (Setup, Server) {
     with_second(Pbx::per_call("app1").set("connection1", "failback_interval = 3600000"))
 }
 
@@ -44,7 +44,7 @@ fn outcome(pbx: &Pbx, channel: &str) -> Started {
 }
 
 /// Waits until it is known that the server is down.
-fn wait_for_down(pbx: &Pbx, server: &Server) {
+pub fn wait_for_down(pbx: &Pbx, server: &Server) {
     let line = format!("ws://{}/ari down for", server.address());
     pbx.wait_for_output(DETAIL, |page| page.contains(&line));
 }
@@ -147,19 +147,6 @@ fn reconnect_attempts_counts_rounds_of_all_servers() {
 }
 
 #[test]
-fn a_refusal_that_a_retry_cannot_change_ends_a_calls_attempts_at_that_server() {
-    let (setup, second) = calls();
-    let pbx = setup.set("connection1", "reconnect_interval = 10").load();
-    let starting = pbx.stasis_start_async("app1", "1.1", NAME);
-    pbx.server.attempt().answer(REFUSES);
-    for _ in 0..3 {
-        second.attempt().answer("HTTP/1.1 500 Broken\r\n\r\n");
-    }
-    assert!(starting.recv().expect("an outcome").is_err());
-    assert!(pbx.server.is_quiet());
-}
-
-#[test]
 fn a_call_that_every_server_refuses_fails_at_once() {
     let (setup, second) = calls();
     let pbx = setup.set("connection1", "reconnect_interval = 3600000").load();
@@ -203,18 +190,6 @@ fn a_caller_is_not_held_for_servers_that_are_to_be_left_alone_for_longer() {
         assert!(message.contains("503 Too Busy"), "{message}");
     }
     assert!(pbx.server.is_quiet() && second.is_quiet());
-}
-
-#[test]
-fn after_a_close_with_1012_the_other_server_is_asked_at_once() {
-    let (setup, second) = with_second(Pbx::persistent("app1"));
-    let pbx = setup
-        .set("connection1", "reconnect_interval = 3600000\nfailback_interval = 3600000")
-        .load();
-    pbx.accept().close(1012);
-    let mut connection = second.accept();
-    connection.says(["ApplicationRegistered app1"]);
-    wait_for_down(&pbx, &pbx.server);
 }
 
 #[test]

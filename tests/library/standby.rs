@@ -1,15 +1,16 @@
 //! Connections that wait for calls (`standby_connections`).
 
 use std::fs;
+use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use ariws_testkit::tls::{self, UNVERIFIED};
 use ariws_testkit::{Call, Connection, Host, Identity, Library, Pbx, Server, Setup, request};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
 use crate::per_call::{APPLICATION, NAME, is_told, leave, stasis_event};
 
@@ -325,6 +326,95 @@ fn one_gives_way_to_a_call_if_there_is_no_socket_left() {
     assert_eq!(standing[0].wait_for_close(), 1000);
     wait_until_open(&pbx, 1, 2);
     assert!(standing[1].is_quiet() && pbx.server.is_quiet());
+}
+
+/// With two servers, of which calls go to the first while that is there; gives the second.
+fn two_servers(count: usize, more: &str) -> (Setup, Server) {
+    let second = Server::start();
+    let setup = setup(count, more);
+    let uris = format!(
+        "uri = ws://{}/ari\nuri = ws://{}/ari",
+        setup.server().address(),
+        second.address()
+    );
+    (setup.set("connection1", &uris), second)
+}
+
+/// A connection that was accepted before is upgraded.
+fn upgraded(tcp: TcpStream) -> WebSocket<Box<dyn tls::Stream>> {
+    tls::accept(tcp, false).expect("an upgrade")
+}
+
+#[test]
+fn when_a_preferred_server_is_back_they_are_made_anew_there_before_they_are_closed() {
+    let (setup, second) = two_servers(2, "failback_interval = 10");
+    let mut pbx = setup.nobody_listens().load();
+    let mut standing = [second.accept(), second.accept()];
+    wait_until_open(&pbx, 2, 2);
+    pbx.server.listen();
+    // What looks after it.
+    assert_eq!(pbx.accept().wait_for_close(), 1000);
+    let under_way = [pbx.server.accept_tcp(), pbx.server.accept_tcp()];
+    let page = pbx.command("ari show outbound-websocket connection1 detail").1;
+    assert!(page.contains("2 of 2 open, 2 at another server than calls go to\n"), "{page}");
+    assert!(standing.iter_mut().all(Connection::is_quiet));
+    let mut moved = Vec::new();
+    for tcp in under_way {
+        assert!(standing.iter_mut().skip(moved.len()).all(Connection::is_quiet));
+        moved.push(upgraded(tcp));
+        assert_eq!(standing[moved.len() - 1].wait_for_close(), 1000);
+    }
+    wait_until_open(&pbx, 2, 2);
+    assert!(pbx.server.is_quiet() && second.is_quiet());
+    assert_eq!((count(&pbx, "lost_total"), count(&pbx, "closed_total")), (0, 2));
+}
+
+#[test]
+fn those_at_a_server_that_is_known_to_be_down_are_not_taken_and_made_anew_elsewhere() {
+    let (setup, second) = two_servers(2, "failback_interval = 3600000");
+    let mut pbx = setup.load();
+    let mut standing = [pbx.accept(), pbx.accept()];
+    wait_until_open(&pbx, 2, 2);
+    pbx.server.stop();
+    pbx.stasis_start("app1", "1", NAME).expect("a start");
+    is_told(&mut standing[1], ["ApplicationRegistered"]);
+    // Nobody could open another one in its place.
+    let under_way = [second.accept_tcp(), second.accept_tcp()];
+    let starting = pbx.stasis_start_async("app1", "2", "SIP/bob");
+    let _call = second.accept();
+    assert!(starting.recv().expect("an outcome").is_ok());
+    assert!(standing[0].is_quiet());
+    let _moved = under_way.map(upgraded);
+    assert_eq!(standing[0].wait_for_close(), 1000);
+    wait_until_open(&pbx, 2, 2);
+}
+
+#[test]
+fn a_server_that_sends_them_away_is_left_alone_and_they_are_opened_at_the_next_one() {
+    let (setup, second) = two_servers(1, "failback_interval = 3600000");
+    let pbx = setup.load();
+    let standing = pbx.accept();
+    wait_until_open(&pbx, 1, 1);
+    standing.close(1012);
+    let _moved = second.accept();
+    wait_until_open(&pbx, 1, 1);
+    assert!(pbx.server.is_quiet());
+    pbx.wait_for_log("is down");
+}
+
+#[test]
+fn while_every_server_is_known_to_be_down_a_call_takes_one_all_the_same() {
+    let (setup, mut second) = two_servers(1, "failback_interval = 3600000\nfail_fast = 1");
+    let mut pbx = setup.load();
+    let mut standing = pbx.accept();
+    wait_until_open(&pbx, 1, 1);
+    pbx.server.stop();
+    second.stop();
+    pbx.set("connection1", "standby_connections = 2");
+    pbx.reload();
+    pbx.wait_for_log("can wait for calls");
+    pbx.stasis_start("app1", "1", NAME).expect("a start");
+    is_told(&mut standing, ["ApplicationRegistered"]);
 }
 
 /// The configuration in the section of the page, by the names of its files.

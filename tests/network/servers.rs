@@ -1,9 +1,10 @@
 //! Two servers of one websocket client, of which the first fails in every way that servers fail, while calls come in.
 //!
 //! The first is HAProxy with three applications behind it, the second an application. Printed is how long callers were held:
-//! before it happens, until it is known, and then.
+//! before it happens, until it is known, and then; which of them for longest, and how long a bare websocket took at the same
+//! moment, which is what the machine takes.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use ariws_testkit::certificates::{Authority, Identity};
 use ariws_testkit::{Configuration, DEADLINE, Host, Library, metric};
 use nix::sys::signal::Signal;
+use tokio_tungstenite::tungstenite::client;
 
 use crate::backend::Backend;
 use crate::balancer::{Balancer, LISTENS, application, enter, kinds, leave, tell, wait_until};
@@ -31,6 +33,8 @@ const RUNNING: Range<usize> = 1000..1005;
 const TIMEOUT: Duration = Duration::from_millis(2000);
 
 const SECOND: SocketAddr = SocketAddr::new(FAR, 8089);
+/// Like the second, for bare websockets.
+const BARE: SocketAddr = SocketAddr::new(FAR, 8090);
 const NOBODY_LOOKS: &str = "failback_interval = 3600000";
 const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 
@@ -38,6 +42,7 @@ const DETAIL: &str = "ari show outbound-websocket connection1 detail";
 struct Servers {
     first: Balancer,
     second: Backend,
+    _bare: Backend,
     _network: Network,
     scheme: &'static str,
 }
@@ -52,6 +57,7 @@ impl Servers {
         Self {
             first: Balancer::changed(&network, "per-call.cfg", changes),
             second: Backend::start(&network, SECOND),
+            _bare: Backend::start(&network, BARE),
             _network: network,
             scheme: "ws",
         }
@@ -94,30 +100,64 @@ impl Servers {
     }
 }
 
-/// How long callers were held.
+/// A call that came in.
+#[derive(Clone, Copy)]
+struct Came {
+    number: usize,
+    when: Instant,
+    held: Duration,
+    /// How long a bare websocket took then.
+    bare: Duration,
+}
+
+/// The calls by when they came.
 struct Held {
-    before: Vec<Duration>,
-    meanwhile: Vec<Duration>,
-    then: Vec<Duration>,
+    before: Vec<Came>,
+    meanwhile: Vec<Came>,
+    then: Vec<Came>,
 }
 
 impl Held {
-    fn tell(&mut self, what: &str) {
+    fn tell(&self, what: &str) {
         for (when, part) in [
-            ("before", &mut self.before),
-            ("until it is known", &mut self.meanwhile),
-            ("then", &mut self.then),
+            ("before", &self.before),
+            ("until it is known", &self.meanwhile),
+            ("then", &self.then),
         ] {
-            part.sort_unstable();
-            if let Some(worst) = part.last() {
-                let (middle, high) = (part[part.len() / 2], part[part.len() * 99 / 100]);
-                println!(
-                    "{what}, {when}: {} calls, p50 {middle:.2?}, p99 {high:.2?}, worst {worst:.2?}",
-                    part.len()
-                );
-            }
+            let Some(first) = part.first() else {
+                continue;
+            };
+            let [held, bare] = [|came: &Came| came.held, |came: &Came| came.bare].map(|of| spread(part, of));
+            let mut slowest = part.clone();
+            slowest.sort_unstable_by_key(|came| std::cmp::Reverse(came.held));
+            let slowest = slowest.iter().take(3).map(|came| {
+                let (since, Came { held, bare, .. }) = (came.when - first.when, came);
+                format!("{held:.1?} after {since:.0?} (bare {bare:.1?})")
+            });
+            let slowest: Vec<_> = slowest.collect();
+            println!(
+                "{what}, {when}: {} calls, {held}; bare websockets {bare}; slowest: {}",
+                part.len(),
+                slowest.join(", ")
+            );
         }
     }
+}
+
+fn spread(part: &[Came], of: fn(&Came) -> Duration) -> String {
+    let mut times: Vec<_> = part.iter().map(of).collect();
+    times.sort_unstable();
+    let [middle, high, worst] = [times.len() / 2, times.len() * 99 / 100, times.len() - 1].map(|place| times[place]);
+    format!("p50 {middle:.2?}, p99 {high:.2?}, worst {worst:.2?}")
+}
+
+/// How long a websocket takes that nothing but the machine holds up.
+fn bare() -> Duration {
+    let began = Instant::now();
+    let tcp = TcpStream::connect(BARE).expect("a connection");
+    tcp.set_nodelay(true).expect("no delay");
+    client(format!("ws://{BARE}/ari"), tcp).expect("an upgrade");
+    began.elapsed()
 }
 
 /// Lets calls enter and leave again, one after each pause; `happens` comes behind the first of them, and so many when it is
@@ -128,12 +168,20 @@ fn calls_while(library: &Library<'_>, happens: impl FnOnce(), is_known: impl Fn(
         let call = |number: usize| {
             let sender = sender.clone();
             scope.spawn(move || {
-                let began = Instant::now();
-                let entered = library.stasis_start("app1", &number.to_string(), &format!("Test/{number}"));
+                let (id, name) = (number.to_string(), format!("Test/{number}"));
+                let when = Instant::now();
+                let entered = library.stasis_start("app1", &id, &name);
+                let held = when.elapsed();
                 assert_eq!(entered, Ok(application(number)), "call {number}");
-                sender.send((number, began.elapsed())).expect("who counts");
                 tell(library, number, "StasisStart");
                 leave(library, number);
+                let came = Came {
+                    number,
+                    when,
+                    held,
+                    bare: bare(),
+                };
+                sender.send(came).expect("who counts");
             });
             // The pace of the calls, no wait for anything.
             thread::sleep(BETWEEN);
@@ -153,8 +201,8 @@ fn calls_while(library: &Library<'_>, happens: impl FnOnce(), is_known: impl Fn(
     drop(sender);
     let mut times: Vec<_> = times.iter().collect();
     assert_eq!(times.len(), total);
-    times.sort_unstable();
-    let part = |range: Range<usize>| times[range].iter().map(|(_, time)| *time).collect();
+    times.sort_unstable_by_key(|came| came.number);
+    let part = |range: Range<usize>| times[range].to_vec();
     Held {
         before: part(0..BEFORE),
         meanwhile: part(BEFORE..known),
@@ -171,7 +219,7 @@ fn calls_go_elsewhere(what: &str, servers: &Servers, library: &Library<'_>, happ
         happens();
         RUNNING.for_each(|number| tell(library, number, "ChannelVarset"));
     };
-    let mut held = calls_while(library, happens, || servers.first_is_known_to_be_down(library));
+    let held = calls_while(library, happens, || servers.first_is_known_to_be_down(library));
     held.tell(what);
     let outcomes = servers.attempts(&library.metrics());
     let [opened, refused, failed] = outcomes;

@@ -410,11 +410,15 @@ impl Oracle {
     }
 
     /// Of connections that are to wait for calls there are never too many, and enough where there are sockets for all, but for
-    /// those that are being replaced.
+    /// those that are being replaced; and they are where calls go.
     pub(super) fn standbys_are_there(&mut self, connection: &str, standbys: &StandbyView, are_scarce: bool) {
-        let StandbyView { open, wanted, .. } = *standbys;
-        if open > wanted || !are_scarce && wanted - open > (wanted / 4).max(1) {
-            self.violated(format!("{connection} has {open} connections on standby of {wanted}"));
+        let StandbyView {
+            open, elsewhere, wanted, ..
+        } = *standbys;
+        if open > wanted || !are_scarce && (wanted - open > (wanted / 4).max(1) || elsewhere > 0) {
+            self.violated(format!(
+                "{connection} has {open} connections on standby of {wanted}, {elsewhere} of them elsewhere"
+            ));
         }
     }
 

@@ -128,6 +128,7 @@ impl Bench {
             side,
             library: self.library.clone(),
             addresses: application.addresses.clone(),
+            io_threads: 0,
             task: task.clone(),
         };
         let output = Command::new(std::env::current_exe()?)

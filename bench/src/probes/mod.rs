@@ -27,6 +27,8 @@ pub struct Probe {
     pub side: Side,
     pub library: PathBuf,
     pub addresses: Addresses,
+    /// The library's threads for input and output; 0: as many as it takes by itself.
+    pub io_threads: u32,
     pub task: Task,
 }
 
@@ -51,6 +53,8 @@ pub enum Bare {
 pub enum Task {
     /// Starts of calls, so many in a row on so many threads.
     Starts { threads: usize, count: usize },
+    /// Calls one after the other, each of which is over before the next one begins.
+    Calls { count: usize },
     /// So many starts asked for at once.
     StartsAtOnce { count: usize },
     /// From an open websocket to its first event, and the end of a call.
@@ -88,6 +92,7 @@ pub fn run(probe: &Probe) -> Result<()> {
     crate::process::raise_file_limit()?;
     let figures = match &probe.task {
         Task::Starts { threads, count } => starts::in_a_row(probe, *threads, *count),
+        Task::Calls { count } => starts::in_turn(probe, *count),
         Task::StartsAtOnce { count } => starts::at_once(probe, *count),
         Task::FirstEvents { count } => calls::first_events(probe, *count),
         Task::Events {
@@ -128,7 +133,7 @@ impl Probe {
     /// Loads the library for the time of the process.
     fn load(&self, configuration: &Configuration) -> Result<&'static Library> {
         let host: &'static Host = Box::leak(Box::default());
-        let library = Library::load(&self.library, configuration.folder(), host)?;
+        let library = Library::load(&self.library, configuration.folder(), self.io_threads, host)?;
         let library: &'static Library = Box::leak(Box::new(library));
         host.attach(library);
         Ok(library)

@@ -8,7 +8,11 @@ use std::time::Instant;
 use super::{Configuration, Figures, Probe, Side, figures};
 use crate::Result;
 use crate::baseline;
+use crate::control::Command;
 use crate::statistics::Spread;
+
+/// How long the events of a call are.
+const EVENT: usize = 200;
 
 /// Starts one after the other on each of so many threads.
 pub(super) fn in_a_row(probe: &Probe, threads: usize, count: usize) -> Result<Figures> {
@@ -72,6 +76,29 @@ fn of_bare(probe: &Probe, tasks: usize, each: usize) -> Result<Vec<u64>> {
         }
         Ok(times)
     })
+}
+
+/// Calls one after the other, each of which is over before the next one begins: there is no time in it, it is to be counted.
+pub(super) fn in_turn(probe: &Probe, count: usize) -> Result<Figures> {
+    let mut control = probe.control()?;
+    let configuration = Configuration::per_call(probe.addresses.plain)?;
+    let library = probe.load(&configuration)?;
+    for number in 0..count {
+        let name = format!("PJSIP/{number:08}");
+        let channel = CString::new(name.as_str())?;
+        let application = CString::new(format!("app0:{name}"))?;
+        let tell = |kind| library.event(&application, baseline::event(kind, &name, EVENT).as_bytes());
+        library.start(c"app0", &channel)?;
+        tell("StasisStart")?;
+        // With ApplicationRegistered; there are four texts in all.
+        control.ask(&Command::Texts(4 * number as u64 + 2))?;
+        tell("StasisEnd")?;
+        library.end(&application, &channel);
+        // Without it the connection stays for seconds, as more may come, and how many have ended would be up to the machine.
+        tell("ChannelDestroyed")?;
+        control.ask(&Command::Connections(0))?;
+    }
+    Ok(Figures::new())
 }
 
 /// Every start at the same moment.

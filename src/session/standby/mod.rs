@@ -1,32 +1,32 @@
 //! Connections that wait for calls (`standby_connections`): open, upgraded, and without an application.
 //!
 //! [`Standbys`] has those of one per-call connection, and replaces what goes. `plan` decides how many to open and which to
-//! close, `waiting` is one of them.
+//! close, `opening` opens one, `waiting` is one that is open.
 
+mod opening;
 mod plan;
 mod waiting;
 
 use std::mem::take;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant as Timer, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::random;
 use super::clock::now;
 use super::context::Context;
+use super::health::Worth;
+use super::servers::Servers;
+use super::waits::until;
 use crate::config::{Client, needs_new_connection};
-use crate::net::{Caller, Connected, Version};
-use crate::session::servers::Servers;
-use crate::session::waits::until;
-use plan::{Health, Known, Stock, Todo, decide};
-use waiting::{Left, Wish, close, wait};
+use crate::net::{Connected, Version};
+use opening::Opening;
+use plan::{Health, Known, Stock, decide};
+use waiting::Wish;
 
 /// How often the files of TLS are looked at: connections that wait are replaced when they have changed.
 const LOOK: Duration = Duration::from_secs(10);
@@ -48,9 +48,11 @@ struct State {
     /// The oldest first.
     waiting: Vec<Waiting>,
     /// Attempts that are under way.
-    opening: usize,
+    opening: Vec<Place>,
     /// Those that were closed, and the server still has.
-    closing: Vec<u64>,
+    closing: Vec<Place>,
+    /// Attempts so far.
+    attempts: u64,
     health: Health,
     /// Of the connection that was opened last, or of the files as they are now.
     version: Option<Version>,
@@ -66,9 +68,18 @@ struct Settings {
     renewed: CancellationToken,
 }
 
+/// One of them, and where it is.
+#[derive(Clone, Copy)]
+struct Place {
+    /// That of its attempt.
+    number: u64,
+    /// None if there is no such server, or not any more.
+    server: Option<usize>,
+}
+
 /// A connection that waits.
 struct Waiting {
-    number: u64,
+    place: Place,
     since: Instant,
     version: Option<Version>,
     /// Of the thread that serves it.
@@ -96,6 +107,8 @@ pub struct Counts {
 pub struct StandbyView {
     /// Those that wait.
     pub open: usize,
+    /// Those of them that wait at another server than a call would go to, and are replaced.
+    pub elsewhere: usize,
     /// How many should (`standby_connections`).
     pub wanted: usize,
     /// What has come of them.
@@ -158,11 +171,7 @@ impl Standbys {
         loop {
             let waiting = {
                 let mut state = self.state();
-                let settings = state.settings.as_ref();
-                // A call that came before or after a reload may have others.
-                let fits = settings.is_some_and(|settings| Arc::ptr_eq(&settings.client, client));
-                let found = if fits { state.waiting.pop() } else { None };
-                let Some(waiting) = found else {
+                let Some(waiting) = state.take_best(client) else {
                     state.counts.misses += 1;
                     return None;
                 };
@@ -183,8 +192,11 @@ impl Standbys {
     /// What can be seen of them.
     pub fn view(&self) -> StandbyView {
         let state = self.state();
+        let worths = state.worths();
+        let elsewhere = state.waiting.iter().filter(|waiting| is_elsewhere(&worths, waiting.place));
         StandbyView {
             open: state.waiting.len(),
+            elsewhere: elsewhere.count(),
             wanted: state
                 .settings
                 .as_ref()
@@ -196,15 +208,17 @@ impl Standbys {
     /// Opens and closes them until it is over; `spawn` begins a task on a thread for input and output.
     pub async fn keep(self: Arc<Self>, spawn: impl Fn(BoxFuture<'static, ()>)) {
         let mut look = Timer::now() + LOOK;
-        while let Some((settings, todo)) = self.todo() {
-            for _ in 0..todo.open {
-                let opening = Opening(Some(Arc::clone(&self)));
-                spawn(Box::pin(opening.run(settings.clone())));
+        while let Some(settings) = self.settings() {
+            let turned = settings.servers.turned();
+            let (openings, again) = self.decide();
+            for opening in openings {
+                spawn(Box::pin(opening.run()));
             }
             tokio::select! {
                 biased;
                 () = self.changed.notified() => {}
-                () = until(todo.again.map(Timer::from_std)) => {}
+                () = turned => {}
+                () = until(again.map(Timer::from_std)) => {}
                 () = sleep_until(look), if settings.client.use_tls() => {
                     let version = tokio::select! {
                         biased;
@@ -221,30 +235,55 @@ impl Standbys {
         }
     }
 
-    /// What is to be done now, of which the closing is done; none when it is over.
-    fn todo(&self) -> Option<(Settings, Todo)> {
+    /// What they are opened with; none when it is over.
+    fn settings(&self) -> Option<Settings> {
+        self.state().settings.clone()
+    }
+
+    /// Closes what is to be closed now; gives the attempts that are to be made, and when to decide again.
+    fn decide(self: &Arc<Self>) -> (Vec<Opening>, Option<Instant>) {
         let mut state = self.state();
-        let settings = state.settings.clone()?;
-        let known: Vec<_> = state.waiting.iter().map(|waiting| waiting.known(&state.version)).collect();
+        let Some(settings) = state.settings.clone() else {
+            return (Vec::new(), None);
+        };
+        let worths = state.worths();
+        let known = |waiting: &Waiting| waiting.known(&state.version, &worths);
+        let known: Vec<_> = state.waiting.iter().map(known).collect();
+        let here = |places: &[Place]| places.iter().filter(|place| !is_elsewhere(&worths, **place)).count();
         let stock = Stock {
             waiting: &known,
-            opening: state.opening,
-            closing: state.closing.len(),
+            opening: here(&state.opening),
+            closing: here(&state.closing),
             health: &state.health,
         };
         let mut todo = decide(&stock, &settings.client, now());
         for number in &todo.close {
-            if let Some(place) = state.waiting.iter().position(|waiting| waiting.number == *number) {
-                let waiting = state.waiting.remove(place);
-                state.close(waiting);
+            if let Some(at) = state.waiting.iter().position(|waiting| waiting.place.number == *number) {
+                let waiting = state.waiting.remove(at);
+                let place = waiting.place;
+                state.close(waiting, place);
             }
         }
         if todo.open > 0 && self.context.resources.sockets.are_all_in_use() {
             todo.open = 0;
             todo.again = Some(now() + SOCKETS);
         }
-        state.opening += todo.open;
-        Some((settings, todo))
+        let openings = (0..todo.open).map(|_| {
+            let choice = settings.servers.choose(&settings.client, None, &[]);
+            state.attempts += 1;
+            let place = Place {
+                number: state.attempts,
+                server: choice.first,
+            };
+            state.opening.push(place);
+            Opening {
+                standbys: Arc::clone(self),
+                settings: settings.clone(),
+                place,
+                down: choice.down,
+            }
+        });
+        (openings.collect(), todo.again)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -253,168 +292,67 @@ impl Standbys {
 }
 
 impl State {
-    fn close_all(&mut self) {
-        for waiting in take(&mut self.waiting) {
-            self.close(waiting);
-        }
+    /// An attempt is under way no more; whether it was.
+    fn ends(&mut self, place: Place) -> bool {
+        let before = self.opening.len();
+        self.opening.retain(|opening| opening.number != place.number);
+        self.opening.len() < before
     }
 
-    fn close(&mut self, waiting: Waiting) {
+    /// Closes them all, as there are other settings, maybe with other servers.
+    fn close_all(&mut self) {
+        for waiting in take(&mut self.waiting) {
+            let number = waiting.place.number;
+            self.close(waiting, Place { number, server: None });
+        }
+        let places = self.opening.iter_mut().chain(&mut self.closing);
+        places.for_each(|place| place.server = None);
+    }
+
+    fn close(&mut self, waiting: Waiting, place: Place) {
         // It may be at its end by itself.
         if waiting.wish.send(Wish::Close).is_ok() {
             self.counts.closed += 1;
         }
-        self.closing.push(waiting.number);
+        self.closing.push(place);
     }
+
+    /// The freshest of those that are worth most to a call with these settings.
+    fn take_best(&mut self, client: &Arc<Client>) -> Option<Waiting> {
+        let settings = self.settings.as_ref()?;
+        // A call that came before or after a reload may have others.
+        if !Arc::ptr_eq(&settings.client, client) {
+            return None;
+        }
+        let worths = self.worths();
+        let each = self.waiting.iter().map(|waiting| worth(&worths, waiting.place)).enumerate();
+        let (at, worth) = each.max_by_key(|(_, worth)| *worth)?;
+        (worth > Worth::None).then(|| self.waiting.remove(at))
+    }
+
+    fn worths(&self) -> Vec<Worth> {
+        let settings = self.settings.as_ref();
+        settings.map_or_else(Vec::new, |settings| settings.servers.worths(&settings.client))
+    }
+}
+
+/// What a connection there is worth to a call.
+fn worth(worths: &[Worth], place: Place) -> Worth {
+    let worth = place.server.and_then(|server| worths.get(server));
+    worth.copied().unwrap_or(Worth::Full)
+}
+
+fn is_elsewhere(worths: &[Worth], place: Place) -> bool {
+    worth(worths, place) < Worth::Full
 }
 
 impl Waiting {
-    fn known(&self, version: &Option<Version>) -> Known {
+    fn known(&self, version: &Option<Version>, worths: &[Worth]) -> Known {
         Known {
-            id: self.number,
+            id: self.place.number,
             since: self.since,
             is_outdated: self.version != *version,
-        }
-    }
-}
-
-/// An attempt that is under way, counted as such until it has ended, whatever becomes of it.
-struct Opening(Option<Arc<Standbys>>);
-
-impl Drop for Opening {
-    fn drop(&mut self) {
-        if let Some(standbys) = &self.0 {
-            standbys.state().opening -= 1;
-            standbys.changed.notify_one();
-        }
-    }
-}
-
-impl Opening {
-    /// Opens a connection and has it wait.
-    async fn run(mut self, settings: Settings) {
-        let Some(standbys) = self.0.clone() else {
-            return;
-        };
-        let (client, context) = (&settings.client, &standbys.context);
-        let attempt = async {
-            // Before the attempt: should the files change meanwhile, it is replaced once more than it had to be.
-            let version = settings.servers.version(client).await;
-            let caller = Caller {
-                user_agent: &context.user_agent,
-                call: None,
-            };
-            let servers = &settings.servers;
-            let mut choice = servers.choose(client, None, &[]);
-            let Some(server) = choice.first.take() else {
-                return Err(choice.down.unwrap_or_else(|| "every server asks to be left alone".into()));
-            };
-            match servers.connect(server, client, caller, context).await {
-                Ok(connected) => Ok((connected, version)),
-                Err(failure) => {
-                    servers.failed(server, &failure, client, context);
-                    Err(failure.cause)
-                }
-            }
-        };
-        let outcome = tokio::select! {
-            biased;
-            // One that is there gets its Close.
-            outcome = Box::pin(attempt) => outcome,
-            () = settings.renewed.cancelled() => return,
-        };
-        let (mut connected, version) = match outcome {
-            Ok(opened) => opened,
-            Err(cause) => return standbys.failed(&settings, &cause),
-        };
-        // One that is at rest is as good without.
-        let _ = connected.bound_silence(client, context.config().write_timeout(client));
-        let (wish, wished) = oneshot::channel();
-        let Some(number) = self.waits(&settings, version, wish) else {
-            // Until then it counts as an attempt.
-            return close(&mut connected.websocket).await;
-        };
-        let since = now();
-        let waiting = wait(connected, &context.resources.sockets, client.pingpong, wished);
-        // Whatever happens to it, it is counted no more.
-        let left = AssertUnwindSafe(waiting).catch_unwind().await;
-        let left = left.unwrap_or_else(|_| Left::Lost("it failed inside the library".into()));
-        standbys.left(number, &settings, left, now().saturating_duration_since(since));
-    }
-
-    /// The connection is there and waits from now on; gives its number, or nothing if it is not wanted any more.
-    fn waits(&mut self, settings: &Settings, version: Option<Version>, wish: oneshot::Sender<Wish>) -> Option<u64> {
-        let standbys = self.0.clone()?;
-        let mut state = standbys.state();
-        state.counts.opened += 1;
-        let number = state.counts.opened;
-        if settings.renewed.is_cancelled() {
-            state.counts.closed += 1;
-            return None;
-        }
-        self.0 = None;
-        state.opening -= 1;
-        state.health.opened(now());
-        state.version.clone_from(&version);
-        state.waiting.push(Waiting {
-            number,
-            since: now(),
-            version,
-            runtime: Handle::current(),
-            wish,
-        });
-        drop(state);
-        standbys.changed.notify_one();
-        Some(number)
-    }
-}
-
-impl Standbys {
-    /// An attempt has failed: told of once in an outage.
-    fn failed(&self, settings: &Settings, cause: &str) {
-        let client = &settings.client;
-        let is_new = {
-            let mut state = self.state();
-            let before = state.health.failures();
-            state.health.failed(client, now(), random());
-            before != state.health.failures() && state.health.failures() == 1
-        };
-        let line = format_args!(
-            "no connection to {} can wait for calls ({cause}); trying again, calls connect as without",
-            client.displayed_servers()
-        );
-        match is_new {
-            true => self.context.log.warning(&self.name, line),
-            false => self.context.log.debug(&self.name, line),
-        }
-    }
-
-    /// A connection waits no more.
-    fn left(&self, number: u64, settings: &Settings, left: Left, lasted: Duration) {
-        let mut state = self.state();
-        let before = state.waiting.len();
-        state.waiting.retain(|waiting| waiting.number != number);
-        state.closing.retain(|closing| *closing != number);
-        let had_it = state.waiting.len() < before;
-        match &left {
-            Left::AsWished => {}
-            Left::GaveWay => state.counts.closed += u64::from(had_it),
-            Left::Lost(_) => {
-                // One that a call was about to take, or that was to be closed, was counted as that, or is here.
-                state.counts.lost += 1;
-                if !settings.renewed.is_cancelled() {
-                    state.health.lost(&settings.client, lasted, now(), random());
-                }
-            }
-        }
-        drop(state);
-        self.changed.notify_one();
-        if let Left::Lost(cause) = left {
-            let (log, uri) = (&self.context.log, settings.client.displayed_servers());
-            log.debug(
-                &self.name,
-                format_args!("a connection to {uri} that waited for a call is lost ({cause})"),
-            );
+            is_elsewhere: is_elsewhere(worths, self.place),
         }
     }
 }

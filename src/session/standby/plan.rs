@@ -12,9 +12,9 @@ const AT_A_TIME: usize = 8;
 pub(super) struct Stock<'a> {
     /// Those that wait, the oldest first.
     pub(super) waiting: &'a [Known],
-    /// Attempts that are under way.
+    /// Attempts that are under way, but for those elsewhere.
     pub(super) opening: usize,
-    /// Those that were closed, and the server still has.
+    /// Those that were closed, and the server still has, but for those elsewhere.
     pub(super) closing: usize,
     pub(super) health: &'a Health,
 }
@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) since: Instant,
     /// The files of TLS are others by now.
     pub(super) is_outdated: bool,
+    /// A call would go to another server now.
+    pub(super) is_elsewhere: bool,
 }
 
 /// What is to be done.
@@ -82,13 +84,16 @@ impl Health {
     }
 
     fn is_well(&self, client: &Client, now: Instant) -> bool {
+        self.well_from(client).is_some_and(|time| now >= time)
+    }
+
+    fn well_from(&self, client: &Client) -> Option<Instant> {
         let time = if self.failures == 0 {
             Duration::ZERO
         } else {
             steady(client, self.failures)
         };
-        self.well_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= time)
+        self.well_since.map(|since| since + time)
     }
 
     fn at_a_time(&self, client: &Client, now: Instant) -> usize {
@@ -96,8 +101,8 @@ impl Health {
     }
 }
 
-/// Brings what there is to what the client wants. There are never more, also while one is replaced, which so goes before
-/// another comes; that happens to a few at a time.
+/// Brings what there is to what the client wants. A server never has more, also while one is replaced, which so goes before
+/// another comes; that happens to a few at a time. Those elsewhere are made anew first, and go when others stand in their place.
 pub(super) fn decide(stock: &Stock<'_>, client: &Client, now: Instant) -> Todo {
     let Stock {
         waiting,
@@ -106,31 +111,33 @@ pub(super) fn decide(stock: &Stock<'_>, client: &Client, now: Instant) -> Todo {
         health,
     } = *stock;
     let wanted = client.standby_connections;
-    let surplus = (waiting.len() + opening).saturating_sub(wanted).min(waiting.len());
-    let (too_many, waiting) = waiting.split_at(surplus);
-    let mut close: Vec<_> = too_many.iter().map(|known| known.id).collect();
+    let (elsewhere, here): (Vec<_>, Vec<_>) = waiting.iter().partition(|known| known.is_elsewhere);
+    let missing = wanted.saturating_sub(here.len() + opening + closing);
+    let surplus = (here.len() + opening).saturating_sub(wanted).min(here.len());
+    let (too_many, here) = here.split_at(surplus);
+    let spare = (here.len() + elsewhere.len()).saturating_sub(wanted).min(elsewhere.len());
+    // Those that were lost at once before have to last first.
+    let unsure = health.well_from(client).filter(|time| spare > 0 && now < *time);
+    let (replaced, elsewhere) = elsewhere.split_at(if unsure.is_none() { spare } else { 0 });
 
-    let away = wanted.saturating_sub(waiting.len());
-    let replaced = (wanted / 4).max(1).saturating_sub(away);
+    let away = wanted.saturating_sub(here.len() + elsewhere.len());
+    let at_a_time = (wanted / 4).max(1).saturating_sub(away);
     let is_due = |known: &&Known| known.is_outdated || now.saturating_duration_since(known.since) >= client.standby_max_age;
-    let due: Vec<_> = waiting.iter().filter(is_due).take(replaced).collect();
-    close.extend(due.iter().map(|known| known.id));
-
-    let there = waiting.len() - due.len() + opening + closing + close.len();
-    let missing = wanted.saturating_sub(there);
+    let kept = || here.iter().chain(elsewhere).copied();
+    let due = kept().filter(is_due).take(at_a_time);
+    let close = too_many.iter().chain(replaced).copied().chain(due);
     let blocked = health.not_before.filter(|time| now < *time);
     let open = match blocked {
         Some(_) => 0,
         None => missing.min(health.at_a_time(client, now).saturating_sub(opening)),
     };
-    let old = waiting
-        .iter()
+    let old = kept()
         .filter(|known| !is_due(known))
         .map(|known| known.since + client.standby_max_age);
     Todo {
         open,
-        close,
-        again: old.chain(blocked.filter(|_| missing > 0)).min(),
+        close: close.map(|known| known.id).collect(),
+        again: old.chain(blocked.filter(|_| missing > 0)).chain(unsure).min(),
     }
 }
 
@@ -163,6 +170,7 @@ mod tests {
             id: id as u64,
             since: now - Duration::from_secs(*age),
             is_outdated: false,
+            is_elsewhere: false,
         });
         let waiting: Vec<_> = known.collect();
         let stock = Stock {
@@ -281,6 +289,7 @@ mod tests {
             id,
             since: now,
             is_outdated,
+            is_elsewhere: false,
         };
         let waiting = [known(1, false), known(2, true)];
         let stock = Stock {
@@ -290,5 +299,84 @@ mod tests {
             health: &health,
         };
         assert_eq!(decide(&stock, &settings(2), now).close, [2]);
+    }
+
+    /// What is done where so many wait here, the first ones, and so many elsewhere, with so many attempts under way.
+    fn moving(wanted: usize, here: u64, elsewhere: u64, opening: usize) -> (usize, Vec<u64>) {
+        let now = Instant::now();
+        let health = well(now);
+        let known = (0..here + elsewhere).map(|id| Known {
+            id,
+            since: now,
+            is_outdated: false,
+            is_elsewhere: id >= here,
+        });
+        let waiting: Vec<_> = known.collect();
+        let stock = Stock {
+            waiting: &waiting,
+            opening,
+            closing: 0,
+            health: &health,
+        };
+        let todo = decide(&stock, &settings(wanted), now);
+        (todo.open, todo.close)
+    }
+
+    #[test]
+    fn those_elsewhere_are_made_anew_and_go_when_others_stand_in_their_place() {
+        assert_eq!(moving(3, 0, 3, 0), (3, vec![]));
+        assert_eq!(moving(3, 0, 3, 3), (0, vec![]));
+        assert_eq!(moving(3, 1, 3, 2), (0, vec![1]));
+        assert_eq!(moving(3, 1, 2, 2), (0, vec![]));
+        assert_eq!(moving(3, 3, 1, 0), (0, vec![3]));
+    }
+
+    #[test]
+    fn those_elsewhere_stay_while_the_others_are_not_enough() {
+        assert_eq!(moving(3, 1, 1, 0), (2, vec![]));
+    }
+
+    #[test]
+    fn those_elsewhere_stay_until_others_have_lasted_where_some_were_lost_at_once() {
+        let (now, client) = (Instant::now(), settings(1));
+        let known = |id, is_elsewhere| Known {
+            id,
+            since: now,
+            is_outdated: false,
+            is_elsewhere,
+        };
+        let waiting = [known(1, true), known(2, false)];
+        let mut health = well(now);
+        health.lost(&client, Duration::ZERO, now, 0.5);
+        health.opened(now);
+        let stock = Stock {
+            waiting: &waiting,
+            opening: 0,
+            closing: 0,
+            health: &health,
+        };
+        let todo = decide(&stock, &client, now);
+        assert_eq!((todo.close, todo.again), (vec![], Some(now + client.interval())));
+        assert_eq!(decide(&stock, &client, now + client.interval()).close, [1]);
+    }
+
+    #[test]
+    fn those_elsewhere_that_have_waited_too_long_are_replaced_as_any() {
+        let now = Instant::now();
+        let health = well(now);
+        let waiting = [Known {
+            id: 1,
+            since: now,
+            is_outdated: false,
+            is_elsewhere: true,
+        }];
+        let stock = Stock {
+            waiting: &waiting,
+            opening: 1,
+            closing: 0,
+            health: &health,
+        };
+        let client = settings(1);
+        assert_eq!(decide(&stock, &client, now + client.standby_max_age).close, [1]);
     }
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use crate::config::Keepalive;
 use crate::net::{CLOSE_TIME, Connected, Link, Metered, Sockets};
-use crate::session::endings::described;
+use crate::session::endings::{End, described};
 use crate::session::wire::failed;
 
 /// How a connection is kept alive where `enable_pingpongs` does not say: more often than what lies in between forgets silent
@@ -45,8 +45,14 @@ pub(super) enum Left {
     AsWished,
     /// Its socket was needed elsewhere.
     GaveWay,
-    /// It was lost, in words.
-    Lost(String),
+    /// It was lost, or left by the application.
+    Lost(End),
+}
+
+impl Left {
+    pub(super) fn lost(cause: &str) -> Self {
+        Self::Lost(End::Lost(cause.to_owned()))
+    }
 }
 
 /// Waits until the connection is wanted, or lost.
@@ -77,12 +83,12 @@ pub(super) async fn wait(
                 };
                 // What has come is read first: it may be the end.
                 while let Some(frame) = websocket.next().now_or_never() {
-                    if let Err(cause) = judge(frame) {
-                        return Left::Lost(cause);
+                    if let Err(end) = judge(frame) {
+                        return Left::Lost(end);
                     }
                 }
                 if websocket.get_ref().peer_has_gone() {
-                    return Left::Lost("the peer closed the connection".into());
+                    return Left::lost("the peer closed the connection");
                 }
                 let Some(place) = lent.keep() else {
                     drop(reply);
@@ -101,14 +107,14 @@ pub(super) async fn wait(
             }
             () = sleep_until(next_ping) => {
                 if unanswered >= keepalive.probes {
-                    return Left::Lost(format!("the peer answered none of {unanswered} pings"));
+                    return Left::lost(&format!("the peer answered none of {unanswered} pings"));
                 }
                 unanswered += 1;
                 next_ping = Timer::now() + keepalive.interval;
                 // What does not go out now goes with what is read next, or is not answered.
                 let ping = websocket.send(Frame::Ping(b"standby".as_slice().into()));
                 if let Some(Err(error)) = ping.now_or_never() {
-                    return Left::Lost(failed(&error).0);
+                    return Left::lost(&failed(&error).0);
                 }
             }
             frame = websocket.next() => {
@@ -117,14 +123,14 @@ pub(super) async fn wait(
                     Ok(Heard::Ping) => {
                         untaken = if meter.is_blocked() { untaken + 1 } else { 0 };
                     }
-                    Err(cause) => {
+                    Err(end) => {
                         drop(wished);
                         close(&mut websocket).await;
-                        return Left::Lost(cause);
+                        return Left::Lost(end);
                     }
                 }
                 if untaken >= UNTAKEN {
-                    return Left::Lost("the peer sends pings and takes no pong".into());
+                    return Left::lost("the peer sends pings and takes no pong");
                 }
                 frames += 1;
                 if frames % FRAMES == 0 {
@@ -142,17 +148,19 @@ enum Heard {
 }
 
 /// An error if the connection is of no use any more.
-fn judge(frame: Option<Result<Frame, Error>>) -> Result<Heard, String> {
+fn judge(frame: Option<Result<Frame, Error>>) -> Result<Heard, End> {
+    let lost = |cause: &str| Err(End::Lost(cause.to_owned()));
     match frame {
         Some(Ok(Frame::Pong(_))) => Ok(Heard::Pong),
         Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Ok(Heard::Ping),
-        Some(Ok(Frame::Text(_) | Frame::Binary(_))) => Err("the application sent a message, and there is no call yet".into()),
-        Some(Ok(Frame::Close(frame))) => Err(format!(
-            "the application closed the connection ({})",
-            described(frame.as_ref())
-        )),
-        Some(Err(error)) => Err(failed(&error).0),
-        None => Err("the peer closed the connection".into()),
+        Some(Ok(Frame::Text(_) | Frame::Binary(_))) => lost("the application sent a message, and there is no call yet"),
+        Some(Ok(Frame::Close(frame))) => {
+            let code = frame.as_ref().map(|frame| frame.code.into());
+            let cause = format!("the application closed the connection ({})", described(frame.as_ref()));
+            Err(End::ClosedByPeer(code, cause))
+        }
+        Some(Err(error)) => lost(&failed(&error).0),
+        None => lost("the peer closed the connection"),
     }
 }
 
