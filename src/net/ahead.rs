@@ -38,8 +38,8 @@ impl Ahead {
         }
     }
 
-    /// Reads what there is, and hands it on as far as there is room and `check` lets it pass: that gives how much of it may. Gives
-    /// whether anything may, or the stream has ended.
+    /// Reads what there is, and hands it on as far as there is room and `check` lets it pass, which gives how much of it may.
+    /// Gives whether anything may, or the stream has ended.
     pub(super) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
