@@ -49,11 +49,11 @@ build: ## the library, optimized
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: build application minipbx ## two calls at once through the library, shown from both sides
+demo: application minipbx ## two calls at once through the library, shown from both sides
 	@scripts/demo.sh
 
 .PHONY: test
-test: build minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
+test: build application minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
 	@scripts/require.sh valgrind openssl binutils c++ pkg-config node
 	@scripts/test.sh
 
@@ -184,12 +184,11 @@ sanitize: build minipbx-address venv ## 20 calls under AddressSanitizer
 clean: ## removes target/
 	rm -rf '$(TARGET)'
 
-# Not optimized, so that it shares what `cargo test` builds; in target/release it would make the library be built with
-# the features that the tests' dependencies ask for.
+# With the library, all of whose dependencies it shares then: nothing is compiled for it but its own sources.
 .PHONY: application
 application:
 	@scripts/require.sh cargo cc
-	$(CARGO) build --example application $(CARGO_FLAGS)
+	$(CARGO) build --release --package ariws --lib --package ariws-application --bin ariws-application $(CARGO_FLAGS)
 
 .PHONY: minipbx
 minipbx:

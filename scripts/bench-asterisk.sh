@@ -25,9 +25,7 @@ fi
 
 root=$(scripts/asterisk-root.sh forky)
 scripts/portable.sh
-# In a folder of its own: for an example, cargo builds the library with the features that the tests ask for.
-"${CARGO:-cargo}" build --release --example bench_application --target-dir "$target/bench-asterisk" \
-    ${cargo_flags[@]+"${cargo_flags[@]}"}
+"${CARGO:-cargo}" build --release -p ariws-bench --bin bench_application ${cargo_flags[@]+"${cargo_flags[@]}"}
 scripts/asterisk-build.sh "$root" c_examples/asterisk res_ariws.so "$built/forky"
 scripts/asterisk-build.sh "$root" bench/asterisk bench_pump.so "$built/forky"
 
@@ -35,5 +33,5 @@ scripts/asterisk-build.sh "$root" bench/asterisk bench_pump.so "$built/forky"
 PYTHONDONTWRITEBYTECODE=1 exec "$target/venv/bin/python" bench/asterisk/run.py --root "$root" \
     --library "$target/portable/libariws.so.0" --module "$built/forky/res_ariws.so" \
     --pump "$built/forky/bench_pump.so" \
-    --application "$target/bench-asterisk/release/examples/bench_application" \
+    --application "$target/release/bench_application" \
     --output "$target/bench-asterisk.json" --page docs/benchmarks.md ${flags[@]+"${flags[@]}"} </dev/null

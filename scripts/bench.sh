@@ -17,7 +17,8 @@ library=$target/release/libariws.so
 read -r -a cargo_flags <<<"${CARGO_FLAGS-}"
 read -r -a flags <<<"${BENCH_FLAGS-}"
 
-"${CARGO:-cargo}" build --release -p ariws-bench ${cargo_flags[@]+"${cargo_flags[@]}"}
+# With the library, so that they share what both depend on.
+"${CARGO:-cargo}" build --release -p ariws -p ariws-bench ${cargo_flags[@]+"${cargo_flags[@]}"}
 bench=$target/release/ariws-bench
 page=docs/benchmarks.md
 if [[ -n ${QUICK-} ]]; then

@@ -24,7 +24,7 @@ show() {
     done
 }
 
-start_application "$target/debug/examples/application" --digit-timeout 300 --calls 2 --deadline 9000
+start_application "$target/release/ariws-application" --digit-timeout 300 --calls 2 --deadline 9000
 echo "The application listens on port $port; minipbx places two calls at once."
 show_application show application
 write_configuration "$top/c_examples/demo"

@@ -10,6 +10,8 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 read -r -a flags <<<"${CARGO_FLAGS-}"
 passed=0
 failed=()
+# More tests at once than there are cores: most wait for a connection, a timeout or a close, and compute little.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 4))}
 
 # usage: part NAME COMMAND...
 part() {
@@ -24,7 +26,7 @@ part() {
 }
 
 part "library: unit and integration tests" cargo test ${flags[@]+"${flags[@]}"}
-part "sample applications, and a server that is killed" env ARIWS_APPLICATION="$target/debug/examples/application" \
+part "sample applications, and a server that is killed" env ARIWS_APPLICATION="$target/release/ariws-application" \
     ARIWS_LIBRARY="$target/release/libariws.so" ARIWS_MINIPBX="$target/minipbx/minipbx" \
     "$target/venv/bin/python" -m unittest discover --start-directory tests/python
 part "installation" scripts/check-install.sh

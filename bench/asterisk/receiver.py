@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The application's process, examples/bench_application: where Asterisk connects to, and what it says it saw."""
+"""The application's process, bench/src/bin/bench_application: where Asterisk connects to, and what it says it saw."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
 //! Answers to requests: `RESTResponse` messages.
 
 use http::StatusCode;
-use serde::de::IgnoredAny;
+use serde_core::de::IgnoredAny;
 
 use super::json;
 use super::object::Object;

@@ -12,7 +12,7 @@ use crate::{ARI, CLIENT, Files, client_with};
 /// What a file may have.
 const TEN_MEGABYTES: usize = 10 << 20;
 /// What suffices where each line takes its time; tests are not optimized.
-const TWO_MEGABYTES: usize = 2 << 20;
+const ONE_MEGABYTE: usize = 1 << 20;
 /// What the large file may take, in times of the small one. Ten would be linear, a hundred would be quadratic.
 const MOST: f64 = 30.0;
 /// Times that the small file is read: the shortest time is the one that the least has disturbed. The large one is read
@@ -89,7 +89,7 @@ fn one_long_uri() {
 
 #[test]
 fn one_long_list_of_applications() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let apps: Vec<String> = (0..size / 8).map(|number| format!("a{number}")).collect();
         Files::new(&format!("{ARI}apps = {}", apps.join(",")), CLIENT)
     });
@@ -97,7 +97,7 @@ fn one_long_list_of_applications() {
 
 #[test]
 fn one_long_list_of_templates() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let names = "client1,".repeat(size / 8);
         Files::new(ARI, &format!("{CLIENT}[x]({names})"))
     });
@@ -105,24 +105,24 @@ fn one_long_list_of_templates() {
 
 #[test]
 fn many_sections() {
-    assert_linear_numbered(TWO_MEGABYTES, |number| {
+    assert_linear_numbered(ONE_MEGABYTE, |number| {
         format!("[c{number}]\ntype = websocket_client\nuri = ws://h\nconnection_type = persistent\n")
     });
 }
 
 #[test]
 fn many_sections_of_one_name() {
-    assert_linear_lines(TWO_MEGABYTES, "[x]\n");
+    assert_linear_lines(ONE_MEGABYTE, "[x]\n");
 }
 
 #[test]
 fn many_additions_to_a_section() {
-    assert_linear_lines(TWO_MEGABYTES, "[client1](+)\nprotocols += x\n");
+    assert_linear_lines(ONE_MEGABYTE, "[client1](+)\nprotocols += x\n");
 }
 
 #[test]
 fn many_sections_that_inherit_from_the_one_before() {
-    assert_linear_numbered(TWO_MEGABYTES, |number| match number {
+    assert_linear_numbered(ONE_MEGABYTE, |number| match number {
         0 => "[t0](!)\na=b\n".to_owned(),
         number => format!("[t{number}](!,t{})\na=b\n", number - 1),
     });
@@ -130,7 +130,7 @@ fn many_sections_that_inherit_from_the_one_before() {
 
 #[test]
 fn many_sections_that_inherit_from_a_large_one() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let template = "a=b\n".repeat(size / 2 / 4);
         let heirs = "[x](t)\n".repeat(size / 2 / 7);
         Files::new(ARI, &format!("{CLIENT}[t](!)\n{template}{heirs}"))
@@ -144,12 +144,12 @@ fn many_settings_of_one_key() {
 
 #[test]
 fn many_unknown_parameters() {
-    assert_linear_numbered(TWO_MEGABYTES, |number| format!("reconnect_intervall{number} = x\n"));
+    assert_linear_numbered(ONE_MEGABYTE, |number| format!("reconnect_intervall{number} = x\n"));
 }
 
 #[test]
 fn many_lines_that_mean_nothing() {
-    assert_linear_lines(TWO_MEGABYTES, "garbage\n= x\n# y\n");
+    assert_linear_lines(ONE_MEGABYTE, "garbage\n= x\n# y\n");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn many_comments_on_one_line() {
 
 #[test]
 fn many_connections_with_one_application() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let mut ari = ARI.to_owned();
         for number in 0.. {
             if ari.len() >= size {
@@ -182,7 +182,7 @@ fn many_connections_with_one_application() {
 
 #[test]
 fn includes_in_one_another() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let files = Files::new(ARI, &format!("{CLIENT}#include 1.conf\n"));
         let lines = "protocols = x\n".repeat(size / 9 / 14);
         for number in 1..10 {
@@ -196,7 +196,7 @@ fn includes_in_one_another() {
 
 #[test]
 fn includes_by_a_pattern() {
-    assert_linear(TWO_MEGABYTES, |size| {
+    assert_linear(ONE_MEGABYTE, |size| {
         let files = Files::new(ARI, &format!("{CLIENT}#include d/*.conf\n"));
         let lines = "protocols = x\n".repeat(size / 900 / 14);
         for number in 0..900 {
@@ -208,5 +208,5 @@ fn includes_by_a_pattern() {
 
 #[test]
 fn includes_of_what_is_not_there() {
-    assert_linear_lines(TWO_MEGABYTES, "#tryinclude none\n#tryinclude none*\n");
+    assert_linear_lines(ONE_MEGABYTE, "#tryinclude none\n#tryinclude none*\n");
 }

@@ -170,7 +170,7 @@ fn a_channel_that_comes_while_the_connection_closes_is_told_of_or_failed() {
 #[test]
 fn a_normal_end_is_never_a_failure() {
     const CALLS: usize = 400;
-    let pbx = Pbx::per_call("app1").load();
+    let pbx = Pbx::per_call("app1").set("connection1", "start_delay = 0").load();
     let serve = || {
         for number in 0..CALLS {
             let mut connection = pbx.accept();

@@ -6,7 +6,7 @@
 //! milliseconds since the start.
 //!
 //! ```text
-//! cargo run --example application -- --listen 127.0.0.1:8765
+//! cargo run -p ariws-application -- --listen 127.0.0.1:8765
 //! ```
 //!
 //! `examples/python/application.py` is the same in Python, with TLS.
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
         Err(error) => Err(format!("{error}\n{USAGE}").into()),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("application: {error}");
+        eprintln!("ariws-application: {error}");
         ExitCode::FAILURE
     })
 }

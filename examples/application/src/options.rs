@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 pub(crate) const USAGE: &str = "\
-usage: application [options]
+usage: ariws-application [options]
   --listen ADDRESS:PORT  where to listen; port 0 takes a free one (127.0.0.1:0)
   --username NAME        with --password: what the PBX must present (nothing)
   --password WORD
