@@ -38,6 +38,13 @@ pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
     }
 }
 
+/// Gives back all that a queue has, once it is empty: nothing has come for a while.
+pub(crate) fn give_all_back<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() {
+        *queue = VecDeque::new();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +62,16 @@ mod tests {
         let kept = queue.capacity();
         give_back(&mut queue);
         assert_eq!(queue.capacity(), kept);
+    }
+
+    #[test]
+    fn an_empty_queue_gives_all_back() {
+        let mut queue = VecDeque::from([0]);
+        give_all_back(&mut queue);
+        assert_eq!(queue, [0]);
+        queue.clear();
+        give_all_back(&mut queue);
+        assert_eq!(queue.capacity(), 0);
     }
 
     #[test]

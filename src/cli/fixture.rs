@@ -45,15 +45,15 @@ pub(crate) fn client(connection: &mut Connection) -> &mut Client {
 }
 
 /// A URI as the table shows it.
-pub(super) fn uri(display: &str) -> Uri {
-    Uri {
+pub(super) fn uri(display: &str) -> Arc<Uri> {
+    Arc::new(Uri {
         display: display.to_owned(),
         tls: false,
         host: "127.0.0.1".to_owned(),
         port: None,
         path_and_query: CallText::fixed("/"),
         credentials: None,
-    }
+    })
 }
 
 /// A session that is up.

@@ -70,6 +70,7 @@ fn apps(text: &str) -> Result<Apps, String> {
             result.repeated = true;
         }
     }
+    result.names.shrink_to_fit();
     Ok(result)
 }
 

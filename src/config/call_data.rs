@@ -119,6 +119,8 @@ impl CallText {
 
     fn push_text(&mut self, text: &str) {
         if !text.is_empty() {
+            // Most have one, and are kept as long as the configuration.
+            self.parts.reserve_exact(1);
             self.parts.push(Part::Text(Secret::new(text)));
         }
     }

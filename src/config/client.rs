@@ -77,7 +77,11 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         return None;
     }
     several(object, &client);
-    let (secured, plain): (Vec<&Uri>, Vec<&Uri>) = client.servers.iter().partition(|server| client.uses_tls(server));
+    let (secured, plain): (Vec<&Uri>, Vec<&Uri>) = client
+        .servers
+        .iter()
+        .map(|server| &**server)
+        .partition(|server| client.uses_tls(server));
     if secured.is_empty() {
         readable(object, &client, &plain);
     } else {

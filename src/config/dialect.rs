@@ -1,13 +1,13 @@
 //! Lines to sections with their settings: Asterisk's ini dialect as a layer over rust-ini.
 //!
 //! rust-ini tells which settings stand under which section, in order and repeated ones too. But it knows no line numbers, takes
-//! `:` for `=`, trims more than Asterisk's blanks, and gives a file up at the first line that it cannot read. So each header
-//! and setting is handed to it in its own spelling (with its escapes for what Asterisk takes literally), and what it read gets
+//! `:` for `=`, trims more than Asterisk's blanks, and gives a file up at the first line that it cannot read. So each setting
+//! is handed to it in its own spelling (with its escapes for what Asterisk takes literally), and what it read gets
 //! the place back that it came from.
 
 use std::path::Path;
 
-use ini::{Ini, ParseOption};
+use ini::{Ini, ParseError, ParseOption};
 
 use super::lines::{Flaw, Line, trim};
 use super::problem::{Origin, Problems};
@@ -28,15 +28,20 @@ pub(super) struct Setting {
 
 /// The sections of lines, each with the settings below it; `file` is what is at fault if they cannot be parsed.
 pub(super) fn blocks(lines: Vec<Line>, file: &Path, problems: &mut Problems) -> Vec<Block> {
-    Plain::new(lines, problems).read(file, problems)
+    Plain::default().read(lines, problems).unwrap_or_else(|error| {
+        let message = format!("the file cannot be parsed: {}", error.msg);
+        problems.refuse(Origin::whole(file).error(message));
+        Vec::new()
+    })
 }
 
-/// The files as rust-ini reads them, and the place of everything in them.
+/// The sections so far, and the last one as rust-ini reads it: one at a time, as that takes many times the memory of its text,
+/// between what is kept of those before.
 #[derive(Default)]
 struct Plain {
+    blocks: Vec<Block>,
     text: String,
-    headers: Vec<Header>,
-    /// Of the settings, in order.
+    /// Of the settings in it, in order.
     places: Vec<(Origin, Flaw)>,
 }
 
@@ -58,23 +63,24 @@ pub(super) struct Block {
 }
 
 impl Plain {
-    fn new(lines: Vec<Line>, problems: &mut Problems) -> Self {
-        let mut plain = Self::default();
+    fn read(mut self, lines: Vec<Line>, problems: &mut Problems) -> Result<Vec<Block>, ParseError> {
         // Where settings belong to no section, only the first line of them is worth a word.
         let mut lost = false;
         for line in lines {
             match line.text.strip_prefix('[').map(header) {
                 Some(Ok((name, options))) => {
                     lost = false;
-                    plain.text.push('[');
-                    escape(&name, &mut plain.text);
-                    plain.text.push_str("]\n");
-                    plain.headers.push(Header {
+                    self.finish()?;
+                    let header = Header {
                         name,
                         options,
                         origin: line.origin,
                         flaw: line.flaw,
                         appended: line.appended,
+                    };
+                    self.blocks.push(Block {
+                        header,
+                        settings: Vec::new(),
                     });
                 }
                 Some(Err(message)) => {
@@ -82,19 +88,20 @@ impl Plain {
                     problems.refuse(line.origin.error(message));
                 }
                 None if lost => {}
-                None if plain.headers.is_empty() => {
+                None if self.blocks.is_empty() => {
                     lost = true;
                     let message = "this stands before the first section; put a [section] above it";
                     problems.refuse(line.origin.error(message));
                 }
-                None => plain.setting(&line, problems),
+                None => self.setting(&line, problems),
             }
         }
-        plain
+        self.finish()?;
+        Ok(self.blocks)
     }
 
     fn setting(&mut self, line: &Line, problems: &mut Problems) {
-        let section = self.headers.last().map_or("", |header| &header.name);
+        let section = self.blocks.last().map_or("", |block| &block.header.name);
         // The line is not quoted: it might be a password whose `=` was forgotten.
         let Some((key, value)) = line.text.split_once('=') else {
             let message = "there is no = in this line, it is ignored; write key = value";
@@ -113,38 +120,30 @@ impl Plain {
         self.places.push((line.origin.clone(), line.flaw));
     }
 
-    /// Has rust-ini read the text, and tells every section and setting its place again.
-    fn read(self, file: &Path, problems: &mut Problems) -> Vec<Block> {
+    /// The last section has all its settings: has rust-ini read them, and tells each its place again.
+    fn finish(&mut self) -> Result<(), ParseError> {
         let options = ParseOption {
             // Asterisk keeps quotes; the escapes are ours.
             enabled_quote: false,
             enabled_escape: true,
             ..ParseOption::default()
         };
-        let ini = match Ini::load_from_str_opt(&self.text, options) {
-            Ok(ini) => ini,
-            Err(error) => {
-                let message = format!("the file cannot be parsed: {}", error.msg);
-                problems.refuse(Origin::whole(file).error(message));
-                return Vec::new();
-            }
-        };
-        let mut places = self.places.into_iter();
-        // What stands before the first section comes without a name; there is nothing in it.
-        let sections = ini.iter().filter(|(name, _)| name.is_some());
-        self.headers
+        let ini = Ini::load_from_str_opt(&self.text, options)?;
+        self.text.clear();
+        let number = self.blocks.len().saturating_sub(1);
+        // Without a header they belong to a section without a name.
+        let properties = ini
+            .section(None::<String>)
             .into_iter()
-            .zip(sections)
-            .enumerate()
-            .map(|(number, (header, (_, properties)))| Block {
-                header,
-                settings: properties
-                    .iter()
-                    .zip(&mut places)
-                    .map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw, number))
-                    .collect(),
-            })
-            .collect()
+            .flat_map(|properties| properties.iter());
+        // Their number is known here, and not of what rust-ini gives.
+        let mut settings = Vec::with_capacity(self.places.len());
+        let placed = properties.zip(self.places.drain(..));
+        settings.extend(placed.map(|((key, value), (origin, flaw))| Setting::new(key, value, origin, flaw, number)));
+        if let Some(block) = self.blocks.last_mut() {
+            block.settings = settings;
+        }
+        Ok(())
     }
 }
 

@@ -149,7 +149,7 @@ pub struct Client {
     /// The section's name.
     pub name: String,
     /// Each `uri`, taken apart: the servers in order of preference. At least one.
-    pub servers: Vec<Uri>,
+    pub servers: Vec<Arc<Uri>>,
     /// `servers`: which of them is taken first.
     pub preference: Preference,
     /// `fail_fast`: how long a call waits while every server is known to be down, if that is not to be all its attempts.

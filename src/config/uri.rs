@@ -1,6 +1,7 @@
 //! `ws://` and `wss://` URIs (RFC 6455 section 3, RFC 3986), and addresses with a port.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use super::lines::Flaw;
 use super::object::Object;
@@ -19,7 +20,7 @@ pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &Ab
     if object.required(key).is_empty() {
         return;
     }
-    let mut servers: Vec<Uri> = Vec::new();
+    let mut servers: Vec<Arc<Uri>> = Vec::new();
     let mut all_usable = true;
     for (place, setting) in object.last_given(key).enumerate() {
         if place == SERVERS {
@@ -38,9 +39,11 @@ pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &Ab
             _ => parse(text),
         };
         let message = match read {
-            Ok(uri) if servers.contains(&uri) => "this server stands above already; remove one of them".to_owned(),
+            Ok(uri) if servers.iter().any(|other| **other == uri) => {
+                "this server stands above already; remove one of them".to_owned()
+            }
             Ok(uri) => {
-                servers.push(uri);
+                servers.push(Arc::new(uri));
                 continue;
             }
             Err(message) => message,
@@ -49,6 +52,7 @@ pub(super) fn read_uris(client: &mut Client, object: &mut Object<'_>, about: &Ab
         object.error_of(setting, message);
     }
     if all_usable {
+        servers.shrink_to_fit();
         client.servers = servers;
     }
 }

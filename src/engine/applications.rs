@@ -2,7 +2,7 @@
 //!
 //! Nothing else registers one or gives it up. A session only tells its connection of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
@@ -59,8 +59,8 @@ impl Claims {
 /// The dialplan context of an application.
 #[derive(Default)]
 struct DialplanContext {
-    /// The connections that have the application.
-    users: BTreeSet<String>,
+    /// The connections that have the application: one, but for a moment.
+    users: Vec<String>,
     /// The host made it for us, so that it is ours to destroy.
     is_ours: bool,
 }
@@ -220,7 +220,10 @@ impl Applications {
         let state = self.context.calls.context_create(&name, app).await;
         let mut dialplan = self.dialplan();
         let context = dialplan.entry(app.to_owned()).or_default();
-        context.users.insert(connection.to_owned());
+        if !context.users.iter().any(|user| user == connection) {
+            context.users.reserve_exact(1);
+            context.users.push(connection.to_owned());
+        }
         context.is_ours |= state == Ok(ContextState::Created);
         drop(dialplan);
         if state.is_err() {
@@ -238,7 +241,7 @@ impl Applications {
             let Some(context) = dialplan.get_mut(app) else {
                 return;
             };
-            context.users.remove(connection);
+            context.users.retain(|user| user != connection);
             let is_unused = context.users.is_empty();
             let unused = if is_unused { dialplan.remove(app) } else { None };
             unused.is_some_and(|context| context.is_ours)

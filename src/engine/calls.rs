@@ -33,7 +33,7 @@ pub(super) struct Entry {
 /// A call's session with its first open connection.
 struct Opened {
     task: Task,
-    connected: Connected,
+    connected: Box<Connected>,
     /// Of the thread that serves the connection.
     runtime: Handle,
 }
@@ -317,7 +317,7 @@ impl Engine {
         if let Some((connected, runtime)) = self.take_standby(connection).await {
             return Ok(Opened {
                 task: Task::on_standby(session),
-                connected,
+                connected: Box::new(connected),
                 runtime,
             });
         }

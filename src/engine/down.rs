@@ -81,7 +81,7 @@ impl Tellings {
 impl Engine {
     /// Has the host told of each time that the connection comes up or goes down, up to its end.
     pub(super) async fn watch_turns(self: &Arc<Self>, session: &Arc<Session>, over: &CancellationToken) {
-        while self.context.calls.offers(Optional::ConnectionState) {
+        loop {
             let turned = session.turned();
             let is_over = over.is_cancelled();
             self.tell_turns(session);
@@ -185,11 +185,12 @@ impl Engine {
                 Leaving::Never
             };
             match leaving {
-                Leaving::Now(stays) => self.fail_stays(session, stays).await,
+                // Boxed, as a connection at rest has no room for what it hardly ever needs.
+                Leaving::Now(stays) => Box::pin(self.fail_stays(session, stays)).await,
                 Leaving::At(time) => tokio::select! {
                     () = turned => {}
                     () = over.cancelled() => {}
-                    () = sleep_until(Instant::from_std(time)) => {}
+                    () = Box::pin(sleep_until(Instant::from_std(time))) => {}
                 },
                 Leaving::Never => tokio::select! {
                     () = turned => {}

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::OptionFuture;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use super::table::{Listing, Running};
 use super::{Engine, Started};
 use crate::config::{Config, Connection, ConnectionType};
 use crate::error::{Error, Result};
+use crate::host::Optional;
 use crate::session::{Servers, Session, Stop, Task};
 
 impl Engine {
@@ -233,19 +235,23 @@ impl Engine {
         self.spawn(async move {
             let over = CancellationToken::new();
             let life = async {
-                while AssertUnwindSafe(Task::new(&session).live()).catch_unwind().await.is_err() {
+                let mut task = Task::new(&session);
+                while AssertUnwindSafe(task.live()).catch_unwind().await.is_err() {
                     engine
                         .log()
                         .error(session.id(), "the session failed inside the library; it begins again");
-                    sleep(session.settings().client.interval()).await;
+                    Box::pin(sleep(session.settings().client.interval())).await;
+                    task = Task::new(&session);
                 }
                 session.end();
                 session.clear();
                 over.cancel();
             };
             // Those that tell begin first: what they are to tell of is kept from then on.
-            let (tell, end) = (engine.watch_turns(&session, &over), engine.end_stays(&session, &over));
-            tokio::join!(biased; tell, end, life);
+            let are_wanted = engine.context.calls.offers(Optional::ConnectionState);
+            let tell = are_wanted.then(|| Box::pin(engine.watch_turns(&session, &over)));
+            let end = engine.end_stays(&session, &over);
+            tokio::join!(biased; OptionFuture::from(tell), end, life);
             engine.table().ended(&session);
         });
     }

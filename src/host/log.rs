@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Display;
+use std::mem::replace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,8 @@ use crate::threads;
 const CAPACITY: usize = 4096;
 /// Bytes of messages that may wait for the host. One that is larger waits alone.
 const BYTES: usize = 1 << 20;
+/// How long the thread that has delivered all does not want to be woken: what comes meanwhile is delivered together.
+const GATHER: Duration = Duration::from_millis(1);
 /// What the host may take for what waits at the end, however little time is left for that.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
@@ -38,6 +41,8 @@ struct Waiting {
     lines: VecDeque<Line>,
     bytes: usize,
     rates: Rates,
+    /// The thread waits to be woken.
+    is_asleep: bool,
     /// No message is taken any more, and what waits is delivered until then.
     closed: Option<Instant>,
 }
@@ -121,6 +126,7 @@ impl Log {
         let mut waiting = self.waiting();
         let lines = waiting.rates.told(Which::Of(connection), Instant::now());
         self.put_all(&mut waiting, lines);
+        self.wake(waiting);
     }
 
     /// Messages that were dropped because the host did not take them in time.
@@ -152,8 +158,9 @@ impl Log {
         if self.takes(level) {
             let text = visible(&message.to_string()).into();
             let subject = visible(subject).into();
-            let line = Line::Message { level, subject, text };
-            self.put(&mut self.waiting(), line);
+            let mut waiting = self.waiting();
+            self.put(&mut waiting, Line::Message { level, subject, text });
+            self.wake(waiting);
         }
     }
 
@@ -177,7 +184,6 @@ impl Log {
         if !full || waiting.lines.is_empty() {
             waiting.bytes += line.bytes();
             waiting.lines.push_back(line);
-            self.0.changed.notify_one();
             return;
         }
         self.0.dropped.fetch_add(1, Ordering::Relaxed);
@@ -187,8 +193,19 @@ impl Log {
         }
     }
 
+    /// Wakes the thread if something waits for it, and it waits for that. Not behind the lock, which it takes first.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let wakes = waiting.is_asleep && !waiting.lines.is_empty();
+        waiting.is_asleep &= !wakes;
+        drop(waiting);
+        if wakes {
+            self.0.changed.notify_one();
+        }
+    }
+
     fn deliver(&self, host: &dyn Host) {
-        while let Some(line) = self.next() {
+        let mut is_idle = true;
+        while let Some(line) = self.next(&mut is_idle) {
             match line {
                 Line::Message { level, subject, text } => tell(host, level, &subject, &text),
                 Line::Gap(count) => {
@@ -209,8 +226,8 @@ impl Log {
         Level::Warning.min(self.0.threshold)
     }
 
-    /// Waits for a line; none at the end.
-    fn next(&self) -> Option<Line> {
+    /// Waits for a line; none at the end. `is_idle` is whether none has come for a moment.
+    fn next(&self, is_idle: &mut bool) -> Option<Line> {
         let mut waiting = self.waiting();
         loop {
             let now = Instant::now();
@@ -219,6 +236,7 @@ impl Log {
             }
             if let Some(line) = waiting.lines.pop_front() {
                 waiting.bytes -= line.bytes();
+                *is_idle = false;
                 return Some(line);
             }
             if waiting.closed.is_some() {
@@ -229,18 +247,21 @@ impl Log {
                 self.put_all(&mut waiting, lines);
                 continue;
             }
-            let due = waiting.rates.due();
-            waiting = match due {
+            let until_due = waiting.rates.due().map(|due| due.saturating_duration_since(now));
+            let longest = match replace(is_idle, true) {
+                true => until_due,
+                false => Some(until_due.map_or(GATHER, |time| time.min(GATHER))),
+            };
+            // Who gathers lines has the time to come back by itself.
+            waiting.is_asleep = longest == until_due;
+            waiting = match longest {
                 None => self.0.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(due) => {
-                    let time = due.saturating_duration_since(now);
-                    self.0
-                        .changed
-                        .wait_timeout(waiting, time)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                Some(time) => {
+                    let waited = self.0.changed.wait_timeout(waiting, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            waiting.is_asleep = false;
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::ahead::Ahead;
 use super::frames::Frames;
 
 /// A stream that can tell whether its peer is still there.
@@ -106,6 +107,8 @@ pub struct Metered<S> {
     frames: Option<Frames>,
     /// Those that come.
     incoming: Option<Frames>,
+    /// What has come of them that the websocket had no room for.
+    ahead: Ahead,
     /// They end before a frame whose length is not minimal.
     is_cut: bool,
     /// Texts and bytes that the stream was given.
@@ -132,6 +135,7 @@ impl<S: Link> Metered<S> {
             stream,
             frames: None,
             incoming: None,
+            ahead: Ahead::default(),
             is_cut: false,
             texts: 0,
             bytes: 0,
@@ -144,17 +148,9 @@ impl<S: Link> Metered<S> {
     pub fn begin_frames(&mut self, mut first: Vec<u8>) -> Vec<u8> {
         self.frames = Some(Frames::default());
         self.incoming = Some(Frames::default());
-        let length = self.check(&first);
+        let length = check(&mut self.incoming, &mut self.is_cut, &first);
         first.truncate(length);
         first
-    }
-
-    /// How much of what has come the websocket may have.
-    fn check(&mut self, bytes: &[u8]) -> usize {
-        let passed = self.incoming.as_mut().map(|frames| frames.pass(bytes));
-        let not_minimal = passed.and_then(|passed| passed.not_minimal);
-        self.is_cut |= not_minimal.is_some();
-        not_minimal.unwrap_or(bytes.len())
     }
 
     fn note<R>(&self, outcome: &Poll<R>) {
@@ -182,22 +178,34 @@ impl<S: Link> Metered<S> {
     }
 }
 
+/// How much of what has come the websocket may have.
+fn check(incoming: &mut Option<Frames>, is_cut: &mut bool, bytes: &[u8]) -> usize {
+    let passed = incoming.as_mut().map(|frames| frames.pass(bytes));
+    let not_minimal = passed.and_then(|passed| passed.not_minimal);
+    *is_cut |= not_minimal.is_some();
+    not_minimal.unwrap_or(bytes.len())
+}
+
 impl<S: Link> AsyncRead for Metered<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.is_cut {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.incoming.is_none() {
+            // What follows the head of the answer is told of in `begin_frames`.
+            return Pin::new(&mut this.stream).poll_read(context, buffer);
+        }
+        if !this.ahead.is_empty() {
+            this.ahead.hand_on(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        if this.is_cut {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, NotMinimal)));
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let new = buffer.filled().get(before..).unwrap_or_default();
-        let is_end = new.is_empty();
-        let length = self.check(new);
-        buffer.set_filled(before + length);
-        if length == 0 && !is_end {
+        let check = |bytes: &[u8]| check(&mut this.incoming, &mut this.is_cut, bytes);
+        match ready!(this.ahead.poll_read(&mut this.stream, context, buffer, check))? {
+            true => Poll::Ready(Ok(())),
             // Without a byte it would be the end of the stream.
-            return self.poll_read(context, buffer);
+            false => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, NotMinimal))),
         }
-        Poll::Ready(Ok(()))
     }
 }
 

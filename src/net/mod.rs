@@ -1,5 +1,6 @@
 //! One attempt to connect, stage by stage, all of them under the one deadline that `connection_timeout` sets.
 
+mod ahead;
 mod frames;
 mod head;
 mod later;
@@ -211,7 +212,7 @@ impl Dial for Network {
 /// One of the servers of a connection, and what is kept of it from one attempt to the next.
 pub struct Server {
     /// Where it is.
-    pub uri: Uri,
+    pub uri: Arc<Uri>,
     /// Its place among those of the connection.
     pub place: usize,
     /// Which address comes next.
@@ -224,9 +225,9 @@ pub struct Server {
 
 impl Server {
     /// Nothing is known of it yet.
-    pub fn new(uri: Uri, place: usize, tls: &TlsContext, resources: &Arc<Resources>) -> Self {
+    pub fn new(uri: &Arc<Uri>, place: usize, tls: &TlsContext, resources: &Arc<Resources>) -> Self {
         Self {
-            uri,
+            uri: Arc::clone(uri),
             place,
             rotation: Rotation::default(),
             tls: tls.clone(),
@@ -264,10 +265,10 @@ pub async fn connect(client: &Client, caller: Caller<'_>, server: &Server) -> Re
 
 /// Makes one attempt that nothing else knows of, and closes the connection that came of it. Tells every stage; the last one
 /// failed if the attempt did.
-pub async fn probe(client: &Client, uri: &Uri, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
+pub async fn probe(client: &Client, uri: &Arc<Uri>, user_agent: &str, resources: &Arc<Resources>) -> Vec<Step> {
     let trail = Trail::complete();
     let caller = Caller { user_agent, call: None };
-    let server = Server::new(uri.clone(), 0, &TlsContext::default(), resources);
+    let server = Server::new(uri, 0, &TlsContext::default(), resources);
     match attempt(client, caller, &server, &trail).await {
         Ok(connected) => connected.close().await,
         Err(error) => trail.all_failed(&error.cause),

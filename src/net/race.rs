@@ -143,7 +143,7 @@ mod tests {
         let silent = Silent::new();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let well = listener.local_addr().expect("its address");
-        let server = Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default());
+        let server = Server::new(&Arc::<Uri>::default(), 0, &TlsContext::default(), &Arc::default());
         let (peer, steps) = race(&[silent.address(), well], &server).await;
         assert_eq!(peer, Some(well));
         assert_eq!(
@@ -166,7 +166,7 @@ mod tests {
         let well = listener.local_addr().expect("its address");
         let (peer, steps) = race(
             &[refusing, well],
-            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+            &Server::new(&Arc::<Uri>::default(), 0, &TlsContext::default(), &Arc::default()),
         )
         .await;
         assert_eq!(peer, Some(well));
@@ -184,7 +184,7 @@ mod tests {
         let error = open(
             vec![refusing],
             timeout,
-            &Server::new(Uri::default(), 0, &TlsContext::default(), &Arc::default()),
+            &Server::new(&Arc::<Uri>::default(), 0, &TlsContext::default(), &Arc::default()),
             &trail,
         )
         .await

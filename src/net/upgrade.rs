@@ -18,8 +18,8 @@ use super::{AttemptError, Caller, Link, Metered, Stage, later, tls};
 use crate::config::{Client, FileSecrets, Secret, Uri};
 use crate::text::brief;
 
-/// Allocated for each connection at once: tungstenite's 128 KiB would be most of the memory of an idle connection.
-const READ_BUFFER: usize = 4 << 10;
+/// Kept by each connection, also while it is at rest. What is read at a time is more: see `ahead`.
+const READ_BUFFER: usize = 256;
 /// Frames gathered before the kernel is asked to take them.
 const WRITE_BUFFER: usize = 64 << 10;
 

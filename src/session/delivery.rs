@@ -147,7 +147,8 @@ impl Delivery {
         self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
         self.in_doubt = false;
-        memory::give_back(&mut self.pending);
+        memory::give_all_back(&mut self.pending);
+        memory::give_all_back(&mut self.waiting);
         self.events_confirmed = self.events_confirmed.max(ping.covers_events);
         Some(Proof {
             settled: self.settled,

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
 use super::clock::now;
 use crate::net::{AttemptError, Lack};
+use crate::text::brief;
 
 /// How long one that has to go may take to send what waits.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -133,6 +136,15 @@ pub enum Ending {
     Over,
     /// A per-call session had no attempt left; what was lacking at the last one, and its failure in words.
     OutOfAttempts(Lack, String),
+}
+
+/// A Close that came, in words.
+pub(super) fn described(frame: Option<&CloseFrame>) -> String {
+    match frame {
+        None => "without a code".into(),
+        Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
+        Some(frame) => format!("{}: {}", u16::from(frame.code), brief(&frame.reason)),
+    }
 }
 
 #[cfg(test)]

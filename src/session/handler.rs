@@ -103,7 +103,8 @@ impl Handler for SessionHandler<'_> {
     }
 
     async fn hurried(&self, latest: Option<Instant>) -> Instant {
-        self.session.hurried(latest).await
+        // Boxed, as a connection at rest has no room for what it needs at its end only.
+        Box::pin(self.session.hurried(latest)).await
     }
 
     fn given_up(&self, message: &Message) -> Option<Frame> {

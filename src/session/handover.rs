@@ -74,7 +74,7 @@ impl Left {
                 }
                 Wish::Stop(Stop::Drained(now()))
             });
-            let ended = wire::run(websocket, &meter, &outbox, &handler, timeouts, closing).await;
+            let ended = wire::run(websocket, &meter, &outbox, &handler, &timeouts, closing).await;
             handler.websocket.close();
             session.set_left_connection(None);
             session.unconfirmed(outbox.disconnected(ended.how.cause(), ended.remains).unconfirmed);

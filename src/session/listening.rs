@@ -36,7 +36,7 @@ impl Listening {
     /// Waits until nothing has come for a while after StasisStart; for ever if something does.
     pub(super) async fn is_in_doubt(&self) {
         self.started.notified().await;
-        sleep(SILENCE).await;
+        Box::pin(sleep(SILENCE)).await;
         if self.was_heard() {
             pending().await
         }

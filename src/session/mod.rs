@@ -8,7 +8,8 @@
 //! connection stands; `inside` knows who leaves when that is down for too long. `account` bounds all queues together,
 //! `delivery` knows what became of what was sent, and `resume` has applications told of what they missed. `requests` is what
 //! the application asks for, `answers` finds whom a host's answer is for, `backoff` how long to wait, `report` what the log is
-//! told, `times` how long things took, `endings` how it all ends. `standby` has connections that wait for sessions to come.
+//! told, `times` how long things took, `endings` how it all ends, `waits` what there may be to wait for. `standby` has
+//! connections that wait for sessions to come.
 
 mod account;
 mod answers;
@@ -40,6 +41,7 @@ mod task;
 mod texts;
 mod times;
 mod view;
+mod waits;
 mod wanted;
 mod wire;
 

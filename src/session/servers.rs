@@ -71,7 +71,7 @@ pub struct ServerView {
 impl Servers {
     /// The servers of a client. What was known of those that it had `before` is known.
     pub fn new(connection: &str, client: &Arc<Client>, resources: &Arc<Resources>, before: Option<&Self>) -> Arc<Self> {
-        let mut standings = Vec::new();
+        let mut standings = Vec::with_capacity(client.servers.len());
         let tls = TlsContext::default();
         let list = client.servers.iter().enumerate().map(|(place, uri)| {
             let known = before.and_then(|before| {
@@ -81,7 +81,7 @@ impl Servers {
             });
             let (standing, attempts) = known.unwrap_or_default();
             standings.push(standing);
-            (Server::new(uri.clone(), place, &tls, resources), attempts)
+            (Server::new(uri, place, &tls, resources), attempts)
         });
         let list = list.collect();
         Arc::new(Self {

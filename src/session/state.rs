@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
 use super::clock::now;
 use super::context::Context;
 use super::endings::Stop;
@@ -14,6 +12,7 @@ use super::outbox::{Missed, Outbox};
 use super::requests::websockets::AllRequests;
 use super::servers::Servers;
 use super::view::{Counters, View};
+use super::wanted::Plans;
 use crate::config::{CallData, Connection};
 use crate::error::Result;
 use crate::net::Caller;
@@ -37,7 +36,7 @@ pub struct Session {
     /// Whether a persistent session turns channels away when it is down: a copy of its settings for those who take no lock
     /// where it does not.
     pub(super) turns_away: AtomicBool,
-    plan: watch::Sender<Plan>,
+    plans: Plans,
 }
 
 /// What the task that owns the connection is to do. Nothing else tells it.
@@ -103,7 +102,7 @@ impl Session {
             requests: AllRequests::default(),
             counters,
             turns_away: AtomicBool::default(),
-            plan: watch::Sender::new(Plan {
+            plans: Plans::new(Plan {
                 settings,
                 servers,
                 generation: 0,
@@ -123,7 +122,7 @@ impl Session {
 
     /// The configuration that the session runs with.
     pub fn settings(&self) -> Arc<Connection> {
-        Arc::clone(&self.plan.borrow().settings)
+        Arc::clone(&self.plans.now().settings)
     }
 
     /// What has been counted.
@@ -297,7 +296,7 @@ impl Session {
     pub fn set_settings(&self, settings: Arc<Connection>) {
         self.set_client(&settings.client);
         self.outbox.set_delivery(settings.client.delivery);
-        self.plan.send_modify(|plan| plan.settings = settings);
+        self.plans.change(|plan| plan.settings = settings);
     }
 
     /// Lets connections hear of the applications in the order of the settings.
@@ -307,7 +306,7 @@ impl Session {
 
     /// Makes the connection anew, with the settings that are in effect now.
     pub fn reconnect(&self, servers: Arc<Servers>) {
-        self.plan.send_modify(|plan| {
+        self.plans.change(|plan| {
             plan.servers = servers;
             plan.generation += 1;
         });
@@ -315,35 +314,28 @@ impl Session {
 
     /// Ends the session; if it was told so before, at the earlier time.
     pub fn stop(&self, stop: Stop) {
-        self.plan.send_modify(|plan| {
+        self.plans.change(|plan| {
             plan.stop = Some(plan.stop.map_or(stop, |before| before.min(stop)));
         });
     }
 
     /// Waits until the session is to end before this time after all; gives the time.
     pub(super) async fn hurried(&self, latest: Option<Instant>) -> Instant {
-        let earlier = |plan: &Plan| match plan.stop {
-            Some(Stop::Now) => latest.is_none_or(|latest| latest > now()),
-            Some(Stop::Drained(time)) => latest.is_none_or(|latest| latest > time),
-            None => false,
+        let earlier = |plan: &Plan| match plan.stop? {
+            Stop::Now => latest.is_none_or(|latest| latest > now()).then(now),
+            Stop::Drained(time) => latest.is_none_or(|latest| latest > time).then_some(time),
         };
-        // Fails only without a sender, and that is the session.
-        let stop = self.plan().wait_for(earlier).await.ok().and_then(|plan| plan.stop);
-        match stop {
-            Some(Stop::Drained(time)) => time,
-            _ => now(),
-        }
+        self.plans.wait_for(earlier).await
     }
 
     /// Whether the session was told to end.
     pub fn is_stopping(&self) -> bool {
-        self.plan.borrow().stop.is_some()
+        self.plans.now().stop.is_some()
     }
 
     /// Waits until the session is told to end.
     pub async fn stopping(&self) {
-        // Fails only without a sender, and that is the session.
-        let _ = self.plan().wait_for(|plan| plan.stop.is_some()).await;
+        self.plans.wait_for(|plan| plan.stop).await;
     }
 
     /// The session at this moment.
@@ -406,8 +398,8 @@ impl Session {
         unconfirmed.fetch_add(messages, Ordering::Relaxed);
     }
 
-    pub(super) fn plan(&self) -> watch::Receiver<Plan> {
-        self.plan.subscribe()
+    pub(super) fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     /// The application that answers carry.

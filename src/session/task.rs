@@ -21,6 +21,7 @@ use super::report::{FailedAttempt, Opening};
 use super::requests::Websocket;
 use super::state::{Plan, Session};
 use super::view::count;
+use super::waits::if_any;
 use super::wanted::Wanted;
 use super::wire::{self, Timeouts};
 use crate::config::{Connection, ConnectionType};
@@ -52,13 +53,13 @@ enum Conversed {
     /// And whether the peer is in doubt.
     Ended(End, bool),
     /// One to a preferred server has taken its place.
-    Moved(usize, Connected),
+    Moved(usize, Box<Connected>),
 }
 
 impl Task {
     /// The task of a session that has no other.
     pub fn new(session: &Arc<Session>) -> Self {
-        let mut wanted = Wanted::new(session.plan());
+        let mut wanted = Wanted::new(session);
         Self {
             session: Arc::clone(session),
             life: Life::new(session.is_per_call()),
@@ -80,23 +81,23 @@ impl Task {
     }
 
     /// Runs the session from its first attempt to its end.
-    pub async fn live(mut self) -> Ending {
+    pub async fn live(&mut self) -> Ending {
         match self.open().await {
             Ok(connected) => self.run(connected).await,
             Err(ending) => ending,
         }
     }
 
-    /// Makes attempts until a connection is open.
+    /// Makes attempts until a connection is open. It is boxed, as whoever passes it on has a place for it in its future.
     ///
     /// # Errors
     /// The session is at its end before that.
-    pub async fn open(&mut self) -> Result<Connected, Ending> {
+    pub async fn open(&mut self) -> Result<Box<Connected>, Ending> {
         loop {
             let outcome = match &self.step {
                 Step::Choose => self.choose(),
                 Step::Attempt(server) => match self.attempt(*server).await {
-                    Ok(connected) => return Ok(connected),
+                    Ok(connected) => return Ok(Box::new(connected)),
                     Err(outcome) => outcome,
                 },
                 Step::Pause { .. } => self.pause(self.interval()).await,
@@ -109,13 +110,13 @@ impl Task {
     }
 
     /// Runs the session from an open connection to its end.
-    pub async fn run(&mut self, connected: Connected) -> Ending {
+    pub async fn run(&mut self, connected: Box<Connected>) -> Ending {
         let ending = self.run_connections(connected).await;
         self.left().await;
         ending
     }
 
-    async fn run_connections(&mut self, mut connected: Connected) -> Ending {
+    async fn run_connections(&mut self, mut connected: Box<Connected>) -> Ending {
         loop {
             let began = now();
             self.life.connected(connected.server);
@@ -273,7 +274,7 @@ impl Task {
 
     /// Runs an open connection to its end. One that follows a connection which was lost at once is told of only when it has
     /// been up for longer.
-    async fn converse(&mut self, connected: Connected) -> Conversed {
+    async fn converse(&mut self, connected: Box<Connected>) -> Conversed {
         let (session, settings, servers) = (&self.session, &*self.plan.settings, &self.plan.servers);
         let quiet = self.life.quiet(&settings.client);
         let is_first = !self.was_there;
@@ -315,7 +316,8 @@ impl Task {
                 tokio::select! {
                     biased;
                     stop = session.closing(&mut self.wanted) => Wish::Stop(stop),
-                    next = handover::preferred(servers, current, session) => {
+                    (server, connected) = handover::preferred(servers, current, session) => {
+                        let next = (server, Box::new(connected));
                         *preferred.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
                         Wish::HandOver(now() + LAST_WORDS)
                     }
@@ -326,21 +328,21 @@ impl Task {
                 &connected.meter,
                 session.outbox(),
                 &handler,
-                timeouts,
+                &timeouts,
                 closing,
             );
-            let mut lasted = pin!(sleep(quiet.unwrap_or_default()));
+            // What few connections wait for is boxed: most would have the room for nothing.
+            let mut lasted = quiet.map(|quiet| Box::pin(sleep(quiet)));
+            let mut resuming = (!resumed.is_empty()).then(|| Box::pin(session.resume(resumed)));
             let mut doubtful = pin!(handler.listening.is_in_doubt());
-            let (mut has_lasted, mut is_doubted) = (quiet.is_none(), false);
-            let mut is_resuming = !resumed.is_empty();
-            let mut resuming = pin!(session.resume(resumed));
+            let mut is_doubted = false;
             tokio::pin!(conversation);
             loop {
                 tokio::select! {
                     biased;
                     ended = &mut conversation => break ended,
-                    () = &mut lasted, if !has_lasted => {
-                        has_lasted = true;
+                    () = if_any(&mut lasted) => {
+                        lasted = None;
                         session.outbox().settled();
                         if !std::mem::replace(&mut is_told, true) {
                             session.report_open(&opening);
@@ -350,7 +352,7 @@ impl Task {
                         is_doubted = true;
                         session.report_silence(settings);
                     }
-                    () = &mut resuming, if is_resuming => is_resuming = false,
+                    () = if_any(&mut resuming) => resuming = None,
                 }
             }
         };
@@ -421,11 +423,12 @@ impl Session {
 
     /// Waits until this side wants to end the connection.
     async fn closing(&self, wanted: &mut Wanted) -> Stop {
+        let mut time_to_close = self.is_per_call().then(|| Box::pin(self.time_to_close()));
         tokio::select! {
             biased;
             // If it is only to be made anew, what waits is kept for the next connection.
             _ = wanted.cut_short() => wanted.stop().unwrap_or(Stop::Now),
-            () = self.time_to_close() => Stop::soon(),
+            () = if_any(&mut time_to_close) => Stop::soon(),
         }
     }
 
@@ -442,7 +445,7 @@ impl Session {
             tokio::select! {
                 biased;
                 () = changed => {}
-                () = sleep_until(Timer::from_std(time)) => {
+                () = Box::pin(sleep_until(Timer::from_std(time))) => {
                     if outbox.with_members(|members| members.close_when_due(now())) {
                         return;
                     }

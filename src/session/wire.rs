@@ -13,7 +13,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant as Timer, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant as Timer, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -22,15 +22,15 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use super::clock::now;
 use super::delivery::{Delivery, Proof, Remains};
-use super::endings::{End, Stop, Wish};
+use super::endings::{End, Stop, Wish, described};
 use super::keepalive::probe;
 use super::message::Message;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
+use super::waits::{earliest, rarely_until};
 use crate::config::Keepalive;
 use crate::memory;
 use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, told};
-use crate::text::brief;
 
 /// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
 /// may do at a time, and a peer that floods never lets it wait.
@@ -86,7 +86,7 @@ pub(super) async fn run<S: Link>(
     meter: &Meter,
     outbox: &Outbox,
     handler: &(impl Handler + Sync),
-    timeouts: Timeouts,
+    timeouts: &Timeouts,
     mut closing: Pin<&mut impl Future<Output = Wish>>,
 ) -> Ended<S> {
     let (mut sink, mut stream) = websocket.split();
@@ -120,7 +120,7 @@ pub(super) async fn run<S: Link>(
                     // What remains is its answer.
                     Ok(Written::Close) => {
                         // Whatever comes instead of an answer, the connection was closed by this side.
-                        let _ = timeout(CLOSE_TIME, &mut reading).await;
+                        let _ = Box::pin(timeout(CLOSE_TIME, &mut reading)).await;
                         // Whether the peer also ends the connection in time is another matter.
                         is_answered = *shared.reading() == Reading::PeerCloses;
                         break (End::Closed, None);
@@ -149,8 +149,10 @@ pub(super) async fn run<S: Link>(
                     *shared.closing() = Some(Wish::Stop(Stop::Drained(latest)));
                     outbox.wake();
                 }
-                () = until(last_moment) => break (End::Closed, None),
-                () = until(proof) => {
+                () = rarely_until(earliest([last_moment, proof])) => {
+                    if last_moment.is_some_and(|time| time <= Timer::now()) {
+                        break (End::Closed, None);
+                    }
                     proof = None;
                     if shared.is_in_doubt() {
                         break (End::Lost("nothing came from the peer of a connection that had been on standby".into()), None);
@@ -160,9 +162,8 @@ pub(super) async fn run<S: Link>(
         }
     };
     if let Some(code) = code {
-        let frame = CloseFrame { code, reason: "".into() };
         // The peer broke the protocol; whether it hears of it is its own affair.
-        let _ = timeout(CLOSE_TIME, sink.send(Frame::Close(Some(frame)))).await;
+        let _ = Box::pin(timeout(CLOSE_TIME, sink.send(close(code)))).await;
     }
     let in_doubt = {
         let mut delivery = shared.delivery();
@@ -211,7 +212,7 @@ struct Shared<'a> {
     flushed: Notify,
     meter: &'a Meter,
     outbox: &'a Outbox,
-    timeouts: Timeouts,
+    timeouts: &'a Timeouts,
 }
 
 impl Shared<'_> {
@@ -245,6 +246,11 @@ impl Shared<'_> {
         }
     }
 
+    /// Waits until a frame may be given to the websocket.
+    async fn ready<S: Link>(&self, sink: &mut Sink<S>) -> Result<(), String> {
+        self.progressing(poll_fn(|context| sink.poll_ready_unpin(context))).await
+    }
+
     /// Waits for a write, as long as the kernel takes something.
     async fn progressing(&self, write: impl Future<Output = Result<(), Error>>) -> Result<(), String> {
         tokio::pin!(write);
@@ -255,7 +261,8 @@ impl Shared<'_> {
         }
         loop {
             let before = self.meter.bytes();
-            match timeout(self.timeouts.write_timeout, &mut write).await {
+            // Boxed here and elsewhere: a connection at rest has no room for what it hardly ever needs.
+            match Box::pin(timeout(self.timeouts.write_timeout, &mut write)).await {
                 Ok(outcome) => return outcome.map_err(|error| failed(&error).0),
                 Err(_) if self.meter.bytes() == before => {
                     return Err(format!(
@@ -282,7 +289,7 @@ enum Written {
 /// Writes until it is to close, and the Close; or until another connection takes its place.
 async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl Handler) -> Result<Written, String> {
     let mut confirm: Option<Timer> = None;
-    let keepalive = shared.timeouts.pingpong;
+    let keepalive = shared.timeouts.pingpong.as_ref();
     let mut keepalive_ping = keepalive.map(|keepalive| Timer::now() + keepalive.time);
     loop {
         let wish = *shared.closing();
@@ -303,13 +310,12 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             let (burst, frames) = framed(burst, handler);
             // All at once: should one of them fail, those behind it have to come back too.
             shared.delivery().wrote(burst);
-            let all = async {
-                for frame in frames {
-                    sink.feed(frame).await?;
-                }
-                sink.flush().await
-            };
-            shared.progressing(all).await?;
+            let mut frames = frames.into_iter();
+            while frames.len() > 0 {
+                shared.ready(sink).await?;
+                frames.next().map_or(Ok(()), |frame| put(sink, frame))?;
+            }
+            shared.progressing(sink.flush()).await?;
             shared.account(handler);
         } else if leaves && shared.delivery().is_proven() {
             return Ok(Written::All);
@@ -334,9 +340,7 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             tokio::select! {
                 biased;
                 () = shared.outbox.filled() => {}
-                () = until(latest) => {}
-                () = until(confirm) => {}
-                () = until(keepalive_ping) => {}
+                () = rarely_until(earliest([latest, confirm, keepalive_ping])) => {}
             }
         }
         let now = Timer::now();
@@ -349,14 +353,15 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             && time <= now
         {
             if *shared.reading() == Reading::Open {
-                ping = probe(&shared.delivery(), keepalive, now)?;
+                ping = probe(&shared.delivery(), *keepalive, now)?;
             }
             keepalive_ping = Some(now + keepalive.interval);
         }
         if ping {
             let payload = shared.delivery().ping(now.into_std());
-            let frame = Frame::Ping(payload.to_vec().into());
-            shared.progressing(sink.send(frame)).await?;
+            shared.ready(sink).await?;
+            put(sink, Frame::Ping(payload.to_vec().into()))?;
+            shared.progressing(sink.flush()).await?;
         }
         if confirm.is_none() && shared.delivery().wants_proof() {
             // A peer that is in doubt is asked at once.
@@ -364,12 +369,20 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             confirm = Some(if is_urgent { now } else { now + CONFIRM_AFTER });
         }
     }
-    let close = CloseFrame {
-        code: CloseCode::Normal,
-        reason: "".into(),
-    };
-    shared.progressing(sink.send(Frame::Close(Some(close)))).await?;
+    shared.ready(sink).await?;
+    put(sink, close(CloseCode::Normal))?;
+    shared.progressing(sink.flush()).await?;
     Ok(Written::Close)
+}
+
+/// A Close.
+fn close(code: CloseCode) -> Frame {
+    Frame::Close(Some(CloseFrame { code, reason: "".into() }))
+}
+
+/// Gives a frame to a websocket that is ready for one. What waits until it is has no frame, nor room for one.
+fn put<S: Link>(sink: &mut Sink<S>, frame: Frame) -> Result<(), String> {
+    sink.start_send_unpin(frame).map_err(|error| failed(&error).0)
 }
 
 /// The messages of a burst as they go out, without events that the system has no memory for.
@@ -446,7 +459,7 @@ async fn read<S: Link>(
                 let deadline = Timer::now() + CLOSE_TIME;
                 *shared.reading() = Reading::PeerCloses;
                 // The websocket sends its own Close while it is read to its end.
-                while let Ok(Some(Ok(_))) = timeout_at(deadline, stream.next()).await {}
+                while let Ok(Some(Ok(_))) = Box::pin(timeout_at(deadline, stream.next())).await {}
                 return (how, None);
             }
             Err(error) => {
@@ -456,14 +469,6 @@ async fn read<S: Link>(
         }
     }
     (End::Lost("the peer closed the connection".into()), None)
-}
-
-pub(super) fn described(frame: Option<&CloseFrame>) -> String {
-    match frame {
-        None => "without a code".into(),
-        Some(frame) if frame.reason.is_empty() => u16::from(frame.code).to_string(),
-        Some(frame) => format!("{}: {}", u16::from(frame.code), brief(&frame.reason)),
-    }
 }
 
 /// What went wrong, in words, and the code to close with, if the peer broke the protocol.
@@ -485,13 +490,5 @@ pub(super) fn failed(error: &Error) -> (String, Option<CloseCode>) {
         ),
         Error::Io(cause) => (told(cause), None),
         other => (other.to_string(), None),
-    }
-}
-
-/// Sleeps until the time, for ever if there is none.
-async fn until(time: Option<Timer>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }

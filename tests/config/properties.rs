@@ -250,6 +250,7 @@ fn client() -> impl Strategy<Value = (Client, Vec<String>)> {
     let parts = (uris(), login, times, flags, paths, alive, bounds, more, several);
     parts.prop_map(|(uris, login, times, flags, paths, alive, bounds, more, several)| {
         let (servers, written): (Vec<Uri>, Vec<String>) = uris.into_iter().unzip();
+        let servers = servers.into_iter().map(Arc::new).collect();
         let (protocols, username, password) = login;
         let (connection_timeout, interval, longest, write_timeout) = times;
         let kind = match flags.0 {

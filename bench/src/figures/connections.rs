@@ -16,7 +16,7 @@ const MANY_TLS: usize = 2000;
 pub fn at_rest(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare websocket");
     let seconds = bench.pick(2, 10);
-    let kinds = [(false, MANY, 12.0), (true, MANY_TLS, 40.0)];
+    let kinds = [(false, MANY, 12.0), (true, MANY_TLS, 30.0)];
     let tasks: Vec<_> = kinds
         .iter()
         .flat_map(|(tls, many, _)| [(*tls, 1), (*tls, *many)])

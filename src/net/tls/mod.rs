@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -30,6 +31,9 @@ use files::{Stamps, Unusable};
 use verifier::Verifier;
 
 pub(crate) use explain::told;
+
+/// The sessions of each server that are kept to be resumed: as many as rustls keeps.
+const SESSIONS: usize = 8;
 
 /// The TLS configuration of one connection. It is made at the first handshake, and anew when one of its files has changed;
 /// sessions are resumed through it (RFC 8446 section 2.2), from call to call too.
@@ -177,11 +181,13 @@ fn configure(client: &Client) -> Result<Arc<ClientConfig>, Unusable> {
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match files::identity(client)? {
+    let mut config = match files::identity(client)? {
         None => builder.with_no_client_auth(),
         Some(identity) => builder
             .with_client_auth_cert(identity.chain, identity.key)
             .map_err(|error| Unusable::new(identity.parameter, &identity.key_file, error))?,
     };
+    // As it is by default it has room for 32 servers from the beginning, which is more than all else of a connection.
+    config.resumption = Resumption::in_memory_sessions(SESSIONS * client.servers.len());
     Ok(Arc::new(config))
 }

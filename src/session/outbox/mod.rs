@@ -248,9 +248,10 @@ impl Outbox {
         if state.status.connection().is_some() {
             state.queue.push_back(Message::notice(notice));
         }
-        let held = state.held.remove(application).unwrap_or_default();
+        let held = state.release(application);
         state.queue.extend(held);
         if !state.announced.iter().any(|name| name == application) {
+            state.announced.reserve_exact(1);
             state.announced.push(application.to_owned());
         }
         drop(state);
@@ -264,7 +265,7 @@ impl Outbox {
         let announced = state.announced.iter().any(|name| name == application);
         state.announced.retain(|name| name != application);
         state.inside.forget(application);
-        let held = state.held.remove(application).unwrap_or_default();
+        let held = state.release(application);
         let mut lost = Waiting::default();
         if announced && state.status.connection().is_some() {
             state.queue.append(&mut held.into());

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{Outbox, State};
 use crate::config::Delivery;
+use crate::memory;
 use crate::protocol;
 use crate::session::message::{Kind, Message, Number};
 use crate::session::view::count;
@@ -218,7 +219,12 @@ impl Outbox {
 
     /// So many messages of the connection have arrived.
     pub(in crate::session) fn proven(&self, messages: u64) {
-        let proven = self.state().copies.proven(messages);
+        let proven = {
+            let mut state = self.state();
+            // What proves an arrival is behind the last of what was sent.
+            memory::give_all_back(&mut state.queue);
+            state.copies.proven(messages)
+        };
         // It may be much to free: not behind the lock.
         drop(proven);
     }

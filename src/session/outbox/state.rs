@@ -174,6 +174,15 @@ impl State {
         discarded
     }
 
+    /// What was held of an application is held no longer.
+    pub(super) fn release(&mut self, application: &str) -> Vec<Message> {
+        let held = self.held.remove(application).unwrap_or_default();
+        if self.held.is_empty() {
+            self.held.shrink_to_fit();
+        }
+        held
+    }
+
     /// Gives up what was held; gives what that was.
     pub(super) fn give_up(&mut self, held: Vec<Message>) -> Waiting {
         let mut given_up = Waiting::default();

@@ -95,7 +95,7 @@ impl Websocket {
             );
         }
         let Some(room) = self.room(text.len()) else {
-            return self.refuse(work).await;
+            return Box::pin(self.refuse(work)).await;
         };
         let job = Job {
             work,

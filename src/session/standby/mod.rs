@@ -21,6 +21,7 @@ use super::clock::now;
 use super::context::Context;
 use super::health::Worth;
 use super::servers::Servers;
+use super::waits::until;
 use crate::config::{Client, needs_new_connection};
 use crate::net::{Connected, Version};
 use opening::Opening;
@@ -217,7 +218,7 @@ impl Standbys {
                 biased;
                 () = self.changed.notified() => {}
                 () = turned => {}
-                () = until(again) => {}
+                () = until(again.map(Timer::from_std)) => {}
                 () = sleep_until(look), if settings.client.use_tls() => {
                     let version = tokio::select! {
                         biased;
@@ -353,13 +354,5 @@ impl Waiting {
             is_outdated: self.version != *version,
             is_elsewhere: is_elsewhere(worths, self.place),
         }
-    }
-}
-
-/// Sleeps until the time, for ever if there is none.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(Timer::from_std(time)).await,
-        None => std::future::pending().await,
     }
 }

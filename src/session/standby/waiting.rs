@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 
 use crate::config::Keepalive;
 use crate::net::{CLOSE_TIME, Connected, Link, Metered, Sockets};
-use crate::session::endings::End;
-use crate::session::wire::{described, failed};
+use crate::session::endings::{End, described};
+use crate::session::wire::failed;
 
 /// How a connection is kept alive where `enable_pingpongs` does not say: more often than what lies in between forgets silent
 /// ones. One that leaves a ping unanswered is replaced; nobody has it yet.
