@@ -2,6 +2,7 @@
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::io::{self, Write};
+use std::mem::take;
 
 /// An object that is being written.
 pub(super) struct Object {
@@ -35,8 +36,7 @@ impl Object {
     pub(super) fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
         if value.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-            // It fails where this does, which is known.
-            let _ = serde_json::to_writer(&mut *self, value);
+            self.push_escaped(value);
         } else {
             self.push("\"");
             self.push(value);
@@ -55,8 +55,7 @@ impl Object {
     /// A member of another object, whose name may need escapes, with its value as it stands there.
     pub(super) fn raw(&mut self, name: &str, value: &str) -> &mut Self {
         self.separate();
-        // It fails where this does, which is known.
-        let _ = serde_json::to_writer(&mut *self, name);
+        self.push_escaped(name);
         self.push(":");
         self.push(value);
         self
@@ -94,16 +93,35 @@ impl Object {
             self.output.push_str(text);
         }
     }
+
+    /// A string in its quotes, which comes in many pieces: they are looked at together.
+    fn push_escaped(&mut self, value: &str) {
+        let mut pieces = Pieces {
+            output: take(&mut self.output).into_bytes(),
+            refused: self.refused,
+        };
+        // It fails where that does, which is known.
+        let _ = serde_json::to_writer(&mut pieces, value);
+        self.refused = pieces.refused;
+        // What was put together are strings.
+        self.output = String::from_utf8(pieces.output).unwrap_or_default();
+    }
 }
 
-impl Write for Object {
+/// The pieces of a string with escapes, behind what is there already.
+struct Pieces {
+    output: Vec<u8>,
+    refused: bool,
+}
+
+impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A piece of a string with its escapes.
-        self.push(str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?);
-        match self.refused {
-            true => Err(io::ErrorKind::OutOfMemory.into()),
-            false => Ok(bytes.len()),
+        self.refused = self.refused || self.output.try_reserve(bytes.len()).is_err();
+        if self.refused {
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
+        self.output.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

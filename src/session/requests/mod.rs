@@ -204,9 +204,15 @@ impl Websocket {
         }
     }
 
+    /// The next request; where there is none and none will come, nobody need watch any more.
     fn next(&self) -> Option<Job> {
         let concurrency = self.session.request_concurrency();
-        self.requests.queue().next(concurrency, now())
+        let mut queue = self.requests.queue();
+        let job = queue.next(concurrency, now());
+        if job.is_none() && queue.is_closed() {
+            self.requests.changed.notify_one();
+        }
+        job
     }
 
     /// Has a request answered; whether this thread is to go on with the next one.
