@@ -191,6 +191,7 @@ impl Pair {
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::thread::{ThreadId, current, spawn};
+    use std::time::Instant;
 
     use tokio::runtime::Builder;
 
@@ -227,7 +228,9 @@ mod tests {
         /// Asks until a job is taken, which it is not before the follower is there; gives the thread of the task that asked.
         fn ask(&self, job: impl Fn() + Send + Sync + 'static) -> ThreadId {
             let job = Arc::new(job);
+            let deadline = Instant::now() + DEADLINE;
             loop {
+                assert!(Instant::now() < deadline, "no job is taken");
                 let job = Arc::clone(&job);
                 let asked = move || (do_here(Box::new(move || job())).is_ok(), current().id());
                 if let (true, thread) = self.task(asked) {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ariws::ffi::*;
 use ariws_testkit::{Call, Connection, DEADLINE, Handle, Host, Pbx, request};
@@ -34,7 +34,9 @@ fn host_on_the_thread_of_tasks(
 
 /// Asks until the host was asked on the thread of the tasks: it is not while that is busy, or a request took long before.
 fn ask_until_it_is_here(connection: &mut Connection, path: &str, runs_here: &Receiver<bool>) {
+    let deadline = Instant::now() + DEADLINE;
     loop {
+        assert!(Instant::now() < deadline, "no request ran on the thread of the tasks");
         assert_eq!(connection.ask("GET", path)["status_code"], 204);
         if runs_here.recv_timeout(DEADLINE).expect("a request") {
             return;
@@ -63,10 +65,12 @@ fn hold() -> (impl Fn(Handle) + Send + Sync + 'static, Receiver<()>, Sender<()>)
 
 /// Lets the host keep the thread of the tasks.
 fn keep_the_thread(connection: &mut Connection, held: &Receiver<()>, runs_here: &Receiver<bool>) {
+    let deadline = Instant::now() + DEADLINE;
     loop {
         connection.send(&request("held", "GET", "hold"));
         // It is held, or answered by another thread.
         loop {
+            assert!(Instant::now() < deadline, "no request kept the thread of the tasks");
             if held.try_recv().is_ok() {
                 return;
             }

@@ -256,3 +256,22 @@ fn whatever_the_order_each_request_is_answered_once_and_no_slot_is_lost() {
         );
     }
 }
+
+#[test]
+fn a_host_is_expected_to_be_as_quick_as_it_was_lately() {
+    let mut scene = Scene::new(1);
+    scene.ask();
+    // One waits behind the one that the host has.
+    scene.ask();
+    assert!(scene.queue.is_quick());
+    let answered_after = |scene: &mut Scene, time| {
+        scene.now += time;
+        let id = scene.next;
+        scene.answer(id);
+        scene.leave_callback(id);
+        scene.ask();
+        scene.queue.is_quick()
+    };
+    assert!(!answered_after(&mut scene, Duration::from_secs(1)));
+    assert!((0..8).any(|_| answered_after(&mut scene, Duration::from_micros(5))));
+}
