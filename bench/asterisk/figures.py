@@ -136,7 +136,7 @@ ALL = [
         "Requests over the websocket, one at a time",
         """`GET asterisk/ping`, {requests} times, the next one after the answer. Asterisk's own runs a request on the
         thread that reads the connection; the library has other threads for it, so that a slow one holds up nothing
-        else, at the price of a wake-up for the request and one for its answer.""",
+        else, and asks a host that answers at once on the thread that read the request.""",
         both(ping.serial),
         REQUESTS,
     ),

@@ -17,7 +17,7 @@
  *
  *   applications   stasis_app_register's handler gives every event to ariws_event_trusted, which never blocks
  *   channels       Stasis(): waits for a connection while it serves the channel, then runs stasis_app_exec
- *   requests       ari_request runs ast_ari_invoke on the library's pool
+ *   requests       ari_request runs ast_ari_invoke on the library's threads
  *   connections    the function ARIWS(), device states Ariws:<connection>, manager events
  *   contexts, commands, metrics
  *   module         load, reload, unload
