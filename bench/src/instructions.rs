@@ -14,7 +14,7 @@ use crate::page;
 use crate::probes::{Bare, EventCall, Probe, Side, Task};
 
 /// What is allowed above what was recorded.
-const TOLERANCE: f64 = 1.10;
+const TOLERANCE: f64 = 1.05;
 
 /// How often it is counted: threads take turns by chance, so the middle is taken.
 const ROUNDS: usize = 5;
@@ -100,7 +100,7 @@ pub fn run(check: &Check) -> Result<()> {
     if grown.is_empty() {
         return Ok(());
     }
-    Err(format!("more than a tenth above what was recorded: {}", grown.join(", ")).into())
+    Err(format!("more than a twentieth above what was recorded: {}", grown.join(", ")).into())
 }
 
 fn profile(library: &Path, addresses: &Addresses, task: Task) -> Result<Profile> {
