@@ -173,20 +173,14 @@ impl Engine {
         if let Some(body) = body {
             protocol::check_body(body).map_err(Error::Json)?;
         }
-        // It is made into an answer of its own, and that into a message.
+        // It is made compact, and written into a message with escapes.
         let room = body.is_none_or(|body| crate::memory::is_there_for(body.len(), 4));
-        let copy = body.filter(|_| room).map(crate::memory::copied);
-        if !room || copy == Some(None) {
+        if !room {
             return Err(Error::System(
                 "the system refused the memory for the answer; the request still waits for one".into(),
             ));
         }
-        let answer = Answer {
-            status,
-            reason: reason.map(str::to_owned),
-            body: copy.flatten(),
-        };
-        self.context.answers.complete(id, &answer)
+        self.context.answers.complete(id, &Answer { status, reason, body })
     }
 
     /// The log of the host.

@@ -232,7 +232,7 @@ pub(crate) mod tests {
 
     impl Host for Silent {
         fn log(&self, _: Level, _: &str, _: &str) {}
-        fn ari_request(&self, _: &HostRequest) {}
+        fn ari_request(&self, _: &HostRequest<'_>) {}
         fn request_cancelled(&self, _: u64) {}
         fn app_register(&self, _: &str, _: bool) -> Result<Registration, Failed> {
             Err(Failed)

@@ -17,7 +17,7 @@ pub(super) const QUICK: Duration = Duration::from_micros(50);
 #[derive(Debug)]
 pub(super) struct Job {
     /// A request, or what it is answered without the host.
-    pub(super) work: Result<Request, Response>,
+    pub(super) work: Result<Request, Box<Response<'static>>>,
     pub(super) place: Place,
     pub(super) arrived: Instant,
     /// Of the message that it came in.
