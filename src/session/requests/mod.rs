@@ -165,7 +165,7 @@ impl Websocket {
         let calls = self.session.context().calls.clone();
         if let Some(turn) = calls.turn_at_once() {
             if self.requests.queue().is_quick() {
-                calls.give_here(turn, |host, turn| self.run_here(host, turn));
+                calls.give_here(turn, |host, turn| self.run(host, turn, QUICK));
             } else {
                 calls.give(turn, |host, turn| self.run(host, turn, TURN));
             }
@@ -193,16 +193,6 @@ impl Websocket {
                 drop(turn);
                 return self.begin();
             }
-        }
-    }
-
-    /// On the thread that read the messages: another takes over if there are many.
-    fn run_here(self, host: &dyn Host, turn: Turn) {
-        if self.requests.queue().is_quick() {
-            self.run(host, turn, QUICK);
-        } else {
-            drop(turn);
-            self.begin();
         }
     }
 
