@@ -151,6 +151,11 @@ sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50
 	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
 	    --calls '1000 50 s@stasis-app1 1# 24' -- $(TARGET)/minipbx/minipbx --playback-ms 2000
 
+.PHONY: samples
+samples: build application minipbx venv ## the sample applications in Python, JavaScript and Rust: the same calls, the same lines
+	@scripts/require.sh node openssl
+	@scripts/samples.sh
+
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
 	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)

@@ -14,8 +14,9 @@ use crate::journal::Journal;
 use crate::log::Log;
 use crate::text_at;
 
-/// What a call hears.
-const MEDIA: &str = "sound:hello-world";
+/// What a call hears first, and what digit 1 plays.
+const MENU: &str = "sound:hello-world";
+const CHOICE: &str = "sound:demo-congrats";
 
 /// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -32,7 +33,8 @@ enum CallState {
     Playing(usize),
     /// Waiting for a digit until then.
     Waiting(Instant),
-    HangingUp,
+    /// It goes on in the dialplan, or is hung up.
+    Leaving,
 }
 
 /// What a request was for.
@@ -40,6 +42,7 @@ enum CallState {
 enum Purpose {
     Answer,
     Play,
+    Continue,
     HangUp,
 }
 
@@ -195,7 +198,7 @@ impl Conversation {
             state: CallState::Playing(0),
         };
         self.calls.insert(channel.to_owned(), call);
-        self.request(Purpose::Answer, channel);
+        self.request(Purpose::Answer, channel, &json!([]));
     }
 
     /// The connection was made again. Where events were dropped, a StasisStart may be among them.
@@ -231,8 +234,9 @@ impl Conversation {
     fn digit(&mut self, channel: &str, digit: &str) {
         self.say(format_args!("<- ChannelDtmfReceived {channel} digit {digit}"));
         match digit {
-            "1" => self.play(channel),
-            "#" => self.hang_up(channel),
+            "1" => self.play(channel, CHOICE),
+            "2" => self.leave(channel, Purpose::Continue),
+            "#" => self.leave(channel, Purpose::HangUp),
             _ => {
                 if let Some(call) = self.calls.get_mut(channel)
                     && let CallState::Waiting(until) = &mut call.state
@@ -284,7 +288,7 @@ impl Conversation {
         self.say(format_args!("<- {status} {reason} ({})", request.line));
         if (200..300).contains(&status) {
             if request.purpose == Purpose::Answer {
-                self.play(channel);
+                self.play(channel, MENU);
             }
             return;
         }
@@ -293,44 +297,42 @@ impl Conversation {
             self.error(format_args!("{}: {status} {reason}", request.line));
         }
         match request.purpose {
-            Purpose::Answer => self.hang_up(channel),
+            Purpose::Answer => self.leave(channel, Purpose::HangUp),
             Purpose::Play => self.played(channel),
-            Purpose::HangUp => {}
+            Purpose::Continue | Purpose::HangUp => {}
         }
     }
 
-    fn play(&mut self, channel: &str) {
+    fn play(&mut self, channel: &str, media: &str) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
         call.state = match call.state {
             CallState::Playing(count) => CallState::Playing(count + 1),
             CallState::Waiting(_) => CallState::Playing(1),
-            CallState::HangingUp => return,
+            CallState::Leaving => return,
         };
-        self.request(Purpose::Play, channel);
+        self.request(Purpose::Play, channel, &json!([{"name": "media", "value": media}]));
     }
 
-    fn hang_up(&mut self, channel: &str) {
+    /// Ends the call's stay.
+    fn leave(&mut self, channel: &str, purpose: Purpose) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
-        if !matches!(call.state, CallState::HangingUp) {
-            call.state = CallState::HangingUp;
-            self.request(Purpose::HangUp, channel);
+        if !matches!(call.state, CallState::Leaving) {
+            call.state = CallState::Leaving;
+            self.request(purpose, channel, &json!([]));
         }
     }
 
-    fn request(&mut self, purpose: Purpose, channel: &str) {
+    fn request(&mut self, purpose: Purpose, channel: &str, parameters: &Value) {
         let id = utf8_percent_encode(channel, SEGMENT);
-        let (method, uri, parameters) = match purpose {
-            Purpose::Answer => ("POST", format!("channels/{id}/answer"), json!([])),
-            Purpose::Play => (
-                "POST",
-                format!("channels/{id}/play"),
-                json!([{"name": "media", "value": MEDIA}]),
-            ),
-            Purpose::HangUp => ("DELETE", format!("channels/{id}"), json!([])),
+        let (method, uri) = match purpose {
+            Purpose::Answer => ("POST", format!("channels/{id}/answer")),
+            Purpose::Play => ("POST", format!("channels/{id}/play")),
+            Purpose::Continue => ("POST", format!("channels/{id}/continue")),
+            Purpose::HangUp => ("DELETE", format!("channels/{id}")),
         };
         self.requests += 1;
         let request_id = format!("request-{}", self.requests);
@@ -371,7 +373,7 @@ impl Conversation {
             .collect();
         for channel in silent {
             self.say(format_args!("no digit from {channel}"));
-            self.hang_up(&channel);
+            self.leave(&channel, Purpose::HangUp);
         }
     }
 }
@@ -380,7 +382,7 @@ impl Call {
     fn deadline(&self) -> Option<Instant> {
         match self.state {
             CallState::Waiting(until) => Some(until),
-            CallState::Playing(_) | CallState::HangingUp => None,
+            CallState::Playing(_) | CallState::Leaving => None,
         }
     }
 }
