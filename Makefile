@@ -80,6 +80,11 @@ parameters: ## writes docs/parameters.md anew from the table of parameters
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
 
+.PHONY: man
+man: ## writes what is generated in docs/man anew, from the table of parameters and the header
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_MANUAL=1 $(CARGO) test --test manual $(CARGO_FLAGS)
+
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
 conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones
@@ -150,7 +155,7 @@ uninstall: ## removes what `make install` with the same PREFIX and DESTDIR has p
 
 .PHONY: check-install
 check-install: build ## hosts compile and run against what `make install` puts in place
-	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja
+	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja mandoc
 	@scripts/check-install.sh
 
 .PHONY: sample
