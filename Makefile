@@ -6,6 +6,7 @@
 #   CARGO_FLAGS       options for every cargo command, such as --locked
 #   CARGO_TARGET_DIR  where everything is built (target)
 #   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
+#   STAY, PAGE        for `make demo`: see scripts/demo.sh
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
@@ -34,7 +35,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS SEEDS SEED TIME
+export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS SEEDS SEED TIME STAY PAGE
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -49,8 +50,20 @@ build: ## the library, optimized
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: application minipbx ## two calls at once through the library, shown from both sides
+demo: application minipbx ## two calls at once through the library, shown from both sides; STAY=1 goes on, with a page
 	@scripts/demo.sh
+
+.PHONY: page-test
+page-test: application venv ## the sample application's page, in Chromium
+	@scripts/require.sh chromium python
+	$(CARGO) test --package ariws-application $(CARGO_FLAGS)
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
+	    --start-directory tests/page
+
+.PHONY: picture
+picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
+	@scripts/require.sh chromium python
+	$(TARGET)/venv/bin/python tests/page/picture.py docs/page.png
 
 .PHONY: test
 test: build application minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
