@@ -5,7 +5,8 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
-#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node chromium prometheus
+#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node cmake meson
+#   ninja mandoc chromium prometheus
 
 set -euo pipefail
 
@@ -25,8 +26,8 @@ works() {
     nftables) command -v nft ;;
     node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
     prometheus) prometheus --version && promtool --version ;;
-    chromium | clang-format | debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | \
-        sipp | squid | tinyproxy)
+    chromium | clang-format | cmake | debootstrap | dnsmasq | haproxy | make | mandoc | meson | nginx | ninja | \
+        openssl | pkg-config | shellcheck | sipp | squid | tinyproxy)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -52,10 +53,11 @@ packages() {
     dnsmasq) echo dnsmasq-base ;;
     tinyproxy) echo tinyproxy-bin ;;
     node) echo nodejs node-ws ;;
+    ninja) echo ninja-build ;;
     # It brings no font along.
     chromium) echo chromium fonts-dejavu-core ;;
-    binutils | clang-format | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | prometheus | \
-        shellcheck | squid)
+    binutils | clang-format | cmake | haproxy | iproute2 | make | mandoc | meson | nftables | nginx | openssl | \
+        pkg-config | prometheus | shellcheck | squid)
         echo "$1"
         ;;
     esac
@@ -102,7 +104,7 @@ for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
         pkg-config | python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | \
-        squid | tinyproxy | node | chromium | prometheus) ;;
+        squid | tinyproxy | node | cmake | meson | ninja | mandoc | chromium | prometheus) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -40,6 +40,7 @@ pub(crate) enum Direction {
 pub(crate) enum Action {
     Answer,
     Play,
+    Continue,
     HangUp,
 }
 
@@ -194,6 +195,7 @@ impl Board {
         let action = match text_at(&message, "/action") {
             "answer" => Action::Answer,
             "play" => Action::Play,
+            "continue" => Action::Continue,
             "hang up" => Action::HangUp,
             _ => return,
         };

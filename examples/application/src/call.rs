@@ -23,7 +23,8 @@ pub(crate) enum CallState {
     Playing(usize),
     /// Waiting for a digit until then, or for ever.
     Waiting(Option<Instant>),
-    HangingUp,
+    /// It goes on in the dialplan, or is hung up.
+    Leaving,
 }
 
 impl CallState {
@@ -33,7 +34,7 @@ impl CallState {
             Self::Answering => "answering",
             Self::Playing(_) => "playing",
             Self::Waiting(_) => "waiting",
-            Self::HangingUp => "hanging up",
+            Self::Leaving => "leaving",
         }
     }
 }

@@ -16,8 +16,9 @@ use crate::journal::Journal;
 use crate::log::Log;
 use crate::text_at;
 
-/// What a call hears.
-const MEDIA: &str = "sound:hello-world";
+/// What a call hears first, and what digit 1 plays.
+const MENU: &str = "sound:hello-world";
+const CHOICE: &str = "sound:demo-congrats";
 
 /// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -271,8 +272,9 @@ impl Conversation {
     fn digit(&mut self, channel: &str, digit: &str) {
         self.say(format_args!("<- ChannelDtmfReceived {channel} digit {digit}"));
         match digit {
-            "1" => self.play(channel),
-            "#" => self.hang_up(channel),
+            "1" => self.play(channel, CHOICE),
+            "2" => self.leave(channel, Action::Continue),
+            "#" => self.leave(channel, Action::HangUp),
             _ => {
                 let waiting = self.waiting();
                 if let Some(call) = self.calls.get_mut(channel)
@@ -339,9 +341,9 @@ impl Conversation {
             self.error(format_args!("{}: {status} {reason}", request.line));
         }
         match request.purpose {
-            Action::Answer => self.hang_up(channel),
+            Action::Answer => self.leave(channel, Action::HangUp),
             Action::Play => self.played(channel),
-            Action::HangUp => {}
+            Action::Continue | Action::HangUp => {}
         }
     }
 
@@ -353,8 +355,8 @@ impl Conversation {
         };
         match command.action {
             Action::Answer => self.answer(&channel),
-            Action::Play => self.play(&channel),
-            Action::HangUp => self.hang_up(&channel),
+            Action::Play => self.play(&channel, CHOICE),
+            Action::Continue | Action::HangUp => self.leave(&channel, command.action),
         }
     }
 
@@ -363,14 +365,14 @@ impl Conversation {
             && matches!(call.state, CallState::Ringing)
         {
             call.state = CallState::Answering;
-            self.request(Action::Answer, channel);
+            self.request(Action::Answer, channel, &json!([]));
         }
     }
 
     fn answered(&mut self, channel: &str) {
         let state = self.waiting();
         match self.shared.lead {
-            Lead::Application { .. } => self.play(channel),
+            Lead::Application { .. } => self.play(channel, MENU),
             Lead::Page => {
                 if let Some(call) = self.calls.get_mut(channel)
                     && matches!(call.state, CallState::Answering)
@@ -382,39 +384,37 @@ impl Conversation {
         }
     }
 
-    fn play(&mut self, channel: &str) {
+    fn play(&mut self, channel: &str, media: &str) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
         call.state = match call.state {
             CallState::Playing(count) => CallState::Playing(count + 1),
             CallState::Answering | CallState::Waiting(_) => CallState::Playing(1),
-            CallState::Ringing | CallState::HangingUp => return,
+            CallState::Ringing | CallState::Leaving => return,
         };
-        self.request(Action::Play, channel);
+        self.request(Action::Play, channel, &json!([{"name": "media", "value": media}]));
     }
 
-    fn hang_up(&mut self, channel: &str) {
+    /// Ends the call's stay.
+    fn leave(&mut self, channel: &str, purpose: Action) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
-        if !matches!(call.state, CallState::HangingUp) {
-            call.state = CallState::HangingUp;
-            self.request(Action::HangUp, channel);
+        if !matches!(call.state, CallState::Leaving) {
+            call.state = CallState::Leaving;
+            self.request(purpose, channel, &json!([]));
         }
     }
 
-    fn request(&mut self, purpose: Action, channel: &str) {
+    fn request(&mut self, purpose: Action, channel: &str, parameters: &Value) {
         self.show_call(channel);
         let id = utf8_percent_encode(channel, SEGMENT);
-        let (method, uri, parameters) = match purpose {
-            Action::Answer => ("POST", format!("channels/{id}/answer"), json!([])),
-            Action::Play => (
-                "POST",
-                format!("channels/{id}/play"),
-                json!([{"name": "media", "value": MEDIA}]),
-            ),
-            Action::HangUp => ("DELETE", format!("channels/{id}"), json!([])),
+        let (method, uri) = match purpose {
+            Action::Answer => ("POST", format!("channels/{id}/answer")),
+            Action::Play => ("POST", format!("channels/{id}/play")),
+            Action::Continue => ("POST", format!("channels/{id}/continue")),
+            Action::HangUp => ("DELETE", format!("channels/{id}")),
         };
         self.requests += 1;
         let request_id = format!("request-{}", self.requests);
@@ -459,7 +459,7 @@ impl Conversation {
             .collect();
         for channel in silent {
             self.say(format_args!("no digit from {channel}"));
-            self.hang_up(&channel);
+            self.leave(&channel, Action::HangUp);
         }
     }
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A sample ARI application for PBXs that connect out: it listens, the PBX comes to it.
 //!
-//! Every call is answered, hears `hello-world`, and is hung up when no digit comes for a while after the playback.
-//! Digit 1 plays again, # hangs up, others are printed. What happens is printed line by line, with the time in
-//! milliseconds since the start. With `--page` a browser shows it as well, and has buttons for the calls.
+//! Every call is answered, hears a menu, and is hung up when no digit comes for a while after the playback. Digit 1 plays
+//! something else, 2 lets the call go on in the dialplan, # hangs up, others are printed. What happens is printed line by
+//! line, with the time in milliseconds since the start. With `--page` a browser shows it as well, and has buttons for the
+//! calls.
 //!
 //! ```text
 //! cargo run -p ariws-application -- --listen 127.0.0.1:8765 --page 127.0.0.1:8090 --manual
 //! ```
 //!
-//! `examples/python/application.py` is the same in Python, with TLS.
+//! `examples/python` is the same in Python and `examples/node` in JavaScript, both with TLS and an orderly end.
 
 mod board;
 mod call;

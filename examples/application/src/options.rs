@@ -23,7 +23,7 @@ usage: ariws-application [options]
                          it: for clients with delivery = at_least_once
   --page ADDRESS:PORT    serve a page that shows connections, calls, events and answers, with buttons for the calls; only on
                          an address of this machine such as 127.0.0.1 or [::1]; port 0 takes a free one (no page)
-  --manual               with --page: calls wait for its buttons, and for the digits 1 and #, as long as it takes
+  --manual               with --page: calls wait for its buttons, and for digits, as long as it takes
   --quiet                print the port, errors and the summary only
 ";
 
