@@ -7,6 +7,7 @@
 #   CARGO_TARGET_DIR  where everything is built (target)
 #   PREFIX, DESTDIR   where `make install` puts it (/usr/local, nothing in front); BINDIR, LIBDIR, INCLUDEDIR, DATADIR and
 #                     MANDIR name single folders, as docs/install.md tells
+#   STAY, PAGE        for `make demo`: see scripts/demo.sh
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
@@ -37,7 +38,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
 export PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK
-export RECORD ROUNDS SEEDS SEED TIME
+export RECORD ROUNDS SEEDS SEED TIME STAY PAGE
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -52,8 +53,20 @@ build: ## the library, optimized
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: application minipbx ## two calls at once through the library, shown from both sides
+demo: application minipbx ## two calls at once through the library, shown from both sides; STAY=1 goes on, with a page
 	@scripts/demo.sh
+
+.PHONY: page-test
+page-test: application venv ## the sample application's page, in Chromium
+	@scripts/require.sh chromium python
+	$(CARGO) test --package ariws-application $(CARGO_FLAGS)
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
+	    --start-directory tests/page
+
+.PHONY: picture
+picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
+	@scripts/require.sh chromium python
+	$(TARGET)/venv/bin/python tests/page/picture.py docs/page.png
 
 .PHONY: test
 test: build application minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
@@ -79,6 +92,11 @@ reliability: ## writes docs/reliability.md anew from the hostile peers
 parameters: ## writes docs/parameters.md anew from the table of parameters
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
+
+.PHONY: man
+man: ## writes what is generated in docs/man anew, from the table of parameters and the header
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_MANUAL=1 $(CARGO) test --test manual $(CARGO_FLAGS)
 
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
@@ -155,7 +173,7 @@ uninstall: ## removes what `make install` with the same PREFIX and DESTDIR has p
 
 .PHONY: check-install
 check-install: build ## hosts compile and run against what `make install` puts in place
-	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja
+	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja mandoc
 	@scripts/check-install.sh
 
 .PHONY: sample
