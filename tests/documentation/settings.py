@@ -8,6 +8,10 @@ import subprocess
 OURS = re.compile(r"^type *=>? *(outbound_websocket|websocket_client|user)\b", re.M)
 # A line of any of Asterisk's files.
 LINE = re.compile(r"\s*(;.*|\[[\w.-]+\](\([\w!+,]+\))?\s*(;.*)?|[\w.()-]+\s*(=>|=)\s*.+|#\w+ .*)?")
+# What sections of others, and lines of others without one, have.
+OTHERS = re.compile(r"^(\[|(no)?load\b|exten\b|same\b)", re.M)
+# Where lines without a section belong.
+CLIENT = "[lines]\ntype = websocket_client\nuri = ws://127.0.0.1/\nconnection_type = persistent\n"
 STEP = re.compile(r"(exten|same)\s*=>?\s*(.+)")
 
 
@@ -24,8 +28,7 @@ class Settings:
             if not LINE.fullmatch(line):
                 faults.append(f"no line of a configuration: {line}")
         faults += [f"no step of a dialplan: {line}" for line in block.text.splitlines() if self.is_wrong_step(line)]
-        loose = not re.search(r"^\[", block.text, re.M)
-        if OURS.search(block.text) or loose and not STEP.search(block.text):
+        if OURS.search(block.text) or not OTHERS.search(block.text):
             self.shown.setdefault((block.path, block.section), []).append(block)
         return faults
 
@@ -49,15 +52,11 @@ class Settings:
         another configuration."""
         text, first = "", blocks[0].line
         for block in blocks:
-            sections = re.findall(r"^\[([^]]+)\]", block.text, re.M)
-            kinds = {(name, kind) for name, kind in self.kinds(text)}
-            if any(pair in kinds for pair in self.kinds(block.text)):
+            known = set(self.kinds(text))
+            if any(pair in known for pair in self.kinds(block.text)):
                 yield text, first
                 text, first = "", block.line
-            if not sections:
-                # Lines of a client, alone.
-                block.text = f"[lines]\ntype = websocket_client\nuri = ws://127.0.0.1/\n{block.text}"
-            text += block.text + "\n"
+            text += f"{'' if '[' in block.text else CLIENT}{block.text}\n"
         yield text, first
 
     def kinds(self, text):
@@ -81,6 +80,9 @@ class Settings:
                     kept += f"[{name}]\ntype = {kind}\n" + ("password = x\n" if kind == "user" else "uri = ws://127.0.0.1/\n")
         folder = self.folder / "settings"
         folder.mkdir(exist_ok=True)
+        (folder / "secret").write_text("secret\n")
+        # Files of secrets, which a machine that checks does not have.
+        kept = re.sub(r"^(\w+_file *=.*?)/\S+", rf"\1{folder}/secret", kept, flags=re.M)
         (folder / "ari.conf").write_text("[general]\n")
         (folder / "ari_outbound.conf").write_text(kept)
         (folder / "websocket_client.conf").write_text("")
