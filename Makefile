@@ -103,6 +103,11 @@ parameters: ## writes docs/parameters.md anew from the table of parameters
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
 
+.PHONY: man
+man: ## writes what is generated in docs/man anew, from the table of parameters and the header
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_MANUAL=1 $(CARGO) test --test manual $(CARGO_FLAGS)
+
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
 conformance: ## recorded cases of Asterisk replayed against the library; REFERENCE=DIR for other ones
@@ -142,6 +147,11 @@ lint-scripts:
 	@scripts/require.sh shellcheck
 	shellcheck --external-sources scripts/*.sh .ci/run
 
+.PHONY: check-documentation
+check-documentation: build venv ## every link and every block of code of the documentation
+	@scripts/require.sh cc pkg-config cmake meson ninja
+	@scripts/check-documentation.sh
+
 .PHONY: header
 header: ## writes include/ariws.h anew from the Rust sources
 	@scripts/require.sh cargo cc
@@ -173,7 +183,7 @@ uninstall: ## removes what `make install` with the same PREFIX and DESTDIR has p
 
 .PHONY: check-install
 check-install: build ## hosts compile and run against what `make install` puts in place
-	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja
+	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja mandoc
 	@scripts/check-install.sh
 
 .PHONY: sample
@@ -239,4 +249,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
+	    tests/documentation/requirements.txt

@@ -68,8 +68,11 @@ usr/lib/machine/libariws.so.$version
 usr/lib/machine/libariws.so.1
 usr/lib/machine/pkgconfig/ariws.pc
 usr/share/manuals/man1/ariws-check.1
+usr/share/manuals/man3/libariws.3
+usr/share/manuals/man5/ariws.conf.5
 usr/share/manuals/man7/ariws.7
 END_OF_LIST
+    sed 's|.*|usr/share/manuals/man3/&.3 -> libariws.3|' "$top/include/ariws.exports"
 }
 
 # usage: same WHEN EXPECTED
@@ -129,6 +132,15 @@ END_OF_CONFIGURATION
 output=$("$installed/bin/ariws-check" "$folder/empty") || fail "ariws-check: $output"
 [[ $output == "no connection: "* ]] || fail "ariws-check said: $output"
 echo "ariws-check works"
+
+# mandoc looks for the pages that one refers to in the system only.
+mapfile -t pages < <(find "$installed/share/man" -type f)
+faults=$(mandoc -T lint "${pages[@]}" 2>&1 | grep -v 'referenced manual not found') || true
+[[ -z $faults ]] || fail "mandoc: $faults"
+while read -r _ name section _; do
+    [[ -e $installed/share/man/man$section/$name.$section ]] || fail "no page $name($section), of which one speaks"
+done < <(grep -h '^\.Xr ' "${pages[@]}")
+echo "the manual pages are well formed"
 
 # usage: needs PROGRAM shared|static
 # Which library it has been linked with.
