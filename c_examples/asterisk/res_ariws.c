@@ -295,6 +295,160 @@ static int gate_close(void)
     return channels || threads ? -1 : 0;
 }
 
+/* ---- JSON as text ----------------------------------------------------------------------------------------------- */
+
+/* What ast_json_dump_string_format makes with AST_JSON_COMPACT, byte for byte. That takes most of the time for which an
+   event keeps its sender: it decodes each character, and notes in a table which arrays and objects it is in. Asterisk's
+   texts were checked to be UTF-8 when they were put in, and what it sends has no loops. */
+struct text {
+    char *bytes;
+    size_t length;
+    size_t size;
+    int failed;
+};
+
+#define TEXT_SIZE 1024
+
+static void text_put(struct text *text, const char *bytes, size_t length)
+{
+    if (length > text->size - text->length) {
+        size_t size = MAX(text->size * 2, text->length + length + TEXT_SIZE);
+        char *larger = text->failed ? NULL : ast_realloc(text->bytes, size);
+
+        if (!larger) {
+            text->failed = 1;
+            return;
+        }
+        text->bytes = larger;
+        text->size = size;
+    }
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+}
+
+/* How the characters are written that cannot stand in a string as they are: by a letter, or by their number. */
+#define BY_NUMBER 1
+
+static const char escapes[UCHAR_MAX + 1] = {
+    [0 ... 7] = BY_NUMBER, ['\b'] = 'b',  ['\t'] = 't', ['\n'] = 'n',
+    [0x0b] = BY_NUMBER,    ['\f'] = 'f',  ['\r'] = 'r', [0x0e ... 0x1f] = BY_NUMBER,
+    ['"'] = '"',           ['\\'] = '\\',
+};
+
+static void text_put_string(struct text *text, const char *string)
+{
+    text_put(text, "\"", 1);
+    for (;;) {
+        const char *next = string;
+        char escape[sizeof("\\u0000")];
+        int length;
+
+        while (!escapes[(unsigned char)*next]) {
+            next++;
+        }
+        text_put(text, string, next - string);
+        if (!*next) {
+            break;
+        }
+        length = escapes[(unsigned char)*next] == BY_NUMBER
+                     ? sprintf(escape, "\\u%04X", *next)                       /* Safe */
+                     : sprintf(escape, "\\%c", escapes[(unsigned char)*next]); /* Safe */
+        text_put(text, escape, length);
+        string = next + 1;
+    }
+    text_put(text, "\"", 1);
+}
+
+/* Asterisk writes numbers only within something. */
+static void text_put_real(struct text *text, struct ast_json *real)
+{
+    struct ast_json *array = ast_json_array_create();
+    char *written = NULL;
+
+    if (array && !ast_json_array_append(array, ast_json_ref(real))) {
+        written = ast_json_dump_string_format(array, AST_JSON_COMPACT);
+    }
+    if (written) {
+        text_put(text, written + 1, strlen(written) - 2);
+    } else {
+        text->failed = 1;
+    }
+    ast_json_free(written);
+    ast_json_unref(array);
+}
+
+static void text_put_json(struct text *text, struct ast_json *json)
+{
+    struct ast_json_iter *member;
+    char number[32];
+    size_t count;
+    size_t index;
+
+    switch (ast_json_typeof(json)) {
+    case AST_JSON_OBJECT:
+        text_put(text, "{", 1);
+        for (member = ast_json_object_iter(json); member;) {
+            text_put_string(text, ast_json_object_iter_key(member));
+            text_put(text, ":", 1);
+            text_put_json(text, ast_json_object_iter_value(member));
+            member = ast_json_object_iter_next(json, member);
+            if (member) {
+                text_put(text, ",", 1);
+            }
+        }
+        text_put(text, "}", 1);
+        break;
+    case AST_JSON_ARRAY:
+        count = ast_json_array_size(json);
+        text_put(text, "[", 1);
+        for (index = 0; index < count; index++) {
+            if (index) {
+                text_put(text, ",", 1);
+            }
+            text_put_json(text, ast_json_array_get(json, index));
+        }
+        text_put(text, "]", 1);
+        break;
+    case AST_JSON_STRING:
+        text_put_string(text, ast_json_string_get(json));
+        break;
+    case AST_JSON_INTEGER:
+        text_put(text, number, snprintf(number, sizeof(number), "%jd", ast_json_integer_get(json)));
+        break;
+    case AST_JSON_REAL:
+        text_put_real(text, json);
+        break;
+    case AST_JSON_TRUE:
+        text_put(text, "true", 4);
+        break;
+    case AST_JSON_FALSE:
+        text_put(text, "false", 5);
+        break;
+    case AST_JSON_NULL:
+        text_put(text, "null", 4);
+        break;
+    }
+}
+
+/* The text of an object or an array and its length; NULL of anything else, and if there is no memory. ast_free releases
+   it. */
+static char *json_text(struct ast_json *json, size_t *length)
+{
+    struct text text = {0};
+
+    if (ast_json_typeof(json) != AST_JSON_OBJECT && ast_json_typeof(json) != AST_JSON_ARRAY) {
+        return NULL;
+    }
+    text_put_json(&text, json);
+    text_put(&text, "", 1);
+    if (text.failed) {
+        ast_free(text.bytes);
+        return NULL;
+    }
+    *length = text.length - 1;
+    return text.bytes;
+}
+
 /* ---- Channels in Stasis ----------------------------------------------------------------------------------------- */
 
 /* A channel that runs our Stasis(). */
@@ -744,12 +898,13 @@ static void debug_event(const char *application, struct ast_json *event)
 }
 
 /* Asterisk has made the text itself, so the library need not read it to know what is in it. */
-static void event_send(const char *application, const char *type, struct ast_json *event, const char *text)
+static void event_send(const char *application, const char *type, struct ast_json *event, const char *text,
+                       size_t length)
 {
     ariws_trusted_event trusted = ARIWS_TRUSTED_EVENT_INIT;
 
     trusted.json = text;
-    trusted.json_length = strlen(text);
+    trusted.json_length = length;
     trusted.type = type;
     trusted.channel_id = member_id(event, "channel");
     trusted.replaced_channel_id = member_id(event, "replace_channel");
@@ -764,6 +919,7 @@ static void event_send(const char *application, const char *type, struct ast_jso
 static void application_event(void *data, const char *name, struct ast_json *event)
 {
     const char *type = S_OR(ast_json_string_get(ast_json_object_get(event, "type")), "");
+    size_t length;
     char *text;
 
     if (!strcmp(type, "ApplicationReplaced") && !registering) {
@@ -778,13 +934,13 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     if (stasis_app_get_debug_by_name(name)) {
         debug_event(name, event);
     }
-    text = ast_json_dump_string_format(event, AST_JSON_COMPACT);
+    text = json_text(event, &length);
     if (!text) {
         ast_log(LOG_ERROR, "Out of memory: application %s does not get a %s\n", name, type);
         return;
     }
-    event_send(name, type, event, text);
-    ast_json_free(text);
+    event_send(name, type, event, text, length);
+    ast_free(text);
 }
 
 /* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
@@ -1174,6 +1330,7 @@ static void debug_request(const ariws_request *request)
 /* Gives the answer to the library, and frees what it is made of. */
 static void request_answer(const ariws_request *request, struct ast_ari_response *response, int debug)
 {
+    size_t length = 0;
     char *text = NULL;
     int32_t result;
 
@@ -1183,20 +1340,20 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
         response->response_code = 406;
         response->response_text = "Not Acceptable.  Use HTTP GET";
     } else if (response->message && !ast_json_is_null(response->message)) {
-        text = ast_json_dump_string_format(response->message, AST_JSON_COMPACT);
+        text = json_text(response->message, &length);
     }
     if (debug) {
         ast_verbose("<--- Sending ARI response to %s --->\n%d %s\n%s\n\n", request->session_id, response->response_code,
                     S_OR(response->response_text, ""), S_OR(text, ""));
     }
-    result = library.request_complete(instance, request->id, response->response_code, response->response_text, text,
-                                      text ? strlen(text) : 0);
+    result =
+        library.request_complete(instance, request->id, response->response_code, response->response_text, text, length);
     if (result != ARIWS_OK && result != ARIWS_ERROR_NOT_FOUND && result != ARIWS_ERROR_UNLOADED) {
         ast_log(LOG_ERROR, "Asterisk's answer to %s %s, with status %d, cannot be sent: %s\n", request->method,
                 request->path, response->response_code, library.result_text(result));
         library.request_complete(instance, request->id, 500, NULL, NULL, 0);
     }
-    ast_json_free(text);
+    ast_free(text);
     ast_json_unref(response->message);
     ast_free(response->headers);
 }
@@ -1466,13 +1623,14 @@ static int32_t context_create(const char *name, const char *app)
 static int32_t on_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
 {
     struct ast_json *json = stasis_app_to_json(app);
-    char *text = json ? ast_json_dump_string_format(json, AST_JSON_COMPACT) : NULL;
+    size_t length;
+    char *text = json ? json_text(json, &length) : NULL;
     int32_t result = text ? ARIWS_TEXT_GIVEN : ARIWS_TEXT_ABSENT;
 
     if (text) {
-        write(write_data, text, strlen(text));
+        write(write_data, text, length);
     }
-    ast_json_free(text);
+    ast_free(text);
     ast_json_unref(json);
     return result;
 }
