@@ -66,9 +66,12 @@
 #include "asterisk/module.h"
 #include "asterisk/paths.h"
 #include "asterisk/pbx.h"
+#include "asterisk/stasis.h"
 #include "asterisk/stasis_app.h"
 #include "asterisk/stasis_app_impl.h"
+#include "asterisk/stasis_bridges.h"
 #include "asterisk/strings.h"
+#include "asterisk/taskprocessor.h"
 #include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
@@ -772,6 +775,8 @@ static void on_stasis_failed(void *userdata, const char *channel_id, const char 
 struct application {
     /* Somebody else has registered it since. */
     int taken;
+    /* The number in the name of the mailbox of Asterisk's subscription of it to all bridges; 0 if that is not known. */
+    unsigned int bridges;
     char name[0];
 };
 
@@ -823,6 +828,175 @@ static struct application *application_create(const char *name)
     return application;
 }
 
+/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
+   that tell whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object,
+   NULL if nobody has it, and the handler's data. Where the two are is found out with an application of our own, and
+   looked at under the object's lock, as Asterisk does. */
+enum holder {
+    NOBODY,
+    US,
+    SOMEBODY,
+};
+
+/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then
+   every application that is there is taken for one that somebody has. */
+static size_t handler_place;
+
+static void *pointer_at(struct stasis_app *app, size_t place)
+{
+    void *pointer;
+
+    memcpy(&pointer, (char *)app + place * sizeof(pointer), sizeof(pointer));
+    return pointer;
+}
+
+static size_t handler_find(struct stasis_app *app, void *handler, void *data)
+{
+    /* The name is the object's last member. */
+    size_t end = (stasis_app_name(app) - (char *)app) / sizeof(void *);
+    size_t place;
+    size_t found = 0;
+
+    for (place = 1; end < 100 && place + 1 < end; place++) {
+        if (pointer_at(app, place) == handler && pointer_at(app, place + 1) == data) {
+            /* Once, or it is not known which. */
+            if (found) {
+                return 0;
+            }
+            found = place;
+        }
+    }
+    return found;
+}
+
+/* With Asterisk's object locked. */
+static enum holder app_holder(struct stasis_app *app, struct application *ours)
+{
+    if (!handler_place) {
+        return ours && !ours->taken ? US : SOMEBODY;
+    }
+    if (!pointer_at(app, handler_place)) {
+        return NOBODY;
+    }
+    return ours && pointer_at(app, handler_place + 1) == ours ? US : SOMEBODY;
+}
+
+static enum holder application_holder(const char *name, struct application *ours)
+{
+    struct stasis_app *app = stasis_app_get_by_name(name);
+    enum holder holder = NOBODY;
+
+    if (app) {
+        ao2_lock(app);
+        holder = app_holder(app, ours);
+        ao2_unlock(app);
+        ao2_ref(app, -1);
+    }
+    return holder;
+}
+
+#ifdef HAVE_STASIS_FILTERS
+
+/* Newer headers have a macro of this name instead, for a function that releases just before them have not: then the
+   module would not load there. All have this one. */
+#undef ast_taskprocessor_push_local
+int ast_taskprocessor_push_local(struct ast_taskprocessor *tps, int (*task_exe)(struct ast_taskprocessor_local *local),
+                                 void *datap);
+
+/* The mailbox of a subscription to this topic with the highest number that is below *number and above `first`; *number
+   becomes its number. */
+static struct ast_taskprocessor *mailbox_find(const char *topic, unsigned int first, unsigned int *number)
+{
+    char name[AST_TASKPROCESSOR_MAX_NAME + 1];
+    struct ast_taskprocessor *mailbox = NULL;
+    char *digits;
+
+    /* Cuts a long name as Asterisk did. */
+    ast_taskprocessor_build_name(name, sizeof(name), "stasis/m:%s", topic);
+    digits = strrchr(name, '-') + 1;
+    while (!mailbox && *number - first > 1) {
+        sprintf(digits, "%08x", --*number); /* Safe */
+        mailbox = ast_taskprocessor_get(name, TPS_REF_IF_EXISTS);
+    }
+    return mailbox;
+}
+
+static struct ast_taskprocessor *mailbox_find_bridges(unsigned int first, unsigned int *number)
+{
+    return mailbox_find(stasis_topic_name(ast_bridge_topic_all()), first, number);
+}
+
+static int changes_accept(struct ast_taskprocessor_local *local)
+{
+    stasis_subscription_accept_message_type(local->local_data, stasis_subscription_change_type());
+    return 0;
+}
+
+static int changes_decline(struct ast_taskprocessor_local *local)
+{
+    stasis_subscription_decline_message_type(local->local_data, stasis_subscription_change_type());
+    return 0;
+}
+
+/* Asterisk subscribes each application to all bridges, for their transfers and merges, and tells each subscription of
+   every other one that comes or goes: whenever an application is registered or unregistered a thread of every other
+   wakes, and does nothing. So those of ours are told to leave that out; before they end, or become somebody else's,
+   to take it again, for Asterisk frees an application when it is told so of the end of its own. With the application
+   locked. */
+static void application_hear_changes(struct application *application, int wanted)
+{
+    struct stasis_app *app = stasis_app_get_by_name(application->name);
+    unsigned int number = application->bridges + 1;
+    struct ast_taskprocessor *mailbox = application->bridges ? mailbox_find_bridges(number - 2, &number) : NULL;
+
+    if (app && mailbox) {
+        ao2_lock(app);
+        /* While it is ours and locked its subscriptions stay; what is put into a mailbox now is done before they go. */
+        if (app_holder(app, application) == US &&
+            ast_taskprocessor_push_local(mailbox, wanted ? changes_accept : changes_decline, NULL)) {
+            ast_log(LOG_ERROR, "Out of memory: application %s\n", application->name);
+        }
+        ao2_unlock(app);
+    }
+    ast_taskprocessor_unreference(mailbox);
+    ao2_cleanup(app);
+}
+
+/* Of one that was registered after `first` was the number of the latest mailbox. Asterisk makes that for bridges just
+   before that of the application's own topic, and none of another application in between. */
+static void application_quieten(struct application *application, unsigned int first)
+{
+    unsigned int number = ast_taskprocessor_seq_num();
+    char topic[sizeof("ari:application/") + strlen(application->name)];
+    struct ast_taskprocessor *own;
+    struct ast_taskprocessor *bridges;
+
+    sprintf(topic, "ari:application/%s", application->name); /* Safe */
+    own = mailbox_find(topic, first, &number);
+    bridges = own ? mailbox_find_bridges(first, &number) : NULL;
+    ao2_lock(application);
+    if (bridges) {
+        application->bridges = number;
+    }
+    /* Else it was registered already, by us or by somebody else. */
+    if (handler_place && !application->taken) {
+        application_hear_changes(application, 0);
+    }
+    ao2_unlock(application);
+    ast_taskprocessor_unreference(bridges);
+    ast_taskprocessor_unreference(own);
+}
+
+#endif
+
+/* With the application locked: it is about to be unregistered, or somebody else's. */
+static void application_let_go(struct application *application)
+{
+#ifdef HAVE_STASIS_FILTERS
+    application_hear_changes(application, 1);
+#endif
+}
+
 static void takeovers_forget(void)
 {
     struct takeover *takeover;
@@ -869,6 +1043,7 @@ static void application_taken(struct application *application)
     ariws_inbound inbound = ARIWS_INBOUND_INIT;
 
     ao2_lock(application);
+    application_let_go(application);
     application->taken = 1;
     ao2_unlock(application);
     ast_log(LOG_NOTICE, "Stasis application %s is taken over by somebody who connected to Asterisk with its name\n",
@@ -941,66 +1116,6 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     }
     event_send(name, type, event, text, length);
     ast_free(text);
-}
-
-/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
-   that tell whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object,
-   NULL if nobody has it, and the handler's data. Where the two are is found out with an application of our own, and
-   looked at under the object's lock, as Asterisk does. */
-enum holder {
-    NOBODY,
-    US,
-    SOMEBODY,
-};
-
-/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then
-   every application that is there is taken for one that somebody has. */
-static size_t handler_place;
-
-static void *pointer_at(struct stasis_app *app, size_t place)
-{
-    void *pointer;
-
-    memcpy(&pointer, (char *)app + place * sizeof(pointer), sizeof(pointer));
-    return pointer;
-}
-
-static size_t handler_find(struct stasis_app *app, void *handler, void *data)
-{
-    /* The name is the object's last member. */
-    size_t end = (stasis_app_name(app) - (char *)app) / sizeof(void *);
-    size_t place;
-    size_t found = 0;
-
-    for (place = 1; end < 100 && place + 1 < end; place++) {
-        if (pointer_at(app, place) == handler && pointer_at(app, place + 1) == data) {
-            /* Once, or it is not known which. */
-            if (found) {
-                return 0;
-            }
-            found = place;
-        }
-    }
-    return found;
-}
-
-static enum holder application_holder(const char *name, struct application *ours)
-{
-    struct stasis_app *app = stasis_app_get_by_name(name);
-    enum holder holder = NOBODY;
-
-    if (!app) {
-        return NOBODY;
-    }
-    ao2_lock(app);
-    if (!handler_place) {
-        holder = ours && !ours->taken ? US : SOMEBODY;
-    } else if (pointer_at(app, handler_place)) {
-        holder = ours && pointer_at(app, handler_place + 1) == ours ? US : SOMEBODY;
-    }
-    ao2_unlock(app);
-    ao2_ref(app, -1);
-    return holder;
 }
 
 #define PROBE "res_ariws-probe"
@@ -1094,6 +1209,9 @@ static int application_register(struct application *application, int subscribe_a
     int attempt;
 
     for (attempt = 0; attempt < REGISTER_ATTEMPTS; attempt++) {
+#ifdef HAVE_STASIS_FILTERS
+        unsigned int first = ast_taskprocessor_seq_num();
+#endif
         int failed;
         int done;
 
@@ -1104,6 +1222,9 @@ static int application_register(struct application *application, int subscribe_a
         if (failed) {
             return -1;
         }
+#ifdef HAVE_STASIS_FILTERS
+        application_quieten(application, first);
+#endif
         ao2_lock(application);
         /* A client may have taken it already. */
         done = application->taken;
@@ -1128,12 +1249,18 @@ static int32_t on_app_register(void *userdata, const char *name, int32_t subscri
     int has_context = !known && context_release(name);
     int failed;
 
+    if (application && holder == US) {
+        application->bridges = former->bridges;
+    }
     ao2_cleanup(former);
     failed = !application || application_register(application, subscribe_all);
     if (has_context) {
         context_restore(name);
     }
     if (!failed && !ao2_link(applications, application)) {
+        ao2_lock(application);
+        application_let_go(application);
+        ao2_unlock(application);
         stasis_app_unregister(name);
         failed = 1;
     }
@@ -1164,6 +1291,7 @@ static void on_app_unregister(void *userdata, const char *name)
     if (!application->taken && application_holder(name, application) == US) {
         /* Older versions keep an application for its subscriptions to everything, and would take it for registered. */
         application_set_scope(name, 0);
+        application_let_go(application);
         stasis_app_unregister(name);
     }
     ao2_unlock(application);
