@@ -137,6 +137,11 @@ lint-scripts:
 	@scripts/require.sh shellcheck
 	shellcheck --external-sources scripts/*.sh .ci/run
 
+.PHONY: check-documentation
+check-documentation: build venv ## every link and every block of code of the documentation
+	@scripts/require.sh cc pkg-config cmake meson ninja
+	@scripts/check-documentation.sh
+
 .PHONY: header
 header: ## writes include/ariws.h anew from the Rust sources
 	@scripts/require.sh cargo cc
@@ -234,4 +239,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
+	    tests/documentation/requirements.txt
