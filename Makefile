@@ -199,7 +199,7 @@ samples: build application minipbx venv ## the sample applications in Python, Ja
 
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
-	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/require.sh cargo cc python node sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
 .PHONY: network-test
