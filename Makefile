@@ -63,6 +63,16 @@ page-test: application venv ## the sample application's page, in Chromium
 	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
 	    --start-directory tests/page
 
+.PHONY: monitoring-test
+monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
+	@scripts/require.sh prometheus python
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
+	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
+
+.PHONY: monitoring
+monitoring: export ARIWS_WRITE_MONITORING := 1
+monitoring: monitoring-test ## writes the tables of docs/monitoring.md anew from the metrics
+
 .PHONY: picture
 picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
 	@scripts/require.sh chromium python
