@@ -22,8 +22,8 @@ base=
 case $name in
 bullseye | forky) packages=(asterisk asterisk-dev gcc libc6-dev make) ;;
 bookworm) packages=(gcc libc6-dev pkg-config) ;;
-bullseye-build) base=bullseye packages=(debhelper) ;;
-forky-build) base=forky packages=(debhelper lintian) ;;
+bullseye-build) base=bullseye packages=(build-essential debhelper) ;;
+forky-build) base=forky packages=(build-essential debhelper lintian) ;;
 *)
     echo "usage: scripts/asterisk-root.sh bullseye|forky|bookworm|bullseye-build|forky-build" >&2
     exit 2
