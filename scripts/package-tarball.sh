@@ -21,7 +21,6 @@ mkdir -p "$folder"/{bin,docs,lib,include,examples,module}
 install -m 755 packaging/install.sh "$folder"
 install -m 755 "$portable/ariws-check" "$folder/bin"
 install -m 755 "$portable/libariws.so.0" "$folder/lib"
-install -m 644 "$portable/libariws.a" "$folder/lib"
 install -m 644 include/ariws.h "$folder/include"
 install -m 644 c_examples/asterisk/{LICENSE,Makefile,res_ariws.c} "$folder/module"
 install -m 755 c_examples/asterisk/check-build-options.sh "$folder/module"

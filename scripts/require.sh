@@ -5,7 +5,7 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
-#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node
+#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node xz
 
 set -euo pipefail
 
@@ -25,7 +25,7 @@ works() {
     nftables) command -v nft ;;
     node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
     clang-format | debootstrap | dnsmasq | haproxy | make | nginx | openssl | pkg-config | shellcheck | sipp | squid | \
-        tinyproxy)
+        tinyproxy | xz)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -51,6 +51,7 @@ packages() {
     dnsmasq) echo dnsmasq-base ;;
     tinyproxy) echo tinyproxy-bin ;;
     node) echo nodejs node-ws ;;
+    xz) echo xz-utils ;;
     binutils | clang-format | haproxy | iproute2 | make | nftables | nginx | openssl | pkg-config | shellcheck | squid)
         echo "$1"
         ;;
@@ -98,7 +99,7 @@ for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
         pkg-config | python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | \
-        squid | tinyproxy | node) ;;
+        squid | tinyproxy | node | xz) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2
