@@ -47,10 +47,7 @@ source_tree() {
         by="$DEBFULLNAME <$DEBEMAIL>"
     fi
     mkdir -p "$tree/built"
-    cp -R c_examples docs include packaging scripts ./*.md LICENSE-* Cargo.toml "$tree"
-    if [[ -d install ]]; then
-        cp -R install "$tree"
-    fi
+    cp -R c_examples docs include install packaging scripts ./*.md LICENSE-* Cargo.toml "$tree"
     cp -R packaging/debian "$tree/debian"
     cp -L "$portable/libariws.so" "$portable/libariws.a" "$portable/ariws-check" "$tree/built"
     scripts/package-crates.sh >"$tree/built/crates.txt"

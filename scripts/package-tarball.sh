@@ -27,10 +27,8 @@ install -m 755 c_examples/asterisk/check-build-options.sh "$folder/module"
 install -m 644 packaging/examples/* "$folder/examples"
 install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$folder"
 install -m 644 docs/*.md "$folder/docs"
-for page in docs/man/*.[157]; do
-    if [[ -e $page ]]; then
-        install -D -m 644 "$page" "$folder/man/man${page##*.}/${page##*/}"
-    fi
+for page in docs/man/*.[1-9]; do
+    install -D -m 644 "$page" "$folder/man/man${page##*.}/${page##*/}"
 done
 scripts/package-crates.sh >"$folder/crates.txt"
 

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A sample ARI application for PBXs that connect out: it listens, the PBX comes to it.
 //!
-//! Every call is answered, hears `hello-world`, and is hung up when no digit comes for a while after the playback.
-//! Digit 1 plays again, # hangs up, others are printed. What happens is printed line by line, with the time in
-//! milliseconds since the start.
+//! Every call is answered, hears a menu, and is hung up when no digit comes for a while after the playback. Digit 1 plays
+//! something else, 2 lets the call go on in the dialplan, # hangs up, others are printed. What happens is printed line by
+//! line, with the time in milliseconds since the start. With `--page` a browser shows it as well, and has buttons for the
+//! calls.
 //!
 //! ```text
-//! cargo run -p ariws-application -- --listen 127.0.0.1:8765
+//! cargo run -p ariws-application -- --listen 127.0.0.1:8765 --page 127.0.0.1:8090 --manual
 //! ```
 //!
-//! `examples/python/application.py` is the same in Python, with TLS.
+//! `examples/python` is the same in Python and `examples/node` in JavaScript, both with TLS and an orderly end.
 
+mod board;
+mod call;
 mod conversation;
 mod journal;
 mod log;
 mod options;
+mod page;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -25,14 +29,15 @@ use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-use conversation::Conversation;
+use board::{Board, Command};
+use conversation::{Conversation, Shared};
 use journal::Journal;
 use log::Log;
 use options::{Options, USAGE};
@@ -71,9 +76,20 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
         start,
         quiet: options.quiet,
     };
-    let journal = Arc::new(Mutex::new(Journal::open(options.journal.as_deref())?));
+    let board = options.page.map(|_| Arc::new(Board::new(start)));
+    let shared = Arc::new(Shared {
+        lead: options.lead,
+        log,
+        journal: Mutex::new(Journal::open(options.journal.as_deref())?),
+        board: board.clone(),
+    });
     let listener = TcpListener::bind(&options.listen).await?;
     println!("listening on {}", listener.local_addr()?);
+    if let (Some(address), Some(board)) = (options.page, board) {
+        let listener = TcpListener::bind(address).await?;
+        println!("page at http://{}/", listener.local_addr()?);
+        tokio::spawn(page::serve(listener, board));
+    }
     let (outcome, mut outcomes) = unbounded_channel();
     let deadline = options.deadline.map(|after| start + after);
     let mut connections = 0;
@@ -86,8 +102,16 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
             accepted = listener.accept() => {
                 let (stream, address) = accepted?;
                 connections += 1;
-                let conversation = Conversation::new(connections, options.digit_timeout, log, Arc::clone(&journal));
-                tokio::spawn(connection(stream, address, conversation, options.authorization(), outcome.clone()));
+                let connection = Connection {
+                    number: connections,
+                    address,
+                    shared: Arc::clone(&shared),
+                    authorization: options.authorization(),
+                };
+                let outcome = outcome.clone();
+                tokio::spawn(async move {
+                    let _ = outcome.send(connection.run(stream).await);
+                });
             }
             Some(one) = outcomes.recv() => {
                 total.calls += one.calls;
@@ -118,27 +142,43 @@ async fn until(deadline: Option<Instant>) {
 }
 
 /// One connection, from the upgrade to its end.
-async fn connection(
-    stream: TcpStream,
+struct Connection {
+    number: usize,
     address: SocketAddr,
-    mut conversation: Conversation,
+    shared: Arc<Shared>,
+    /// What the PBX must present.
     authorization: Option<String>,
-    outcome: UnboundedSender<Outcome>,
-) {
-    match upgrade(stream, authorization.as_deref()).await {
-        Ok(socket) => {
-            conversation.say(format_args!("connected from {address}"));
-            match converse(socket, &mut conversation).await {
-                Ok(code) => conversation.closed(code.into()),
-                Err(error) => conversation.broken(error),
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) -> Outcome {
+        let Self { number, address, .. } = self;
+        let mut conversation = Conversation::new(number, Arc::clone(&self.shared));
+        match upgrade(stream, self.authorization.as_deref()).await {
+            Ok(socket) => {
+                conversation.say(format_args!("connected from {address}"));
+                let board = self.shared.board.as_deref();
+                let commands = board.map(|board| board.opened(number, address));
+                let end = converse(socket, &mut conversation, commands).await;
+                if let Some(board) = board {
+                    let text = match &end {
+                        Ok(code) => format!("closed with {}", u16::from(*code)),
+                        Err(error) => error.to_string(),
+                    };
+                    board.ended(number, &text);
+                }
+                match end {
+                    Ok(code) => conversation.closed(code.into()),
+                    Err(error) => conversation.broken(error),
+                }
             }
+            Err(error) => conversation.lost(format_args!("refused {address}: {error}")),
         }
-        Err(error) => conversation.lost(format_args!("refused {address}: {error}")),
+        Outcome {
+            calls: conversation.finished,
+            errors: conversation.errors,
+        }
     }
-    let _ = outcome.send(Outcome {
-        calls: conversation.finished,
-        errors: conversation.errors,
-    });
 }
 
 /// Answers the upgrade request.
@@ -184,7 +224,11 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
 }
 
 /// Carries messages between the socket and the conversation until the socket is closed; returns the code of the Close.
-async fn converse(mut socket: WebSocketStream<TcpStream>, conversation: &mut Conversation) -> Result<CloseCode, Failure> {
+async fn converse(
+    mut socket: WebSocketStream<TcpStream>,
+    conversation: &mut Conversation,
+    mut commands: Option<Receiver<Command>>,
+) -> Result<CloseCode, Failure> {
     let mut closed = None;
     loop {
         for text in conversation.outgoing.drain(..) {
@@ -201,8 +245,14 @@ async fn converse(mut socket: WebSocketStream<TcpStream>, conversation: &mut Con
                 None => return closed.ok_or_else(|| "the connection ended without a Close".into()),
             },
             () = until(conversation.deadline()) => conversation.time_is_up(),
+            Some(command) = next(&mut commands) => conversation.command(command),
         }
     }
+}
+
+/// The next command of the page, if there is one.
+async fn next(commands: &mut Option<Receiver<Command>>) -> Option<Command> {
+    commands.as_mut()?.recv().await
 }
 
 /// The text at a JSON pointer, or nothing.
