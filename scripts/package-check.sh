@@ -44,7 +44,7 @@ newer() {
         dpkg-deb --raw-extract "$package" "$folder"
         version=$(dpkg-deb --field "$package" Version)
         sed -i "s/${version//./\\.}/${version/-1/-2}/" "$folder/DEBIAN/control"
-        dpkg-deb --root-owner-group --build "$folder" "$2" >/dev/null
+        dpkg-deb -Znone --root-owner-group --build "$folder" "$2" >/dev/null
     done
 }
 

@@ -193,7 +193,7 @@ async def packages(operator, stage):
 
     operator.step("purges the packages")
     assert system.path(CONNECTION).exists()
-    system.apt("purge", "asterisk-ariws", "libariws0", "libariws-dev", "ariws-tools")
+    system.apt("purge", "asterisk-ariws")
     operator.restore()
     system.same_as(before, "after the purge")
 
