@@ -32,7 +32,7 @@ for pid in "${pids[@]}"; do
     wait "$pid"
 done
 scripts/package-debian.sh bullseye forky
-scripts/package-tarball.sh
+tarball=$(scripts/package-tarball.sh)
 
 # The same packages with a higher version, as they come with an upgrade.
 # usage: newer FOLDER TARGET
@@ -58,17 +58,20 @@ copy() {
     echo "$root"
 }
 
-# usage: check_asterisk NAME
+# usage: check_asterisk NAME [tarball]
 check_asterisk() {
-    local name=$1 root
+    local name=$1 root also=()
     root=$(copy "$name")
     cp "$packages/$name"/*.deb "$root/tmp/packages"
     newer "$packages/$name" "$root/tmp/newer"
-    mkdir "$root/tmp/tarball"
-    tar -C "$root/tmp/tarball" -xf "$packages"/ariws-*.tar.xz
+    if [[ -n ${2-} ]]; then
+        mkdir "$root/tmp/tarball"
+        tar -C "$root/tmp/tarball" -xf "$tarball"
+        also=(--tarball "$root/tmp/tarball")
+    fi
     # shellcheck disable=SC2016
     unshare --net sh -c 'ip link set lo up && exec "$@"' check "$target/venv/bin/python" tests/packages/run.py --root "$root" \
-        --packages "$root/tmp/packages" --newer "$root/tmp/newer" --tarball "$root/tmp/tarball" </dev/null
+        --packages "$root/tmp/packages" --newer "$root/tmp/newer" ${also[@]+"${also[@]}"} </dev/null
     rm -rf --one-file-system "$root"
 }
 
@@ -96,5 +99,5 @@ check_development() {
 }
 
 check_development bookworm bullseye
-check_asterisk bullseye
+check_asterisk bullseye tarball
 check_asterisk forky

@@ -2,10 +2,10 @@
 """What operators do with the packages, in a root of Debian: installing, calling, upgrading under a call, removing, purging;
 and with the tarball's installer.
 
-usage: run.py --root ROOT --packages FOLDER --newer FOLDER --tarball FOLDER
+usage: run.py --root ROOT [--packages FOLDER --newer FOLDER] [--tarball FOLDER]
 
-ROOT has an Asterisk, and is changed: a copy is meant. Of the packages, those of --newer have a higher version; the folders
-are below ROOT. The exit status is 1 if anything is not as it should be.
+ROOT has an Asterisk, and is changed: a copy is meant. Of the packages, those of --newer have a higher version; the tarball
+is unpacked; all of them are below ROOT. The exit status is 1 if anything is not as it should be.
 """
 
 import argparse
@@ -35,13 +35,15 @@ class Operator:
         self.system = System(arguments.root)
         self.packages = self.inside(arguments.packages)
         self.newer = self.inside(arguments.newer)
-        self.tarball = self.system.path(self.inside(arguments.tarball)[0]).parent
+        self.tarball = self.inside(arguments.tarball)
         self.numbers = itertools.count(1)
         self.hosts = []
         self.original = {}
 
     def inside(self, folder):
         """The files of a folder as the root names them."""
+        if folder is None:
+            return []
         files = sorted(Path(folder).resolve().iterdir())
         return ["/" + str(path.relative_to(self.system.root)) for path in files]
 
@@ -218,7 +220,7 @@ async def native(operator):
 
 async def tarball(operator, stage):
     system = operator.system
-    installer = "/" + str(operator.tarball.relative_to(system.root) / "install.sh")
+    installer = f"{operator.tarball[0]}/install.sh"
     application = await stage.application()
 
     operator.step("installs the tarball")
@@ -265,14 +267,17 @@ async def perform(operator, function):
 
 async def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ["root", "packages", "newer", "tarball"]:
-        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--root", required=True)
+    for name in ["packages", "newer", "tarball"]:
+        parser.add_argument(f"--{name}", metavar="FOLDER")
     operator = Operator(parser.parse_args())
     operator.prepare()
     begin = time.monotonic()
     try:
-        await perform(operator, packages)
-        await perform(operator, tarball)
+        if operator.packages:
+            await perform(operator, packages)
+        if operator.tarball:
+            await perform(operator, tarball)
     finally:
         for host in operator.hosts:
             host.end(keep=False)
