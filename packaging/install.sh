@@ -14,7 +14,7 @@ usage: install.sh [options]
   --modules DIR     Asterisk's module folder, which has res_ari.so (found)
   --include DIR     the folder with Asterisk's headers, which has asterisk.h (found)
   --etc DIR         Asterisk's configuration (found, such as /etc/asterisk)
-  --prefix DIR      where ariws-check and its man page go (/usr/local)
+  --prefix DIR      where ariws-check and the man pages go (/usr/local)
   --keep-modules-conf  leave modules.conf alone
 TEXT
 }
