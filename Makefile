@@ -63,6 +63,16 @@ page-test: application venv ## the sample application's page, in Chromium
 	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
 	    --start-directory tests/page
 
+.PHONY: monitoring-test
+monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
+	@scripts/require.sh prometheus python
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
+	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
+
+.PHONY: monitoring
+monitoring: export ARIWS_WRITE_MONITORING := 1
+monitoring: monitoring-test ## writes the tables of docs/monitoring.md anew from the metrics
+
 .PHONY: picture
 picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
 	@scripts/require.sh chromium python
@@ -137,6 +147,11 @@ lint-scripts:
 	@scripts/require.sh shellcheck
 	shellcheck --external-sources scripts/*.sh packaging/*.sh $(wildcard $(addprefix packaging/debian/*.,config postinst postrm)) .ci/run
 
+.PHONY: check-documentation
+check-documentation: build venv ## every link and every block of code of the documentation
+	@scripts/require.sh cc pkg-config cmake meson ninja
+	@scripts/check-documentation.sh
+
 .PHONY: header
 header: ## writes include/ariws.h anew from the Rust sources
 	@scripts/require.sh cargo cc
@@ -199,7 +214,7 @@ samples: build application minipbx venv ## the sample applications in Python, Ja
 
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
-	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/require.sh cargo cc python node sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
 .PHONY: network-test
@@ -249,4 +264,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
+	    tests/documentation/requirements.txt

@@ -4,7 +4,7 @@
 
 // What a call hears first, and what digit 1 plays.
 const MENU = "sound:hello-world";
-const CHOICE = "sound:demo-congrats";
+const CHOICE = "sound:digits/1";
 
 const path = (channel) => `channels/${encodeURIComponent(channel)}`;
 const REQUESTS = {

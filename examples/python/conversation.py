@@ -14,7 +14,7 @@ from journal import Journal
 
 # What a call hears first, and what digit 1 plays.
 MENU = "sound:hello-world"
-CHOICE = "sound:demo-congrats"
+CHOICE = "sound:digits/1"
 
 
 class Log:

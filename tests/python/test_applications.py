@@ -127,7 +127,7 @@ class Scenarios:
         await pbx.played("7.1")
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="1")
         play = await pbx.expect("POST", "channels/7.1/play", 201)
-        self.assertEqual(play["query_strings"], [{"name": "media", "value": "sound:demo-congrats"}])
+        self.assertEqual(play["query_strings"], [{"name": "media", "value": "sound:digits/1"}])
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="5")
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="#")
         await pbx.expect("DELETE", "channels/7.1")

@@ -18,7 +18,7 @@ use crate::text_at;
 
 /// What a call hears first, and what digit 1 plays.
 const MENU: &str = "sound:hello-world";
-const CHOICE: &str = "sound:demo-congrats";
+const CHOICE: &str = "sound:digits/1";
 
 /// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
