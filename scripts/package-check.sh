@@ -37,10 +37,10 @@ tarball=$(scripts/package-tarball.sh)
 # The same packages with a higher version, as they come with an upgrade.
 # usage: newer FOLDER TARGET
 newer() {
-    local package folder=$temporary/newer version
+    local package folder version
     mkdir -p "$2"
     for package in "$1"/*.deb; do
-        rm -rf "$folder"
+        folder=$(mktemp -d "$temporary/newer.XXXXXX")
         dpkg-deb --raw-extract "$package" "$folder"
         version=$(dpkg-deb --field "$package" Version)
         sed -i "s/${version//./\\.}/${version/-1/-2}/" "$folder/DEBIAN/control"
@@ -98,6 +98,12 @@ check_development() {
     rm -rf --one-file-system "$root"
 }
 
+# Most of the time Asterisk starts or stops: two at once.
+check_asterisk forky >"$temporary/forky.log" 2>&1 &
+other=$!
 check_development bookworm bullseye
 check_asterisk bullseye tarball
-check_asterisk forky
+status=0
+wait "$other" || status=$?
+cat "$temporary/forky.log"
+exit "$status"
