@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Installs the module for Asterisk on any Linux: compiles it for the Asterisk that is there, puts it and the library into
-# that one's module folder, and lets it have Stasis in modules.conf. Never restarts Asterisk.
+# Installs the module for Asterisk on any Linux: compiles it for the Asterisk that is there, puts it and the library
+# into that one's module folder, and lets it have Stasis in modules.conf. Never restarts Asterisk.
 
 set -eu
 
@@ -79,7 +79,8 @@ done
 
 # usage: directory NAME: what asterisk.conf says of one of its folders.
 directory() {
-    sed -n "s/^[[:space:]]*$1[[:space:]]*=>*[[:space:]]*\([^[:space:];]*\).*/\1/p" "$etc/asterisk.conf" 2>/dev/null | tail -n 1
+    sed -n "s/^[[:space:]]*$1[[:space:]]*=>*[[:space:]]*\([^[:space:];]*\).*/\1/p" "$etc/asterisk.conf" 2>/dev/null |
+        tail -n 1
 }
 
 # usage: first FILE FOLDER...: the first folder that has the file.
@@ -106,7 +107,8 @@ find_asterisk() {
         [ -n "$modules" ] || fail "no module folder of an Asterisk with res_ari.so found: install Asterisk with ARI," \
             "or name the folder with --modules"
     fi
-    [ -e "$modules/res_ari.so" ] || fail "$modules has no res_ari.so: it is not the module folder of an Asterisk with ARI"
+    [ -e "$modules/res_ari.so" ] ||
+        fail "$modules has no res_ari.so: it is not the module folder of an Asterisk with ARI"
 }
 
 find_tools() {
@@ -115,12 +117,12 @@ find_tools() {
     fi
     if [ -z "$include" ] || [ ! -e "$include/asterisk.h" ]; then
         fail "no asterisk.h${include:+ in $include}: install the headers of exactly this Asterisk (Debian and Ubuntu:" \
-            "asterisk-dev; Fedora and RHEL: asterisk-devel; from source: make install-headers in the tree it was built" \
-            "from), or name their folder with --include"
+            "asterisk-dev; Fedora and RHEL: asterisk-devel; from source: make install-headers in the tree it was" \
+            "built from), or name their folder with --include"
     fi
     for tool in "${CC:-cc}" make; do
-        command -v "$tool" >/dev/null || fail "no $tool: install a C compiler, the headers of libc, and make (Debian and" \
-            "Ubuntu: gcc libc6-dev make; Fedora and RHEL: gcc glibc-devel make)"
+        command -v "$tool" >/dev/null || fail "no $tool: install a C compiler, the headers of libc, and make (Debian" \
+            "and Ubuntu: gcc libc6-dev make; Fedora and RHEL: gcc glibc-devel make)"
     done
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Builds the packages and the tarball, and does with them what operators do, in copies of roots of Debian without a network:
-# tests/packages/run.py in Debian 11 and 14; and in Debian 12, which has no Asterisk, a program that is compiled with
-# libariws-dev. Needs root.
+# Builds the packages and the tarball, and does with them what operators do, in copies of roots of Debian without a
+# network: tests/packages/run.py in Debian 11 and 14; and in Debian 12, which has no Asterisk, a program that is compiled
+# with libariws-dev. Needs root.
 #
 # usage: scripts/package-check.sh
 
@@ -70,8 +70,8 @@ check_asterisk() {
         also=(--tarball "$root/tmp/tarball")
     fi
     # shellcheck disable=SC2016
-    unshare --net sh -c 'ip link set lo up && exec "$@"' check "$target/venv/bin/python" tests/packages/run.py --root "$root" \
-        --packages "$root/tmp/packages" --newer "$root/tmp/newer" ${also[@]+"${also[@]}"} </dev/null
+    unshare --net sh -c 'ip link set lo up && exec "$@"' check "$target/venv/bin/python" tests/packages/run.py \
+        --root "$root" --packages "$root/tmp/packages" --newer "$root/tmp/newer" ${also[@]+"${also[@]}"} </dev/null
     rm -rf --one-file-system "$root"
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Builds the Debian packages of packaging/debian: libariws0, libariws-dev, ariws-tools, and asterisk-ariws for the Asterisk
-# of each named Debian. The module is compiled in a root of that Debian; the library and ariws-check are those that
-# scripts/portable.sh has built, once for all. lintian examines what comes out. Needs root.
+# Builds the Debian packages of packaging/debian: libariws0, libariws-dev, ariws-tools, and asterisk-ariws for the
+# Asterisk of each named Debian. The module is compiled in a root of that Debian; the library and ariws-check are those
+# that scripts/portable.sh has built, once for all. lintian examines what comes out. Needs root.
 #
 # usage: scripts/package-debian.sh [bullseye|forky]...
 #   the packages are put into target/packages/NAME
@@ -90,8 +90,8 @@ examine() (
     for name; do
         cp -R "$target/packages/$name" "$temporary"
         # shellcheck disable=SC2016
-        scripts/asterisk-in-root.sh "$root" sh -c 'lintian --allow-root --fail-on error,warning "$1"/*.changes' examine \
-            "${temporary#"$root"}/$name" || fail "lintian complains of the packages for $name"
+        scripts/asterisk-in-root.sh "$root" sh -c 'lintian --allow-root --fail-on error,warning "$1"/*.changes' \
+            examine "${temporary#"$root"}/$name" || fail "lintian complains of the packages for $name"
     done
 )
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Packs target/packages/ariws-VERSION-linux-ARCHITECTURE.tar.xz: what scripts/portable.sh has built, the module's sources,
-# and packaging/install.sh, which installs them on any Linux with glibc 2.28 or newer. Equal sources make equal files.
+# Packs target/packages/ariws-VERSION-linux-ARCHITECTURE.tar.xz: what scripts/portable.sh has built, the module's
+# sources, and packaging/install.sh, which installs them on any Linux with glibc 2.28 or newer. Equal sources make equal
+# files.
 
 set -euo pipefail
 
