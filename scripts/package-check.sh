@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Builds the packages and the tarball, and does with them what operators do, in copies of roots of Debian without a
-# network: tests/packages/run.py in Debian 11 and 14; and in Debian 12, which has no Asterisk, a program that is compiled
+# network: tests/packages/run.py in Debian 11 and 14; in Debian 12, which has no Asterisk, a program that is compiled
 # with libariws-dev. Needs root.
 #
 # usage: scripts/package-check.sh
