@@ -218,6 +218,12 @@ install_all() {
     restart
 }
 
+# usage: remove_page FILE: with its folder, unless others are in there.
+remove_page() {
+    rm "$1"
+    rmdir "$(dirname "$1")" 2>/dev/null || true
+}
+
 uninstall_all() {
     find_asterisk
     for file in "$modules/res_ariws.so" "$modules/libariws.so.0" "$prefix/bin/ariws-check"; do
@@ -225,7 +231,7 @@ uninstall_all() {
     done
     for page in "$here"/man/man[157]/*; do
         place=$prefix/share/man/${page#"$here/man/"}
-        [ ! -e "$place" ] || run "remove $place" rm "$place"
+        [ ! -e "$place" ] || run "remove $place" remove_page "$place"
     done
     if [ -e "$etc/modules.conf" ] && grep -qF "$mark" "$etc/modules.conf"; then
         run "remove what the installer added to $etc/modules.conf" rewrite "/$mark\$/d"
