@@ -48,6 +48,9 @@ ln -s "$built/ariws-check" "$folder/stale/release"
 touch "$folder/stale/newer source.rs"
 echo "library: ${folder// /\\ }/stale/newer\\ source.rs" >"$folder/stale/release/libariws.d"
 refused "$folder/stale" "newer source.rs is newer than"
+rm "$folder/stale/release"/libariws.{d,so}
+echo 'ariws/0.0.9' >"$folder/stale/release/libariws.so"
+refused "$folder/stale" "libariws.so is not of version"
 echo "nothing is installed that is not built, or not from these sources"
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)

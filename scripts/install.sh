@@ -107,6 +107,9 @@ put_in_place() {
     check "$built" libariws.so
     check "$built" libariws.a
     check "$built" ariws-check
+    # The version stands in no source: cargo takes it from Cargo.toml.
+    grep -qaF "ariws/$version" "$built/libariws.so" ||
+        fail "$built/libariws.so is not of version $version; run 'make build' first, as the user who has Rust"
     # The class of an ELF file: 1 for 32 bits, 2 for 64.
     pointer_size=$(($(od -An -tu1 -j4 -N1 "$built/libariws.so") * 4))
 

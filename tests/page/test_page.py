@@ -219,6 +219,17 @@ class PageTest(unittest.IsolatedAsyncioTestCase):
         await self.text("#messages .title", "Event2999")
         self.assertLessEqual(await self.page.evaluate("document.querySelectorAll('#messages li').length"), 200)
 
+    async def test_a_page_that_reads_nothing_harms_no_other(self):
+        pbx = await self.call()
+        origin = self.address.removesuffix("/")
+        stuck = await connect(origin.replace("http:", "ws:") + "/live", origin=origin, proxy=None, max_queue=1)
+        self.addCleanup(stuck.transport.abort)
+        for number in range(3000):
+            await pbx.event(f"Event{number}", padding="x" * 2000)
+        await self.text("#messages .title", "Event2999")
+        await self.page.press(f'{CALL} [data-action="answer"]')
+        await pbx.expect("POST", "channels/7.1/answer")
+
     async def test_nothing_comes_from_outside(self):
         await self.call()
         own = self.address.removeprefix("http://")

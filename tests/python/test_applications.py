@@ -178,6 +178,58 @@ class Scenarios:
         await pbx.socket.close(1000)
         self.assertIn("#1 -> POST channels/1/continue", await self.finish(0))
 
+    async def test_calls_end_before_a_shutdown(self):
+        await self.launch("--digit-timeout", "0")
+        busy, idle = await self.dial(), await self.dial()
+        await busy.registered("app")
+        await busy.start("app", "1")
+        await busy.expect("POST", "channels/1/answer")
+        self.process.terminate()
+        await asyncio.wait_for(idle.socket.wait_closed(), DEADLINE)
+        self.assertEqual(idle.socket.close_code, 1001)
+        with self.assertRaises(OSError):
+            await self.dial()
+        await busy.expect("POST", "channels/1/play", 201)
+        await busy.played("1")
+        await busy.expect("DELETE", "channels/1")
+        await busy.of_channel("StasisEnd", "1")
+        await asyncio.wait_for(busy.socket.wait_closed(), DEADLINE)
+        self.assertEqual(busy.socket.close_code, 1001)
+        output = await self.finish(0)
+        self.assertIn("shutting down", output)
+        self.assertIn("1 calls ran from ApplicationRegistered to StasisEnd", output)
+        self.assertIn("; 0 errors", output)
+
+    async def test_a_second_signal_ends_at_once(self):
+        await self.launch()
+        pbx = await self.dial()
+        await pbx.registered("app")
+        await pbx.start("app", "1")
+        await pbx.expect("POST", "channels/1/answer")
+        self.process.terminate()
+        while b"shutting down" not in await asyncio.wait_for(self.process.stdout.readline(), DEADLINE):
+            pass
+        self.process.terminate()
+        await asyncio.wait_for(self.process.wait(), DEADLINE)
+        self.assertNotEqual(self.process.returncode, 0)
+
+    async def dial_over_tls(self, *options):
+        """Launches with a certificate and connects as a PBX does that trusts it."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
+        subprocess.run([str(TOP / "scripts" / "certificate.sh"), certificate, key], check=True)
+        await self.launch("--certificate", certificate, "--key", key, *options)
+        context = ssl.create_default_context(cafile=certificate)
+        return await self.dial(uri=f"wss://127.0.0.1:{self.port}/", ssl=context)
+
+    async def test_tls(self):
+        pbx = await self.dial_over_tls("--calls", "1", "--digit-timeout", "0")
+        await pbx.registered("app")
+        await pbx.silent_call("app", "1")
+        await pbx.socket.close(1000)
+        await self.finish(0)
+
     async def test_silence_hangs_up(self):
         await self.launch("--calls", "2", "--digit-timeout", "30", "--quiet")
         pbx = await self.dial()
@@ -386,63 +438,7 @@ class Scenarios:
         await self.fails(script, "2 errors")
 
 
-class Served:
-    """What those that are servers to copy do besides."""
-
-    async def test_calls_end_before_a_shutdown(self):
-        await self.launch("--digit-timeout", "0")
-        busy, idle = await self.dial(), await self.dial()
-        await busy.registered("app")
-        await busy.start("app", "1")
-        await busy.expect("POST", "channels/1/answer")
-        self.process.terminate()
-        await asyncio.wait_for(idle.socket.wait_closed(), DEADLINE)
-        self.assertEqual(idle.socket.close_code, 1001)
-        with self.assertRaises(OSError):
-            await self.dial()
-        await busy.expect("POST", "channels/1/play", 201)
-        await busy.played("1")
-        await busy.expect("DELETE", "channels/1")
-        await busy.of_channel("StasisEnd", "1")
-        await asyncio.wait_for(busy.socket.wait_closed(), DEADLINE)
-        self.assertEqual(busy.socket.close_code, 1001)
-        output = await self.finish(0)
-        self.assertIn("shutting down", output)
-        self.assertIn("1 calls ran from ApplicationRegistered to StasisEnd", output)
-        self.assertIn("; 0 errors", output)
-
-    async def test_a_second_signal_ends_at_once(self):
-        await self.launch()
-        pbx = await self.dial()
-        await pbx.registered("app")
-        await pbx.start("app", "1")
-        await pbx.expect("POST", "channels/1/answer")
-        self.process.terminate()
-        while b"shutting down" not in await asyncio.wait_for(self.process.stdout.readline(), DEADLINE):
-            pass
-        self.process.terminate()
-        await asyncio.wait_for(self.process.wait(), DEADLINE)
-        self.assertNotEqual(self.process.returncode, 0)
-
-    async def dial_over_tls(self, *options):
-        """Launches with a certificate and connects as a PBX does that trusts it."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
-        subprocess.run([str(TOP / "scripts" / "certificate.sh"), certificate, key], check=True)
-        await self.launch("--certificate", certificate, "--key", key, *options)
-        context = ssl.create_default_context(cafile=certificate)
-        return await self.dial(uri=f"wss://127.0.0.1:{self.port}/", ssl=context)
-
-    async def test_tls(self):
-        pbx = await self.dial_over_tls("--calls", "1", "--digit-timeout", "0")
-        await pbx.registered("app")
-        await pbx.silent_call("app", "1")
-        await pbx.socket.close(1000)
-        await self.finish(0)
-
-
-class PythonApplication(Scenarios, Served, unittest.IsolatedAsyncioTestCase):
+class PythonApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
     program = [sys.executable, str(TOP / "examples" / "python" / "application.py")]
 
     async def test_report(self):
@@ -459,7 +455,7 @@ class PythonApplication(Scenarios, Served, unittest.IsolatedAsyncioTestCase):
         self.assertGreater(times["p99"], 0)
 
 
-class NodeApplication(Scenarios, Served, unittest.IsolatedAsyncioTestCase):
+class NodeApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
     program = ["node", str(TOP / "examples" / "node" / "application.js")]
 
 

@@ -98,10 +98,15 @@ impl Conversation {
         }
     }
 
-    /// The connection was closed with this code.
-    pub(crate) fn closed(&mut self, code: u16) {
-        if code == 1000 && self.calls.is_empty() {
-            self.say("closed with 1000");
+    /// Whether no call is on this connection.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The connection was closed with this code, by the PBX, or by an application that is leaving.
+    pub(crate) fn closed(&mut self, code: u16, leaving: bool) {
+        if self.is_idle() && (code == 1000 || leaving && code == 1001) {
+            self.say(format_args!("closed with {code}"));
         } else {
             let calls = self.calls.len();
             self.lost(format_args!("closed with {code} during {calls} calls"));

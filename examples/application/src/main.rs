@@ -4,13 +4,14 @@
 //! Every call is answered, hears a menu, and is hung up when no digit comes for a while after the playback. Digit 1 plays
 //! something else, 2 lets the call go on in the dialplan, # hangs up, others are printed. What happens is printed line by
 //! line, with the time in milliseconds since the start. With `--page` a browser shows it as well, and has buttons for the
-//! calls.
+//! calls. At SIGTERM or SIGINT no call is taken any more, and each connection is closed when its calls have ended; a second
+//! signal ends at once.
 //!
 //! ```text
 //! cargo run -p ariws-application -- --listen 127.0.0.1:8765 --page 127.0.0.1:8090 --manual
 //! ```
 //!
-//! `examples/python` is the same in Python and `examples/node` in JavaScript, both with TLS and an orderly end.
+//! `examples/python` is the same in Python and `examples/node` in JavaScript, but for the page.
 
 mod board;
 mod call;
@@ -19,8 +20,11 @@ mod journal;
 mod log;
 mod options;
 mod page;
+mod shutdown;
+mod tls;
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -28,11 +32,15 @@ use std::sync::{Arc, Mutex};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
@@ -83,8 +91,13 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
         journal: Mutex::new(Journal::open(options.journal.as_deref())?),
         board: board.clone(),
     });
+    let tls = tls::acceptor(options.certificate.as_deref(), options.key.as_deref())?;
+    let mut signals = shutdown::Signals::new()?;
+    let (leave, leaving) = watch::channel(false);
     let listener = TcpListener::bind(&options.listen).await?;
     println!("listening on {}", listener.local_addr()?);
+    // None when no call is taken any more.
+    let mut listener = Some(listener);
     if let (Some(address), Some(board)) = (options.page, board) {
         let listener = TcpListener::bind(address).await?;
         println!("page at http://{}/", listener.local_addr()?);
@@ -93,20 +106,24 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
     let (outcome, mut outcomes) = unbounded_channel();
     let deadline = options.deadline.map(|after| start + after);
     let mut connections = 0;
+    let mut open = 0;
     let mut total = Outcome { calls: 0, errors: 0 };
     let in_time = loop {
-        if options.calls.is_some_and(|wanted| total.calls >= wanted) {
+        if options.calls.is_some_and(|wanted| total.calls >= wanted) || listener.is_none() && open == 0 {
             break true;
         }
         tokio::select! {
-            accepted = listener.accept() => {
+            accepted = accept(listener.as_ref()) => {
                 let (stream, address) = accepted?;
                 connections += 1;
+                open += 1;
                 let connection = Connection {
                     number: connections,
                     address,
                     shared: Arc::clone(&shared),
                     authorization: options.authorization(),
+                    tls: tls.clone(),
+                    leaving: leaving.clone(),
                 };
                 let outcome = outcome.clone();
                 tokio::spawn(async move {
@@ -114,8 +131,14 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
                 });
             }
             Some(one) = outcomes.recv() => {
+                open -= 1;
                 total.calls += one.calls;
                 total.errors += one.errors;
+            }
+            () = signals.first() => {
+                log.always("shutting down");
+                listener = None;
+                let _ = leave.send(true);
             }
             () = until(deadline) => break false,
         }
@@ -133,6 +156,14 @@ async fn serve(options: Options, start: Instant) -> Result<ExitCode, Failure> {
     })
 }
 
+/// The next connection; none ever without a listener.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Sleeps until then, or for ever.
 async fn until(deadline: Option<Instant>) {
     match deadline {
@@ -141,6 +172,13 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// What a websocket runs over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
 /// One connection, from the upgrade to its end.
 struct Connection {
     number: usize,
@@ -148,18 +186,21 @@ struct Connection {
     shared: Arc<Shared>,
     /// What the PBX must present.
     authorization: Option<String>,
+    tls: Option<TlsAcceptor>,
+    /// Whether no call is taken any more.
+    leaving: watch::Receiver<bool>,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) -> Outcome {
-        let Self { number, address, .. } = self;
+    async fn run(mut self, stream: TcpStream) -> Outcome {
+        let (number, address) = (self.number, self.address);
         let mut conversation = Conversation::new(number, Arc::clone(&self.shared));
-        match upgrade(stream, self.authorization.as_deref()).await {
+        match self.upgrade(stream).await {
             Ok(socket) => {
                 conversation.say(format_args!("connected from {address}"));
                 let board = self.shared.board.as_deref();
                 let commands = board.map(|board| board.opened(number, address));
-                let end = converse(socket, &mut conversation, commands).await;
+                let end = converse(socket, &mut conversation, commands, &mut self.leaving).await;
                 if let Some(board) = board {
                     let text = match &end {
                         Ok(code) => format!("closed with {}", u16::from(*code)),
@@ -168,7 +209,7 @@ impl Connection {
                     board.ended(number, &text);
                 }
                 match end {
-                    Ok(code) => conversation.closed(code.into()),
+                    Ok(code) => conversation.closed(code.into(), *self.leaving.borrow()),
                     Err(error) => conversation.broken(error),
                 }
             }
@@ -179,11 +220,19 @@ impl Connection {
             errors: conversation.errors,
         }
     }
+
+    /// Answers the upgrade request, over TLS if that is served.
+    async fn upgrade(&self, stream: TcpStream) -> Result<Socket, Failure> {
+        stream.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            Some(tls) => Box::new(tls.accept(stream).await?),
+            None => Box::new(stream),
+        };
+        upgrade(stream, self.authorization.as_deref()).await
+    }
 }
 
-/// Answers the upgrade request.
-async fn upgrade(stream: TcpStream, authorization: Option<&str>) -> Result<WebSocketStream<TcpStream>, Failure> {
-    stream.set_nodelay(true)?;
+async fn upgrade(stream: Box<dyn Stream>, authorization: Option<&str>) -> Result<Socket, Failure> {
     // The size of the error is tungstenite's choice.
     #[allow(clippy::result_large_err)]
     let check = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
@@ -225,16 +274,25 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
 
 /// Carries messages between the socket and the conversation until the socket is closed; returns the code of the Close.
 async fn converse(
-    mut socket: WebSocketStream<TcpStream>,
+    mut socket: Socket,
     conversation: &mut Conversation,
     mut commands: Option<Receiver<Command>>,
+    leaving: &mut watch::Receiver<bool>,
 ) -> Result<CloseCode, Failure> {
     let mut closed = None;
+    // Whether this side has sent its Close.
+    let mut closing = false;
     loop {
         for text in conversation.outgoing.drain(..) {
-            if closed.is_none() {
+            if closed.is_none() && !closing {
                 socket.send(Message::text(text)).await?;
             }
+        }
+        if *leaving.borrow() && conversation.is_idle() && closed.is_none() && !closing {
+            closing = true;
+            let reason = "".into();
+            let code = CloseCode::Away;
+            socket.close(Some(CloseFrame { code, reason })).await?;
         }
         tokio::select! {
             // Reading on after a Close sends the Close that answers it.
@@ -246,6 +304,7 @@ async fn converse(
             },
             () = until(conversation.deadline()) => conversation.time_is_up(),
             Some(command) = next(&mut commands) => conversation.command(command),
+            Ok(()) = leaving.changed() => {}
         }
     }
 }

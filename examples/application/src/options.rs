@@ -15,6 +15,8 @@ usage: ariws-application [options]
   --listen ADDRESS:PORT  where to listen; port 0 takes a free one (127.0.0.1:0)
   --username NAME        with --password: what the PBX must present (nothing)
   --password WORD
+  --certificate FILE     with --key: serve TLS with this chain (PEM)
+  --key FILE
   --digit-timeout MS     how long a call waits for a digit after the playback (3000)
   --calls N              end with status 0 after N calls ran from ApplicationRegistered to StasisEnd
                          without an error and their connections were closed with 1000
@@ -32,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) listen: String,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     pub(crate) lead: Lead,
     pub(crate) page: Option<SocketAddr>,
     pub(crate) calls: Option<usize>,
@@ -48,6 +52,8 @@ impl Options {
             listen: "127.0.0.1:0".to_owned(),
             username: None,
             password: None,
+            certificate: None,
+            key: None,
             lead: Lead::Page,
             page: None,
             calls: None,
@@ -63,6 +69,8 @@ impl Options {
                 Long("listen") => options.listen = arguments.value()?.string()?,
                 Long("username") => options.username = Some(arguments.value()?.string()?),
                 Long("password") => options.password = Some(arguments.value()?.string()?),
+                Long("certificate") => options.certificate = Some(arguments.value()?.into()),
+                Long("key") => options.key = Some(arguments.value()?.into()),
                 Long("digit-timeout") => {
                     digit_timeout = Duration::from_millis(arguments.value()?.parse()?);
                 }
@@ -78,6 +86,9 @@ impl Options {
         }
         if options.username.is_some() != options.password.is_some() {
             return Err("--username and --password belong together".into());
+        }
+        if options.certificate.is_some() != options.key.is_some() {
+            return Err("--certificate and --key belong together".into());
         }
         if options.page.is_some_and(|address| !address.ip().is_loopback()) {
             return Err("--page: whoever sees the page has the calls, so its address must be one of this machine".into());
