@@ -1,14 +1,14 @@
 //! Counts what the kernel has taken.
 //!
 //! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
-//! left the process. The meter sits below that buffer and follows the frames as they pass. TLS has a
+//! left the process. The meter sits below that buffer and follows the frames as they pass, those that pass by it as well. TLS has a
 //! buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has that: a peer
 //! can read nothing of a record before it has all of it.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ahead::Ahead;
 use super::frames::Frames;
+use super::outgoing::Outgoing;
 
 /// A stream that can tell whether its peer is still there.
 pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
@@ -77,9 +78,33 @@ pub struct Meter {
     bytes: AtomicU64,
     texts: AtomicU64,
     blocked: AtomicBool,
+    /// What the next flush writes.
+    outgoing: Mutex<Outgoing>,
 }
 
 impl Meter {
+    /// Has text frames written by the next flush of the websocket, behind all that was given to it.
+    pub fn put(&self, frames: Outgoing) {
+        *self.outgoing() = frames;
+    }
+
+    /// What waits to be written, or the memory of frames that have gone out.
+    pub fn take(&self) -> Outgoing {
+        self.outgoing().take()
+    }
+
+    /// Keeps the memory of frames that have gone out for others.
+    fn keep(&self, memory: Outgoing) {
+        let mut outgoing = self.outgoing();
+        if outgoing.is_empty() {
+            *outgoing = memory;
+        }
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes, as they are on their way: with headers, control frames, and all that TLS adds.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
@@ -114,6 +139,8 @@ pub struct Metered<S> {
     /// Texts and bytes that the stream was given.
     texts: u64,
     bytes: u64,
+    /// Frames that are being written.
+    outgoing: Outgoing,
     meter: Arc<Meter>,
 }
 
@@ -139,6 +166,7 @@ impl<S: Link> Metered<S> {
             is_cut: false,
             texts: 0,
             bytes: 0,
+            outgoing: Outgoing::default(),
             meter: Arc::clone(&meter),
         };
         (metered, meter)
@@ -176,6 +204,43 @@ impl<S: Link> Metered<S> {
         let bytes = bytes.get(..portion).unwrap_or_default();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
+
+    /// The same, with what becomes of it noted.
+    fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.stream.peer_has_gone() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the peer has closed the connection",
+            )));
+        }
+        let outcome = self.give(context, bytes);
+        self.note(&outcome);
+        let taken = ready!(outcome)?;
+        if let Some(frames) = &mut self.frames {
+            let bytes = bytes.get(..taken).unwrap_or_default();
+            self.texts += frames.pass(bytes).texts;
+            self.bytes += taken as u64;
+            self.publish();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Writes the frames that pass by the websocket.
+    fn write_outgoing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut outgoing = self.outgoing.take();
+        while !outgoing.is_empty() {
+            match self.write(context, outgoing.rest()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(taken)) => outgoing.pass(taken),
+                other => {
+                    self.outgoing = outgoing;
+                    return other.map_ok(drop);
+                }
+            }
+        }
+        self.meter.keep(outgoing);
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// How much of what has come the websocket may have.
@@ -212,26 +277,19 @@ impl<S: Link> AsyncRead for Metered<S> {
 impl<S: Link> AsyncWrite for Metered<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.stream.peer_has_gone() {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the peer has closed the connection",
-            )));
+        if this.outgoing.is_begun() {
+            ready!(this.write_outgoing(context))?;
         }
-        let outcome = this.give(context, bytes);
-        this.note(&outcome);
-        let taken = ready!(outcome)?;
-        if let Some(frames) = &mut this.frames {
-            let bytes = bytes.get(..taken).unwrap_or_default();
-            this.texts += frames.pass(bytes).texts;
-            this.bytes += taken as u64;
-            this.publish();
-        }
-        Poll::Ready(Ok(taken))
+        this.write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // The websocket has written all of its frames by now.
+        if this.outgoing.is_empty() {
+            this.outgoing = this.meter.take();
+        }
+        ready!(this.write_outgoing(context))?;
         let outcome = Pin::new(&mut this.stream).poll_flush(context);
         this.note(&outcome);
         this.publish();

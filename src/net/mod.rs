@@ -5,6 +5,7 @@ mod frames;
 mod head;
 mod later;
 mod meter;
+mod outgoing;
 mod proxy;
 mod race;
 mod resolve;
@@ -33,6 +34,7 @@ use crate::config::{CallData, Client, FileSecrets, Uri};
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
+pub use outgoing::Outgoing;
 pub use resolve::Resolver;
 pub use resources::{Lent, Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
