@@ -225,9 +225,12 @@ impl<S: Link> Metered<S> {
         Poll::Ready(Ok(taken))
     }
 
-    /// Writes the frames that pass by the websocket.
+    /// Writes the frames that pass by the websocket, which does not know of them when it answers a Close.
     fn write_outgoing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut outgoing = self.outgoing.take();
+        if !outgoing.is_empty() && self.frames.as_ref().is_some_and(Frames::have_closed) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, "a Close has been sent")));
+        }
         while !outgoing.is_empty() {
             match self.write(context, outgoing.rest()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -277,7 +280,8 @@ impl<S: Link> AsyncRead for Metered<S> {
 impl<S: Link> AsyncWrite for Metered<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.outgoing.is_begun() {
+        // What was begun first goes first, and a frame may not be cut.
+        if !this.outgoing.is_empty() {
             ready!(this.write_outgoing(context))?;
         }
         this.write(context, bytes)
@@ -370,6 +374,43 @@ mod tests {
             Poll::Ready(outcome) => Some(outcome.expect("a stream without errors")),
             Poll::Pending => None,
         }
+    }
+
+    fn flush(stream: &mut Metered<Records>) -> Poll<io::Result<()>> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        Pin::new(stream).poll_flush(&mut context)
+    }
+
+    #[test]
+    fn frames_that_pass_by_the_websocket_are_not_cut_by_those_that_it_writes() {
+        let (mut stream, meter) = Metered::new(Records::default());
+        drop(stream.begin_frames(Vec::new()));
+        let mut frames = Outgoing::default();
+        assert!(frames.push("text") && frames.push("text"));
+        meter.put(frames);
+        stream.stream.kernel = 5;
+        assert!(flush(&mut stream).is_pending());
+        let pong = frame(10, 0);
+        assert_eq!(write(&mut stream, &pong), None);
+        stream.stream.kernel = 100;
+        assert_eq!(write(&mut stream, &pong), Some(pong.len()));
+        assert!(matches!(flush(&mut stream), Poll::Ready(Ok(()))));
+        assert_eq!((meter.texts(), meter.bytes()), (2, 2 * 10 + pong.len() as u64));
+    }
+
+    #[test]
+    fn nothing_goes_out_behind_a_close() {
+        let (mut stream, meter) = Metered::new(Records::default());
+        drop(stream.begin_frames(Vec::new()));
+        stream.stream.kernel = 100;
+        let close = frame(8, 2);
+        assert_eq!(write(&mut stream, &close), Some(close.len()));
+        assert!(matches!(flush(&mut stream), Poll::Ready(Ok(()))));
+        let mut frames = Outgoing::default();
+        assert!(frames.push("text"));
+        meter.put(frames);
+        assert!(matches!(flush(&mut stream), Poll::Ready(Err(_))));
+        assert_eq!((meter.texts(), meter.bytes()), (0, close.len() as u64));
     }
 
     #[test]

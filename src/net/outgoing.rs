@@ -68,11 +68,6 @@ impl Outgoing {
         self.bytes.get(self.passed..).unwrap_or_default()
     }
 
-    /// Whether a part has gone out and another has not: nothing else may go out in between.
-    pub(super) fn is_begun(&self) -> bool {
-        self.passed > 0
-    }
-
     /// So much more has gone out.
     pub(super) fn pass(&mut self, bytes: usize) {
         self.passed += bytes;
@@ -129,10 +124,9 @@ mod tests {
         assert!(outgoing.push("abc"));
         let length = outgoing.rest().len();
         outgoing.pass(2);
-        assert!(outgoing.is_begun());
         assert_eq!(outgoing.rest().len(), length - 2);
         outgoing.pass(length - 2);
-        assert!(!outgoing.is_begun() && outgoing.is_empty());
+        assert!(outgoing.is_empty());
         assert!(outgoing.bytes.capacity() > 0);
         assert!(outgoing.push(&"a".repeat(KEPT)));
         outgoing.pass(outgoing.rest().len());
