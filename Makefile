@@ -5,7 +5,9 @@
 #
 #   CARGO_FLAGS       options for every cargo command, such as --locked
 #   CARGO_TARGET_DIR  where everything is built (target)
-#   PREFIX, LIBDIR, DESTDIR  where `make install` puts it (/usr/local, PREFIX/lib, nothing in front)
+#   PREFIX, DESTDIR   where `make install` puts it (/usr/local, nothing in front); BINDIR, LIBDIR, INCLUDEDIR, DATADIR and
+#                     MANDIR name single folders, as docs/install.md tells
+#   STAY, PAGE        for `make demo`: see scripts/demo.sh
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
@@ -28,13 +30,15 @@ ifneq ($(words $(TARGET)),1)
 $(error the path of the target folder must not contain blanks: $(TARGET))
 endif
 # All C but the header, which is generated.
-C_SOURCES := $(wildcard c_examples/*/*.[ch] c_examples/*/*/*.[ch] bench/asterisk/*.c tests/c/*.c)
+C_SOURCES := $(wildcard c_examples/*/*.[ch] c_examples/*/*/*.[ch] bench/asterisk/*.c tests/c/*.c \
+    tests/install/*.c tests/install/*.cpp)
 MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 
 # The scripts look for what was built in the same folder, with the same options.
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
-export PREFIX LIBDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK RECORD ROUNDS SEEDS SEED TIME
+export PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK
+export RECORD ROUNDS SEEDS SEED TIME STAY PAGE
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -49,12 +53,34 @@ build: ## the library, optimized
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: application minipbx ## two calls at once through the library, shown from both sides
+demo: application minipbx ## two calls at once through the library, shown from both sides; STAY=1 goes on, with a page
 	@scripts/demo.sh
+
+.PHONY: page-test
+page-test: application venv ## the sample application's page, in Chromium
+	@scripts/require.sh chromium python
+	$(CARGO) test --package ariws-application $(CARGO_FLAGS)
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
+	    --start-directory tests/page
+
+.PHONY: monitoring-test
+monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
+	@scripts/require.sh prometheus python
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
+	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
+
+.PHONY: monitoring
+monitoring: export ARIWS_WRITE_MONITORING := 1
+monitoring: monitoring-test ## writes the tables of docs/monitoring.md anew from the metrics
+
+.PHONY: picture
+picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
+	@scripts/require.sh chromium python
+	$(TARGET)/venv/bin/python tests/page/picture.py docs/page.png
 
 .PHONY: test
 test: build application minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
-	@scripts/require.sh valgrind openssl binutils c++ pkg-config node
+	@scripts/require.sh valgrind openssl binutils c++ node
 	@scripts/test.sh
 
 .PHONY: test-hostile
@@ -76,6 +102,11 @@ reliability: ## writes docs/reliability.md anew from the hostile peers
 parameters: ## writes docs/parameters.md anew from the table of parameters
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
+
+.PHONY: man
+man: ## writes what is generated in docs/man anew, from the table of parameters and the header
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_MANUAL=1 $(CARGO) test --test manual $(CARGO_FLAGS)
 
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
@@ -116,6 +147,11 @@ lint-scripts:
 	@scripts/require.sh shellcheck
 	shellcheck --external-sources scripts/*.sh .ci/run
 
+.PHONY: check-documentation
+check-documentation: build venv ## every link and every block of code of the documentation
+	@scripts/require.sh cc pkg-config cmake meson ninja
+	@scripts/check-documentation.sh
+
 .PHONY: header
 header: ## writes include/ariws.h anew from the Rust sources
 	@scripts/require.sh cargo cc
@@ -136,13 +172,18 @@ portable: ## the library for every Linux with glibc 2.28 or newer, in target/por
 	@scripts/require.sh cargo cc python binutils
 	@scripts/portable.sh
 
+# Compiles nothing: `sudo make install` is for a root without Rust.
 .PHONY: install
-install: build ## into PREFIX (/usr/local), below DESTDIR if that is set
-	@scripts/install.sh $(TARGET)/release
+install: ## what `make build` has built, into PREFIX (/usr/local), below DESTDIR if that is set
+	@scripts/install.sh install $(TARGET)/release
+
+.PHONY: uninstall
+uninstall: ## removes what `make install` with the same PREFIX and DESTDIR has put there
+	@scripts/install.sh uninstall
 
 .PHONY: check-install
-check-install: build ## a host compiles and runs against what `make install` puts in place
-	@scripts/require.sh cc pkg-config
+check-install: build ## hosts compile and run against what `make install` puts in place
+	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja mandoc
 	@scripts/check-install.sh
 
 .PHONY: sample
@@ -151,9 +192,14 @@ sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50
 	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
 	    --calls '1000 50 s@stasis-app1 1# 24' -- $(TARGET)/minipbx/minipbx --playback-ms 2000
 
+.PHONY: samples
+samples: build application minipbx venv ## the sample applications in Python, JavaScript and Rust: the same calls, the same lines
+	@scripts/require.sh node openssl
+	@scripts/samples.sh
+
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
-	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/require.sh cargo cc python node sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
 .PHONY: network-test
@@ -203,4 +249,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
+	    tests/documentation/requirements.txt

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Everything that is measured, and how it is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 import dead_time
@@ -32,6 +32,8 @@ class Row:
     words: tuple[str, str]
     # What is left of it when the same without Stasis is taken away is what is compared.
     net: bool = False
+    # What ours is to be of native's: at least or at most so many times as much.
+    goal: tuple[str, float] | None = None
 
 
 @dataclass
@@ -53,6 +55,12 @@ def all_three(function, plain):
     return [*both(function), Column(PLAIN, "native", plain)]
 
 
+def with_goals(rows, goals):
+    """The rows, with a goal where their key has one."""
+    return [replace(row, goal=goals.get(row.key)) for row in rows]
+
+
+AT_LEAST, AT_MOST = "≥", "≤"
 TIME = ("shorter", "longer")
 RATE = ("fewer", "more")
 AMOUNT = ("less", "more")
@@ -91,7 +99,7 @@ ALL = [
         when the application has sent anything: `make asterisk-test` measured medians of 20.0 and 20.8 ms in Asterisk
         16.28 and 22.10, and 1.4 and 2.7 ms without it, ten calls at a time.""",
         both(dead_time.one_at_a_time),
-        DEAD_TIME,
+        with_goals(DEAD_TIME, {"before p50": (AT_MOST, 0.004), "after p50": (AT_MOST, 0.001)}),
     ),
     Figure(
         "dead time, ten calls at a time",
@@ -99,7 +107,7 @@ ALL = [
         """All ten begin at once, so that each waits for what Asterisk, the application and whoever begins them do for
         the others on these cores.""",
         both(dead_time.many_at_a_time),
-        DEAD_TIME,
+        with_goals(DEAD_TIME, {"before p50": (AT_MOST, 0.02), "after p50": (AT_MOST, 0.005)}),
     ),
     Figure(
         "events of 200 bytes",
@@ -108,14 +116,14 @@ ALL = [
         both the sender first makes the event's text, with a function of Asterisk's; then Asterisk's own writes it to
         the socket, and the module gives it to the library, which writes it on another thread.""",
         both(pump.reading_short),
-        READING,
+        with_goals(READING, {"events a second": (AT_LEAST, 2.5), "max": (AT_MOST, 1)}),
     ),
     Figure(
         "events of 1 KiB",
         "Events of 1 KiB to an application that reads",
         "The same with longer events.",
         both(pump.reading_long),
-        READING,
+        with_goals(READING, {"events a second": (AT_LEAST, 2), "max": (AT_MOST, 1)}),
     ),
     Figure(
         "stalled application",
@@ -138,7 +146,7 @@ ALL = [
         thread that reads the connection; the library has other threads for it, so that a slow one holds up nothing
         else, and asks a host that answers at once on the thread that read the request.""",
         both(ping.serial),
-        REQUESTS,
+        with_goals(REQUESTS, {"requests a second": (AT_LEAST, 1), "processor time": (AT_MOST, 1.1)}),
     ),
     Figure(
         "ping, 64 at a time",
@@ -146,7 +154,7 @@ ALL = [
         """The same, with 64 sent ahead of the answers. Both run the requests of one connection one after the other, as
         `request_concurrency` has it by default.""",
         both(ping.pipelined),
-        REQUESTS,
+        with_goals(REQUESTS, {"requests a second": (AT_LEAST, 3), "processor time": (AT_MOST, 0.8)}),
     ),
     Figure(
         "held calls",
@@ -161,9 +169,9 @@ ALL = [
             Row("threads begun", "threads more, two seconds after the last call has begun", "", RATE, net=True),
             Row("threads", "the same, twelve seconds later", "", RATE, net=True),
             Row("memory", "memory (PSS) more for each call", "B", AMOUNT, net=True),
-            Row("begin", "processor time for the beginning of each call", "s", AMOUNT),
-            Row("holding", "processor time a second while all are held", "s", AMOUNT),
-            Row("end", "processor time for the end of each call", "s", AMOUNT),
+            Row("begin", "processor time for the beginning of each call", "s", AMOUNT, goal=(AT_MOST, 1)),
+            Row("holding", "processor time a second while all are held", "s", AMOUNT, goal=(AT_MOST, 1)),
+            Row("end", "processor time for the end of each call", "s", AMOUNT, goal=(AT_MOST, 1)),
         ],
         seconds=240,
     ),
@@ -176,7 +184,7 @@ ALL = [
         limit: it wakes threads of every registered application whenever an endpoint or a bridge changes, which each
         call does several times, so that the work for each call grows with the number of those that are under way.""",
         all_three(rates.in_stasis, rates.plain),
-        [Row("calls a second", "highest rate at which every call succeeded", "", RATE)],
+        [Row("calls a second", "highest rate at which every call succeeded", "", RATE, goal=(AT_LEAST, 3))],
         seconds=300,
     ),
 ]

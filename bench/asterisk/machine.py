@@ -4,6 +4,7 @@
 import os
 import platform
 import re
+import time
 from pathlib import Path
 
 
@@ -16,3 +17,18 @@ def describe():
         "memory": f"{round(int(memory[1]) / 2**20)} GiB",
         "kernel": platform.release(),
     }
+
+
+def idle(seconds=1):
+    """How much of the time the processors have nothing to do. A load average still has what was built before in it."""
+    before = times()
+    time.sleep(seconds)
+    after = times()
+    spent = [later - earlier for earlier, later in zip(before, after)]
+    # The fourth is idle, the fifth waits for a disk (proc_stat(5)).
+    return (spent[3] + spent[4]) / sum(spent)
+
+
+def times():
+    """What the processors were doing since the machine started, in the kernel's own kinds and ticks."""
+    return [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]

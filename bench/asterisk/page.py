@@ -3,7 +3,7 @@
 
 import statistics
 
-from figures import NATIVE, OURS, PLAIN
+from figures import AT_LEAST, NATIVE, OURS, PLAIN
 
 BEGIN, END = "<!-- asterisk: begin -->", "<!-- asterisk: end -->"
 TITLE = "# Benchmarks\n"
@@ -46,12 +46,22 @@ def ratio(native, ours, words):
     return "the same" if times < 1.05 else f"{times:.1f} × {word}" if times < 10 else f"{times:,.0f} × {word}"
 
 
+def verdict(native, ours, goal):
+    """The goal, and whether it is met."""
+    if goal is None or native is None or ours is None or native <= 0:
+        return ""
+    sign, times = goal
+    met = ours >= native * times if sign == AT_LEAST else ours <= native * times
+    return f"{sign} {times:g} ×, {'met' if met else '**missed**'}"
+
+
 def row_text(row, columns, names):
     values = {name: medians(columns[name], row.key) for name in names}
     native, ours = values[NATIVE], values[OURS]
     if row.net and None not in values.values():
         native, ours = native - values[PLAIN], ours - values[PLAIN]
     cells = [row.text, *(written(values[name], row.unit) for name in names), ratio(native, ours, row.words)]
+    cells.append(verdict(native, ours, row.goal))
     return f"| {' | '.join(cells)} |"
 
 
@@ -66,7 +76,7 @@ def endings(columns):
 
 def table(figure, columns, size):
     names = [column.name for column in figure.columns]
-    heads = ["", *names, "ariws is"]
+    heads = ["", *names, "ariws is", "goal"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [row_text(row, columns, names) for row in figure.rows]
     title, about = f"### {figure.title}".format(**size), " ".join(figure.about.split()).format(**size)
@@ -76,13 +86,13 @@ def table(figure, columns, size):
 def render(report, selected):
     machine, size = report["machine"], report["size"]
     rounds = f"{size['rounds']} round{'s' if size['rounds'] > 1 else ''}"
-    taken = report["load before"] > machine["cores"] / 2
-    busy = ": other work took the cores away, most of all from what wakes threads" if taken else ""
+    idle = report["idle before"]
+    busy = "" if idle > 0.9 else ": other work took the cores away, most of all from what wakes threads"
     head = " ".join(
         f"""Asterisk {report['asterisk']} of Debian, once with its own outbound WebSockets, once with the module and the
         library, in turns: medians of {rounds}, each with a fresh Asterisk. The machine: {machine['cores']} cores of
-        {machine['processor']}, {machine['memory']}, Linux {machine['kernel']}; its load before was
-        {report['load before']:.1f}{busy}. PBX, application (in Rust) and callers share these cores.""".split()
+        {machine['processor']}, {machine['memory']}, Linux {machine['kernel']}, which was idle for {idle:.0%} of a
+        second before{busy}. PBX, application (in Rust) and callers share these cores.""".split()
     )
     tables = [table(figure, report["results"][figure.name], size) for figure in selected]
     return "\n\n".join(["## In one Asterisk", head, *tables])

@@ -132,7 +132,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hosts = {}
     begin = time.monotonic()
-    load = os.getloadavg()[0]
+    idle = machine.idle()
     try:
         hosts["native"] = Host("native", f"native:{arguments.root}", None)
         hosts["ours"] = Host("ours", f"ours:{arguments.root}:{arguments.module}", arguments.library)
@@ -145,7 +145,7 @@ def main():
     version = ".".join(str(number) for number in hosts["native"].version)
     report = {
         "machine": machine.describe(),
-        "load before": load,
+        "idle before": idle,
         "asterisk": version,
         "seconds": round(time.monotonic() - begin),
         "quick": arguments.quick,

@@ -36,7 +36,7 @@ impl ChannelThread {
     }
 
     /// Whether the future that runs is one of those.
-    fn is_this() -> bool {
+    pub(crate) fn is_this() -> bool {
         CHANNEL_THREAD.try_with(|_| ()).is_ok()
     }
 }

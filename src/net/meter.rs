@@ -40,6 +40,14 @@ pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
         given
     }
 
+    /// From now on the runtime in which this is called watches it, instead of the one in which it was opened.
+    ///
+    /// # Errors
+    /// The system refuses that.
+    fn watch_here(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Bounds how long what was sent may stay unacknowledged.
     ///
     /// # Errors
@@ -65,6 +73,10 @@ impl Link for Box<dyn Link> {
 
     fn progress(&self, given: u64) -> u64 {
         (**self).progress(given)
+    }
+
+    fn watch_here(&mut self) -> io::Result<()> {
+        (**self).watch_here()
     }
 
     fn bound_silence(&self, limit: Duration) -> io::Result<()> {
@@ -148,6 +160,11 @@ impl<S: Link> Metered<S> {
     /// The stream itself.
     pub(super) fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// As [`Link::watch_here`].
+    pub(super) fn watch_here(&mut self) -> io::Result<()> {
+        self.stream.watch_here()
     }
 
     /// Whether the peer has closed or reset the connection, as far as the kernel knows at this moment.

@@ -16,7 +16,7 @@ const MANY_TLS: usize = 2000;
 pub fn at_rest(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare websocket");
     let seconds = bench.pick(2, 10);
-    let kinds = [(false, MANY, 12.0), (true, MANY_TLS, 30.0)];
+    let kinds = [(false, MANY, 9.0), (true, MANY_TLS, 28.0)];
     let tasks: Vec<_> = kinds
         .iter()
         .flat_map(|(tls, many, _)| [(*tls, 1), (*tls, *many)])
@@ -65,7 +65,7 @@ pub fn outage(bench: &mut Bench) -> Result<String> {
         format!("{MANY} connections lost at once: all back after the server's return"),
         (library["seconds"], bare["seconds"]),
         &Unit::SECONDS,
-        2.0,
+        1.5,
     ));
     Ok(rows.render(bench))
 }

@@ -14,24 +14,24 @@ const CALLS: [(EventCall, &str, f64); 2] = [
 
 pub fn rates(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare, in bursts");
-    for (connections, bytes) in [(1, 200), (1, 1024), (100, 200), (100, 1024)] {
+    for bytes in [200, 1024] {
         for (call, name, least) in CALLS {
             let count = bench.pick(200_000, 1_000_000);
             let (library, bare) = bench.pair(&Task::Events {
                 call,
-                connections,
+                connections: 1,
                 bytes,
                 count,
                 bare: Bare::InBursts,
             })?;
-            let what = format!("{name}, {bytes} bytes, connections: {connections}");
+            let what = format!("{name}, {bytes} bytes, one connection");
             let values = (library["rate"], bare["rate"]);
             rows.push(Row::at_least(what, values, &Unit::THOUSANDS, least));
         }
     }
     let mut text = rows.render(bench);
     let mut rows = Rows::new("bare, in turn, each flushed");
-    for (connections, bytes) in [(100, 200), (100, 1024), (1000, 200)] {
+    for (connections, bytes) in [(100, 200), (100, 1024), (1000, 200), (9000, 200)] {
         let (library, bare) = bench.pair(&Task::Events {
             call: EventCall::Checked,
             connections,
@@ -41,7 +41,7 @@ pub fn rates(bench: &mut Bench) -> Result<String> {
         })?;
         let what = format!("events of {bytes} bytes, connections: {connections}");
         let values = (library["rate"], bare["rate"]);
-        rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 0.7));
+        rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 2.0));
     }
     text.push('\n');
     text.push_str(&rows.render(bench));
@@ -50,14 +50,7 @@ pub fn rates(bench: &mut Bench) -> Result<String> {
 
 pub fn calls(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare hand-over to a task");
-    const SELDOM: [(&str, f64); 2] = [("p50", 1e3), ("p99", 5e3)];
-    const OFTEN: [(&str, f64); 2] = [("p50", 0.5e3), ("p99", 3e3)];
-    for (per_second, stalled, goals) in [
-        (1_000, false, SELDOM),
-        (1_000, true, SELDOM),
-        (100_000, false, OFTEN),
-        (100_000, true, OFTEN),
-    ] {
+    for (per_second, stalled) in [(1_000, false), (100_000, false), (100_000, true)] {
         for (call, name, _) in CALLS {
             let count = bench.pick(per_second, per_second * 3);
             let (library, bare) = bench.pair(&Task::EventCalls {
@@ -67,17 +60,16 @@ pub fn calls(bench: &mut Bench) -> Result<String> {
                 stalled,
             })?;
             let peer = if stalled { "stalled" } else { "reading" };
-            let what = format!("{name}, {per_second}/s, {peer} peer");
-            for (figure, most) in goals {
-                rows.push(Row::limited_beside(
-                    format!("{what}, {figure}"),
-                    (library[figure], bare[figure]),
-                    &Unit::MICROSECONDS,
-                    most,
-                ));
+            let what = |figure| format!("{name}, {per_second}/s, {peer} peer, {figure}");
+            let values = |figure| (library[figure], bare[figure]);
+            if per_second == 1_000 {
+                // The library sleeps, and to wake it is what both pay for.
+                rows.push(Row::at_most(what("p50"), values("p50"), &Unit::MICROSECONDS, 1.2));
+            } else {
+                rows.push(Row::limited_beside(what("p50"), values("p50"), &Unit::MICROSECONDS, 0.5e3));
+                rows.push(Row::limited_beside(what("p99"), values("p99"), &Unit::MICROSECONDS, 3e3));
             }
-            let values = (library["max"], bare["max"]);
-            rows.push(Row::beside(format!("{what}, max"), values, &Unit::MICROSECONDS));
+            rows.push(Row::beside(what("max"), values("max"), &Unit::MICROSECONDS));
         }
     }
     Ok(rows.render(bench))

@@ -22,7 +22,7 @@ const GROWN: [Grown; 3] = [
             connections,
             bytes: 200,
             count: EVENTS,
-            bare: Bare::InBursts,
+            bare: Bare::InTurn,
         },
         |figures| figures["rate"] / 1e3,
     ),
