@@ -145,7 +145,7 @@ lint-documentation:
 .PHONY: lint-scripts
 lint-scripts:
 	@scripts/require.sh shellcheck
-	shellcheck --external-sources scripts/*.sh .ci/run
+	shellcheck --external-sources scripts/*.sh packaging/*.sh $(wildcard $(addprefix packaging/debian/*.,config postinst postrm)) .ci/run
 
 .PHONY: check-documentation
 check-documentation: build venv ## every link and every block of code of the documentation
@@ -171,6 +171,21 @@ check-exports: build ## what the built library exports, its SONAME, and that it 
 portable: ## the library for every Linux with glibc 2.28 or newer, in target/portable
 	@scripts/require.sh cargo cc python binutils
 	@scripts/portable.sh
+
+.PHONY: package
+package: portable ## a tarball with the portable library and an installer for every Linux, in target/packages
+	@scripts/require.sh xz
+	@scripts/package-tarball.sh
+
+.PHONY: package-debian
+package-debian: portable ## Debian packages for the Asterisks of Debian 11 and 14, in target/packages; as root
+	@scripts/require.sh debootstrap
+	@scripts/package-debian.sh
+
+.PHONY: check-packages
+check-packages: venv ## installs, upgrades under a call, removes and purges packages and tarball in roots of Debian; as root
+	@scripts/require.sh cargo cc python binutils debootstrap iproute2 xz
+	@scripts/package-check.sh
 
 # Compiles nothing: `sudo make install` is for a root without Rust.
 .PHONY: install
