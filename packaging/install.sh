@@ -195,6 +195,10 @@ install_all() {
     find_asterisk
     find_tools
     check_library
+    # A library beside the module would go before that of the package.
+    if dpkg-query --search "$modules/res_ariws.so" >/dev/null 2>&1; then
+        fail "$modules/res_ariws.so belongs to a Debian package: upgrade or remove that"
+    fi
     say "Asterisk's modules are in $modules, its headers in $include, its configuration in $etc"
     if [ -z "$dry" ] && [ ! -w "$modules" ]; then
         fail "$modules cannot be written to: run this as root"

@@ -155,6 +155,10 @@ async def packages(operator, stage):
     asterisk = await operator.start(stage)
     await connected(operator, asterisk, application, "first")
 
+    for folder in operator.tarball:
+        said = system.run(f"{folder}/install.sh", succeeds=False)
+        assert "belongs to a Debian package" in said, said
+
     operator.step("upgrades under a call")
     connection = await call(application, asterisk, "long")
     said = system.apt("install", *operator.newer)
