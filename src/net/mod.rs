@@ -5,6 +5,7 @@ mod frames;
 mod head;
 mod later;
 mod meter;
+mod outgoing;
 mod proxy;
 mod race;
 mod resolve;
@@ -35,6 +36,7 @@ use crate::threads::is_watched_here;
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
+pub use outgoing::Outgoing;
 pub use resolve::Resolver;
 pub use resources::{Lent, Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
