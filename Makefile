@@ -7,6 +7,7 @@
 #   CARGO_TARGET_DIR  where everything is built (target)
 #   PREFIX, DESTDIR   where `make install` puts it (/usr/local, nothing in front); BINDIR, LIBDIR, INCLUDEDIR, DATADIR and
 #                     MANDIR name single folders, as docs/install.md tells
+#   STAY, PAGE        for `make demo`: see scripts/demo.sh
 #   PREFIX            for `make asterisk-test`: where an Asterisk is installed (none: those of Debian)
 #   ASTERISK_TEST_FLAGS  further options for tests/asterisk/run.py
 #   BENCH_ASTERISK_FLAGS  further options for bench/asterisk/run.py
@@ -37,7 +38,7 @@ MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 export CARGO_TARGET_DIR := $(TARGET)
 export CARGO_FLAGS
 export PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DESTDIR ASTERISK_TEST_FLAGS BENCH_FLAGS BENCH_ASTERISK_FLAGS QUICK
-export RECORD ROUNDS SEEDS SEED TIME
+export RECORD ROUNDS SEEDS SEED TIME STAY PAGE
 
 # Compiling is cargo's: it uses every core by itself, and two cargos in one folder wait for each other.
 .NOTPARALLEL:
@@ -52,8 +53,30 @@ build: ## the library, optimized
 	$(CARGO) build --release $(CARGO_FLAGS)
 
 .PHONY: demo
-demo: application minipbx ## two calls at once through the library, shown from both sides
+demo: application minipbx ## two calls at once through the library, shown from both sides; STAY=1 goes on, with a page
 	@scripts/demo.sh
+
+.PHONY: page-test
+page-test: application venv ## the sample application's page, in Chromium
+	@scripts/require.sh chromium python
+	$(CARGO) test --package ariws-application $(CARGO_FLAGS)
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
+	    --start-directory tests/page
+
+.PHONY: monitoring-test
+monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
+	@scripts/require.sh prometheus python
+	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
+	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
+
+.PHONY: monitoring
+monitoring: export ARIWS_WRITE_MONITORING := 1
+monitoring: monitoring-test ## writes the tables of docs/monitoring.md anew from the metrics
+
+.PHONY: picture
+picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
+	@scripts/require.sh chromium python
+	$(TARGET)/venv/bin/python tests/page/picture.py docs/page.png
 
 .PHONY: test
 test: build application minipbx minipbx-address venv ## all tests, and calls under AddressSanitizer and valgrind
@@ -79,6 +102,11 @@ reliability: ## writes docs/reliability.md anew from the hostile peers
 parameters: ## writes docs/parameters.md anew from the table of parameters
 	@scripts/require.sh cargo cc
 	ARIWS_WRITE_PARAMETERS=1 $(CARGO) test --test check $(CARGO_FLAGS) -- document_of_the_parameters
+
+.PHONY: man
+man: ## writes what is generated in docs/man anew, from the table of parameters and the header
+	@scripts/require.sh cargo cc
+	ARIWS_WRITE_MANUAL=1 $(CARGO) test --test manual $(CARGO_FLAGS)
 
 # A folder of cases that REFERENCE names is replayed instead of the recorded cases of tests/reference.
 .PHONY: conformance
@@ -117,7 +145,12 @@ lint-documentation:
 .PHONY: lint-scripts
 lint-scripts:
 	@scripts/require.sh shellcheck
-	shellcheck --external-sources scripts/*.sh .ci/run
+	shellcheck --external-sources scripts/*.sh packaging/*.sh $(wildcard $(addprefix packaging/debian/*.,config postinst postrm)) .ci/run
+
+.PHONY: check-documentation
+check-documentation: build venv ## every link and every block of code of the documentation
+	@scripts/require.sh cc pkg-config cmake meson ninja
+	@scripts/check-documentation.sh
 
 .PHONY: header
 header: ## writes include/ariws.h anew from the Rust sources
@@ -139,6 +172,21 @@ portable: ## the library for every Linux with glibc 2.28 or newer, in target/por
 	@scripts/require.sh cargo cc python binutils
 	@scripts/portable.sh
 
+.PHONY: package
+package: portable ## a tarball with the portable library and an installer for every Linux, in target/packages
+	@scripts/require.sh xz
+	@scripts/package-tarball.sh
+
+.PHONY: package-debian
+package-debian: portable ## Debian packages for the Asterisks of Debian 11 and 14, in target/packages; as root
+	@scripts/require.sh debootstrap
+	@scripts/package-debian.sh
+
+.PHONY: check-packages
+check-packages: venv ## installs, upgrades under a call, removes and purges packages and tarball in roots of Debian; as root
+	@scripts/require.sh cargo cc python binutils debootstrap iproute2 xz
+	@scripts/package-check.sh
+
 # Compiles nothing: `sudo make install` is for a root without Rust.
 .PHONY: install
 install: ## what `make build` has built, into PREFIX (/usr/local), below DESTDIR if that is set
@@ -150,7 +198,7 @@ uninstall: ## removes what `make install` with the same PREFIX and DESTDIR has p
 
 .PHONY: check-install
 check-install: build ## hosts compile and run against what `make install` puts in place
-	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja
+	@scripts/require.sh cc c++ binutils pkg-config cmake meson ninja mandoc
 	@scripts/check-install.sh
 
 .PHONY: sample
@@ -159,9 +207,14 @@ sample: build minipbx venv ## the sample configuration over TLS: 1,000 calls, 50
 	@scripts/calls.sh --config c_examples/sample --tls --report --seconds 300 \
 	    --calls '1000 50 s@stasis-app1 1# 24' -- $(TARGET)/minipbx/minipbx --playback-ms 2000
 
+.PHONY: samples
+samples: build application minipbx venv ## the sample applications in Python, JavaScript and Rust: the same calls, the same lines
+	@scripts/require.sh node openssl
+	@scripts/samples.sh
+
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
-	@scripts/require.sh cargo cc python sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/require.sh cargo cc python node sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
 .PHONY: network-test
@@ -211,4 +264,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
+	    tests/documentation/requirements.txt

@@ -5,19 +5,27 @@
 # prints its path. What was prepared before is used again unless this recipe has changed since. Takes about a minute;
 # two roots can be prepared at the same time. Needs root. scripts/asterisk-in-root.sh runs commands in it.
 #
-# usage: scripts/asterisk-root.sh bullseye|forky
-#   bullseye      Debian 11 with Asterisk 16
-#   forky         Debian 14 with Asterisk 22
-#   ARIWS_ROOTS   the folder of the roots (/var/cache/ariws)
-#   ARIWS_MIRROR  the mirror to take Debian from (the one that apt uses)
+# usage: scripts/asterisk-root.sh NAME
+#   bullseye        Debian 11 with Asterisk 16
+#   forky           Debian 14 with Asterisk 22
+#   bookworm        Debian 12, which has no Asterisk, with a C compiler
+#   bullseye-build  the root bullseye, and what builds Debian packages
+#   forky-build     likewise, and lintian, which examines them
+#   ARIWS_ROOTS     the folder of the roots (/var/cache/ariws)
+#   ARIWS_MIRROR    the mirror to take Debian from (the one that apt uses)
 
 set -euo pipefail
 
 name=${1-}
+# The root that this one begins as a copy of, if any.
+base=
 case $name in
-bullseye | forky) ;;
+bullseye | forky) packages=(asterisk asterisk-dev gcc libc6-dev make) ;;
+bookworm) packages=(gcc libc6-dev pkg-config) ;;
+bullseye-build) base=bullseye packages=(build-essential debhelper) ;;
+forky-build) base=forky packages=(build-essential debhelper lintian) ;;
 *)
-    echo "usage: scripts/asterisk-root.sh bullseye|forky" >&2
+    echo "usage: scripts/asterisk-root.sh bullseye|forky|bookworm|bullseye-build|forky-build" >&2
     exit 2
     ;;
 esac
@@ -30,9 +38,13 @@ fail() {
 
 scripts=$(cd "$(dirname "$0")" && pwd)
 roots=${ARIWS_ROOTS:-/var/cache/ariws}
-packages=(asterisk asterisk-dev gcc libc6-dev make)
 # Change the number for a change that no other word here shows.
 recipe="1 $name ${packages[*]}"
+copied=
+if [[ -n $base ]]; then
+    copied=$("$0" "$base")
+    recipe+=", $(<"$copied/.recipe")"
+fi
 
 # The mirror of the machine's own release among apt's sources, in whichever of their two formats.
 mirror() {
@@ -54,9 +66,9 @@ mirror() {
     echo "${found:-http://deb.debian.org/debian}"
 }
 
-# usage: prepare FOLDER MIRROR
-prepare() {
-    local folder=$1 mirror=$2 script=/usr/share/debootstrap/scripts/$name include=() inside
+# usage: bootstrap FOLDER MIRROR
+bootstrap() {
+    local folder=$1 mirror=$2 script=/usr/share/debootstrap/scripts/$name include=()
     # All of Debian's later releases are made like the unstable one; debootstrap may be older than they are.
     [[ -e $script ]] || script=/usr/share/debootstrap/scripts/sid
     [[ $mirror != https:* ]] || include=(--include=ca-certificates)
@@ -71,6 +83,16 @@ prepare() {
     chmod 755 "$folder/usr/sbin/policy-rc.d"
     # Places for the machine's own, which need not be the same every time.
     touch "$folder/etc/hosts" "$folder/etc/resolv.conf"
+}
+
+# usage: prepare FOLDER MIRROR
+prepare() {
+    local folder=$1 mirror=$2 inside
+    if [[ -n $base ]]; then
+        cp -a --reflink=auto "$copied" "$folder" && rm "$folder/.recipe" || return
+    else
+        bootstrap "$folder" "$mirror" || return
+    fi
     inside=("$scripts/asterisk-in-root.sh" "$folder" env DEBIAN_FRONTEND=noninteractive)
     "${inside[@]}" apt-get -q update || return
     "${inside[@]}" apt-get -q -y install --no-install-recommends "${packages[@]}" || return
@@ -104,7 +126,7 @@ mirror=$(mirror)
 install -m 600 /dev/null "$log"
 if ! prepare "$partial" "$mirror" >"$log" 2>&1 </dev/null; then
     tail -n 20 "$log" | sed -E 's#[a-z]+://[^/ ]*#MIRROR#g' >&2
-    fail "Debian $name with Asterisk could not be prepared; all that was said is in $log"
+    fail "the root $name of Debian could not be prepared; all that was said is in $log"
 fi
 rm -rf --one-file-system "$root" "$log"
 mv "$partial" "$root"

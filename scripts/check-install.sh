@@ -48,6 +48,9 @@ ln -s "$built/ariws-check" "$folder/stale/release"
 touch "$folder/stale/newer source.rs"
 echo "library: ${folder// /\\ }/stale/newer\\ source.rs" >"$folder/stale/release/libariws.d"
 refused "$folder/stale" "newer source.rs is newer than"
+rm "$folder/stale/release"/libariws.{d,so}
+echo 'ariws/0.0.9' >"$folder/stale/release/libariws.so"
+refused "$folder/stale" "libariws.so is not of version"
 echo "nothing is installed that is not built, or not from these sources"
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
@@ -68,8 +71,11 @@ usr/lib/machine/libariws.so.$version
 usr/lib/machine/libariws.so.1
 usr/lib/machine/pkgconfig/ariws.pc
 usr/share/manuals/man1/ariws-check.1
+usr/share/manuals/man3/libariws.3
+usr/share/manuals/man5/ariws.conf.5
 usr/share/manuals/man7/ariws.7
 END_OF_LIST
+    sed 's|.*|usr/share/manuals/man3/&.3 -> libariws.3|' "$top/include/ariws.exports"
 }
 
 # usage: same WHEN EXPECTED
@@ -129,6 +135,15 @@ END_OF_CONFIGURATION
 output=$("$installed/bin/ariws-check" "$folder/empty") || fail "ariws-check: $output"
 [[ $output == "no connection: "* ]] || fail "ariws-check said: $output"
 echo "ariws-check works"
+
+# mandoc looks for the pages that one refers to in the system only.
+mapfile -t pages < <(find "$installed/share/man" -type f)
+faults=$(mandoc -T lint "${pages[@]}" 2>&1 | grep -v 'referenced manual not found') || true
+[[ -z $faults ]] || fail "mandoc: $faults"
+while read -r _ name section _; do
+    [[ -e $installed/share/man/man$section/$name.$section ]] || fail "no page $name($section), of which one speaks"
+done < <(grep -h '^\.Xr ' "${pages[@]}")
+echo "the manual pages are well formed"
 
 # usage: needs PROGRAM shared|static
 # Which library it has been linked with.

@@ -103,10 +103,13 @@ other_versions() {
 }
 
 put_in_place() {
-    local built=$1 pointer_size others page
+    local built=$1 pointer_size others page function
     check "$built" libariws.so
     check "$built" libariws.a
     check "$built" ariws-check
+    # The version stands in no source: cargo takes it from Cargo.toml.
+    grep -qaF "ariws/$version" "$built/libariws.so" ||
+        fail "$built/libariws.so is not of version $version; run 'make build' first, as the user who has Rust"
     # The class of an ELF file: 1 for 32 bits, 2 for 64.
     pointer_size=$(($(od -An -tu1 -j4 -N1 "$built/libariws.so") * 4))
 
@@ -124,6 +127,9 @@ put_in_place() {
     for page in "$top"/docs/man/*.[1-9]; do
         place 644 "$page" "$manuals/man${page##*.}/${page##*/}"
     done
+    while read -r function; do
+        link libariws.3 "$manuals/man3/$function.3"
+    done <"$top/include/ariws.exports"
 
     echo "installed ariws $version in $root$prefix"
     if [[ -z $root ]]; then
@@ -132,7 +138,7 @@ put_in_place() {
 }
 
 remove() {
-    local others page
+    local others page function
     mapfile -t others < <(other_versions)
     rm -f "$root$binaries/ariws-check" "$root$libraries"/{libariws.so,"$soname","$library",libariws.a} \
         ${others[@]+"${others[@]}"} "$root$headers/ariws.h" "$root$libraries/pkgconfig/ariws.pc" \
@@ -140,6 +146,9 @@ remove() {
     for page in "$top"/docs/man/*.[1-9]; do
         rm -f "$root$manuals/man${page##*.}/${page##*/}"
     done
+    while read -r function; do
+        rm -f "$root$manuals/man3/$function.3"
+    done <"$top/include/ariws.exports"
     # The only folder that nobody else puts anything into.
     if [[ -d $root$cmake ]]; then
         rmdir "$root$cmake"

@@ -6,7 +6,7 @@
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
 #   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node cmake meson
-#   ninja mandoc
+#   ninja mandoc chromium prometheus xz
 
 set -euo pipefail
 
@@ -25,8 +25,9 @@ works() {
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
     node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
-    clang-format | cmake | debootstrap | dnsmasq | haproxy | make | mandoc | meson | nginx | ninja | openssl | \
-        pkg-config | shellcheck | sipp | squid | tinyproxy)
+    prometheus) prometheus --version && promtool --version ;;
+    chromium | clang-format | cmake | debootstrap | dnsmasq | haproxy | make | mandoc | meson | nginx | ninja | \
+        openssl | pkg-config | shellcheck | sipp | squid | tinyproxy | xz)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -52,9 +53,12 @@ packages() {
     dnsmasq) echo dnsmasq-base ;;
     tinyproxy) echo tinyproxy-bin ;;
     node) echo nodejs node-ws ;;
+    xz) echo xz-utils ;;
     ninja) echo ninja-build ;;
+    # It brings no font along.
+    chromium) echo chromium fonts-dejavu-core ;;
     binutils | clang-format | cmake | haproxy | iproute2 | make | mandoc | meson | nftables | nginx | openssl | \
-        pkg-config | shellcheck | squid)
+        pkg-config | prometheus | shellcheck | squid)
         echo "$1"
         ;;
     esac
@@ -101,7 +105,7 @@ for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
         pkg-config | python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | \
-        squid | tinyproxy | node | cmake | meson | ninja | mandoc) ;;
+        squid | tinyproxy | node | cmake | meson | ninja | mandoc | chromium | prometheus | xz) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -7,14 +7,6 @@ use std::hint::black_box;
 /// What is shorter is not asked for beforehand where libraries allocate: a process that lacks so little is lost anyway.
 const LARGE: usize = 64 << 10;
 
-/// A copy of a text; nothing if the system refuses the memory.
-pub(crate) fn copied(text: &str) -> Option<String> {
-    let mut copy = String::new();
-    copy.try_reserve_exact(text.len()).ok()?;
-    copy.push_str(text);
-    Some(copy)
-}
-
 /// Whether the system would give so many times the memory of something that long, at this moment: for what a library makes of
 /// it, which cannot be asked. Another thread may be faster, so this is no promise.
 pub(crate) fn is_there_for(length: usize, times: usize) -> bool {
@@ -79,10 +71,5 @@ mod tests {
         assert!(is_there_for(LARGE, 2));
         assert!(!is_there_for(LARGE, usize::MAX / LARGE / 2));
         assert!(is_there_for(LARGE - 1, usize::MAX));
-    }
-
-    #[test]
-    fn copies_are_like_their_originals() {
-        assert_eq!(copied("é").as_deref(), Some("é"));
     }
 }

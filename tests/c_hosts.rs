@@ -70,10 +70,10 @@ fn the_smallest_host_works_with_the_library_of_the_source_tree() {
 }
 
 #[test]
-fn the_readme_shows_the_main_of_the_smallest_host() {
-    let readme = fs::read_to_string(top("README.md")).expect("README.md");
+fn the_documentation_shows_the_main_of_the_smallest_host() {
+    let page = fs::read_to_string(top("docs/embedders.md")).expect("docs/embedders.md");
     let host = fs::read_to_string(top("c_examples/tiny/tiny.c")).expect("tiny.c");
-    let (_, shown) = readme.split_once("```c\n").expect("a block of C");
+    let (_, shown) = page.split_once("```c\n").expect("a block of C");
     let (shown, _) = shown.split_once("```").expect("its end");
     assert!(shown.starts_with("int main("), "{shown}");
     assert!(host.ends_with(shown), "{shown}");

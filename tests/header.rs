@@ -160,6 +160,13 @@ fn the_abi_version_is_part_of_the_soname() {
     assert!(build.contains(&soname), "build.rs must say {soname}");
 }
 
+/// The library's file is named with its version, and found by its SONAME.
+#[test]
+fn the_abi_version_is_the_major_version() {
+    let major = env!("CARGO_PKG_VERSION_MAJOR");
+    assert_eq!(ariws::ffi::ARIWS_ABI_VERSION.to_string(), major, "see docs/abi-stability.md");
+}
+
 /// A panic that left an exported function would end the host.
 #[test]
 fn every_exported_function_is_guarded() {

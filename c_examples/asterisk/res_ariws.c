@@ -66,9 +66,12 @@
 #include "asterisk/module.h"
 #include "asterisk/paths.h"
 #include "asterisk/pbx.h"
+#include "asterisk/stasis.h"
 #include "asterisk/stasis_app.h"
 #include "asterisk/stasis_app_impl.h"
+#include "asterisk/stasis_bridges.h"
 #include "asterisk/strings.h"
+#include "asterisk/taskprocessor.h"
 #include "asterisk/tcptls.h"
 #include "asterisk/utils.h"
 
@@ -293,6 +296,160 @@ static int gate_close(void)
         ast_log(LOG_WARNING, "Not unloaded: a request or a command is under way\n");
     }
     return channels || threads ? -1 : 0;
+}
+
+/* ---- JSON as text ----------------------------------------------------------------------------------------------- */
+
+/* What ast_json_dump_string_format makes with AST_JSON_COMPACT, byte for byte. That takes most of the time for which an
+   event keeps its sender: it decodes each character, and notes in a table which arrays and objects it is in. Asterisk's
+   texts were checked to be UTF-8 when they were put in, and what it sends has no loops. */
+struct text {
+    char *bytes;
+    size_t length;
+    size_t size;
+    int failed;
+};
+
+#define TEXT_SIZE 1024
+
+static void text_put(struct text *text, const char *bytes, size_t length)
+{
+    if (length > text->size - text->length) {
+        size_t size = MAX(text->size * 2, text->length + length + TEXT_SIZE);
+        char *larger = text->failed ? NULL : ast_realloc(text->bytes, size);
+
+        if (!larger) {
+            text->failed = 1;
+            return;
+        }
+        text->bytes = larger;
+        text->size = size;
+    }
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+}
+
+/* How the characters are written that cannot stand in a string as they are: by a letter, or by their number. */
+#define BY_NUMBER 1
+
+static const char escapes[UCHAR_MAX + 1] = {
+    [0 ... 7] = BY_NUMBER, ['\b'] = 'b',  ['\t'] = 't', ['\n'] = 'n',
+    [0x0b] = BY_NUMBER,    ['\f'] = 'f',  ['\r'] = 'r', [0x0e ... 0x1f] = BY_NUMBER,
+    ['"'] = '"',           ['\\'] = '\\',
+};
+
+static void text_put_string(struct text *text, const char *string)
+{
+    text_put(text, "\"", 1);
+    for (;;) {
+        const char *next = string;
+        char escape[sizeof("\\u0000")];
+        int length;
+
+        while (!escapes[(unsigned char)*next]) {
+            next++;
+        }
+        text_put(text, string, next - string);
+        if (!*next) {
+            break;
+        }
+        length = escapes[(unsigned char)*next] == BY_NUMBER
+                     ? sprintf(escape, "\\u%04X", *next)                       /* Safe */
+                     : sprintf(escape, "\\%c", escapes[(unsigned char)*next]); /* Safe */
+        text_put(text, escape, length);
+        string = next + 1;
+    }
+    text_put(text, "\"", 1);
+}
+
+/* Asterisk writes numbers only within something. */
+static void text_put_real(struct text *text, struct ast_json *real)
+{
+    struct ast_json *array = ast_json_array_create();
+    char *written = NULL;
+
+    if (array && !ast_json_array_append(array, ast_json_ref(real))) {
+        written = ast_json_dump_string_format(array, AST_JSON_COMPACT);
+    }
+    if (written) {
+        text_put(text, written + 1, strlen(written) - 2);
+    } else {
+        text->failed = 1;
+    }
+    ast_json_free(written);
+    ast_json_unref(array);
+}
+
+static void text_put_json(struct text *text, struct ast_json *json)
+{
+    struct ast_json_iter *member;
+    char number[32];
+    size_t count;
+    size_t index;
+
+    switch (ast_json_typeof(json)) {
+    case AST_JSON_OBJECT:
+        text_put(text, "{", 1);
+        for (member = ast_json_object_iter(json); member;) {
+            text_put_string(text, ast_json_object_iter_key(member));
+            text_put(text, ":", 1);
+            text_put_json(text, ast_json_object_iter_value(member));
+            member = ast_json_object_iter_next(json, member);
+            if (member) {
+                text_put(text, ",", 1);
+            }
+        }
+        text_put(text, "}", 1);
+        break;
+    case AST_JSON_ARRAY:
+        count = ast_json_array_size(json);
+        text_put(text, "[", 1);
+        for (index = 0; index < count; index++) {
+            if (index) {
+                text_put(text, ",", 1);
+            }
+            text_put_json(text, ast_json_array_get(json, index));
+        }
+        text_put(text, "]", 1);
+        break;
+    case AST_JSON_STRING:
+        text_put_string(text, ast_json_string_get(json));
+        break;
+    case AST_JSON_INTEGER:
+        text_put(text, number, snprintf(number, sizeof(number), "%jd", ast_json_integer_get(json)));
+        break;
+    case AST_JSON_REAL:
+        text_put_real(text, json);
+        break;
+    case AST_JSON_TRUE:
+        text_put(text, "true", 4);
+        break;
+    case AST_JSON_FALSE:
+        text_put(text, "false", 5);
+        break;
+    case AST_JSON_NULL:
+        text_put(text, "null", 4);
+        break;
+    }
+}
+
+/* The text of an object or an array and its length; NULL of anything else, and if there is no memory. ast_free releases
+   it. */
+static char *json_text(struct ast_json *json, size_t *length)
+{
+    struct text text = {0};
+
+    if (ast_json_typeof(json) != AST_JSON_OBJECT && ast_json_typeof(json) != AST_JSON_ARRAY) {
+        return NULL;
+    }
+    text_put_json(&text, json);
+    text_put(&text, "", 1);
+    if (text.failed) {
+        ast_free(text.bytes);
+        return NULL;
+    }
+    *length = text.length - 1;
+    return text.bytes;
 }
 
 /* ---- Channels in Stasis ----------------------------------------------------------------------------------------- */
@@ -618,6 +775,8 @@ static void on_stasis_failed(void *userdata, const char *channel_id, const char 
 struct application {
     /* Somebody else has registered it since. */
     int taken;
+    /* The number in the name of the mailbox of Asterisk's subscription of it to all bridges; 0 if that is not known. */
+    unsigned int bridges;
     char name[0];
 };
 
@@ -669,6 +828,175 @@ static struct application *application_create(const char *name)
     return application;
 }
 
+/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
+   that tell whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object,
+   NULL if nobody has it, and the handler's data. Where the two are is found out with an application of our own, and
+   looked at under the object's lock, as Asterisk does. */
+enum holder {
+    NOBODY,
+    US,
+    SOMEBODY,
+};
+
+/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then
+   every application that is there is taken for one that somebody has. */
+static size_t handler_place;
+
+static void *pointer_at(struct stasis_app *app, size_t place)
+{
+    void *pointer;
+
+    memcpy(&pointer, (char *)app + place * sizeof(pointer), sizeof(pointer));
+    return pointer;
+}
+
+static size_t handler_find(struct stasis_app *app, void *handler, void *data)
+{
+    /* The name is the object's last member. */
+    size_t end = (stasis_app_name(app) - (char *)app) / sizeof(void *);
+    size_t place;
+    size_t found = 0;
+
+    for (place = 1; end < 100 && place + 1 < end; place++) {
+        if (pointer_at(app, place) == handler && pointer_at(app, place + 1) == data) {
+            /* Once, or it is not known which. */
+            if (found) {
+                return 0;
+            }
+            found = place;
+        }
+    }
+    return found;
+}
+
+/* With Asterisk's object locked. */
+static enum holder app_holder(struct stasis_app *app, struct application *ours)
+{
+    if (!handler_place) {
+        return ours && !ours->taken ? US : SOMEBODY;
+    }
+    if (!pointer_at(app, handler_place)) {
+        return NOBODY;
+    }
+    return ours && pointer_at(app, handler_place + 1) == ours ? US : SOMEBODY;
+}
+
+static enum holder application_holder(const char *name, struct application *ours)
+{
+    struct stasis_app *app = stasis_app_get_by_name(name);
+    enum holder holder = NOBODY;
+
+    if (app) {
+        ao2_lock(app);
+        holder = app_holder(app, ours);
+        ao2_unlock(app);
+        ao2_ref(app, -1);
+    }
+    return holder;
+}
+
+#ifdef HAVE_STASIS_FILTERS
+
+/* Newer headers have a macro of this name instead, for a function that releases just before them have not: then the
+   module would not load there. All have this one. */
+#undef ast_taskprocessor_push_local
+int ast_taskprocessor_push_local(struct ast_taskprocessor *tps, int (*task_exe)(struct ast_taskprocessor_local *local),
+                                 void *datap);
+
+/* The mailbox of a subscription to this topic with the highest number that is below *number and above `first`; *number
+   becomes its number. */
+static struct ast_taskprocessor *mailbox_find(const char *topic, unsigned int first, unsigned int *number)
+{
+    char name[AST_TASKPROCESSOR_MAX_NAME + 1];
+    struct ast_taskprocessor *mailbox = NULL;
+    char *digits;
+
+    /* Cuts a long name as Asterisk did. */
+    ast_taskprocessor_build_name(name, sizeof(name), "stasis/m:%s", topic);
+    digits = strrchr(name, '-') + 1;
+    while (!mailbox && *number - first > 1) {
+        sprintf(digits, "%08x", --*number); /* Safe */
+        mailbox = ast_taskprocessor_get(name, TPS_REF_IF_EXISTS);
+    }
+    return mailbox;
+}
+
+static struct ast_taskprocessor *mailbox_find_bridges(unsigned int first, unsigned int *number)
+{
+    return mailbox_find(stasis_topic_name(ast_bridge_topic_all()), first, number);
+}
+
+static int changes_accept(struct ast_taskprocessor_local *local)
+{
+    stasis_subscription_accept_message_type(local->local_data, stasis_subscription_change_type());
+    return 0;
+}
+
+static int changes_decline(struct ast_taskprocessor_local *local)
+{
+    stasis_subscription_decline_message_type(local->local_data, stasis_subscription_change_type());
+    return 0;
+}
+
+/* Asterisk subscribes each application to all bridges, for their transfers and merges, and tells each subscription of
+   every other one that comes or goes: whenever an application is registered or unregistered a thread of every other
+   wakes, and does nothing. So those of ours are told to leave that out; before they end, or become somebody else's,
+   to take it again, for Asterisk frees an application when it is told so of the end of its own. With the application
+   locked. */
+static void application_hear_changes(struct application *application, int wanted)
+{
+    struct stasis_app *app = stasis_app_get_by_name(application->name);
+    unsigned int number = application->bridges + 1;
+    struct ast_taskprocessor *mailbox = application->bridges ? mailbox_find_bridges(number - 2, &number) : NULL;
+
+    if (app && mailbox) {
+        ao2_lock(app);
+        /* While it is ours and locked its subscriptions stay; what is put into a mailbox now is done before they go. */
+        if (app_holder(app, application) == US &&
+            ast_taskprocessor_push_local(mailbox, wanted ? changes_accept : changes_decline, NULL)) {
+            ast_log(LOG_ERROR, "Out of memory: application %s\n", application->name);
+        }
+        ao2_unlock(app);
+    }
+    ast_taskprocessor_unreference(mailbox);
+    ao2_cleanup(app);
+}
+
+/* Of one that was registered after `first` was the number of the latest mailbox. Asterisk makes that for bridges just
+   before that of the application's own topic, and none of another application in between. */
+static void application_quieten(struct application *application, unsigned int first)
+{
+    unsigned int number = ast_taskprocessor_seq_num();
+    char topic[sizeof("ari:application/") + strlen(application->name)];
+    struct ast_taskprocessor *own;
+    struct ast_taskprocessor *bridges;
+
+    sprintf(topic, "ari:application/%s", application->name); /* Safe */
+    own = mailbox_find(topic, first, &number);
+    bridges = own ? mailbox_find_bridges(first, &number) : NULL;
+    ao2_lock(application);
+    if (bridges) {
+        application->bridges = number;
+    }
+    /* Else it was registered already, by us or by somebody else. */
+    if (handler_place && !application->taken) {
+        application_hear_changes(application, 0);
+    }
+    ao2_unlock(application);
+    ast_taskprocessor_unreference(bridges);
+    ast_taskprocessor_unreference(own);
+}
+
+#endif
+
+/* With the application locked: it is about to be unregistered, or somebody else's. */
+static void application_let_go(struct application *application)
+{
+#ifdef HAVE_STASIS_FILTERS
+    application_hear_changes(application, 1);
+#endif
+}
+
 static void takeovers_forget(void)
 {
     struct takeover *takeover;
@@ -715,6 +1043,7 @@ static void application_taken(struct application *application)
     ariws_inbound inbound = ARIWS_INBOUND_INIT;
 
     ao2_lock(application);
+    application_let_go(application);
     application->taken = 1;
     ao2_unlock(application);
     ast_log(LOG_NOTICE, "Stasis application %s is taken over by somebody who connected to Asterisk with its name\n",
@@ -744,12 +1073,13 @@ static void debug_event(const char *application, struct ast_json *event)
 }
 
 /* Asterisk has made the text itself, so the library need not read it to know what is in it. */
-static void event_send(const char *application, const char *type, struct ast_json *event, const char *text)
+static void event_send(const char *application, const char *type, struct ast_json *event, const char *text,
+                       size_t length)
 {
     ariws_trusted_event trusted = ARIWS_TRUSTED_EVENT_INIT;
 
     trusted.json = text;
-    trusted.json_length = strlen(text);
+    trusted.json_length = length;
     trusted.type = type;
     trusted.channel_id = member_id(event, "channel");
     trusted.replaced_channel_id = member_id(event, "replace_channel");
@@ -764,6 +1094,7 @@ static void event_send(const char *application, const char *type, struct ast_jso
 static void application_event(void *data, const char *name, struct ast_json *event)
 {
     const char *type = S_OR(ast_json_string_get(ast_json_object_get(event, "type")), "");
+    size_t length;
     char *text;
 
     if (!strcmp(type, "ApplicationReplaced") && !registering) {
@@ -778,73 +1109,13 @@ static void application_event(void *data, const char *name, struct ast_json *eve
     if (stasis_app_get_debug_by_name(name)) {
         debug_event(name, event);
     }
-    text = ast_json_dump_string_format(event, AST_JSON_COMPACT);
+    text = json_text(event, &length);
     if (!text) {
         ast_log(LOG_ERROR, "Out of memory: application %s does not get a %s\n", name, type);
         return;
     }
-    event_send(name, type, event, text);
-    ast_json_free(text);
-}
-
-/* Who has an application. Asterisk keeps one whose owner has gone as long as it has subscriptions, and the functions
-   that tell whether there is one do not tell whether anybody has it. What tells is the handler in Asterisk's object,
-   NULL if nobody has it, and the handler's data. Where the two are is found out with an application of our own, and
-   looked at under the object's lock, as Asterisk does. */
-enum holder {
-    NOBODY,
-    US,
-    SOMEBODY,
-};
-
-/* Where the handler is in Asterisk's object, counted in pointers, the data behind it. 0 if that is not known: then
-   every application that is there is taken for one that somebody has. */
-static size_t handler_place;
-
-static void *pointer_at(struct stasis_app *app, size_t place)
-{
-    void *pointer;
-
-    memcpy(&pointer, (char *)app + place * sizeof(pointer), sizeof(pointer));
-    return pointer;
-}
-
-static size_t handler_find(struct stasis_app *app, void *handler, void *data)
-{
-    /* The name is the object's last member. */
-    size_t end = (stasis_app_name(app) - (char *)app) / sizeof(void *);
-    size_t place;
-    size_t found = 0;
-
-    for (place = 1; end < 100 && place + 1 < end; place++) {
-        if (pointer_at(app, place) == handler && pointer_at(app, place + 1) == data) {
-            /* Once, or it is not known which. */
-            if (found) {
-                return 0;
-            }
-            found = place;
-        }
-    }
-    return found;
-}
-
-static enum holder application_holder(const char *name, struct application *ours)
-{
-    struct stasis_app *app = stasis_app_get_by_name(name);
-    enum holder holder = NOBODY;
-
-    if (!app) {
-        return NOBODY;
-    }
-    ao2_lock(app);
-    if (!handler_place) {
-        holder = ours && !ours->taken ? US : SOMEBODY;
-    } else if (pointer_at(app, handler_place)) {
-        holder = ours && pointer_at(app, handler_place + 1) == ours ? US : SOMEBODY;
-    }
-    ao2_unlock(app);
-    ao2_ref(app, -1);
-    return holder;
+    event_send(name, type, event, text, length);
+    ast_free(text);
 }
 
 #define PROBE "res_ariws-probe"
@@ -938,6 +1209,9 @@ static int application_register(struct application *application, int subscribe_a
     int attempt;
 
     for (attempt = 0; attempt < REGISTER_ATTEMPTS; attempt++) {
+#ifdef HAVE_STASIS_FILTERS
+        unsigned int first = ast_taskprocessor_seq_num();
+#endif
         int failed;
         int done;
 
@@ -948,6 +1222,9 @@ static int application_register(struct application *application, int subscribe_a
         if (failed) {
             return -1;
         }
+#ifdef HAVE_STASIS_FILTERS
+        application_quieten(application, first);
+#endif
         ao2_lock(application);
         /* A client may have taken it already. */
         done = application->taken;
@@ -972,12 +1249,18 @@ static int32_t on_app_register(void *userdata, const char *name, int32_t subscri
     int has_context = !known && context_release(name);
     int failed;
 
+    if (application && holder == US) {
+        application->bridges = former->bridges;
+    }
     ao2_cleanup(former);
     failed = !application || application_register(application, subscribe_all);
     if (has_context) {
         context_restore(name);
     }
     if (!failed && !ao2_link(applications, application)) {
+        ao2_lock(application);
+        application_let_go(application);
+        ao2_unlock(application);
         stasis_app_unregister(name);
         failed = 1;
     }
@@ -1008,6 +1291,7 @@ static void on_app_unregister(void *userdata, const char *name)
     if (!application->taken && application_holder(name, application) == US) {
         /* Older versions keep an application for its subscriptions to everything, and would take it for registered. */
         application_set_scope(name, 0);
+        application_let_go(application);
         stasis_app_unregister(name);
     }
     ao2_unlock(application);
@@ -1174,6 +1458,7 @@ static void debug_request(const ariws_request *request)
 /* Gives the answer to the library, and frees what it is made of. */
 static void request_answer(const ariws_request *request, struct ast_ari_response *response, int debug)
 {
+    size_t length = 0;
     char *text = NULL;
     int32_t result;
 
@@ -1183,20 +1468,20 @@ static void request_answer(const ariws_request *request, struct ast_ari_response
         response->response_code = 406;
         response->response_text = "Not Acceptable.  Use HTTP GET";
     } else if (response->message && !ast_json_is_null(response->message)) {
-        text = ast_json_dump_string_format(response->message, AST_JSON_COMPACT);
+        text = json_text(response->message, &length);
     }
     if (debug) {
         ast_verbose("<--- Sending ARI response to %s --->\n%d %s\n%s\n\n", request->session_id, response->response_code,
                     S_OR(response->response_text, ""), S_OR(text, ""));
     }
-    result = library.request_complete(instance, request->id, response->response_code, response->response_text, text,
-                                      text ? strlen(text) : 0);
+    result =
+        library.request_complete(instance, request->id, response->response_code, response->response_text, text, length);
     if (result != ARIWS_OK && result != ARIWS_ERROR_NOT_FOUND && result != ARIWS_ERROR_UNLOADED) {
         ast_log(LOG_ERROR, "Asterisk's answer to %s %s, with status %d, cannot be sent: %s\n", request->method,
                 request->path, response->response_code, library.result_text(result));
         library.request_complete(instance, request->id, 500, NULL, NULL, 0);
     }
-    ast_json_free(text);
+    ast_free(text);
     ast_json_unref(response->message);
     ast_free(response->headers);
 }
@@ -1466,13 +1751,14 @@ static int32_t context_create(const char *name, const char *app)
 static int32_t on_app_snapshot(void *userdata, const char *app, ariws_write_callback write, void *write_data)
 {
     struct ast_json *json = stasis_app_to_json(app);
-    char *text = json ? ast_json_dump_string_format(json, AST_JSON_COMPACT) : NULL;
+    size_t length;
+    char *text = json ? json_text(json, &length) : NULL;
     int32_t result = text ? ARIWS_TEXT_GIVEN : ARIWS_TEXT_ABSENT;
 
     if (text) {
-        write(write_data, text, strlen(text));
+        write(write_data, text, length);
     }
-    ast_json_free(text);
+    ast_free(text);
     ast_json_unref(json);
     return result;
 }

@@ -6,19 +6,17 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Engine;
+use super::opening::Opened;
 use super::table::PerCall;
 use crate::config::{CallData, Connection, ConnectionType, Secret, WhenDown};
 use crate::error::{Error, Result};
 use crate::host::ChannelThread;
-use crate::net::Connected;
-use crate::session::{Ending, LAST_WORDS, Session, Stop, Task};
+use crate::session::{LAST_WORDS, Session, Stop};
 
 /// A channel that enters an application.
 pub(super) struct Entry {
@@ -28,14 +26,6 @@ pub(super) struct Entry {
     pub(super) cancelled: CancellationToken,
     /// Makes an unloading wait for the start.
     _task: TaskTrackerToken,
-}
-
-/// A call's session with its first open connection.
-struct Opened {
-    task: Task,
-    connected: Box<Connected>,
-    /// Of the thread that serves the connection.
-    runtime: Handle,
 }
 
 impl Engine {
@@ -310,43 +300,6 @@ impl Engine {
                 "the client {name} cannot be told of the call: {message}"
             ))),
         }
-    }
-
-    /// Opens the first connection of a call's session, on a thread for input and output, unless one waits for it.
-    async fn open(&self, session: &Arc<Session>, connection: &Connection, cancelled: &CancellationToken) -> Result<Opened> {
-        if let Some((connected, runtime)) = self.take_standby(connection).await {
-            return Ok(Opened {
-                task: Task::on_standby(session),
-                connected: Box::new(connected),
-                runtime,
-            });
-        }
-        let (sender, mut opened) = oneshot::channel();
-        let mut task = Task::new(session);
-        self.spawn(async move {
-            let outcome = match AssertUnwindSafe(task.open()).catch_unwind().await {
-                Ok(Ok(connected)) => Ok(Opened {
-                    task,
-                    connected,
-                    runtime: Handle::current(),
-                }),
-                Ok(Err(Ending::OutOfAttempts(lack, cause))) => Err(Error::out_of_attempts(lack, cause)),
-                Ok(Err(Ending::Stopped | Ending::Over)) => Err(Error::Cancelled),
-                Err(_) => Err(Error::Internal("the session panicked".into())),
-            };
-            // Whoever started it may have gone with the instance.
-            let _ = sender.send(outcome);
-        });
-        let opened = tokio::select! {
-            biased;
-            opened = &mut opened => opened,
-            () = cancelled.cancelled() => {
-                session.stop(Stop::Now);
-                opened.await
-            }
-        };
-        // The task always answers, unless it was ended with the runtime.
-        opened.unwrap_or(Err(Error::Unloaded))
     }
 
     /// A channel may enter an application again while the connection of its first time still lingers. If other channels are

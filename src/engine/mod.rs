@@ -2,10 +2,10 @@
 //!
 //! [`Engine`] is one loaded instance. `operations` changes it, one operation at a time (load, reload, commands), `plan` decides
 //! what a reload does, and `report` tells of it; `persistent` begins and ends persistent connections, `calls` per-call ones,
-//! for which `early_cancels` knows who has hung up before and `standby` has connections that wait; `applications` knows whose
-//! each application is, and has the host register it, `questions` whether what the host says of one is out of date; `inbound`
-//! knows the websockets that the host reports; `outages` tells of connections that are down, and `down` what that means for
-//! channels; `snapshot` shows it all, `value` one thing of it, and `operator` is what commands need of it.
+//! whose first connection is `opening`'s; `early_cancels` knows who has hung up before, `standby` has connections that wait;
+//! `applications` knows whose each application is, and has the host register it, `questions` whether what the host says of one is
+//! out of date; `inbound` knows the websockets that the host reports; `outages` tells of connections that are down, and `down`
+//! what that means for channels; `snapshot` shows it all, `value` one thing of it, and `operator` is what commands need of it.
 
 mod applications;
 mod calls;
@@ -14,6 +14,7 @@ mod down;
 mod early_cancels;
 mod inbound;
 mod memory;
+mod opening;
 mod operations;
 mod operator;
 mod options;
@@ -173,20 +174,14 @@ impl Engine {
         if let Some(body) = body {
             protocol::check_body(body).map_err(Error::Json)?;
         }
-        // It is made into an answer of its own, and that into a message.
+        // It is made compact, and written into a message with escapes.
         let room = body.is_none_or(|body| crate::memory::is_there_for(body.len(), 4));
-        let copy = body.filter(|_| room).map(crate::memory::copied);
-        if !room || copy == Some(None) {
+        if !room {
             return Err(Error::System(
                 "the system refused the memory for the answer; the request still waits for one".into(),
             ));
         }
-        let answer = Answer {
-            status,
-            reason: reason.map(str::to_owned),
-            body: copy.flatten(),
-        };
-        self.context.answers.complete(id, &answer)
+        self.context.answers.complete(id, &Answer { status, reason, body })
     }
 
     /// The log of the host.

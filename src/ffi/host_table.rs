@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::given::Given;
 use super::guard::calling_host;
-use super::strings::c_text;
+use super::strings::{CTexts, c_text};
 use super::types::*;
 use super::{SendPointer, sized};
 use crate::error::{Error, Result};
@@ -104,41 +104,62 @@ impl Host for HostTable {
         });
     }
 
-    fn ari_request(&self, request: &HostRequest) {
-        let (application, session_id) = (c_text(&request.application), c_text(&request.session_id));
-        let (method, path) = (c_text(request.method), c_text(&request.path));
-        let user = c_text(&request.user);
-        let password = c_text(request.password.reveal());
-        let password = Zeroizing::new(password.into_bytes_with_nul());
-        let content_type = request.content_type.as_deref().map(c_text);
-        let body = request.body.as_deref().map(c_text);
-        let texts: Vec<(Vec<u8>, Vec<u8>)> = request
+    fn ari_request(&self, request: &HostRequest<'_>) {
+        let length = |text: &str| text.len() + 1;
+        let of_parameters = request.parameters.iter().map(|(name, value)| length(name) + length(value));
+        let others = [
+            request.application,
+            request.session_id,
+            request.method,
+            request.path,
+            request.user,
+            request.content_type.unwrap_or_default(),
+            request.body.unwrap_or_default(),
+        ];
+        let bytes = others.into_iter().map(length).chain(of_parameters).sum();
+        let mut texts = CTexts::with_capacity(bytes);
+        let [application, session_id, method, path, user] = [
+            request.application,
+            request.session_id,
+            request.method,
+            request.path,
+            request.user,
+        ]
+        .map(|text| texts.push(text));
+        let content_type = request.content_type.map(|text| texts.push(text));
+        let body = request.body.map(|text| texts.push(text));
+        let parameters: Vec<_> = request
             .parameters
             .iter()
-            .map(|(name, value)| (terminated(name), terminated(value)))
+            .map(|(name, value)| (texts.push_whole(name), texts.push_whole(value)))
             .collect();
-        let parameters: Vec<ariws_parameter> = texts
+        let parameters: Vec<ariws_parameter> = request
+            .parameters
             .iter()
-            .map(|(name, value)| ariws_parameter {
-                name: name.as_ptr().cast(),
-                name_length: name.len() - 1,
-                value: value.as_ptr().cast(),
-                value_length: value.len() - 1,
+            .zip(parameters)
+            .map(|((name, value), (name_text, value_text))| ariws_parameter {
+                name: texts.get(name_text),
+                name_length: name.len(),
+                value: texts.get(value_text),
+                value_length: value.len(),
             })
             .collect();
+        // By itself, as it is wiped.
+        let password = Zeroizing::new(c_text(request.password.reveal()).into_bytes_with_nul());
+        let optional = |text: Option<_>| text.map_or(ptr::null(), |text| texts.get(text));
         let request = ariws_request {
             struct_size: size_of::<ariws_request>(),
             id: request.id,
-            application: application.as_ptr(),
-            session_id: session_id.as_ptr(),
-            method: method.as_ptr(),
-            path: path.as_ptr(),
+            application: texts.get(application),
+            session_id: texts.get(session_id),
+            method: texts.get(method),
+            path: texts.get(path),
             parameters: parameters.as_ptr(),
             parameters_count: parameters.len(),
-            content_type: content_type.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
-            body: body.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
-            body_length: body.as_ref().map_or(0, |text| text.as_bytes().len()),
-            user: user.as_ptr(),
+            content_type: optional(content_type),
+            body: optional(body),
+            body_length: request.body.map_or(0, str::len),
+            user: texts.get(user),
             password: password.as_ptr().cast(),
             read_only: request.read_only.into(),
         };
@@ -296,11 +317,4 @@ const LONGEST_SNAPSHOT: usize = 4 << 20;
 
 fn utf8(mut text: Zeroizing<Vec<u8>>) -> std::result::Result<String, Failed> {
     String::from_utf8(take(&mut *text)).map_err(|_| Failed)
-}
-
-fn terminated(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() + 1);
-    bytes.extend_from_slice(text.as_bytes());
-    bytes.push(0);
-    bytes
 }

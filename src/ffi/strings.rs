@@ -63,6 +63,42 @@ pub(super) fn c_text(text: &str) -> CString {
     CString::new(text).unwrap_or_else(|_| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default())
 }
 
+/// Strings of one call in one piece of memory, each with a NUL behind it.
+pub(super) struct CTexts(Vec<u8>);
+
+/// Where one of them begins.
+#[derive(Clone, Copy)]
+pub(super) struct CText(usize);
+
+impl CTexts {
+    /// With room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// A string that ends at its NUL: as in [`c_text`], none is in it.
+    pub(super) fn push(&mut self, text: &str) -> CText {
+        match text.contains('\0') {
+            true => self.push_whole(&text.replace('\0', "\u{fffd}")),
+            false => self.push_whole(text),
+        }
+    }
+
+    /// A string that is told with its length, as it is.
+    pub(super) fn push_whole(&mut self, text: &str) -> CText {
+        let start = self.0.len();
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(0);
+        CText(start)
+    }
+
+    /// Where it lies, once all are there and until this is dropped.
+    pub(super) fn get(&self, text: CText) -> *const c_char {
+        let bytes = self.0.get(text.0..).unwrap_or_default();
+        bytes.as_ptr().cast()
+    }
+}
+
 /// Writes text to the caller's buffer, NUL-terminated and cut at a character if it must be. NULL and 0 are fine.
 ///
 /// # Safety

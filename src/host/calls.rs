@@ -36,7 +36,7 @@ impl ChannelThread {
     }
 
     /// Whether the future that runs is one of those.
-    fn is_this() -> bool {
+    pub(crate) fn is_this() -> bool {
         CHANNEL_THREAD.try_with(|_| ()).is_ok()
     }
 }
@@ -232,7 +232,7 @@ pub(crate) mod tests {
 
     impl Host for Silent {
         fn log(&self, _: Level, _: &str, _: &str) {}
-        fn ari_request(&self, _: &HostRequest) {}
+        fn ari_request(&self, _: &HostRequest<'_>) {}
         fn request_cancelled(&self, _: u64) {}
         fn app_register(&self, _: &str, _: bool) -> Result<Registration, Failed> {
             Err(Failed)

@@ -18,7 +18,7 @@ pub trait Host: Send + Sync + 'static {
     /// Takes one message for the log.
     fn log(&self, level: Level, subject: &str, message: &str);
     /// Begins an ARI request; the answer comes through the engine.
-    fn ari_request(&self, request: &HostRequest);
+    fn ari_request(&self, request: &HostRequest<'_>);
     /// Nobody waits for the answer to a request any more.
     fn request_cancelled(&self, id: u64);
     /// Registers a Stasis application.
@@ -117,28 +117,28 @@ pub enum ContextState {
 pub struct Failed;
 
 /// An ARI request on its way to the host.
-#[derive(Debug, Clone)]
-pub struct HostRequest {
+#[derive(Debug, Clone, Copy)]
+pub struct HostRequest<'a> {
     /// The number that the answer carries.
     pub id: u64,
     /// The first application of the connection.
-    pub application: String,
+    pub application: &'a str,
     /// The session that it came over.
-    pub session_id: String,
+    pub session_id: &'a str,
     /// The method, upper case.
     pub method: &'static str,
     /// The path without query, as it was sent.
-    pub path: String,
+    pub path: &'a str,
     /// Decoded parameters; the last of a name counts.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: &'a [(String, String)],
     /// The content type of the body.
-    pub content_type: Option<String>,
+    pub content_type: Option<&'a str>,
     /// The JSON body.
-    pub body: Option<String>,
+    pub body: Option<&'a str>,
     /// The local ARI user.
-    pub user: String,
+    pub user: &'a str,
     /// Its password.
-    pub password: crate::config::Secret,
+    pub password: &'a crate::config::Secret,
     /// Whether it is read-only.
     pub read_only: bool,
 }

@@ -15,7 +15,7 @@ impl Host for Waited {
         // Fails at the end of a test that does not wait for it.
         let _ = self.0.send((level, message.to_owned()));
     }
-    fn ari_request(&self, _: &HostRequest) {}
+    fn ari_request(&self, _: &HostRequest<'_>) {}
     fn app_register(&self, _: &str, _: bool) -> Result<Registration, Failed> {
         Err(Failed)
     }

@@ -6,12 +6,14 @@ pub(super) struct Frames {
     header: [u8; HEADER],
     header_length: usize,
     payload_left: u64,
+    closed: bool,
 }
 
 /// Two bytes, eight of extended length, four of mask.
 const HEADER: usize = 14;
 const OPCODE: u8 = 0x0f;
 const TEXT: u8 = 0x01;
+const CLOSE: u8 = 0x08;
 const LENGTH: u8 = 0x7f;
 const MASKED: u8 = 0x80;
 const MASK: usize = 4;
@@ -64,9 +66,16 @@ impl Frames {
         }
     }
 
+    /// Whether a Close has passed, behind which nothing may follow.
+    pub(super) fn have_closed(&self) -> bool {
+        self.closed
+    }
+
     fn complete(&mut self) -> u64 {
         self.header_length = 0;
-        u64::from(self.header[0] & OPCODE == TEXT)
+        let opcode = self.header[0] & OPCODE;
+        self.closed |= opcode == CLOSE;
+        u64::from(opcode == TEXT)
     }
 
     fn header_needed(&self) -> usize {

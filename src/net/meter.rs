@@ -1,14 +1,14 @@
 //! Counts what the kernel has taken.
 //!
 //! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
-//! left the process. The meter sits below that buffer and follows the frames as they pass. TLS has a
+//! left the process. The meter sits below that buffer and follows the frames as they pass, those that pass by it as well. TLS has a
 //! buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has that: a peer
 //! can read nothing of a record before it has all of it.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::ahead::Ahead;
 use super::frames::Frames;
+use super::outgoing::Outgoing;
 
 /// A stream that can tell whether its peer is still there.
 pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
@@ -37,6 +38,14 @@ pub trait Link: AsyncRead + AsyncWrite + Send + Unpin {
     /// Bytes that the kernel has taken; `given` is how many the stream was given.
     fn progress(&self, given: u64) -> u64 {
         given
+    }
+
+    /// From now on the runtime in which this is called watches it, instead of the one in which it was opened.
+    ///
+    /// # Errors
+    /// The system refuses that.
+    fn watch_here(&mut self) -> io::Result<()> {
+        Ok(())
     }
 
     /// Bounds how long what was sent may stay unacknowledged.
@@ -66,6 +75,10 @@ impl Link for Box<dyn Link> {
         (**self).progress(given)
     }
 
+    fn watch_here(&mut self) -> io::Result<()> {
+        (**self).watch_here()
+    }
+
     fn bound_silence(&self, limit: Duration) -> io::Result<()> {
         (**self).bound_silence(limit)
     }
@@ -77,9 +90,33 @@ pub struct Meter {
     bytes: AtomicU64,
     texts: AtomicU64,
     blocked: AtomicBool,
+    /// What the next flush writes.
+    outgoing: Mutex<Outgoing>,
 }
 
 impl Meter {
+    /// Has text frames written by the next flush of the websocket, behind all that was given to it.
+    pub fn put(&self, frames: Outgoing) {
+        *self.outgoing() = frames;
+    }
+
+    /// What waits to be written, or the memory of frames that have gone out.
+    pub fn take(&self) -> Outgoing {
+        self.outgoing().take()
+    }
+
+    /// Keeps the memory of frames that have gone out for others.
+    fn keep(&self, memory: Outgoing) {
+        let mut outgoing = self.outgoing();
+        if outgoing.is_empty() {
+            *outgoing = memory;
+        }
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes, as they are on their way: with headers, control frames, and all that TLS adds.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Acquire)
@@ -114,6 +151,8 @@ pub struct Metered<S> {
     /// Texts and bytes that the stream was given.
     texts: u64,
     bytes: u64,
+    /// Frames that are being written.
+    outgoing: Outgoing,
     meter: Arc<Meter>,
 }
 
@@ -121,6 +160,11 @@ impl<S: Link> Metered<S> {
     /// The stream itself.
     pub(super) fn stream(&self) -> &S {
         &self.stream
+    }
+
+    /// As [`Link::watch_here`].
+    pub(super) fn watch_here(&mut self) -> io::Result<()> {
+        self.stream.watch_here()
     }
 
     /// Whether the peer has closed or reset the connection, as far as the kernel knows at this moment.
@@ -139,6 +183,7 @@ impl<S: Link> Metered<S> {
             is_cut: false,
             texts: 0,
             bytes: 0,
+            outgoing: Outgoing::default(),
             meter: Arc::clone(&meter),
         };
         (metered, meter)
@@ -176,6 +221,46 @@ impl<S: Link> Metered<S> {
         let bytes = bytes.get(..portion).unwrap_or_default();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
+
+    /// The same, with what becomes of it noted.
+    fn write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.stream.peer_has_gone() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the peer has closed the connection",
+            )));
+        }
+        let outcome = self.give(context, bytes);
+        self.note(&outcome);
+        let taken = ready!(outcome)?;
+        if let Some(frames) = &mut self.frames {
+            let bytes = bytes.get(..taken).unwrap_or_default();
+            self.texts += frames.pass(bytes).texts;
+            self.bytes += taken as u64;
+            self.publish();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Writes the frames that pass by the websocket, which does not know of them when it answers a Close.
+    fn write_outgoing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut outgoing = self.outgoing.take();
+        if !outgoing.is_empty() && self.frames.as_ref().is_some_and(Frames::have_closed) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, "a Close has been sent")));
+        }
+        while !outgoing.is_empty() {
+            match self.write(context, outgoing.rest()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(taken)) => outgoing.pass(taken),
+                other => {
+                    self.outgoing = outgoing;
+                    return other.map_ok(drop);
+                }
+            }
+        }
+        self.meter.keep(outgoing);
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// How much of what has come the websocket may have.
@@ -212,26 +297,20 @@ impl<S: Link> AsyncRead for Metered<S> {
 impl<S: Link> AsyncWrite for Metered<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.stream.peer_has_gone() {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the peer has closed the connection",
-            )));
+        // What was begun first goes first, and a frame may not be cut.
+        if !this.outgoing.is_empty() {
+            ready!(this.write_outgoing(context))?;
         }
-        let outcome = this.give(context, bytes);
-        this.note(&outcome);
-        let taken = ready!(outcome)?;
-        if let Some(frames) = &mut this.frames {
-            let bytes = bytes.get(..taken).unwrap_or_default();
-            this.texts += frames.pass(bytes).texts;
-            this.bytes += taken as u64;
-            this.publish();
-        }
-        Poll::Ready(Ok(taken))
+        this.write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // The websocket has written all of its frames by now.
+        if this.outgoing.is_empty() {
+            this.outgoing = this.meter.take();
+        }
+        ready!(this.write_outgoing(context))?;
         let outcome = Pin::new(&mut this.stream).poll_flush(context);
         this.note(&outcome);
         this.publish();
@@ -312,6 +391,43 @@ mod tests {
             Poll::Ready(outcome) => Some(outcome.expect("a stream without errors")),
             Poll::Pending => None,
         }
+    }
+
+    fn flush(stream: &mut Metered<Records>) -> Poll<io::Result<()>> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        Pin::new(stream).poll_flush(&mut context)
+    }
+
+    #[test]
+    fn frames_that_pass_by_the_websocket_are_not_cut_by_those_that_it_writes() {
+        let (mut stream, meter) = Metered::new(Records::default());
+        drop(stream.begin_frames(Vec::new()));
+        let mut frames = Outgoing::default();
+        assert!(frames.push("text") && frames.push("text"));
+        meter.put(frames);
+        stream.stream.kernel = 5;
+        assert!(flush(&mut stream).is_pending());
+        let pong = frame(10, 0);
+        assert_eq!(write(&mut stream, &pong), None);
+        stream.stream.kernel = 100;
+        assert_eq!(write(&mut stream, &pong), Some(pong.len()));
+        assert!(matches!(flush(&mut stream), Poll::Ready(Ok(()))));
+        assert_eq!((meter.texts(), meter.bytes()), (2, 2 * 10 + pong.len() as u64));
+    }
+
+    #[test]
+    fn nothing_goes_out_behind_a_close() {
+        let (mut stream, meter) = Metered::new(Records::default());
+        drop(stream.begin_frames(Vec::new()));
+        stream.stream.kernel = 100;
+        let close = frame(8, 2);
+        assert_eq!(write(&mut stream, &close), Some(close.len()));
+        assert!(matches!(flush(&mut stream), Poll::Ready(Ok(()))));
+        let mut frames = Outgoing::default();
+        assert!(frames.push("text"));
+        meter.put(frames);
+        assert!(matches!(flush(&mut stream), Poll::Ready(Err(_))));
+        assert_eq!((meter.texts(), meter.bytes()), (0, close.len() as u64));
     }
 
     #[test]

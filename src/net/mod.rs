@@ -5,6 +5,7 @@ mod frames;
 mod head;
 mod later;
 mod meter;
+mod outgoing;
 mod proxy;
 mod race;
 mod resolve;
@@ -17,6 +18,7 @@ mod trail;
 mod upgrade;
 
 use std::io;
+use std::mem::take;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +32,11 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::config::{CallData, Client, FileSecrets, Uri};
+use crate::threads::is_watched_here;
 use tls::Preparing;
 
 pub use meter::{Link, Meter, Metered, NotMinimal};
+pub use outgoing::Outgoing;
 pub use resolve::Resolver;
 pub use resources::{Lent, Place, Resources, Sockets, SocketsInUse};
 pub use rotation::Rotation;
@@ -147,9 +151,22 @@ pub struct Connected {
     pub server: usize,
     /// The right to have its socket.
     pub place: Place,
+    /// It was opened by a thread that watched it until it was open.
+    pub(crate) watched_elsewhere: bool,
 }
 
 impl Connected {
+    /// From now on the runtime in which this is called watches it.
+    ///
+    /// # Errors
+    /// The system refuses that.
+    pub fn watch_here(&mut self) -> io::Result<()> {
+        match take(&mut self.watched_elsewhere) {
+            true => self.websocket.get_mut().watch_here(),
+            false => Ok(()),
+        }
+    }
+
     /// Closes it: nobody needs it. A peer that does not take the Close is no failure.
     pub async fn close(mut self) {
         let normal = CloseFrame {
@@ -346,6 +363,7 @@ async fn open(
         remote,
         server: server.place,
         place: dialed.place,
+        watched_elsewhere: is_watched_here(),
     })
 }
 

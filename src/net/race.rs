@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::trail::{Mark, Trail};
 use super::{AttemptError, Place, Server, Stage};
+use crate::threads::watched_here;
 
 /// The Connection Attempt Delay of RFC 8305 section 5.
 const LONGEST_HEAD_START: Duration = Duration::from_millis(250);
@@ -35,7 +36,7 @@ pub(super) async fn open(
                 Ok(place) => {
                     runners.push((address, trail.enter(Stage::Tcp, Some(address))));
                     connecting.push(async move {
-                        let connected = TcpStream::connect(address).await;
+                        let connected = watched_here(TcpStream::connect(address)).await;
                         (address, connected.map(|stream| (stream, place)))
                     });
                 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -85,6 +86,13 @@ impl Stream {
             Self::Tls(tls) => &tls.get_ref().0.tcp,
         }
     }
+
+    fn tcp_mut(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => &mut tls.get_mut().0.tcp,
+        }
+    }
 }
 
 macro_rules! delegate {
@@ -136,6 +144,13 @@ impl Link for Stream {
             Self::Plain(_) => given,
             Self::Tls(tls) => tls.get_ref().0.written,
         }
+    }
+
+    fn watch_here(&mut self) -> io::Result<()> {
+        // Under another number, as the one before is watched until it is closed.
+        let same = self.tcp().as_fd().try_clone_to_owned()?;
+        *self.tcp_mut() = TcpStream::from_std(same.into())?;
+        Ok(())
     }
 
     fn bound_silence(&self, limit: Duration) -> io::Result<()> {

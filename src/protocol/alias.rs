@@ -47,7 +47,7 @@ impl Alias<'_> {
     pub fn body(&self, body: &str) -> Option<String> {
         let mut places = Vec::new();
         let visited = json::members(body, |name, value| {
-            if MEMBERS.contains(&name) && json::text(value).is_some_and(|text| text == self.base) {
+            if MEMBERS.contains(&name) && value.text().is_some_and(|text| text == self.base) {
                 let value = value.get();
                 // It is a part of the body.
                 let start = value.as_ptr().addr() - body.as_ptr().addr();

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::json::{self, Shape};
 use super::numbers::NUMBER;
 use super::object::Object;
+use super::scan::Raw;
 
 /// What is known of an event, and what [`complete`] has to add.
 #[derive(Debug, Clone)]
@@ -33,7 +32,7 @@ enum Named<'a> {
     /// There is none.
     Nowhere,
     /// In an object.
-    Object(&'a RawValue),
+    Object(Raw<'a>),
     /// The host has told it.
     Told(&'a str),
 }
@@ -61,8 +60,8 @@ pub struct Trusted<'a> {
 /// that has calls to serve.
 pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
     let mut inspection = Inspection::of(json)?;
-    let shape = json::members(inspection.text, |name, value| match name {
-        "type" => inspection.kind = json::text(value).unwrap_or_default(),
+    let seen = json::members(inspection.text, |name, value| match name {
+        "type" => inspection.kind = value.text().unwrap_or_default(),
         "application" => inspection.has_application = true,
         "timestamp" => inspection.has_timestamp = true,
         "asterisk_id" => inspection.has_asterisk_id = true,
@@ -71,7 +70,7 @@ pub fn inspect(json: &[u8]) -> Result<Inspection<'_>, String> {
         NUMBER => inspection.has_number = true,
         _ => {}
     });
-    match shape {
+    match seen.map(|seen| seen.shape) {
         Ok(Shape::Object) => Ok(inspection),
         Ok(Shape::Array) => Err("an array, where an object is expected".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -175,11 +174,11 @@ pub struct Channels {
 }
 
 /// The `id` of an object.
-fn id(object: &RawValue) -> Option<String> {
+fn id(object: Raw<'_>) -> Option<String> {
     let mut id = None;
     json::members(object.get(), |name, value| {
         if name == "id" {
-            id = json::text(value);
+            id = value.text();
         }
     })
     .ok()?;

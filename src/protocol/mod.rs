@@ -11,6 +11,7 @@ mod numbers;
 mod object;
 mod request;
 mod response;
+mod scan;
 
 pub use alias::Alias;
 pub use event::{Inspection, Trusted, application_event, complete, indented, inspect, trust};

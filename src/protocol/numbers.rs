@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use serde_json::value::RawValue;
-
 use super::json::{self, Shape};
 use super::object::Object;
+use super::scan::Raw;
 
 /// The member of an event that has its number.
 pub(super) const NUMBER: &str = "ariws_sequence";
@@ -82,14 +81,14 @@ pub fn inside(snapshot: &str) -> String {
         ("bridge_ids", "bridges"),
         ("endpoint_ids", "endpoints"),
     ];
-    let mut found: [Option<&RawValue>; 3] = [None; 3];
-    let shape = json::members(snapshot, |name, value| {
+    let mut found: [Option<Raw<'_>>; 3] = [None; 3];
+    let seen = json::members(snapshot, |name, value| {
         let place = NAMES.iter().position(|(its, _)| *its == name);
         if let Some(place) = place.filter(|_| value.get().starts_with('[')) {
             found[place] = Some(value);
         }
     });
-    if !matches!(shape, Ok(Shape::Object)) {
+    if !seen.is_ok_and(|seen| seen.shape == Shape::Object) {
         return String::new();
     }
     let members = NAMES.iter().zip(found);

@@ -1,8 +1,12 @@
 //! JSON objects, written member by member.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::io::{self, Write};
-use std::mem::take;
+use std::fmt::Write;
+
+use super::scan::plain;
+
+/// Of a number.
+const MOST_DIGITS: usize = 20;
 
 /// An object that is being written.
 pub(super) struct Object {
@@ -35,20 +39,17 @@ impl Object {
     /// A member that is a string. Names are the library's own and need no escapes.
     pub(super) fn text(&mut self, name: &'static str, value: &str) -> &mut Self {
         self.name(name);
-        if value.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
-            self.push_escaped(value);
-        } else {
-            self.push("\"");
-            self.push(value);
-            self.push("\"");
-        }
+        self.push_escaped(value);
         self
     }
 
     /// A member that is a number.
     pub(super) fn number(&mut self, name: &'static str, value: impl Into<u64>) -> &mut Self {
         self.name(name);
-        self.push(&value.into().to_string());
+        if self.has_room(MOST_DIGITS) {
+            // Nothing fails that writes into a string.
+            let _ = write!(self.output, "{}", value.into());
+        }
         self
     }
 
@@ -88,50 +89,48 @@ impl Object {
 
     #[inline]
     fn push(&mut self, text: &str) {
-        self.refused = self.refused || self.output.try_reserve(text.len()).is_err();
-        if !self.refused {
+        if self.has_room(text.len()) {
             self.output.push_str(text);
         }
     }
 
-    /// A string in its quotes, which comes in many pieces: they are looked at together.
-    fn push_escaped(&mut self, value: &str) {
-        let mut pieces = Pieces {
-            output: take(&mut self.output).into_bytes(),
-            refused: self.refused,
-        };
-        // It fails where that does, which is known.
-        let _ = serde_json::to_writer(&mut pieces, value);
-        self.refused = pieces.refused;
-        // What was put together are strings.
-        self.output = String::from_utf8(pieces.output).unwrap_or_default();
-    }
-}
-
-/// The pieces of a string with escapes, behind what is there already.
-struct Pieces {
-    output: Vec<u8>,
-    refused: bool,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.refused = self.refused || self.output.try_reserve(bytes.len()).is_err();
-        if self.refused {
-            return Err(io::ErrorKind::OutOfMemory.into());
+    /// Makes room for so many bytes more; false once the system has refused it.
+    #[inline]
+    fn has_room(&mut self, bytes: usize) -> bool {
+        if self.output.capacity() - self.output.len() < bytes {
+            self.refused = self.refused || self.output.try_reserve(bytes).is_err();
         }
-        self.output.extend_from_slice(bytes);
-        Ok(bytes.len())
+        !self.refused
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// A string in its quotes, with escapes where it needs them.
+    fn push_escaped(&mut self, value: &str) {
+        self.push("\"");
+        let mut rest = value;
+        while let Some((plain, others)) = rest.split_at_checked(plain(rest.as_bytes())) {
+            self.push(plain);
+            let Some(byte) = others.bytes().next() else {
+                break;
+            };
+            self.push_escape(byte);
+            rest = others.get(1..).unwrap_or_default();
+        }
+        self.push("\"");
     }
-}
 
-/// RFC 8259 section 7.
-fn needs_escape(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
+    /// RFC 8259 section 7, the short form where there is one.
+    fn push_escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.push("\\\""),
+            b'\\' => self.push("\\\\"),
+            0x08 => self.push("\\b"),
+            b'\t' => self.push("\\t"),
+            b'\n' => self.push("\\n"),
+            0x0c => self.push("\\f"),
+            b'\r' => self.push("\\r"),
+            _ => self.push(&format!("\\u{byte:04x}")),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Requests of applications: `RESTRequest` messages, and what the library answers by itself.
 
 use std::borrow::Cow;
-
-use serde_json::value::RawValue;
+use std::sync::Arc;
 
 use super::json;
 use super::response::{Response, compact_body, reason_phrase};
+use super::scan::Raw;
 
 /// A method that Asterisk knows; they are compared with case (recorded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub struct Request {
     pub request_id: String,
     /// `method`.
     pub method: Method,
-    /// `uri` up to its first `?`, as it was sent.
-    pub path: String,
+    /// `uri` up to its first `?`, as it was sent. The host has it while the answer, which repeats it, may be on its way.
+    pub path: Arc<str>,
     /// Decoded: of the uri's query, then `query_strings`, then a form body. The last of a name counts (recorded).
     pub parameters: Vec<(String, String)>,
     /// `content_type` as it was written, if there is a body.
@@ -73,14 +73,16 @@ pub struct Request {
 /// The order of the checks and every word of the answers are Asterisk's (recorded). Different on purpose: ids may be
 /// numbers, integers may be of any size, content types are compared without case and parameters, and control characters are
 /// refused where no host expects them.
-pub fn parse(text: &str) -> Result<Request, Response> {
-    let message = Message::read(text).ok_or_else(|| Response {
-        transaction_id: String::new(),
-        request_id: String::new(),
-        status: 400,
-        reason: "Failed to parse request message JSON".into(),
-        uri: String::new(),
-        body: None,
+pub fn parse(text: &str) -> Result<Request, Box<Response<'static>>> {
+    let message = Message::read(text).ok_or_else(|| {
+        Box::new(Response {
+            transaction_id: Cow::Borrowed(""),
+            request_id: Cow::Borrowed(""),
+            status: 400,
+            reason: "Failed to parse request message JSON".into(),
+            uri: Cow::Borrowed(""),
+            body: None,
+        })
     })?;
     match filled(message.kind).as_deref() {
         None => return Err(message.bad_request("", "No 'type' property.")),
@@ -99,7 +101,7 @@ pub fn parse(text: &str) -> Result<Request, Response> {
 
     let method = message
         .method
-        .and_then(json::text)
+        .and_then(Raw::text)
         .and_then(|name| Method::named(&name))
         .ok_or_else(|| bad_request("Unknown or missing 'method' property."))?;
     let mut parameters = Parameters::default();
@@ -111,7 +113,7 @@ pub fn parse(text: &str) -> Result<Request, Response> {
         transaction_id: id(message.transaction_id),
         request_id: id(message.request_id),
         method,
-        path: path.to_owned(),
+        path: path.into(),
         parameters: Vec::new(),
         content_type: None,
         body: None,
@@ -125,7 +127,7 @@ pub fn parse(text: &str) -> Result<Request, Response> {
             parameters.add(decoded(&body)).map_err(bad_request)?;
         } else if !is_media_type(&content_type, "application/json") {
             return Err(bad_request("Unknown content type."));
-        } else if json::members(&body, |_, _| ()).is_err() || !json::is_sound(&body) {
+        } else if !json::members(&body, |_, _| ()).is_ok_and(|seen| seen.is_sound) {
             return Err(bad_request("Unable to parse 'message_body' as 'application/json'."));
         } else {
             request.body = Some(body.into_owned());
@@ -162,27 +164,27 @@ impl Parameters {
 }
 
 /// The answer to a message that the system has no memory to read.
-pub fn refused_memory(text: &str) -> Response {
+pub fn refused_memory(text: &str) -> Response<'static> {
     let response = short_answer(text, 503);
     response.with_message("The system refused the memory for this request")
 }
 
 /// What is sent in place of an answer that the system has no memory to send.
-pub fn lost_answer(text: &str) -> Response {
+pub fn lost_answer(text: &str) -> Response<'static> {
     short_answer(text, 507).without_memory()
 }
 
 /// An answer with the ids of a message, if they are of ordinary length; nothing else of it is copied.
-fn short_answer(text: &str, status: u16) -> Response {
+fn short_answer(text: &str, status: u16) -> Response<'static> {
     const LONGEST: usize = 1024;
     let message = Message::read(text).unwrap_or_default();
-    let short = |value: Option<&RawValue>| id(value.filter(|value| value.get().len() <= LONGEST));
+    let short = |value: Option<Raw<'_>>| id(value.filter(|value| value.get().len() <= LONGEST));
     Response {
-        transaction_id: short(message.transaction_id),
-        request_id: short(message.request_id),
+        transaction_id: short(message.transaction_id).into(),
+        request_id: short(message.request_id).into(),
         status,
         reason: reason_phrase(status).into(),
-        uri: String::new(),
+        uri: Cow::Borrowed(""),
         body: None,
     }
 }
@@ -204,7 +206,7 @@ fn parameter_fault(parameters: &[(String, String)]) -> Option<&'static str> {
 impl Request {
     /// The answer, if the host must not see this request: a read-only user may only GET and OPTIONS, on whatever path
     /// (403), and a websocket cannot be opened from a websocket (400). In the recorded order.
-    pub fn refusal(&self, read_only: bool) -> Option<Response> {
+    pub fn refusal(&self, read_only: bool) -> Option<Response<'_>> {
         if read_only && !self.method.only_reads() {
             let response = self.answer(403, None, None);
             return Some(response.with_message("Write access denied"));
@@ -218,15 +220,15 @@ impl Request {
 
     /// The host's answer to this request. Without a reason it is the usual one of the status; white space between the
     /// tokens of the body is left out. Where the system has no memory for the body, it says so instead.
-    pub fn answer(&self, status: u16, reason: Option<&str>, body: Option<&str>) -> Response {
+    pub fn answer<'a>(&'a self, status: u16, reason: Option<&'a str>, body: Option<&'a str>) -> Response<'a> {
         let compact = body.map(compact_body);
         let is_refused = matches!(compact, Some(None));
         let response = Response {
-            transaction_id: self.transaction_id.clone(),
-            request_id: self.request_id.clone(),
+            transaction_id: Cow::Borrowed(&self.transaction_id),
+            request_id: Cow::Borrowed(&self.request_id),
             status,
             reason: reason.unwrap_or_else(|| reason_phrase(status)).into(),
-            uri: self.path.clone(),
+            uri: Cow::Borrowed(&self.path),
             body: compact.flatten(),
         };
         if is_refused {
@@ -242,21 +244,21 @@ const BAD_REQUEST: &str = "Bad request";
 /// The members that count, each as the last of its name (recorded).
 #[derive(Default)]
 struct Message<'a> {
-    kind: Option<&'a RawValue>,
-    transaction_id: Option<&'a RawValue>,
-    request_id: Option<&'a RawValue>,
-    method: Option<&'a RawValue>,
-    uri: Option<&'a RawValue>,
-    query_strings: Option<&'a RawValue>,
-    content_type: Option<&'a RawValue>,
-    message_body: Option<&'a RawValue>,
+    kind: Option<Raw<'a>>,
+    transaction_id: Option<Raw<'a>>,
+    request_id: Option<Raw<'a>>,
+    method: Option<Raw<'a>>,
+    uri: Option<Raw<'a>>,
+    query_strings: Option<Raw<'a>>,
+    content_type: Option<Raw<'a>>,
+    message_body: Option<Raw<'a>>,
 }
 
 impl<'a> Message<'a> {
     /// `None` for what Asterisk's parser refuses. An array is a message without members (recorded).
     fn read(text: &'a str) -> Option<Self> {
         let mut message = Self::default();
-        json::members(text, |name, value| {
+        let seen = json::members(text, |name, value| {
             let member = match name {
                 "type" => &mut message.kind,
                 "transaction_id" => &mut message.transaction_id,
@@ -269,9 +271,8 @@ impl<'a> Message<'a> {
                 _ => return,
             };
             *member = Some(value);
-        })
-        .ok()?;
-        json::is_sound(text).then_some(message)
+        });
+        seen.is_ok_and(|seen| seen.is_sound).then_some(message)
     }
 
     /// A fault where an item has no name or value that is a string; anything but an array counts as empty (recorded). Of too
@@ -285,24 +286,24 @@ impl<'a> Message<'a> {
             .map(|item| query_string(item).ok_or("Unable to parse 'query_strings' array."))
     }
 
-    fn bad_request(&self, uri: &str, text: &str) -> Response {
+    fn bad_request(&self, uri: &str, text: &str) -> Box<Response<'static>> {
         let response = Response {
-            transaction_id: id(self.transaction_id),
-            request_id: id(self.request_id),
+            transaction_id: id(self.transaction_id).into(),
+            request_id: id(self.request_id).into(),
             status: 400,
             reason: BAD_REQUEST.into(),
-            uri: uri.to_owned(),
+            uri: uri.to_owned().into(),
             body: None,
         };
-        response.with_message(text)
+        Box::new(response.with_message(text))
     }
 }
 
-fn query_string(item: &RawValue) -> Option<(String, String)> {
+fn query_string(item: Raw<'_>) -> Option<(String, String)> {
     let (mut name, mut value) = (None, None);
     json::members(item.get(), |member, raw| match member {
-        "name" => name = json::text(raw),
-        "value" => value = json::text(raw),
+        "name" => name = raw.text(),
+        "value" => value = raw.text(),
         _ => {}
     })
     .ok()?;
@@ -310,17 +311,21 @@ fn query_string(item: &RawValue) -> Option<(String, String)> {
 }
 
 /// The text of a string that is there and not empty.
-fn filled(value: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    value.and_then(json::text).filter(|text| !text.is_empty())
+fn filled(value: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
+    value.and_then(Raw::text).filter(|text| !text.is_empty())
 }
 
 fn has_controls(text: &str) -> bool {
-    text.chars().any(char::is_control)
+    // Most have ASCII only, which is looked at as a whole.
+    let (is_ascii, has_controls) = text.bytes().fold((true, false), |(is_ascii, has_controls), byte| {
+        (is_ascii & byte.is_ascii(), has_controls | byte.is_ascii_control())
+    });
+    has_controls || !is_ascii && text.chars().any(char::is_control)
 }
 
 /// Strings as they are and numbers as they were written; everything else is no id (recorded; Asterisk loses numbers).
-fn id(value: Option<&RawValue>) -> String {
-    let text = value.and_then(|value| json::text(value).or(json::number(value).map(Cow::Borrowed)));
+fn id(value: Option<Raw<'_>>) -> String {
+    let text = value.and_then(|value| value.text().or(value.number().map(Cow::Borrowed)));
     text.unwrap_or_default().into_owned()
 }
 
@@ -338,7 +343,10 @@ fn is_media_type(content_type: &str, expected: &str) -> bool {
 /// Whether a path of one segment means `name`. Hosts decode segments as queries, and end them at a NUL, before they
 /// compare (recorded).
 fn is_path(path: &str, name: &str) -> bool {
-    let separators = ['&', '='];
+    let (separators, encoded) = (['&', '='], ['%', '+', '\0']);
+    if !path.contains(encoded) {
+        return path == name;
+    }
     !path.contains(separators)
         && form_urlencoded::parse(path.as_bytes())
             .next()

@@ -1,7 +1,8 @@
 //! Answers to requests: `RESTResponse` messages.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
-use serde_core::de::IgnoredAny;
 
 use super::json;
 use super::object::Object;
@@ -11,22 +12,22 @@ const SHORT: usize = 1000;
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
+pub struct Response<'a> {
     /// `transaction_id` of the request, empty if it had none.
-    pub transaction_id: String,
+    pub transaction_id: Cow<'a, str>,
     /// `request_id` of the request, empty if it had none.
-    pub request_id: String,
+    pub request_id: Cow<'a, str>,
     /// `status_code`: of HTTP (RFC 9110 section 15).
     pub status: u16,
     /// `reason_phrase`.
-    pub reason: Box<str>,
+    pub reason: Cow<'a, str>,
     /// `uri`: the path as it was sent, without its query.
-    pub uri: String,
+    pub uri: Cow<'a, str>,
     /// `message_body`: compact JSON.
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
 }
 
-impl Response {
+impl Response<'_> {
     /// The message that goes to the application, its members in the order in which Asterisk sends them (recorded).
     /// `application` is the first one of the connection. Nothing if the system refuses the memory for it.
     pub fn to_json(&self, application: &str, timestamp: &str, asterisk_id: &str) -> Option<String> {
@@ -51,15 +52,15 @@ impl Response {
     }
 
     /// The same with no more of what the application wrote than anybody needs: for what is sent whatever else waits.
-    pub fn shortened(&self) -> Self {
-        let cut = |text: &str| {
-            let mut end = text.len().min(SHORT);
+    pub fn shortened(&self) -> Response<'_> {
+        let cut = |text| {
+            let mut end = str::len(text).min(SHORT);
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
-            text.get(..end).unwrap_or_default().to_owned()
+            Cow::Borrowed(text.get(..end).unwrap_or_default())
         };
-        Self {
+        Response {
             transaction_id: cut(&self.transaction_id),
             request_id: cut(&self.request_id),
             uri: cut(&self.uri),
@@ -68,26 +69,23 @@ impl Response {
     }
 
     /// What is answered in its place if it cannot wait to be sent.
-    pub fn without_room(&self) -> Self {
+    pub fn without_room(self) -> Self {
         self.instead(
             "The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)",
         )
     }
 
     /// What is answered in its place if the system has no memory for it.
-    pub fn without_memory(&self) -> Self {
+    pub fn without_memory(self) -> Self {
         self.instead("The request was run; its answer is lost, as the system refused the memory for it")
     }
 
-    fn instead(&self, message: &str) -> Self {
+    fn instead(self, message: &str) -> Self {
         let status = StatusCode::INSUFFICIENT_STORAGE.as_u16();
         Self {
-            transaction_id: self.transaction_id.clone(),
-            request_id: self.request_id.clone(),
             status,
             reason: reason_phrase(status).into(),
-            uri: self.uri.clone(),
-            body: None,
+            ..self
         }
         .with_message(message)
     }
@@ -96,7 +94,7 @@ impl Response {
     pub(super) fn with_message(mut self, message: &str) -> Self {
         let mut body = Object::with_capacity(64);
         body.text("message", message);
-        self.body = Some(body.end_short());
+        self.body = Some(body.end_short().into());
         self
     }
 }
@@ -111,13 +109,11 @@ pub fn reason_phrase(status: u16) -> &'static str {
 
 /// Checks that what a host gave as the body of an answer is JSON; any value will do (RFC 8259 section 2).
 pub fn check_body(body: &str) -> Result<(), String> {
-    serde_json::from_str::<IgnoredAny>(body)
-        .map(drop)
-        .map_err(|error| error.to_string())
+    json::check(body).map_err(|error| error.to_string())
 }
 
 /// A host's body as it is sent: Asterisk's are always compact (recorded). Nothing if the system refuses the memory for it.
-pub(super) fn compact_body(body: &str) -> Option<String> {
+pub(super) fn compact_body(body: &str) -> Option<Cow<'_, str>> {
     json::compacted(body)
 }
 
@@ -125,13 +121,13 @@ pub(super) fn compact_body(body: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn response(body: Option<&str>) -> Response {
+    fn response(body: Option<&str>) -> Response<'_> {
         Response {
-            transaction_id: "t".to_owned(),
-            request_id: "a\"b\\c/é😀".to_owned(),
+            transaction_id: "t".into(),
+            request_id: "a\"b\\c/é😀".into(),
             status: 200,
             reason: "OK".into(),
-            uri: "channels/h%C3%A9".to_owned(),
+            uri: "channels/h%C3%A9".into(),
             body: body.and_then(compact_body),
         }
     }
@@ -155,7 +151,7 @@ mod tests {
     #[test]
     fn a_short_answer_keeps_the_beginning_of_what_the_application_wrote() {
         let long = Response {
-            uri: "é".repeat(1000),
+            uri: "é".repeat(1000).into(),
             ..response(None)
         };
         let short = long.shortened();

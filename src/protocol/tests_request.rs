@@ -9,10 +9,10 @@ pub(super) fn request(text: &str) -> Request {
     }
 }
 
-pub(super) fn refused(text: &str) -> Response {
+pub(super) fn refused(text: &str) -> Response<'static> {
     match parse(text) {
         Ok(request) => panic!("{text}: {request:?}"),
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) fn with(members: &str) -> String {
     )
 }
 
-pub(super) fn message_of(response: &Response) -> String {
+pub(super) fn message_of(response: &Response<'_>) -> String {
     let body = response.body.clone().unwrap_or_default();
     body.trim_start_matches(r#"{"message":""#)
         .trim_end_matches(r#""}"#)
@@ -37,7 +37,7 @@ fn a_minimal_request_has_empty_ids() {
         transaction_id: String::new(),
         request_id: String::new(),
         method: Method::Get,
-        path: "asterisk/ping".to_owned(),
+        path: "asterisk/ping".into(),
         parameters: Vec::new(),
         content_type: None,
         body: None,
@@ -173,10 +173,7 @@ fn ids_that_are_neither_strings_nor_numbers_are_empty() {
 fn the_last_of_a_repeated_member_wins() {
     let text = r#"{"type":"X","type":"RESTRequest","request_id":"first","request_id":"last","method":"GET","method":"POST","method":"GET","uri":"nothing","uri":"asterisk\/ping"}"#;
     let request = request(text);
-    assert_eq!(
-        (request.request_id.as_str(), request.path.as_str()),
-        ("last", "asterisk/ping")
-    );
+    assert_eq!((request.request_id.as_str(), &*request.path), ("last", "asterisk/ping"));
     assert_eq!(
         message_of(&refused(r#"{"type":"RESTRequest","type":"X","uri":"x","method":"GET"}"#)),
         "Unknown request type."
@@ -213,16 +210,16 @@ fn a_read_only_user_may_get_and_ask_for_options_only() {
 
 #[test]
 fn a_denied_write_has_the_recorded_answer() {
-    let refusal = request(&with(r#""uri":"channels/ch1?x=1""#)).refusal(true);
+    let request = request(&with(r#""uri":"channels/ch1?x=1""#));
     let expected = Response {
-        transaction_id: "t1".to_owned(),
-        request_id: "r1".to_owned(),
+        transaction_id: "t1".into(),
+        request_id: "r1".into(),
         status: 403,
         reason: "Forbidden".into(),
-        uri: "channels/ch1".to_owned(),
-        body: Some(r#"{"message":"Write access denied"}"#.to_owned()),
+        uri: "channels/ch1".into(),
+        body: Some(r#"{"message":"Write access denied"}"#.into()),
     };
-    assert_eq!(refusal, Some(expected));
+    assert_eq!(request.refusal(true), Some(expected));
 }
 
 #[test]
@@ -234,8 +231,8 @@ fn a_websocket_is_not_opened_from_a_websocket() {
         "even%74s",
         "events%00x",
     ] {
-        let refusal = request(&with(&format!(r#""method":"GET","uri":"{uri}""#))).refusal(true);
-        let refusal = refusal.unwrap_or_else(|| panic!("{uri}"));
+        let request = request(&with(&format!(r#""method":"GET","uri":"{uri}""#)));
+        let refusal = request.refusal(true).unwrap_or_else(|| panic!("{uri}"));
         assert_eq!((refusal.status, &*refusal.reason), (400, "Bad request"));
         assert_eq!(message_of(&refusal), "Can't upgrade to websocket from a websocket");
     }
@@ -254,7 +251,7 @@ fn a_websocket_is_not_opened_from_a_websocket() {
 fn a_hosts_answer_has_the_usual_reason_unless_it_gives_one() {
     let request = request(&with(r#""uri":"bridges?bridgeId=b1""#));
     let response = request.answer(409, None, Some("{ \"message\" : \"there\" }"));
-    assert_eq!((&*response.reason, response.uri.as_str()), ("Conflict", "bridges"));
+    assert_eq!((&*response.reason, &*response.uri), ("Conflict", "bridges"));
     assert_eq!(response.body.as_deref(), Some(r#"{"message":"there"}"#));
     let response = request.answer(404, Some("Variable Not Found"), None);
     assert_eq!(&*response.reason, "Variable Not Found");
@@ -274,7 +271,7 @@ fn control_characters_reach_no_host_where_it_expects_none() {
         assert!(message_of(&response).starts_with("Control characters"), "{member}");
     }
     let escaped = request(&with(r#""uri":"channels/a%0d%0a?variable=%0a""#));
-    assert_eq!(escaped.path, "channels/a%0d%0a");
+    assert_eq!(&*escaped.path, "channels/a%0d%0a");
     assert_eq!(escaped.parameters, [("variable".into(), "\n".into())]);
 }
 

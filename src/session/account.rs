@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::view::count;
 
 /// The bytes that all queues of an instance have together, from when a message is accepted until the kernel has it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Account {
     default: usize,
     limit: AtomicUsize,
@@ -71,15 +71,6 @@ impl Account {
         count(&self.answers_dropped);
     }
 
-    /// Room for so many bytes, whether there is any or not: for what is small and must not be lost.
-    pub(super) fn room_in_any_case(self: &Arc<Self>, bytes: usize) -> Room {
-        self.used.fetch_add(bytes, Relaxed);
-        Room {
-            account: Arc::clone(self),
-            bytes,
-        }
-    }
-
     fn take(&self, bytes: usize) -> bool {
         let before = self.used.fetch_add(bytes, Relaxed);
         let fits = before.saturating_add(bytes) <= self.limit.load(Relaxed);
@@ -91,7 +82,7 @@ impl Account {
 }
 
 /// Bytes of an [`Account`] that somebody has. Whatever becomes of the message that they are for, they are given back with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Room {
     account: Arc<Account>,
     bytes: usize,
@@ -103,6 +94,31 @@ impl Room {
             account: Arc::clone(account),
             bytes: 0,
         }
+    }
+
+    /// Gives away so many of its bytes.
+    pub(super) fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self {
+            account: Arc::clone(&self.account),
+            bytes,
+        }
+    }
+
+    /// Makes it so much larger, whether there is room or not: for what is small and must not be lost.
+    pub(super) fn grow_in_any_case(&mut self, bytes: usize) {
+        self.account.used.fetch_add(bytes, Relaxed);
+        self.bytes += bytes;
+    }
+
+    /// Makes it so much larger; false if that cannot be.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let granted = self.account.take(bytes);
+        if granted {
+            self.bytes += bytes;
+        }
+        granted
     }
 
     /// Makes it so large; false if it is smaller and cannot be.
@@ -174,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_split_off_is_given_back_by_itself() {
+        let account = account(100);
+        let mut room = room(&account, 70).expect("room");
+        let part = room.split(50);
+        assert_eq!(account.balance().used, 70);
+        drop(room);
+        assert_eq!(account.balance().used, 50);
+        drop(part);
+        assert_eq!(account.balance().used, 0);
+    }
+
+    #[test]
     fn another_limit_counts_from_then_on() {
         let account = account(100);
         let _old = room(&account, 90);
@@ -187,7 +215,8 @@ mod tests {
     fn room_in_any_case_counts_as_well() {
         let account = account(100);
         let _all = room(&account, 100);
-        let more = account.room_in_any_case(10);
+        let mut more = Room::none(&account);
+        more.grow_in_any_case(10);
         assert_eq!(account.balance().used, 110);
         drop(more);
         assert_eq!(account.balance().used, 100);

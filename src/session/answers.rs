@@ -1,6 +1,6 @@
 //! Requests that the host has, by the numbers that its answers carry.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 
 /// What the host answers to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
     /// The HTTP status code.
     pub status: u16,
     /// The reason phrase, if it is not the usual one.
-    pub reason: Option<String>,
+    pub reason: Option<&'a str>,
     /// The JSON body.
-    pub body: Option<String>,
+    pub body: Option<&'a str>,
 }
 
 /// Puts an answer on its way to the application.
-pub(super) type Reply = Box<dyn FnOnce(&Answer) + Send>;
+pub(super) type Reply = Box<dyn FnOnce(&Answer<'_>) + Send>;
 
 /// Requests that the host has not answered, over all sessions. Whoever takes one out answers it.
 #[derive(Default)]
@@ -30,11 +30,11 @@ pub struct Answers {
 
 #[derive(Default)]
 struct Waiting {
-    replies: HashMap<u64, Reply>,
+    replies: BTreeMap<u64, Reply>,
     abandoned: bool,
 }
 
-impl Answer {
+impl Answer<'_> {
     /// One of this status, and nothing else.
     pub(super) fn of(status: u16) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Answers {
     ///
     /// # Errors
     /// Nobody waits for it: it was given before, it is overdue (`request_timeout`), or the request never was.
-    pub fn complete(&self, id: u64, answer: &Answer) -> Result<()> {
+    pub fn complete(&self, id: u64, answer: &Answer<'_>) -> Result<()> {
         let reply = self
             .take(id)
             .ok_or_else(|| Error::NotFound(format!("no request {id} waits for an answer")))?;

@@ -44,7 +44,15 @@ impl Clock {
             };
         }
         let (before, after) = &second.parts;
-        format!("{before}.{:03}{after}", time.subsec_millisecond())
+        let mut text = String::with_capacity(before.len() + ".000".len() + after.len());
+        text.push_str(before);
+        text.push('.');
+        for unit in [100, 10, 1] {
+            let digit = time.subsec_millisecond() / unit % 10;
+            text.extend(char::from_digit(digit.unsigned_abs(), 10));
+        }
+        text.push_str(after);
+        text
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::message::Message;
+use super::message::Load;
 use crate::memory;
 
 /// The messages of one connection in the order in which they were written.
@@ -15,7 +15,7 @@ use crate::memory;
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     /// Written, and not yet wholly taken by the kernel.
-    pending: VecDeque<Message>,
+    pending: Load,
     written: u64,
     /// Those that the kernel has taken, and those of them that were given as such.
     taken: u64,
@@ -60,7 +60,7 @@ pub(super) struct Remains {
     pub(super) unconfirmed: u64,
     pub(super) unconfirmed_events: u64,
     /// Those that certainly have not, because the kernel never had their last byte.
-    pub(super) unsent: Vec<Message>,
+    pub(super) unsent: Load,
 }
 
 impl Delivery {
@@ -81,8 +81,8 @@ impl Delivery {
     }
 
     /// Messages go into the websocket's buffer.
-    pub(super) fn wrote(&mut self, messages: Vec<Message>) {
-        for message in &messages {
+    pub(super) fn wrote(&mut self, burst: Load) {
+        for message in &burst.messages {
             self.written += 1;
             if message.is_event() {
                 self.events_written += 1;
@@ -91,7 +91,7 @@ impl Delivery {
                 self.last_numbered = self.written;
             }
         }
-        self.pending.extend(messages);
+        self.pending.append(burst);
     }
 
     /// Of a connection that had been on standby.
@@ -112,15 +112,15 @@ impl Delivery {
         self.in_doubt = false;
     }
 
-    /// The kernel has taken so many messages of this connection; gives the ones that are new among them, each with its place
-    /// among all.
-    pub(super) fn sent(&mut self, total: u64) -> impl Iterator<Item = (u64, Message)> + '_ {
+    /// The kernel has taken so many messages of this connection; gives the ones that are new among them, and the place of the
+    /// first among all.
+    pub(super) fn sent(&mut self, total: u64) -> (u64, Load) {
         self.taken = self.taken.max(total);
         let sent = if self.in_doubt { self.sent } else { self.taken };
         let first = self.sent + 1;
         let new = usize::try_from(sent - self.sent).unwrap_or(usize::MAX);
         self.sent = sent;
-        (first..).zip(self.pending.drain(..new.min(self.pending.len())))
+        (first, self.pending.take_first(new))
     }
 
     /// Whether a ping would prove something that is not proven, and none is on its way.
@@ -147,7 +147,7 @@ impl Delivery {
         self.settled = self.confirmed;
         self.confirmed = self.confirmed.max(ping.covers);
         self.in_doubt = false;
-        memory::give_all_back(&mut self.pending);
+        memory::give_all_back(&mut self.pending.messages);
         memory::give_all_back(&mut self.waiting);
         self.events_confirmed = self.events_confirmed.max(ping.covers_events);
         Some(Proof {
@@ -166,35 +166,41 @@ impl Delivery {
 
     /// The connection is over.
     pub(super) fn end(self) -> Remains {
-        let events_pending = self.pending.iter().filter(|message| message.is_event()).count();
+        let events_pending = self.pending.messages.iter().filter(|message| message.is_event()).count();
         let events_sent = self.events_written.saturating_sub(events_pending as u64);
         Remains {
             unconfirmed: self.sent.saturating_sub(self.confirmed),
             unconfirmed_events: events_sent.saturating_sub(self.events_confirmed),
-            unsent: self.pending.into(),
+            unsent: self.pending,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::{Kind, Number};
+    use super::super::message::{Kind, Message, Number};
     use super::*;
 
     fn with_messages(count: usize) -> Delivery {
         let mut delivery = Delivery::default();
-        let messages = (0..count).map(|number| Message::notice(number.to_string()));
-        delivery.wrote(messages.collect());
+        delivery.wrote(load((0..count).map(|number| Message::notice(number.to_string()))));
         delivery
     }
 
-    fn texts(messages: impl IntoIterator<Item = Message>) -> Vec<String> {
-        messages.into_iter().map(|message| message.text.to_string()).collect()
+    fn load(messages: impl IntoIterator<Item = Message>) -> Load {
+        Load {
+            messages: messages.into_iter().collect(),
+            room: None,
+        }
+    }
+
+    fn texts(load: Load) -> Vec<String> {
+        load.messages.into_iter().map(|message| message.text).collect()
     }
 
     fn sent(delivery: &mut Delivery, total: u64) -> Vec<(u64, String)> {
-        let sent = delivery.sent(total);
-        sent.map(|(place, message)| (place, message.text.to_string())).collect()
+        let (first, sent) = delivery.sent(total);
+        (first..).zip(texts(sent)).collect()
     }
 
     fn event(text: &'static str, number: Number) -> Message {
@@ -205,7 +211,6 @@ mod tests {
                 channel: None,
                 number,
             },
-            room: None,
         }
     }
 
@@ -213,14 +218,10 @@ mod tests {
     fn what_went_over_a_connection_before_is_not_counted_again() {
         let mut delivery = Delivery::after(5);
         assert!(delivery.is_proven());
-        delivery.wrote(vec![Message::notice("6")]);
+        delivery.wrote(load([Message::notice("6")]));
         assert!(!delivery.is_proven());
-        assert_eq!(delivery.sent(5).count(), 0);
-        let sent: Vec<_> = delivery
-            .sent(6)
-            .map(|(place, message)| (place, message.text.to_string()))
-            .collect();
-        assert_eq!(sent, [(6, "6".to_owned())]);
+        assert_eq!(sent(&mut delivery, 5), []);
+        assert_eq!(sent(&mut delivery, 6), [(6, "6".to_owned())]);
         assert_eq!(delivery.end().unconfirmed, 1);
     }
 
@@ -246,14 +247,14 @@ mod tests {
     #[test]
     fn events_that_may_have_arrived_are_counted_apart_from_other_messages() {
         let mut delivery = with_messages(1);
-        delivery.wrote(vec![event("proven", Number::None)]);
+        delivery.wrote(load([event("proven", Number::None)]));
         drop(delivery.sent(2));
         let payload = delivery.ping(Instant::now());
-        delivery.wrote(vec![
+        delivery.wrote(load([
             event("sent", Number::None),
             Message::notice("sent"),
             event("unsent", Number::None),
-        ]);
+        ]));
         drop(delivery.sent(4));
         delivery.pong(&payload, Instant::now());
         let remains = delivery.end();
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn while_the_peer_is_in_doubt_nothing_counts_as_sent() {
         let mut delivery = Delivery::in_doubt();
-        delivery.wrote(vec![Message::notice("0"), Message::notice("1")]);
+        delivery.wrote(load([Message::notice("0"), Message::notice("1")]));
         assert_eq!(sent(&mut delivery, 2), []);
         let remains = delivery.end();
         assert_eq!(
@@ -275,7 +276,7 @@ mod tests {
     #[test]
     fn what_was_sent_while_the_peer_was_in_doubt_counts_when_it_answers() {
         let mut delivery = Delivery::in_doubt();
-        delivery.wrote(vec![Message::notice("0")]);
+        delivery.wrote(load([Message::notice("0")]));
         let payload = delivery.ping(Instant::now());
         assert_eq!(sent(&mut delivery, 1), []);
         delivery.pong(&payload, Instant::now());
@@ -288,7 +289,7 @@ mod tests {
     fn a_pong_proves_what_was_written_before_its_ping() {
         let mut delivery = with_messages(2);
         let payload = delivery.ping(Instant::now());
-        delivery.wrote(vec![Message::notice("late")]);
+        delivery.wrote(load([Message::notice("late")]));
         drop(delivery.sent(3));
         assert!(delivery.pong(&payload, Instant::now()).is_some());
         assert!(delivery.wants_proof());
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn what_may_be_sent_again_is_kept_for_one_more_ping() {
         let mut delivery = Delivery::default();
-        delivery.wrote(vec![event("1", Number::Given), event("2", Number::Given)]);
+        delivery.wrote(load([event("1", Number::Given), event("2", Number::Given)]));
         drop(delivery.sent(2));
         for (settled, wants_more) in [(0, true), (2, false)] {
             assert!(delivery.wants_proof());

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use tokio_tungstenite::tungstenite::Message as Frame;
-
 use super::delivery::Proof;
 use super::listening::Listening;
-use super::message::{ChannelEvent, Kind, Message};
+use super::message::{ChannelEvent, Kind, Load, Message, Number};
 use super::outbox::Outbox;
 use super::requests::Websocket;
 use super::state::Session;
 use super::wire::Handler;
+use crate::net::Outgoing;
 use crate::protocol;
 
 /// Of one websocket.
@@ -46,38 +45,35 @@ impl Handler for SessionHandler<'_> {
         self.websocket.receive(text).await;
     }
 
-    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>) {
+    fn sent(&self, first: u64, mut sent: Load) {
         let (mut events, mut repeats, mut responses) = (0, 0, 0);
-        let mut numbered = Vec::new();
-        for (place, mut message) in messages {
-            if message.is_numbered() {
-                match message.is_repeat() {
-                    true => repeats += 1,
-                    false => events += 1,
-                }
-                if let Some(event) = message.take_channel() {
-                    self.moved(&event);
-                }
-                numbered.push((place, message));
-                continue;
-            }
+        let mut places = Vec::new();
+        for (place, message) in (first..).zip(&mut sent.messages) {
             match message.kind {
                 Kind::Notice => {}
                 Kind::Response { .. } => responses += 1,
-                Kind::Event { channel, .. } => {
-                    events += 1;
-                    if let Some(event) = channel {
-                        self.moved(&event);
-                    }
-                }
+                Kind::Event {
+                    number: Number::Sent, ..
+                } => repeats += 1,
+                Kind::Event { .. } => events += 1,
+            }
+            if let Some(event) = message.take_channel() {
+                self.moved(&event);
+            }
+            if message.is_numbered() {
+                places.push(place);
             }
         }
-        let counters = self.session.counters();
-        if !numbered.is_empty() {
-            self.outbox.keep(numbered);
-            counters.events_repeated.fetch_add(repeats, Ordering::Relaxed);
+        let numbered = sent.split_off(Message::is_numbered);
+        if !places.is_empty() {
+            self.outbox.keep(places, numbered);
         }
+        // The places of answers are free at once.
+        sent.retain(Message::is_event);
+        self.outbox.is_done_with(sent);
+        let counters = self.session.counters();
         // Once for all of them: the threads of the host add to what lies beside.
+        counters.events_repeated.fetch_add(repeats, Ordering::Relaxed);
         counters.events_sent.fetch_add(events, Ordering::Relaxed);
         counters.responses_sent.fetch_add(responses, Ordering::Relaxed);
     }
@@ -88,26 +84,19 @@ impl Handler for SessionHandler<'_> {
         self.outbox.note(|status| status.answered(proof.time));
     }
 
-    fn spelled(&self, messages: &[Message]) -> Vec<Frame> {
+    fn framed(&self, burst: &mut Load, frames: &mut Outgoing) {
         // Looked up each time: a reload changes it on connections that are open.
         let pretty = self.session.context().config().general.pretty;
-        let spelled = messages.iter().map(|message| {
+        burst.retain(|message| {
             let indented = pretty.then(|| protocol::indented(&message.text)).flatten();
-            match indented {
-                Some(text) => Frame::text(text),
-                // Where there is no memory for it to be pretty, it goes as it is.
-                None => Frame::Text(message.text.clone()),
-            }
+            // Where there is no memory for it to be pretty, it goes as it is.
+            let text = indented.as_deref().unwrap_or(&message.text);
+            frames.push(text) || self.session.given_up(message).is_some_and(|short| frames.push(&short))
         });
-        spelled.collect()
     }
 
     async fn hurried(&self, latest: Option<Instant>) -> Instant {
         // Boxed, as a connection at rest has no room for what it needs at its end only.
         Box::pin(self.session.hurried(latest)).await
-    }
-
-    fn given_up(&self, message: &Message) -> Option<Frame> {
-        self.session.given_up(message).map(Frame::text)
     }
 }

@@ -1,8 +1,9 @@
 //! What goes out over a session.
 
+use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::Arc;
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::account::Room;
@@ -13,10 +14,59 @@ pub(super) type Place = TaskTrackerToken;
 /// A message on its way out.
 #[derive(Debug)]
 pub(super) struct Message {
-    pub(super) text: Utf8Bytes,
+    pub(super) text: String,
     pub(super) kind: Kind,
-    /// What it has of the room of all queues; nothing if it is short and there are few of its kind.
+}
+
+/// Messages with the room of all queues that they have together.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    pub(super) messages: VecDeque<Message>,
+    /// What each of them costs; nothing if there never was one.
     pub(super) room: Option<Room>,
+}
+
+impl Load {
+    /// Puts others behind them.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.messages.append(&mut others.messages);
+        match &mut self.room {
+            Some(room) => room.absorb(others.room),
+            None => self.room = others.room,
+        }
+    }
+
+    /// The first of them.
+    pub(super) fn take_first(&mut self, count: usize) -> Self {
+        let messages: VecDeque<_> = self.messages.drain(..count.min(self.messages.len())).collect();
+        let cost = messages.iter().map(Message::costs).sum();
+        let room = self.room.as_mut().map(|room| room.split(cost));
+        Self { messages, room }
+    }
+
+    /// Keeps those that are wanted.
+    pub(super) fn retain(&mut self, wanted: impl FnMut(&Message) -> bool) {
+        let count = self.messages.len();
+        self.messages.retain(wanted);
+        if self.messages.len() < count {
+            let cost = self.messages.iter().map(Message::costs).sum();
+            // What is left of it is given back.
+            self.room = self.room.take().map(|mut room| room.split(cost));
+        }
+    }
+
+    /// Takes those out that are wanted.
+    pub(super) fn split_off(&mut self, wanted: fn(&Message) -> bool) -> Self {
+        if !self.messages.iter().any(wanted) {
+            return Self::default();
+        }
+        let (messages, others) = take(&mut self.messages).into_iter().partition(wanted);
+        self.messages = others;
+        let messages: VecDeque<Message> = messages;
+        let cost = messages.iter().map(Message::costs).sum();
+        let room = self.room.as_mut().map(|room| room.split(cost));
+        Self { messages, room }
+    }
 }
 
 #[derive(Debug)]
@@ -71,11 +121,15 @@ impl Message {
         length.saturating_add(size_of::<Self>())
     }
 
-    pub(super) fn notice(text: impl Into<Utf8Bytes>) -> Self {
+    /// The bytes that it costs.
+    pub(super) fn costs(&self) -> usize {
+        Self::cost(self.text.len())
+    }
+
+    pub(super) fn notice(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             kind: Kind::Notice,
-            room: None,
         }
     }
 

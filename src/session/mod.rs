@@ -35,10 +35,11 @@ mod report;
 mod requests;
 mod resume;
 mod servers;
+mod spare;
 mod standby;
 mod state;
 mod task;
-mod texts;
+
 mod times;
 mod view;
 mod waits;

@@ -114,9 +114,9 @@ impl Session {
         channel_event(inspection)
     }
 
-    pub(super) fn respond(&self, connection: u64, response: &Response, place: Place) {
+    pub(super) fn respond(&self, connection: u64, response: Response<'_>, place: Place) {
         // The request has been run, so that somebody has to hear that its answer is lost.
-        let (place, short) = match self.answer(response) {
+        let (place, short) = match self.answer(&response) {
             Some(text) => match self.hand(connection, text, place, false) {
                 Some(place) => (place, response.without_room()),
                 None => return,
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// The answer to a request that was refused. It goes out whatever else waits, so it is short, and there are few of them.
-    pub(super) fn refuse(&self, connection: u64, response: &Response, place: Place) {
+    pub(super) fn refuse(&self, connection: u64, response: &Response<'_>, place: Place) {
         match self.answer(&response.shortened()) {
             Some(text) => drop(self.hand(connection, text, place, true)),
             None => count(&self.counters().responses_undelivered),
@@ -158,9 +158,9 @@ impl Session {
     }
 
     /// An answer as it is sent.
-    fn answer(&self, response: &Response) -> Option<String> {
+    fn answer(&self, response: &Response<'_>) -> Option<String> {
         response.to_json(
-            &self.first_application(),
+            self.first_application(&self.settings()),
             &self.context().timestamp(),
             &self.context().asterisk_id,
         )

@@ -383,7 +383,7 @@ impl Session {
     }
 
     pub(super) fn request_concurrency(&self) -> u32 {
-        self.settings().client.request_concurrency
+        self.plans.now().settings.client.request_concurrency
     }
 
     /// How long the first events of a new per-call connection wait.
@@ -402,9 +402,10 @@ impl Session {
         &self.plans
     }
 
-    /// The application that answers carry.
-    pub(super) fn first_application(&self) -> String {
-        self.applications().into_iter().next().unwrap_or_default()
+    /// The application that requests and answers carry, by these settings of the session.
+    pub(super) fn first_application<'a>(&'a self, settings: &'a Connection) -> &'a str {
+        let configured = || settings.apps.first().map(String::as_str);
+        self.call_application().or_else(configured).unwrap_or_default()
     }
 
     /// Keeps what threads share of it locked.

@@ -25,7 +25,7 @@ use super::waits::if_any;
 use super::wanted::Wanted;
 use super::wire::{self, Timeouts};
 use crate::config::{Connection, ConnectionType};
-use crate::net::Connected;
+use crate::net::{Connected, told};
 
 /// What the peer of a connection that had been on standby has at least to prove that it is there: one that many calls make busy
 /// at a time answers late, and is no less busy when its connections are made anew.
@@ -120,7 +120,11 @@ impl Task {
         loop {
             let began = now();
             self.life.connected(connected.server);
-            let (how, in_doubt) = match self.converse(connected).await {
+            let conversed = match connected.watch_here() {
+                Ok(()) => self.converse(connected).await,
+                Err(error) => Conversed::Ended(End::Lost(told(&error)), false),
+            };
+            let (how, in_doubt) = match conversed {
                 Conversed::Ended(how, in_doubt) => (how, in_doubt),
                 Conversed::Moved(server, next) => {
                     self.on_standby = false;

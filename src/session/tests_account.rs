@@ -40,7 +40,7 @@ fn offer(outbox: &Outbox, name: &str) -> Offered {
 /// The names of the events that wait, which do so no more.
 fn taken(outbox: &Outbox) -> Vec<String> {
     let burst = outbox.burst();
-    let names = burst.iter().map(|message| message.text.trim().to_owned());
+    let names = burst.messages.iter().map(|message| message.text.trim().to_owned());
     names.collect()
 }
 

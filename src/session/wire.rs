@@ -24,13 +24,12 @@ use super::clock::now;
 use super::delivery::{Delivery, Proof, Remains};
 use super::endings::{End, Stop, Wish, described};
 use super::keepalive::probe;
-use super::message::Message;
+use super::message::Load;
 use super::outbox::{Next, Outbox};
 use super::pace::WINDOW;
 use super::waits::{earliest, rarely_until};
 use crate::config::Keepalive;
-use crate::memory;
-use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, told};
+use crate::net::{CLOSE_TIME, Link, Meter, Metered, NotMinimal, Outgoing, told};
 
 /// Frames that are read before the writing, the closing and the time get their turn: reading costs them most of what a task
 /// may do at a time, and a peer that floods never lets it wait.
@@ -46,16 +45,14 @@ pub(super) trait Handler {
     fn heard(&self);
     /// A text message from the application. While it waits, nothing more is read.
     fn received(&self, text: &str) -> impl Future<Output = ()> + Send;
-    /// The kernel has taken the messages, each with its place among those of the connection.
-    fn sent(&self, messages: impl Iterator<Item = (u64, Message)>);
+    /// The kernel has taken the messages; the place of the first of them among those of the connection.
+    fn sent(&self, first: u64, sent: Load);
     /// A ping was answered.
     fn proven(&self, proof: &Proof);
-    /// The messages as they go out.
-    fn spelled(&self, messages: &[Message]) -> Vec<Frame>;
+    /// Puts the messages of a burst one behind the other as they go out, but those that the system has no memory for.
+    fn framed(&self, burst: &mut Load, frames: &mut Outgoing);
     /// Waits until the connection is to end before this time after all; gives the time.
     fn hurried(&self, latest: Option<Instant>) -> impl Future<Output = Instant> + Send;
-    /// The system has no memory to send it; gives what is sent in its place, if anything is.
-    fn given_up(&self, message: &Message) -> Option<Frame>;
 }
 
 /// How to treat a slow or silent peer.
@@ -230,7 +227,10 @@ impl Shared<'_> {
 
     /// Tells of what the kernel has taken.
     fn account(&self, handler: &impl Handler) {
-        handler.sent(self.delivery().sent(self.meter.texts()));
+        let (first, sent) = self.delivery().sent(self.meter.texts());
+        if !sent.messages.is_empty() {
+            handler.sent(first, sent);
+        }
     }
 
     /// Whether the connection had been on standby, and nothing proves yet that the peer is still there.
@@ -301,20 +301,17 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
             shared.progressing(sink.flush()).await?;
             shared.flushed.notify_one();
         }
-        let burst = if leaves {
+        let mut burst = if leaves {
             shared.outbox.answers()
         } else {
             shared.outbox.burst()
         };
-        if !burst.is_empty() {
-            let (burst, frames) = framed(burst, handler);
-            // All at once: should one of them fail, those behind it have to come back too.
+        if !burst.messages.is_empty() {
+            let mut frames = shared.meter.take();
+            handler.framed(&mut burst, &mut frames);
+            shared.meter.put(frames);
+            // All at once: should it fail among them, those behind have to come back too.
             shared.delivery().wrote(burst);
-            let mut frames = frames.into_iter();
-            while frames.len() > 0 {
-                shared.ready(sink).await?;
-                frames.next().map_or(Ok(()), |frame| put(sink, frame))?;
-            }
             shared.progressing(sink.flush()).await?;
             shared.account(handler);
         } else if leaves && shared.delivery().is_proven() {
@@ -331,6 +328,10 @@ async fn write<S: Link>(sink: &mut Sink<S>, shared: &Shared<'_>, handler: &impl 
                 if confirm.is_some() { Next::Write } else { Next::Wait }
             }
         };
+        if next == Next::Wait {
+            // What is at rest has no memory for frames.
+            drop(shared.meter.take());
+        }
         if next != Next::Write {
             let latest = match next {
                 Next::Gather => Some(Timer::now() + WINDOW),
@@ -383,26 +384,6 @@ fn close(code: CloseCode) -> Frame {
 /// Gives a frame to a websocket that is ready for one. What waits until it is has no frame, nor room for one.
 fn put<S: Link>(sink: &mut Sink<S>, frame: Frame) -> Result<(), String> {
     sink.start_send_unpin(frame).map_err(|error| failed(&error).0)
-}
-
-/// The messages of a burst as they go out, without events that the system has no memory for.
-fn framed(mut burst: Vec<Message>, handler: &impl Handler) -> (Vec<Message>, Vec<Frame>) {
-    let mut frames = handler.spelled(&burst);
-    // The websocket copies a frame into a buffer, which may become twice as large as it has to.
-    let fits = |frame: &Frame| memory::is_there_for(frame.len(), 3);
-    if !frames.iter().all(fits) {
-        for index in (0..frames.len()).rev() {
-            if !fits(&frames[index]) {
-                if let Some(frame) = handler.given_up(&burst[index]) {
-                    frames[index] = frame;
-                } else {
-                    burst.remove(index);
-                    frames.remove(index);
-                }
-            }
-        }
-    }
-    (burst, frames)
 }
 
 /// Reads until the peer ends the connection, or breaks the protocol: then with the code to close with.

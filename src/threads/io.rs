@@ -10,11 +10,16 @@ use tokio::runtime::{Builder, Handle};
 
 use super::Tasks;
 use super::pair::Pair;
+use super::watcher::{Watcher, Watchers};
+
+/// Connections that channels' own threads open at a time, for each thread of these: more would only wait for one another.
+const WATCHERS: usize = 2;
 
 /// Threads for input and output.
 pub(crate) struct IoThreads {
     pairs: Vec<Arc<Pair>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    watchers: Arc<Watchers>,
 }
 
 impl IoThreads {
@@ -26,6 +31,7 @@ impl IoThreads {
         let mut threads = Self {
             pairs: Vec::with_capacity(count),
             threads: Mutex::default(),
+            watchers: Arc::default(),
         };
         for number in 1..=count {
             if let Err(error) = threads.start_one() {
@@ -78,8 +84,13 @@ impl Tasks for IoThreads {
         self.runtime().block_on(future);
     }
 
+    fn watcher(&self) -> Option<Watcher> {
+        self.watchers.take(WATCHERS * self.pairs.len())
+    }
+
     /// Waits for the end of the threads.
     fn end(&self) {
+        self.watchers.end();
         self.pairs.iter().for_each(|pair| pair.end());
         let threads: Vec<_> = self.threads().drain(..).collect();
         for thread in threads {

@@ -2,6 +2,7 @@
 //! others make it faster, and where the system refuses one it goes on with those it has.
 //!
 //! - [`IoThreads`]: input and output, and every task; [`Tasks`] is what the rest of the library needs of them.
+//! - [`Watcher`]: input and output on a thread of the host's that waits for it.
 //! - [`Pool`]: work that may block, such as calls of the host; [`Workers`] is what is needed of it.
 //! - [`Blocking`]: work that may block and that a task waits for, such as the reading of files.
 //!
@@ -12,6 +13,7 @@ mod blocking;
 mod io;
 mod pair;
 mod pool;
+mod watcher;
 
 use std::io::{Error, Result};
 use std::pin::{Pin, pin};
@@ -24,6 +26,7 @@ pub(crate) use blocking::Blocking;
 pub(crate) use io::IoThreads;
 pub(crate) use pair::do_here;
 pub(crate) use pool::Pool;
+pub(crate) use watcher::{Watcher, is_watched_here, watched_here};
 
 /// Work that may block.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
@@ -35,6 +38,11 @@ pub(crate) trait Tasks: Send + Sync {
 
     /// Has this thread, which runs no tasks, wait for a future.
     fn wait(&self, future: Pin<&mut dyn Future<Output = ()>>);
+
+    /// With what a thread that waits for a connection can open it itself, if there is any.
+    fn watcher(&self) -> Option<Watcher> {
+        None
+    }
 
     /// Ends them. Tasks that are left are dropped.
     fn end(&self);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use super::Job;
 
@@ -52,7 +53,7 @@ enum Role {
     Done,
 }
 
-/// Has the thread that runs this task do a job, before it runs the next task. The job comes back if the thread is none of a
+/// Has the thread that runs this task or job do a job, before it runs the next task but one. The job comes back if the thread is none of a
 /// pair, has one already, or nobody could take over its tasks.
 pub(crate) fn do_here(job: Job) -> Result<(), Job> {
     let pair = LED.with_borrow(Weak::upgrade);
@@ -119,16 +120,17 @@ impl Pair {
 
     /// Runs tasks until there is a job, and then that.
     fn lead(self: &Arc<Self>, runtime: &Runtime) -> Role {
+        // Also during the job, which may ask for the one after it.
         LED.set(Arc::downgrade(self));
-        let next = runtime.block_on(self.next());
-        LED.take();
-        let Some((job, number)) = next else {
+        let Some((job, number)) = runtime.block_on(self.next()) else {
+            LED.take();
             return Role::Done;
         };
         // Whoever waits for its outcome notices.
         let _ = catch_unwind(AssertUnwindSafe(job));
         let mut state = self.state();
         if state.current != Some(number) {
+            LED.take();
             return Role::Follower;
         }
         state.current = None;
@@ -137,6 +139,10 @@ impl Pair {
 
     /// The next job and its number; none at the end.
     async fn next(&self) -> Option<(Job, u64)> {
+        if self.state().job.is_some() {
+            // The job before has asked for it: tasks have their turn between the two.
+            yield_now().await;
+        }
         loop {
             {
                 let mut state = self.state();
@@ -270,6 +276,32 @@ mod tests {
             // Nobody could take over from the one that has taken over.
             assert!(scene.task(|| do_here(Box::new(|| {})).is_err()));
             go_on.send(()).expect("the job waits");
+        }
+        scene.end();
+    }
+
+    #[test]
+    fn tasks_have_their_turn_before_the_job_that_a_job_asks_for() {
+        let scene = Scene::new(true);
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "no job is taken that a job asks for");
+            let (sender, order) = channel();
+            let runtime = scene.pair.handle().clone();
+            scene.ask(move || {
+                let (first, second) = (sender.clone(), sender.clone());
+                drop(runtime.spawn(async move { first.send("task") }));
+                let next = move || second.send("job").expect("the test waits");
+                if do_here(Box::new(next)).is_err() {
+                    sender.send("refused").expect("the test waits");
+                }
+            });
+            let order: Vec<_> = (0..2).map(|_| order.recv_timeout(DEADLINE).expect("a word")).collect();
+            // The other thread may have taken over, on a machine that is too busy.
+            if !order.contains(&"refused") {
+                assert_eq!(order, ["task", "job"]);
+                break;
+            }
         }
         scene.end();
     }

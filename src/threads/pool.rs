@@ -84,10 +84,18 @@ impl Pool {
         *lock(&self.0.refused) = Some(Box::new(tell));
     }
 
-    /// Sets more threads to work, up to so many: those without work first.
-    fn more(&self, state: &mut State, count: usize) -> io::Result<()> {
-        let called = self.call(state, count);
-        for _ in called..count {
+    /// Sets more threads to work, up to so many: those without work first. These are told when the lock is free, which would
+    /// be the first that they wait for.
+    fn more(&self, mut state: MutexGuard<'_, State>, count: usize) -> io::Result<()> {
+        let called = self.call(&mut state, count);
+        let started = self.start_more(&mut state, count - called);
+        drop(state);
+        self.tell(called);
+        started
+    }
+
+    fn start_more(&self, state: &mut State, count: usize) -> io::Result<()> {
+        for _ in 0..count {
             if state.busy + state.idle >= self.0.most {
                 break;
             }
@@ -96,7 +104,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Calls threads without work, up to so many; gives how many there were.
+    /// Calls threads without work, up to so many; gives how many there were, who are still to be told.
     fn call(&self, state: &mut State, count: usize) -> usize {
         let count = count.min(state.idle);
         state.idle -= count;
@@ -105,10 +113,14 @@ impl Pool {
         if count > 0 {
             state.progress = Some(Instant::now());
         }
+        count
+    }
+
+    /// Tells so many threads that they are called.
+    fn tell(&self, count: usize) {
         for _ in 0..count {
             self.0.called.notify_one();
         }
-        count
     }
 
     fn start_one(&self, state: &mut State, stays: bool) -> io::Result<()> {
@@ -200,7 +212,7 @@ impl Pool {
                 let held = state.progress.is_none_or(|time| time.elapsed() >= PATIENCE);
                 if held {
                     let more = state.busy.clamp(1, state.waiting.len());
-                    patience = match pool.more(&mut state, more) {
+                    patience = match pool.more(state, more) {
                         Ok(()) => PATIENCE,
                         Err(_) => (patience * 2).min(LONGEST_PATIENCE),
                     };
@@ -229,7 +241,9 @@ impl Workers for Pool {
         let mut state = self.state();
         state.waiting.push_back(job);
         if state.busy == 0 {
-            self.call(&mut state, 1);
+            let called = self.call(&mut state, 1);
+            drop(state);
+            self.tell(called);
         } else {
             self.watch(&mut state);
         }
@@ -239,21 +253,22 @@ impl Workers for Pool {
     fn add_at_once(&self, job: Job) {
         let mut state = self.state();
         state.waiting.push_back(job);
-        if self.more(&mut state, 1).is_err() {
-            self.watch(&mut state);
+        if self.more(state, 1).is_err() {
+            self.watch(&mut self.state());
         }
     }
 
     fn try_add_at_once(&self, job: Job) -> Result<(), (Job, io::Error)> {
         let mut state = self.state();
-        match self.more(&mut state, 1) {
-            Err(error) if state.busy + state.idle == 0 => Err((job, error)),
+        let called = self.call(&mut state, 1);
+        match self.start_more(&mut state, 1 - called) {
+            Err(error) if state.busy + state.idle == 0 => return Err((job, error)),
             // If there was none more, one that works takes it.
-            _ => {
-                state.waiting.push_back(job);
-                Ok(())
-            }
+            _ => state.waiting.push_back(job),
         }
+        drop(state);
+        self.tell(called);
+        Ok(())
     }
 
     fn end(&self, patience: Option<Duration>) {

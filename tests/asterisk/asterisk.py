@@ -38,6 +38,9 @@ class Reply:
 class Asterisk:
     """Started with start, ended with stop; died is told of an end that was not asked for."""
 
+    # Of the command line, besides those that every one has.
+    options: tuple[str, ...] = ()
+
     def __init__(self, host, folder, died):
         self.host = host
         self.folder = folder
@@ -76,7 +79,7 @@ class Asterisk:
             self.write(name, text)
 
     async def start(self):
-        command = self.host.command("-C", self.configuration_file, "-f", "-n")
+        command = self.host.command("-C", self.configuration_file, "-f", "-n", *self.options)
         with (self.folder / "output").open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd="/"

@@ -17,14 +17,16 @@ class Host:
         self.name = name
         self.kind, _, rest = specification.partition(":")
         places = rest.split(":")
-        if (self.kind, len(places)) not in {("native", 1), ("ours", 2), ("prefix", 2)}:
-            raise ValueError(f"{name}={specification}: native:ROOT, ours:ROOT:MODULE or prefix:DIR:MODULE is needed")
+        if (self.kind, len(places)) not in {("native", 1), ("installed", 1), ("ours", 2), ("prefix", 2)}:
+            kinds = "native:ROOT, installed:ROOT, ours:ROOT:MODULE or prefix:DIR:MODULE"
+            raise ValueError(f"{name}={specification}: {kinds} is needed")
         place = Path(places[0]).resolve()
         self.native = self.kind == "native"
         self.root = None if self.kind == "prefix" else place
         self.program = str(place / "sbin/asterisk") if self.kind == "prefix" else "/usr/sbin/asterisk"
-        self.library = None if self.native else Path(library)
-        self.module = None if self.native else Path(places[1])
+        # What is tested, unless the installation has it already.
+        self.module = Path(places[1]) if len(places) == 2 else None
+        self.library = Path(library) if self.module else None
         beneath = place if self.kind == "prefix" else place / "usr"
         self.packaged = found(beneath.glob("lib*/**/asterisk/modules/res_stasis.so"), "modules", place).parent
         documentation = [*beneath.glob("share/asterisk/documentation"), *beneath.glob("var/lib/asterisk/documentation")]
@@ -32,8 +34,10 @@ class Host:
         self.version = self.find_version()
         self.folder = Path(tempfile.mkdtemp(prefix="ariws-", dir=self.root / "tmp" if self.root else None))
         self.folder.chmod(0o755)
-        self.modules = self.folder / "modules"
-        self.link_modules()
+        self.modules = self.packaged
+        if self.kind != "installed":
+            self.modules = self.folder / "modules"
+            self.link_modules()
 
     def __str__(self):
         return self.name
@@ -60,12 +64,12 @@ class Host:
         self.modules.mkdir()
         for module in self.packaged.glob("*.so"):
             (self.modules / module.name).symlink_to(self.inside(module))
-        if not self.native:
+        if self.module:
             shutil.copy(self.module, self.modules / "res_ariws.so")
             shutil.copy(self.library, self.modules / "libariws.so.0")
 
     def has_module(self, name):
-        return (self.packaged / f"{name}.so").exists() or name == "res_ariws" and not self.native
+        return (self.packaged / f"{name}.so").exists() or name == "res_ariws" and self.module is not None
 
     def command(self, *arguments):
         """The command line that runs Asterisk with these arguments; its process becomes Asterisk's."""

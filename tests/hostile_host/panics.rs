@@ -31,7 +31,7 @@ impl Host for Panicking {
         self.perhaps("log");
     }
 
-    fn ari_request(&self, request: &HostRequest) {
+    fn ari_request(&self, request: &HostRequest<'_>) {
         self.perhaps("ari_request");
         let engine = self.engine.get().expect("loaded");
         engine

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The sample applications, Python's and Rust's, against a scripted PBX.
+"""The sample applications, in Python, JavaScript and Rust, against a scripted PBX: all of them do and print the same.
 
-ARIWS_APPLICATION names the built Rust application; without it only Python's is tested.
+ARIWS_APPLICATION names the built Rust application; without it only the others are tested. That in JavaScript needs Node.js
+with its package ws.
 """
 
 import asyncio
@@ -76,16 +77,20 @@ class Pbx:
 
 
 class Scenarios:
-    """What both applications do."""
+    """What all applications do."""
 
     program: list[str]
+    # Debian has the package ws there.
+    environment = os.environ | {"NODE_PATH": ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))}
 
     async def launch(self, *options):
         # The subprocess' own deadline is the last resort.
         arguments = [*self.program, "--listen", "127.0.0.1:0", *options]
         if "--deadline" not in options:
             arguments += ["--deadline", str(DEADLINE * 1000)]
-        self.process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
+        self.process = await asyncio.create_subprocess_exec(
+            *arguments, stdout=asyncio.subprocess.PIPE, env=self.environment
+        )
         self.addAsyncCleanup(self.end)
         line = (await self.process.stdout.readline()).decode()
         self.assertRegex(line, r"^listening on 127\.0\.0\.1:\d+\n$")
@@ -121,7 +126,8 @@ class Scenarios:
         self.assertEqual(play["query_strings"], [{"name": "media", "value": "sound:hello-world"}])
         await pbx.played("7.1")
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="1")
-        await pbx.expect("POST", "channels/7.1/play", 201)
+        play = await pbx.expect("POST", "channels/7.1/play", 201)
+        self.assertEqual(play["query_strings"], [{"name": "media", "value": "sound:digits/1"}])
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="5")
         await pbx.of_channel("ChannelDtmfReceived", "7.1", digit="#")
         await pbx.expect("DELETE", "channels/7.1")
@@ -130,7 +136,7 @@ class Scenarios:
         await pbx.of_channel("ChannelDestroyed", "7.1")
         await pbx.socket.close(1000)
         output = await self.finish(0)
-        # Times apart, both applications print the same.
+        # Times apart, all applications print the same.
         lines = [line.split(" ms  ")[-1] for line in output.splitlines()]
         self.assertRegex(lines[0], r"^#1 connected from 127\.0\.0\.1:\d+$")
         self.assertRegex(lines[-4], r"^#1 <- StasisEnd 7\.1: the call took \d+ ms$")
@@ -156,6 +162,73 @@ class Scenarios:
             "#1 closed with 1000",
             "1 calls ran from ApplicationRegistered to StasisEnd and were closed with 1000; 0 errors",
         ])
+
+    async def test_two_goes_on_in_the_dialplan(self):
+        await self.launch("--calls", "1", "--digit-timeout", "0")
+        pbx = await self.dial()
+        await pbx.registered("app")
+        await pbx.start("app", "1")
+        await pbx.expect("POST", "channels/1/answer")
+        await pbx.expect("POST", "channels/1/play", 201)
+        await pbx.of_channel("ChannelDtmfReceived", "1", digit="2")
+        await pbx.expect("POST", "channels/1/continue")
+        # The playback ends with it; nothing is asked of the channel any more.
+        await pbx.played("1")
+        await pbx.of_channel("StasisEnd", "1")
+        await pbx.socket.close(1000)
+        self.assertIn("#1 -> POST channels/1/continue", await self.finish(0))
+
+    async def test_calls_end_before_a_shutdown(self):
+        await self.launch("--digit-timeout", "0")
+        busy, idle = await self.dial(), await self.dial()
+        await busy.registered("app")
+        await busy.start("app", "1")
+        await busy.expect("POST", "channels/1/answer")
+        self.process.terminate()
+        await asyncio.wait_for(idle.socket.wait_closed(), DEADLINE)
+        self.assertEqual(idle.socket.close_code, 1001)
+        with self.assertRaises(OSError):
+            await self.dial()
+        await busy.expect("POST", "channels/1/play", 201)
+        await busy.played("1")
+        await busy.expect("DELETE", "channels/1")
+        await busy.of_channel("StasisEnd", "1")
+        await asyncio.wait_for(busy.socket.wait_closed(), DEADLINE)
+        self.assertEqual(busy.socket.close_code, 1001)
+        output = await self.finish(0)
+        self.assertIn("shutting down", output)
+        self.assertIn("1 calls ran from ApplicationRegistered to StasisEnd", output)
+        self.assertIn("; 0 errors", output)
+
+    async def test_a_second_signal_ends_at_once(self):
+        await self.launch()
+        pbx = await self.dial()
+        await pbx.registered("app")
+        await pbx.start("app", "1")
+        await pbx.expect("POST", "channels/1/answer")
+        self.process.terminate()
+        while b"shutting down" not in await asyncio.wait_for(self.process.stdout.readline(), DEADLINE):
+            pass
+        self.process.terminate()
+        await asyncio.wait_for(self.process.wait(), DEADLINE)
+        self.assertNotEqual(self.process.returncode, 0)
+
+    async def dial_over_tls(self, *options):
+        """Launches with a certificate and connects as a PBX does that trusts it."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
+        subprocess.run([str(TOP / "scripts" / "certificate.sh"), certificate, key], check=True)
+        await self.launch("--certificate", certificate, "--key", key, *options)
+        context = ssl.create_default_context(cafile=certificate)
+        return await self.dial(uri=f"wss://127.0.0.1:{self.port}/", ssl=context)
+
+    async def test_tls(self):
+        pbx = await self.dial_over_tls("--calls", "1", "--digit-timeout", "0")
+        await pbx.registered("app")
+        await pbx.silent_call("app", "1")
+        await pbx.socket.close(1000)
+        await self.finish(0)
 
     async def test_silence_hangs_up(self):
         await self.launch("--calls", "2", "--digit-timeout", "30", "--quiet")
@@ -368,15 +441,9 @@ class Scenarios:
 class PythonApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
     program = [sys.executable, str(TOP / "examples" / "python" / "application.py")]
 
-    async def test_tls_and_report(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
-        subprocess.run([str(TOP / "scripts" / "certificate.sh"), certificate, key], check=True)
-        await self.launch("--certificate", certificate, "--key", key, "--calls", "1", "--report",
-                          "--digit-timeout", "0")
-        context = ssl.create_default_context(cafile=certificate)
-        pbx = await self.dial(uri=f"wss://127.0.0.1:{self.port}/", ssl=context)
+    async def test_report(self):
+        await self.launch("--calls", "1", "--report", "--digit-timeout", "0")
+        pbx = await self.dial()
         await pbx.registered("per:Test/1")
         await pbx.silent_call("per:Test/1", "1")
         await pbx.socket.close(1000)
@@ -386,6 +453,10 @@ class PythonApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
         self.assertEqual(times["count"], 1)
         self.assertEqual(times["median"], times["p99"])
         self.assertGreater(times["p99"], 0)
+
+
+class NodeApplication(Scenarios, unittest.IsolatedAsyncioTestCase):
+    program = ["node", str(TOP / "examples" / "node" / "application.js")]
 
 
 @unittest.skipUnless("ARIWS_APPLICATION" in os.environ, "ARIWS_APPLICATION is not set")

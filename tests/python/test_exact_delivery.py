@@ -3,7 +3,7 @@
 (delivery = at_least_once).
 
 ARIWS_LIBRARY and ARIWS_MINIPBX name what was built; without them there is nothing to test. ARIWS_APPLICATION names the
-built Rust application; without it only Python's is tested.
+built Rust application; without it only the others are tested. That in JavaScript needs Node.js with its package ws.
 """
 
 import json
@@ -19,6 +19,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 PYTHON = TOP / "examples" / "python" / "application.py"
+NODE = TOP / "examples" / "node" / "application.js"
+# Debian has the package ws there.
+NODE_PATH = ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))
 CALLS = 1000
 AT_ONCE = 20
 KILLS = 3
@@ -38,7 +41,7 @@ def recipe(port):
 
 
 class Killed:
-    """What is done with either application."""
+    """What is done with each application."""
 
     program: list[str]
 
@@ -50,7 +53,7 @@ class Killed:
         self.port = 0
 
     def start(self, *command):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"NODE_PATH": NODE_PATH})
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -119,6 +122,11 @@ class Killed:
 @unittest.skipUnless("ARIWS_MINIPBX" in os.environ, "nothing was built to test")
 class PythonIsKilled(Killed, unittest.TestCase):
     program = [sys.executable, str(PYTHON)]
+
+
+@unittest.skipUnless("ARIWS_MINIPBX" in os.environ, "nothing was built to test")
+class NodeIsKilled(Killed, unittest.TestCase):
+    program = ["node", str(NODE)]
 
 
 @unittest.skipUnless({"ARIWS_MINIPBX", "ARIWS_APPLICATION"} <= os.environ.keys(), "nothing was built to test")

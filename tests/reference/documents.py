@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Checks what documents say of the recorded cases and of tests; prints what is wrong.
 
-A line of the README's comparison with Asterisk links to the heading that explains the difference, which recorded cases show, or
+A line of docs/comparison.md links to the heading that explains the difference, which recorded cases show, or
 `differences.json` names what shows it, mostly a test on real Asterisks; what such a line links to is there. Headings that it
 calls important have a line. Each line of docs/security.md names what shows it. The README of this folder counts the cases.
 """
@@ -14,43 +14,45 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
-DOCUMENT = "docs/differences.md"
+DOCUMENT = "differences.md"
+COMPARISON = "comparison.md"
+DOCS = "docs"
 TABLE = "\n## What is different from Asterisk\n"
 
 
-def comparison(readme, document, listed, read):
-    """What is wrong with the README's table."""
+def comparison(page_of_table, document, listed, read):
+    """What is wrong with the table."""
     headings = anchors(document)
     linked, rows = set(), []
-    for row in first_column(readme):
+    for row in first_column(page_of_table):
         link = re.fullmatch(r"\[(.*)\]\(([^()#]*)#([^()]*)\)", row)
         text, page, place = link.groups() if link else (row, DOCUMENT, None)
-        if link and place not in (headings if page == DOCUMENT else anchors(read(page))):
-            yield f'README: {page} has no heading for "{row}"'
+        if link and place not in (headings if page == DOCUMENT else anchors(read(f"{DOCS}/{page}"))):
+            yield f'{COMPARISON}: {page} has no heading for "{row}"'
         elif link and page == DOCUMENT:
             linked.add(headings[place])
         else:
             rows.append(text)
     if not rows and not linked:
-        yield "the README has no table of differences"
+        yield f"{COMPARISON} has no table of differences"
     for rule, said in listed.get("rules", {}).items():
         if said["heading"] not in headings.values():
             yield f'{rule}: {said["document"]} has no heading "{said["heading"]}"'
     for heading in listed["headings"]:
         if heading not in linked:
-            yield f'README: no line of the table links to "{heading}"'
+            yield f'{COMPARISON}: no line of the table links to "{heading}"'
     for row, file, test in listed["rows"]:
         if row not in rows:
-            yield f'README: the table has no line "{row}"'
+            yield f'{COMPARISON}: the table has no line "{row}"'
         if test not in read(file):
             yield f'{row}: {file} has no "{test}"'
     for row in set(rows) - {row for row, _, _ in listed["rows"]}:
-        yield f'README: "{row}" links to no heading of {DOCUMENT}, and differences.json names nothing that shows it'
+        yield f'{COMPARISON}: "{row}" links to no heading of {DOCUMENT}, and differences.json names nothing that shows it'
 
 
-def first_column(readme):
+def first_column(page):
     """The first column of the table, without its heading."""
-    lines = readme.partition(TABLE)[2].strip().splitlines()
+    lines = page.partition(TABLE)[2].strip().splitlines()
     end = next((index for index, line in enumerate(lines) if not line.startswith("|")), len(lines))
     return [line.removeprefix("| ").split(" | ")[0] for line in lines[2:end]]
 
@@ -94,21 +96,21 @@ def counts(readme, files):
 
 def check():
     """These checks find what they are for."""
-    readme = f"#\n{TABLE}\n| | a |\n|---|---|\n| [one]({DOCUMENT}#one-thing) | 1 |\n| two | 1 |\n\n| three | 1 |\n"
+    page = f"#\n{TABLE}\n| | a |\n|---|---|\n| [one]({DOCUMENT}#one-thing) | 1 |\n| two | 1 |\n\n| three | 1 |\n"
 
-    def wrong(document, heading, row, test, page="a test"):
+    def wrong(document, heading, row, test, other="a test"):
         listed = {"headings": [heading], "rows": [[row, "file", test]]}
-        return len(list(comparison(readme, document, listed, lambda _: page)))
+        return len(list(comparison(page, document, listed, lambda _: other)))
 
     assert wrong("# All\n### One thing\n", "One thing", "two", "test") == 0
     assert wrong("### Another thing\n", "One thing", "two", "test") == 2
     unsaid = {"rules": {"x": {"document": DOCUMENT, "heading": "Two"}}, "headings": [], "rows": [["two", "file", ""]]}
-    assert list(comparison(readme, "# One thing", unsaid, str)) == [f'x: {DOCUMENT} has no heading "Two"']
+    assert list(comparison(page, "# One thing", unsaid, str)) == [f'x: {DOCUMENT} has no heading "Two"']
     assert wrong("### One thing\n", "Two things", "two", "test") == 1
     assert wrong("### One thing\n", "One thing", "four", "test") == 2
     assert wrong("### One thing\n", "One thing", "two", "no test") == 1
-    readme = readme.replace("| two |", "| [two](docs/page.md#two-things) |")
-    assert wrong("# One thing\n", "One thing", "two", "test", page="# Two things\na test") == 0
+    page = page.replace("| two |", "| [two](page.md#two-things) |")
+    assert wrong("# One thing\n", "One thing", "two", "test", other="# Two things\na test") == 0
     assert wrong("# One thing\n", "One thing", "two", "test") == 2
     assert anchor("A missing [connection_type]") == "a-missing-connection_type"
     texts = ['@case("a/case")\n@case(\n    "a/long one",\n)', 'fn a_test() {}\nassert_eq!("a/text", "");']
@@ -128,7 +130,7 @@ def main():
     listed = table["comparison"] | {"rules": table["rules"]}
     faults = [
         *comparison(
-            (ROOT / "README.md").read_text(), (ROOT / DOCUMENT).read_text(), listed, lambda file: (ROOT / file).read_text()
+            (ROOT / DOCS / COMPARISON).read_text(), (ROOT / DOCS / DOCUMENT).read_text(), listed, lambda file: (ROOT / file).read_text()
         ),
         *security((ROOT / "docs/security.md").read_text(), [path.read_text() for path in programs]),
         *counts((HERE / "README.md").read_text(), {path.name: path.read_text() for path in HERE.glob("*.jsonl")}),

@@ -87,7 +87,7 @@ impl Host for SimulatedHost {
         self.0.logged(format_args!("{level:?} {subject}: {message}"));
     }
 
-    fn ari_request(&self, request: &HostRequest) {
+    fn ari_request(&self, request: &HostRequest<'_>) {
         let id = request.id;
         let mut dice = self.called("ari_request", &id.to_string());
         // Another one than was written may only be that of the call.

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "console.h"
 #include "log.h"
+#include "metrics.h"
 #include "minipbx.h"
 #include "signals.h"
 
@@ -18,6 +19,8 @@ struct options {
     /* The lines of --command, in order. */
     const char **commands;
     size_t command_count;
+    /* Where metrics are served; -1 if nowhere. */
+    long metrics_port;
     int log_level;
     bool quiet;
     bool events;
@@ -37,6 +40,7 @@ static void usage(FILE *file)
                   "  --give-config        read the files and give them to the library, which gets no folder\n"
                   "  --playback-ms N      how long a sound plays (100)\n"
                   "  --grace-ms N         how long unloading may take (2000)\n"
+                  "  --metrics PORT       serve metrics at http://127.0.0.1:PORT/metrics; 0 takes a free port\n"
                   "Without --command, lines are read from standard input; help lists the commands.\n");
 }
 
@@ -55,6 +59,8 @@ static bool set_value(struct options *options, const char *name, const char *val
         return parse_number(value, 0, 3600000, &options->settings.playback_ms);
     } else if (strcmp(name, "--grace-ms") == 0) {
         return parse_number(value, 0, 3600000, &options->settings.grace_ms);
+    } else if (strcmp(name, "--metrics") == 0) {
+        return parse_number(value, 0, 65535, &options->metrics_port);
     } else {
         return false;
     }
@@ -133,6 +139,7 @@ int main(int argument_count, char **arguments)
     memset(&options, 0, sizeof options);
     options.commands = memory_get((size_t)argument_count, sizeof *options.commands);
     options.log_level = ARIWS_LOG_INFO;
+    options.metrics_port = -1;
     options.settings.playback_ms = 100;
     options.settings.grace_ms = 2000;
     if (!parse_options(argument_count, arguments, &options)) {
@@ -162,9 +169,11 @@ int main(int argument_count, char **arguments)
     if (!load(&pbx, options.log_level)) {
         goto cleanup;
     }
-    if (run_console(&pbx, &options)) {
+    bool good = options.metrics_port < 0 || metrics_start(&pbx, options.metrics_port);
+    if (good && run_console(&pbx, &options)) {
         status = EXIT_SUCCESS;
     }
+    metrics_stop();
     /* No channel may be inside the library when it is unloaded. */
     pbx_stop(&pbx);
     if (!unload(&pbx)) {

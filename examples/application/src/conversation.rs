@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the application says to the PBX: messages in, messages out, no socket.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,42 +10,41 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::board::{Action, Board, CallView, Command, Direction};
+use crate::call::{Call, CallState};
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::text_at;
 
-/// What a call hears.
-const MEDIA: &str = "sound:hello-world";
+/// What a call hears first, and what digit 1 plays.
+const MENU: &str = "sound:hello-world";
+const CHOICE: &str = "sound:digits/1";
 
 /// What must be encoded in a segment of a path: all but RFC 3986's unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A call that is in the application.
-struct Call {
-    start: Instant,
-    state: CallState,
-}
-
+/// Who leads the calls.
 #[derive(Clone, Copy)]
-enum CallState {
-    /// So many playbacks were asked for and have not finished; none as long as the call is not answered.
-    Playing(usize),
-    /// Waiting for a digit until then.
-    Waiting(Instant),
-    HangingUp,
+pub(crate) enum Lead {
+    /// The application: it answers and plays, and hangs up when no digit comes for so long after a playback.
+    Application { digit_timeout: Duration },
+    /// Whoever has the page before them.
+    Page,
 }
 
-/// What a request was for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Answer,
-    Play,
-    HangUp,
+/// What all conversations share.
+pub(crate) struct Shared {
+    pub(crate) lead: Lead,
+    pub(crate) log: Log,
+    /// What all conversations have handled.
+    pub(crate) journal: Mutex<Journal>,
+    /// Where there is a page to look at.
+    pub(crate) board: Option<Arc<Board>>,
 }
 
 /// A request that waits for its response.
 struct Pending {
-    purpose: Purpose,
+    purpose: Action,
     channel: String,
     /// `POST channels/…`, for the log.
     line: String,
@@ -54,13 +53,12 @@ struct Pending {
 /// What is said on one connection: texts come in by `receive`, go out by `outgoing`.
 pub(crate) struct Conversation {
     number: usize,
-    digit_timeout: Duration,
-    log: Log,
-    /// What all conversations have handled.
-    journal: Arc<Mutex<Journal>>,
+    shared: Arc<Shared>,
     /// Whether the PBX has said anything.
     begun: bool,
-    registered: HashSet<String>,
+    registered: BTreeSet<String>,
+    /// How many calls there have been.
+    numbered: usize,
     /// By the channel's id.
     calls: HashMap<String, Call>,
     /// By the request's id.
@@ -72,14 +70,13 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(number: usize, digit_timeout: Duration, log: Log, journal: Arc<Mutex<Journal>>) -> Self {
+    pub(crate) fn new(number: usize, shared: Arc<Shared>) -> Self {
         Self {
             number,
-            digit_timeout,
-            log,
-            journal,
+            shared,
             begun: false,
-            registered: HashSet::new(),
+            registered: BTreeSet::new(),
+            numbered: 0,
             calls: HashMap::new(),
             pending: HashMap::new(),
             requests: 0,
@@ -90,18 +87,26 @@ impl Conversation {
     }
 
     pub(crate) fn say(&self, text: impl fmt::Display) {
-        self.log.line(self.number, text);
+        self.shared.log.line(self.number, text);
     }
 
     fn error(&mut self, text: impl fmt::Display) {
         self.errors += 1;
-        self.log.always(format_args!("#{} ERROR {text}", self.number));
+        self.shared.log.always(format_args!("#{} ERROR {text}", self.number));
+        if let Some(board) = self.board() {
+            board.error(self.number, &text.to_string());
+        }
     }
 
-    /// The connection was closed with this code.
-    pub(crate) fn closed(&mut self, code: u16) {
-        if code == 1000 && self.calls.is_empty() {
-            self.say("closed with 1000");
+    /// Whether no call is on this connection.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The connection was closed with this code, by the PBX, or by an application that is leaving.
+    pub(crate) fn closed(&mut self, code: u16, leaving: bool) {
+        if self.is_idle() && (code == 1000 || leaving && code == 1001) {
+            self.say(format_args!("closed with {code}"));
         } else {
             let calls = self.calls.len();
             self.lost(format_args!("closed with {code} during {calls} calls"));
@@ -130,6 +135,9 @@ impl Conversation {
             self.error(format_args!("not a JSON object: {text}"));
             return;
         };
+        if let Some(board) = self.board() {
+            board.message(self.number, Direction::FromPbx, &message, text);
+        }
         if self.journal().has(&message) {
             self.say(format_args!("<- once more, and handled: {}", message["ariws_sequence"]));
             return;
@@ -148,8 +156,31 @@ impl Conversation {
         }
     }
 
+    fn board(&self) -> Option<&Board> {
+        self.shared.board.as_deref()
+    }
+
+    fn show_applications(&self) {
+        if let Some(board) = self.board() {
+            board.applications(self.number, self.registered.iter());
+        }
+    }
+
+    fn show_call(&self, channel: &str) {
+        if let (Some(board), Some(call)) = (self.board(), self.calls.get(channel)) {
+            let view = CallView {
+                number: call.number,
+                channel,
+                name: &call.name,
+                state: call.state.as_str(),
+                start: call.start,
+            };
+            board.call(self.number, &view, self.calls.len());
+        }
+    }
+
     fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn handle(&mut self, message: &Value) {
@@ -162,6 +193,7 @@ impl Conversation {
                 let application = text_at(message, "/application");
                 self.say(format_args!("<- {kind} {application}"));
                 self.registered.insert(application.to_owned());
+                self.show_applications();
                 if kind == "ApplicationRegistered" {
                     let inside = self.journal().registered(message);
                     inside.iter().for_each(|channel| self.go_on(channel));
@@ -172,6 +204,7 @@ impl Conversation {
                 let application = text_at(message, "/application");
                 self.say(format_args!("<- {kind} {application}"));
                 self.registered.remove(application);
+                self.show_applications();
             }
             "StasisStart" => self.stasis_start(message, channel),
             "ChannelDtmfReceived" => self.digit(channel, text_at(message, "/digit")),
@@ -190,12 +223,30 @@ impl Conversation {
             self.error(format_args!("StasisStart of {application} before its ApplicationRegistered"));
             return;
         }
+        self.add_call(channel, name, CallState::Ringing);
+        if matches!(self.shared.lead, Lead::Application { .. }) {
+            self.answer(channel);
+        }
+    }
+
+    fn add_call(&mut self, channel: &str, name: &str, state: CallState) {
+        self.numbered += 1;
         let call = Call {
+            number: self.numbered,
+            name: name.to_owned(),
             start: Instant::now(),
-            state: CallState::Playing(0),
+            state,
         };
         self.calls.insert(channel.to_owned(), call);
-        self.request(Purpose::Answer, channel);
+        self.show_call(channel);
+    }
+
+    /// A call that waits for a digit from now on.
+    fn waiting(&self) -> CallState {
+        CallState::Waiting(match self.shared.lead {
+            Lead::Application { digit_timeout } => Some(Instant::now() + digit_timeout),
+            Lead::Page => None,
+        })
     }
 
     /// The connection was made again. Where events were dropped, a StasisStart may be among them.
@@ -220,24 +271,21 @@ impl Conversation {
             return;
         }
         self.say(format_args!("goes on with the call {channel}"));
-        let now = Instant::now();
-        let call = Call {
-            start: now,
-            state: CallState::Waiting(now + self.digit_timeout),
-        };
-        self.calls.insert(channel.to_owned(), call);
+        self.add_call(channel, "", self.waiting());
     }
 
     fn digit(&mut self, channel: &str, digit: &str) {
         self.say(format_args!("<- ChannelDtmfReceived {channel} digit {digit}"));
         match digit {
-            "1" => self.play(channel),
-            "#" => self.hang_up(channel),
+            "1" => self.play(channel, CHOICE),
+            "2" => self.leave(channel, Action::Continue),
+            "#" => self.leave(channel, Action::HangUp),
             _ => {
+                let waiting = self.waiting();
                 if let Some(call) = self.calls.get_mut(channel)
-                    && let CallState::Waiting(until) = &mut call.state
+                    && matches!(call.state, CallState::Waiting(_))
                 {
-                    *until = Instant::now() + self.digit_timeout;
+                    call.state = waiting;
                 }
             }
         }
@@ -252,13 +300,15 @@ impl Conversation {
 
     /// A playback is over, well or not: after the last one, the caller has the digit timeout to go on.
     fn played(&mut self, channel: &str) {
+        let waiting = self.waiting();
         if let Some(call) = self.calls.get_mut(channel)
             && let CallState::Playing(count) = call.state
         {
             call.state = match count {
-                0 | 1 => CallState::Waiting(Instant::now() + self.digit_timeout),
+                0 | 1 => waiting,
                 _ => CallState::Playing(count - 1),
             };
+            self.show_call(channel);
         }
     }
 
@@ -266,6 +316,9 @@ impl Conversation {
         match self.calls.remove(channel) {
             Some(call) => {
                 self.finished += 1;
+                if let Some(board) = self.board() {
+                    board.call_ended(self.number, call.number, self.calls.len());
+                }
                 let time = call.start.elapsed().as_millis();
                 self.say(format_args!("<- StasisEnd {channel}: the call took {time} ms"));
             }
@@ -283,8 +336,8 @@ impl Conversation {
         let channel = request.channel.as_str();
         self.say(format_args!("<- {status} {reason} ({})", request.line));
         if (200..300).contains(&status) {
-            if request.purpose == Purpose::Answer {
-                self.play(channel);
+            if request.purpose == Action::Answer {
+                self.answered(channel);
             }
             return;
         }
@@ -293,44 +346,80 @@ impl Conversation {
             self.error(format_args!("{}: {status} {reason}", request.line));
         }
         match request.purpose {
-            Purpose::Answer => self.hang_up(channel),
-            Purpose::Play => self.played(channel),
-            Purpose::HangUp => {}
+            Action::Answer => self.leave(channel, Action::HangUp),
+            Action::Play => self.played(channel),
+            Action::Continue | Action::HangUp => {}
         }
     }
 
-    fn play(&mut self, channel: &str) {
+    /// Does what a button of the page asks for, if the call is still there and in a state for it.
+    pub(crate) fn command(&mut self, command: Command) {
+        let channel = self.calls.iter().find(|(_, call)| call.number == command.call);
+        let Some(channel) = channel.map(|(channel, _)| channel.clone()) else {
+            return;
+        };
+        match command.action {
+            Action::Answer => self.answer(&channel),
+            Action::Play => self.play(&channel, CHOICE),
+            Action::Continue | Action::HangUp => self.leave(&channel, command.action),
+        }
+    }
+
+    fn answer(&mut self, channel: &str) {
+        if let Some(call) = self.calls.get_mut(channel)
+            && matches!(call.state, CallState::Ringing)
+        {
+            call.state = CallState::Answering;
+            self.request(Action::Answer, channel, &json!([]));
+        }
+    }
+
+    fn answered(&mut self, channel: &str) {
+        let state = self.waiting();
+        match self.shared.lead {
+            Lead::Application { .. } => self.play(channel, MENU),
+            Lead::Page => {
+                if let Some(call) = self.calls.get_mut(channel)
+                    && matches!(call.state, CallState::Answering)
+                {
+                    call.state = state;
+                    self.show_call(channel);
+                }
+            }
+        }
+    }
+
+    fn play(&mut self, channel: &str, media: &str) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
         call.state = match call.state {
             CallState::Playing(count) => CallState::Playing(count + 1),
-            CallState::Waiting(_) => CallState::Playing(1),
-            CallState::HangingUp => return,
+            CallState::Answering | CallState::Waiting(_) => CallState::Playing(1),
+            CallState::Ringing | CallState::Leaving => return,
         };
-        self.request(Purpose::Play, channel);
+        self.request(Action::Play, channel, &json!([{"name": "media", "value": media}]));
     }
 
-    fn hang_up(&mut self, channel: &str) {
+    /// Ends the call's stay.
+    fn leave(&mut self, channel: &str, purpose: Action) {
         let Some(call) = self.calls.get_mut(channel) else {
             return;
         };
-        if !matches!(call.state, CallState::HangingUp) {
-            call.state = CallState::HangingUp;
-            self.request(Purpose::HangUp, channel);
+        if !matches!(call.state, CallState::Leaving) {
+            call.state = CallState::Leaving;
+            self.request(purpose, channel, &json!([]));
         }
     }
 
-    fn request(&mut self, purpose: Purpose, channel: &str) {
+    fn request(&mut self, purpose: Action, channel: &str, parameters: &Value) {
+        self.show_call(channel);
         let id = utf8_percent_encode(channel, SEGMENT);
-        let (method, uri, parameters) = match purpose {
-            Purpose::Answer => ("POST", format!("channels/{id}/answer"), json!([])),
-            Purpose::Play => (
-                "POST",
-                format!("channels/{id}/play"),
-                json!([{"name": "media", "value": MEDIA}]),
-            ),
-            Purpose::HangUp => ("DELETE", format!("channels/{id}"), json!([])),
+        let (method, uri) = match purpose {
+            Action::Answer => ("POST", format!("channels/{id}/answer")),
+            Action::Play => ("POST", format!("channels/{id}/play")),
+            Action::Continue => ("POST", format!("channels/{id}/continue")),
+            Action::HangUp => ("DELETE", format!("channels/{id}")),
         };
         self.requests += 1;
         let request_id = format!("request-{}", self.requests);
@@ -344,7 +433,11 @@ impl Conversation {
             "uri": uri,
             "query_strings": parameters,
         });
-        self.outgoing.push(message.to_string());
+        let text = message.to_string();
+        if let Some(board) = self.board() {
+            board.message(self.number, Direction::ToPbx, &message, &text);
+        }
+        self.outgoing.push(text);
         self.pending.insert(
             request_id,
             Pending {
@@ -371,16 +464,7 @@ impl Conversation {
             .collect();
         for channel in silent {
             self.say(format_args!("no digit from {channel}"));
-            self.hang_up(&channel);
-        }
-    }
-}
-
-impl Call {
-    fn deadline(&self) -> Option<Instant> {
-        match self.state {
-            CallState::Waiting(until) => Some(until),
-            CallState::Playing(_) | CallState::HangingUp => None,
+            self.leave(&channel, Action::HangUp);
         }
     }
 }

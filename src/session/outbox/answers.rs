@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::Outbox;
-use crate::session::account::Room;
 use crate::session::members::Members;
-use crate::session::message::{Kind, Message, Place};
+use crate::session::message::{Kind, Load, Message, Place};
 
 /// What became of an answer.
 #[derive(Debug)]
@@ -27,17 +26,15 @@ impl Outbox {
             return Responded::NotHere(text, place);
         }
         let cost = Message::cost(text.len());
-        let mut room = Room::none(&self.account);
         if must {
-            room = self.account.room_in_any_case(cost);
-        } else if !room.resize(cost) {
+            state.room.grow_in_any_case(cost);
+        } else if !state.room.grow(cost) {
             self.account.answer_dropped();
             return Responded::NoRoom(place);
         }
         let answer = Message {
-            text: text.into(),
+            text,
             kind: Kind::Response { _place: place },
-            room: Some(room),
         };
         if state.resume.is_due() {
             // The host may take its time for what events wait for.
@@ -52,7 +49,7 @@ impl Outbox {
     }
 
     /// Answers that wait, and nothing else.
-    pub(in crate::session) fn answers(&self) -> Vec<Message> {
+    pub(in crate::session) fn answers(&self) -> Load {
         self.state().answers()
     }
 
@@ -70,8 +67,11 @@ impl Outbox {
     }
 
     /// Takes answers from another one.
-    pub(in crate::session) fn take_in(&self, answers: Vec<Message>) {
-        self.state().queue.extend(answers);
+    pub(in crate::session) fn take_in(&self, answers: Load) {
+        let mut state = self.state();
+        state.queue.extend(answers.messages);
+        state.room.absorb(answers.room);
+        drop(state);
         self.filled.notify_one();
     }
 }

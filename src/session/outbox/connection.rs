@@ -9,7 +9,7 @@ use super::Outbox;
 use super::state::State;
 use crate::session::clock::now;
 use crate::session::delivery::Remains;
-use crate::session::message::{Kind, Message};
+use crate::session::message::{Kind, Load};
 
 /// What the end of a connection came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Outbox {
     ) -> (u64, u64) {
         let mut state = self.state();
         for application in state.announced.clone().iter().rev() {
-            let message = Message::notice(notice(application));
+            let message = state.notice(notice(application));
             state.queue.push_front(message);
         }
         let number = state.status.opened(remote, serves);
@@ -59,7 +59,7 @@ impl Outbox {
 
     /// Another connection takes the place of the open one, over which nothing is under way: applications are served all the
     /// time. Gives the answers that wait, which mean something to the one that is left only.
-    pub(in crate::session) fn handed_over(&self, remains: Remains) -> (Vec<Message>, Gone) {
+    pub(in crate::session) fn handed_over(&self, remains: Remains) -> (Load, Gone) {
         let mut state = self.state();
         let answers = state.answers();
         state.status.connecting();
@@ -69,7 +69,8 @@ impl Outbox {
     fn end_connection(&self, mut state: MutexGuard<'_, State>, remains: Remains) -> Gone {
         let copies = state.copies.take_all();
         let repeats = copies.len() as u64;
-        let returned: Vec<_> = copies.chain(remains.unsent).collect();
+        state.room.absorb(remains.unsent.room);
+        let returned: Vec<_> = copies.chain(remains.unsent.messages).collect();
         for message in returned.into_iter().rev() {
             state.waiting.add(&message);
             state.queue.push_front(message);

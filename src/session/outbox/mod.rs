@@ -16,7 +16,9 @@ mod tests;
 #[cfg(test)]
 mod tests_repeats;
 
+use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -28,8 +30,8 @@ use crate::memory;
 use crate::session::account::{Account, Room};
 use crate::session::clock::now;
 use crate::session::members::Members;
-use crate::session::message::{ChannelEvent, Message};
-use crate::session::texts::Texts;
+use crate::session::message::{ChannelEvent, Load, Message};
+use crate::session::spare::Spare;
 use crate::session::view::{Counters, count};
 pub(in crate::session) use answers::Responded;
 pub(in crate::session) use connection::Gone;
@@ -114,6 +116,7 @@ impl Outbox {
             state: Mutex::new(State {
                 limits,
                 members,
+                room: Room::none(&account),
                 ..State::default()
             }),
             filled: Notify::new(),
@@ -129,7 +132,8 @@ impl Outbox {
     /// becomes of the event.
     pub(in crate::session) fn offer(&self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) -> Offered {
         let concerns_channel = channel.is_some();
-        let (offered, wakes) = self.offer_locked(application, text, channel);
+        let (offered, wakes, spare) = self.offer_locked(application, text, channel);
+        drop(spare);
         if concerns_channel {
             self.members_changed.notify_waiters();
         }
@@ -139,13 +143,18 @@ impl Outbox {
         offered
     }
 
-    /// Gives besides whether the writer is to be woken.
-    fn offer_locked(&self, application: Arc<str>, mut text: String, channel: Option<ChannelEvent>) -> (Offered, bool) {
+    /// Gives besides whether the writer is to be woken, and what is to be dropped outside the lock.
+    fn offer_locked(
+        &self,
+        application: Arc<str>,
+        mut text: String,
+        channel: Option<ChannelEvent>,
+    ) -> (Offered, bool, Option<Message>) {
         let mut state = self.state();
         let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
         if !state.members.admits(is_start) {
             state.members.refused(channel.as_ref(), now);
-            return (Offered::of(Offer::Ending), false);
+            return (Offered::of(Offer::Ending), false, None);
         }
         count(&self.counters.events_offered);
         // In one step with the queue, so that they are sent in the order of their numbers, and dropped ones are missing.
@@ -154,25 +163,25 @@ impl Outbox {
             // No outage and no slow application is to blame for it, so that it is no drop of theirs.
             self.dropped_for(bound);
             state.members.refused(channel.as_ref(), now);
-            return (Offered::of(Offer::TooLarge(bound)), false);
+            return (Offered::of(Offer::TooLarge(bound)), false, None);
         }
         let nothing_dropped_before = state.dropped == 0;
-        let (room, dropped) = self.make_room(&mut state, text.len());
+        let (has_room, dropped) = self.make_room(&mut state, text.len());
         let offered = Offered {
-            offer: match (&room, dropped) {
-                (None, _) => Offer::DroppedNewest,
-                (Some(_), Some(_)) => Offer::DroppedOldest,
-                (Some(_), None) => Offer::Queued,
+            offer: match (has_room, dropped) {
+                (false, _) => Offer::DroppedNewest,
+                (true, Some(_)) => Offer::DroppedOldest,
+                (true, None) => Offer::Queued,
             },
             first_drop: dropped.filter(|_| nothing_dropped_before),
         };
-        let Some(room) = room else {
+        if !has_room {
             state.members.refused(channel.as_ref(), now);
-            return (offered, false);
-        };
+            return (offered, false, None);
+        }
         state.members.accepted(channel.as_ref());
-        state.accept(application, text, number, channel, room);
-        (offered, !state.gathering || state.is_pressing())
+        state.accept(application, text, number, channel);
+        (offered, !state.gathering || state.is_pressing(), state.spare.take())
     }
 
     /// The bound that no event of this length meets, though nothing else waited.
@@ -194,21 +203,24 @@ impl Outbox {
         }
     }
 
-    /// Room for an event, and which bound dropped one for that, if any did. Where there is none, this session's oldest events
-    /// make it, or else there is none for the new one. Those of other sessions are left alone: they have locks of their own.
-    fn make_room(&self, state: &mut State, length: usize) -> (Option<Room>, Option<Bound>) {
+    /// Makes room for an event; gives whether there is, and which bound dropped one for that, if any did. Where there is none,
+    /// this session's oldest events make it, or else there is none for the new one. Those of other sessions are left alone:
+    /// they have locks of their own.
+    fn make_room(&self, state: &mut State, length: usize) -> (bool, Option<Bound>) {
         let overflow = state.limits.overflow;
-        let mut room = Room::none(&self.account);
+        // Of those that were taken for it, which nobody else can get meanwhile.
+        let mut freed = 0;
         let mut dropped = None;
         loop {
             let full = state.is_full_for(length);
-            if !full && room.resize(Message::cost(length)) {
-                return (Some(room), dropped);
+            let size = (state.room.bytes() - freed).saturating_add(Message::cost(length));
+            if !full && state.room.resize(size) {
+                return (true, dropped);
             }
-            let could_have = self.account.could_have(Message::cost(length), state.cost() + room.bytes());
+            let could_have = self.account.could_have(Message::cost(length), state.cost() + freed);
             // What was sent before goes first, whatever the policy: it may have arrived.
             if could_have && let Some(sent) = self.take_oldest_sent(state) {
-                room.absorb(sent.room);
+                freed += sent.costs();
                 continue;
             }
             let bound = if full { Bound::Queue } else { Bound::AllQueues };
@@ -220,13 +232,14 @@ impl Outbox {
                 oldest = state.take_oldest();
             }
             let Some(oldest) = oldest else {
-                return (None, dropped);
+                state.left(freed);
+                return (false, dropped);
             };
             if let Some(event) = oldest.channel() {
                 state.members.dropped(Some(event), now);
                 self.members_changed.notify_waiters();
             }
-            room.absorb(oldest.room);
+            freed += oldest.costs();
         }
     }
 
@@ -246,7 +259,8 @@ impl Outbox {
     pub(in crate::session) fn announce(&self, application: &str, notice: String) {
         let mut state = self.state();
         if state.status.connection().is_some() {
-            state.queue.push_back(Message::notice(notice));
+            let notice = state.notice(notice);
+            state.queue.push_back(notice);
         }
         let held = state.release(application);
         state.queue.extend(held);
@@ -269,7 +283,8 @@ impl Outbox {
         let mut lost = Waiting::default();
         if announced && state.status.connection().is_some() {
             state.queue.append(&mut held.into());
-            state.queue.push_back(Message::notice(notice));
+            let notice = state.notice(notice);
+            state.queue.push_back(notice);
         } else {
             lost += state.give_up(held);
             lost += state.discard(|message| message.is_event_of(application));
@@ -300,7 +315,8 @@ impl Outbox {
         if state.status.connection().is_none() {
             state.take_back(application);
         } else if announced {
-            state.queue.push_back(Message::notice(notice));
+            let notice = state.notice(notice);
+            state.queue.push_back(notice);
         }
         drop(state);
         self.filled.notify_one();
@@ -334,7 +350,7 @@ impl Outbox {
     }
 
     /// The next messages to write before a flush; empty if there are none.
-    pub(in crate::session) fn burst(&self) -> Vec<Message> {
+    pub(in crate::session) fn burst(&self) -> Load {
         let mut state = self.state();
         let mut bytes = 0;
         let delayed = state.is_delayed() || state.resume.is_due();
@@ -344,22 +360,35 @@ impl Outbox {
             fits
         };
         let messages = state.queue.iter().take_while(within).count();
-        let burst: Vec<_> = state.queue.drain(..messages).collect();
+        let burst: VecDeque<_> = state.queue.drain(..messages).collect();
         let mut taken = Waiting::default();
         for message in &burst {
             taken.add(message);
         }
+        let burst = state.loaded(burst);
         state.waiting -= taken;
         let events = taken.events;
         state.pace.took(events, now());
-        if !state.pace.is_fast() {
-            state.texts = Texts::default();
-        }
+        let unused = match state.pace.is_fast() {
+            true => Spare::default(),
+            false => take(&mut state.spare),
+        };
         if state.status.connection().is_some() && state.queue.is_empty() {
             // What is dropped from now on is another outage's.
             state.dropped = 0;
         }
+        drop(state);
+        // It may be much to free: not behind the lock.
+        drop(unused);
         burst
+    }
+
+    /// The kernel has these events, and nobody needs them any more.
+    pub(in crate::session) fn is_done_with(&self, mut events: Load) {
+        let mut state = self.state();
+        if state.pace.is_fast() {
+            state.spare.keep(&mut events);
+        }
     }
 
     /// What the writer does next.

@@ -11,7 +11,7 @@ use super::{Outbox, State};
 use crate::config::Delivery;
 use crate::memory;
 use crate::protocol;
-use crate::session::message::{Kind, Message, Number};
+use crate::session::message::{Kind, Load, Message, Number};
 use crate::session::view::count;
 
 /// Events, counted.
@@ -197,12 +197,19 @@ impl Outbox {
 
     /// Events with numbers have been sent, each with its place among the messages of the connection. Those for which there is
     /// no room are not sent again.
-    pub(in crate::session) fn keep(&self, sent: Vec<(u64, Message)>) {
+    pub(in crate::session) fn keep(&self, places: Vec<u64>, sent: Load) {
         let mut state = self.state();
-        for (place, message) in sent {
+        state.room.absorb(sent.room);
+        for (place, message) in places.into_iter().zip(sent.messages) {
             state.copies.add(place, message);
         }
-        while state.is_over_full() && state.copies.take_oldest().is_some() {}
+        let mut cost = 0;
+        while state.is_over_full()
+            && let Some(copy) = state.copies.take_oldest()
+        {
+            cost += copy.costs();
+        }
+        state.left(cost);
     }
 
     /// The oldest event that was sent before, which is not sent again then.
@@ -223,7 +230,9 @@ impl Outbox {
             let mut state = self.state();
             // What proves an arrival is behind the last of what was sent.
             memory::give_all_back(&mut state.queue);
-            state.copies.proven(messages)
+            let proven = state.copies.proven(messages);
+            state.left(proven.iter().map(|(_, message)| message.costs()).sum());
+            proven
         };
         // It may be much to free: not behind the lock.
         drop(proven);

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::{Outbox, State};
 use crate::protocol;
 use crate::session::clock::now;
-use crate::session::message::Message;
 use crate::session::view::count;
 
 /// What was missed since the last connection that applications were told of.
@@ -91,8 +90,7 @@ impl Outbox {
             if let Some((_, members)) = told.iter().find(|(name, _)| *name == application) {
                 protocol::push_members(&mut text, members);
             }
-            let mut notice = Message::notice(text);
-            notice.room = Some(self.account.room_in_any_case(Message::cost(notice.text.len())));
+            let notice = state.notice(text);
             let place = state.ahead_of_events();
             state.queue.insert(place, notice);
             count(&self.counters.applications_resumed);

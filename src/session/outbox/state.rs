@@ -10,12 +10,12 @@ use crate::session::account::Room;
 use crate::session::clock::now;
 use crate::session::inside::Inside;
 use crate::session::members::Members;
-use crate::session::message::{ChannelEvent, Kind, Message, Number};
+use crate::session::message::{ChannelEvent, Kind, Load, Message, Number};
 use crate::session::outbox::repeats::{Copies, Numbers, Waiting};
 use crate::session::outbox::resume::Resume;
 use crate::session::outbox::status::Status;
 use crate::session::pace::Pace;
-use crate::session::texts::Texts;
+use crate::session::spare::Spare;
 
 /// Bytes of messages that are written between two flushes.
 pub(super) const BURST: usize = 256 << 10;
@@ -23,6 +23,8 @@ pub(super) const BURST: usize = 256 << 10;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Message>,
+    /// Of all messages here: in the queue, held, and kept to be sent again.
+    pub(super) room: Room,
     /// What waits in the queue, and what is held.
     pub(super) waiting: Waiting,
     /// What was sent and may have to be sent again.
@@ -49,7 +51,7 @@ pub(super) struct State {
     pub(super) pace: Pace,
     /// The writer comes back by itself in a moment.
     pub(super) gathering: bool,
-    pub(super) texts: Texts,
+    pub(super) spare: Spare,
 }
 
 impl State {
@@ -79,27 +81,14 @@ impl State {
             || self.waiting.bytes + self.copies.bytes() + length > limits.max_bytes
     }
 
-    pub(super) fn accept(
-        &mut self,
-        application: Arc<str>,
-        text: String,
-        number: Number,
-        channel: Option<ChannelEvent>,
-        room: Room,
-    ) {
-        let text = if self.pace.is_fast() {
-            self.texts.put(text)
-        } else {
-            text.into()
-        };
+    pub(super) fn accept(&mut self, application: Arc<str>, text: String, number: Number, channel: Option<ChannelEvent>) {
         let held = self.held.get_mut(&application);
         let kind = Kind::Event {
             application,
             channel: channel.map(Box::new),
             number,
         };
-        let room = Some(room);
-        let message = Message { text, kind, room };
+        let message = Message { text, kind };
         self.waiting.add(&message);
         match held {
             Some(held) => held.push(message),
@@ -114,13 +103,32 @@ impl State {
     }
 
     /// Answers that wait, and nothing else.
-    pub(super) fn answers(&mut self) -> Vec<Message> {
+    pub(super) fn answers(&mut self) -> Load {
         if !self.queue.iter().any(Message::is_answer) {
-            return Vec::new();
+            return Load::default();
         }
         let (answers, others): (VecDeque<_>, VecDeque<_>) = take(&mut self.queue).into_iter().partition(Message::is_answer);
         self.queue = others;
-        answers.into()
+        self.loaded(answers)
+    }
+
+    /// Messages that were here, with their room.
+    pub(super) fn loaded(&mut self, messages: VecDeque<Message>) -> Load {
+        let cost = messages.iter().map(Message::costs).sum();
+        let room = Some(self.room.split(cost));
+        Load { messages, room }
+    }
+
+    /// The room of messages that are here no more is given back.
+    pub(super) fn left(&mut self, cost: usize) {
+        drop(self.room.split(cost));
+    }
+
+    /// A notice, which has room in any case: it is short, and there are few of its kind.
+    pub(super) fn notice(&mut self, text: String) -> Message {
+        let notice = Message::notice(text);
+        self.room.grow_in_any_case(notice.costs());
+        notice
     }
 
     pub(super) fn take_oldest_repeat(&mut self) -> Option<Message> {
@@ -163,14 +171,17 @@ impl State {
     /// Removes what `unwanted` picks; gives what was among it.
     pub(super) fn discard(&mut self, mut unwanted: impl FnMut(&Message) -> bool) -> Waiting {
         let mut discarded = Waiting::default();
+        let mut cost = 0;
         self.queue.retain(|message| {
             let goes = unwanted(message);
             if goes {
                 discarded.add(message);
+                cost += message.costs();
             }
             !goes
         });
         self.waiting -= discarded;
+        self.left(cost);
         discarded
     }
 
@@ -190,6 +201,7 @@ impl State {
             given_up.add(message);
         }
         self.waiting -= given_up;
+        self.left(held.iter().map(Message::costs).sum());
         given_up
     }
 }

@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::account::Room;
 use super::answers::Answer;
@@ -81,7 +81,7 @@ impl Websocket {
         let work = if memory::is_there_for(text.len(), COPIES) {
             protocol::parse(text)
         } else {
-            Err(protocol::refused_memory(text))
+            Err(Box::new(protocol::refused_memory(text)))
         };
         if let Err(refused) = &work {
             self.warn_of(
@@ -125,7 +125,7 @@ impl Websocket {
         room.resize(Message::cost(length)).then_some(room)
     }
 
-    async fn refuse(&self, work: Result<Request, Response>) {
+    async fn refuse(&self, work: Result<Request, Box<Response<'static>>>) {
         if self.requests.refusals.len() >= REFUSALS {
             self.requests.refusals.wait().await;
         }
@@ -142,8 +142,8 @@ impl Websocket {
                 format_args!("requests are refused: {waiting} wait, with {bytes} bytes; answered 503"),
             );
         }
-        let response = match work {
-            Err(bad) => bad,
+        let response = match &work {
+            Err(bad) => Response::clone(bad),
             Ok(request) => {
                 let body = Some(r#"{"message":"Too many requests wait"}"#);
                 request.answer(503, None, body)
@@ -154,7 +154,7 @@ impl Websocket {
     }
 
     /// `took`: since the request arrived.
-    fn respond(&self, response: &Response, place: Place, took: Duration) {
+    fn respond(&self, response: Response<'_>, place: Place, took: Duration) {
         self.session.context().times.answered(response.status, took);
         self.session.respond(self.requests.number, response, place);
     }
@@ -165,7 +165,7 @@ impl Websocket {
         let calls = self.session.context().calls.clone();
         if let Some(turn) = calls.turn_at_once() {
             if self.requests.queue().is_quick() {
-                calls.give_here(turn, |host, turn| self.run_here(host, turn));
+                calls.give_here(turn, |host, turn| self.run(host, turn, QUICK));
             } else {
                 calls.give(turn, |host, turn| self.run(host, turn, TURN));
             }
@@ -182,11 +182,13 @@ impl Websocket {
     /// to have their turn.
     fn run(self, host: &dyn Host, turn: Turn, longest: Duration) {
         let began = now();
-        while let Some(job) = self.next() {
-            if !self.work(host, job) {
-                return;
+        let mut time = began;
+        while let Some(job) = self.next(time) {
+            match self.work(host, job, time) {
+                Some(ended) => time = ended,
+                None => return,
             }
-            let is_over = now().saturating_duration_since(began) >= longest;
+            let is_over = time.saturating_duration_since(began) >= longest;
             if is_over && self.requests.queue().waiting().0 > 0 {
                 drop(turn);
                 return self.begin();
@@ -194,70 +196,83 @@ impl Websocket {
         }
     }
 
-    /// On the thread that read the messages: another takes over if there are many.
-    fn run_here(self, host: &dyn Host, turn: Turn) {
-        if self.requests.queue().is_quick() {
-            self.run(host, turn, QUICK);
-        } else {
-            drop(turn);
-            self.begin();
-        }
-    }
-
     /// The next request; where there is none and none will come, nobody need watch any more.
-    fn next(&self) -> Option<Job> {
+    fn next(&self, now: Instant) -> Option<Job> {
         let concurrency = self.session.request_concurrency();
         let mut queue = self.requests.queue();
-        let job = queue.next(concurrency, now());
+        let job = queue.next(concurrency, now);
         if job.is_none() && queue.is_closed() {
             self.requests.changed.notify_one();
         }
         job
     }
 
-    /// Has a request answered; whether this thread is to go on with the next one.
-    fn work(&self, host: &dyn Host, job: Job) -> bool {
+    /// Has a request answered; gives what time it is then, if this thread is to go on with the next one.
+    fn work(&self, host: &dyn Host, job: Job, began: Instant) -> Option<Instant> {
         let Job {
             work, place, arrived, ..
         } = job;
+        let request = match work {
+            Ok(request) => request,
+            Err(bad) => return self.refused_here(*bad, place, arrived),
+        };
         let config = self.session.context().config();
         let settings = self.session.settings();
-        let admitted = work.and_then(|request| {
-            // The user is looked up for each request: a reload may have changed or removed it.
-            let name = &settings.local_ari_user;
-            let Some(user) = config.users.get(name) else {
-                let body = Some(r#"{"message":"Authentication required"}"#);
-                return Err(request.answer(401, Some("Unauthorized"), body));
-            };
-            match request.refusal(user.read_only) {
-                Some(refusal) => Err(refusal),
-                None => Ok((request, user)),
-            }
-        });
-        match admitted {
-            Err(response) => {
-                self.respond(&response, place, now().saturating_duration_since(arrived));
-                true
-            }
-            Ok((request, user)) => {
-                let unanswered = Unanswered { request, place, arrived };
-                self.ask(host, unanswered, user, &settings)
-            }
+        // The user is looked up for each request: a reload may have changed or removed it.
+        let Some(user) = config.users.get(&settings.local_ari_user) else {
+            let body = Some(r#"{"message":"Authentication required"}"#);
+            return self.refused_here(request.answer(401, Some("Unauthorized"), body), place, arrived);
+        };
+        if let Some(refusal) = request.refusal(user.read_only) {
+            return self.refused_here(refusal, place, arrived);
         }
+        let unanswered = Unanswered { request, place, arrived };
+        self.ask(host, unanswered, user, &settings, began)
     }
 
-    /// Gives a request to the host; whether it was answered inside the callback.
-    fn ask(&self, host: &dyn Host, mut unanswered: Unanswered, user: &User, settings: &Connection) -> bool {
+    /// A request that the host does not see is answered.
+    fn refused_here(&self, response: Response<'_>, place: Place, arrived: Instant) -> Option<Instant> {
+        let now = now();
+        self.respond(response, place, now.saturating_duration_since(arrived));
+        Some(now)
+    }
+
+    /// Gives a request to the host; gives what time it is then, if it was answered inside the callback.
+    fn ask(
+        &self,
+        host: &dyn Host,
+        mut unanswered: Unanswered,
+        user: &User,
+        settings: &Connection,
+        began: Instant,
+    ) -> Option<Instant> {
         let answers = &self.session.context().answers;
         let id = answers.number();
-        let mut asked = host_request(&self.session, &mut unanswered.request, user, id);
-        if settings.client.own_app_alias {
-            self.session.mean_own_app(&mut asked);
-        }
-        self.requests.queue().give(id, unanswered, now());
+        // What the answer does not need is the host's.
+        let request = &mut unanswered.request;
+        let (method, path, content_type) = (request.method, Arc::clone(&request.path), request.content_type.take());
+        let (mut parameters, mut body) = (take(&mut request.parameters), request.body.take());
+        let own_path = match settings.client.own_app_alias {
+            true => self.session.mean_own_app(&path, &mut parameters, &mut body),
+            false => None,
+        };
+        self.requests.queue().give(id, unanswered, began);
         let websocket = self.clone();
-        let reply = move |answer: &Answer| websocket.answered(id, answer, false);
+        let reply = move |answer: &Answer<'_>| websocket.answered(id, answer, false);
         answers.expect(id, Box::new(reply));
+        let asked = HostRequest {
+            id,
+            application: self.session.first_application(settings),
+            session_id: self.session.id(),
+            method: method.as_str(),
+            path: own_path.as_deref().unwrap_or(&path),
+            parameters: &parameters,
+            content_type: content_type.as_deref(),
+            body: body.as_deref(),
+            user: &user.name,
+            password: &user.password,
+            read_only: user.read_only,
+        };
         let call = AssertUnwindSafe(|| host.ari_request(&asked));
         if catch_unwind(call).is_err() {
             let message = "a request failed inside the library; answered 500";
@@ -265,11 +280,12 @@ impl Websocket {
             // Fails if it was answered before.
             let _ = answers.complete(id, &Answer::of(500));
         }
-        self.requests.queue().returned(id, now())
+        let ended = now();
+        self.requests.queue().returned(id, ended).then_some(ended)
     }
 
     /// The host's answer to a request, or what is answered because it is `overdue`; once for each.
-    fn answered(&self, id: u64, answer: &Answer, overdue: bool) {
+    fn answered(&self, id: u64, answer: &Answer<'_>, overdue: bool) {
         let mut queue = self.requests.queue();
         let now = now();
         let Some((unanswered, more)) = queue.answered(id, overdue, now) else {
@@ -277,10 +293,9 @@ impl Websocket {
         };
         let is_over = queue.is_closed();
         drop(queue);
-        let reason = answer.reason.as_deref();
         let Unanswered { request, place, arrived } = unanswered;
-        let response = request.answer(answer.status, reason, answer.body.as_deref());
-        self.respond(&response, place, now.saturating_duration_since(arrived));
+        let response = request.answer(answer.status, answer.reason, answer.body);
+        self.respond(response, place, now.saturating_duration_since(arrived));
         if more {
             // This may be a thread of the host's, and threads take the signal mask of the one that starts them.
             let websocket = self.clone();
@@ -315,35 +330,15 @@ impl Websocket {
 const TURN: Duration = Duration::from_millis(1);
 
 impl Session {
-    /// Where a request of a call names the application as it is configured, it means that of the call.
-    fn mean_own_app(&self, request: &mut HostRequest) {
-        let Some((own, base)) = self.call_application().zip(self.base_application()) else {
-            return;
-        };
+    /// Where a request of a call names the application as it is configured, it means that of the call; gives the path that
+    /// means that, if it is another one.
+    fn mean_own_app(&self, path: &str, parameters: &mut [(String, String)], body: &mut Option<String>) -> Option<String> {
+        let (own, base) = self.call_application().zip(self.base_application())?;
         let alias = Alias { base, own };
-        alias.parameters(&mut request.parameters);
-        if let Some(path) = alias.path(&request.path) {
-            request.path = path;
+        alias.parameters(parameters);
+        if let Some(changed) = body.as_deref().and_then(|body| alias.body(body)) {
+            *body = Some(changed);
         }
-        if let Some(body) = request.body.as_deref().and_then(|body| alias.body(body)) {
-            request.body = Some(body);
-        }
-    }
-}
-
-/// What the answer does not need is the host's.
-fn host_request(session: &Session, request: &mut Request, user: &User, id: u64) -> HostRequest {
-    HostRequest {
-        id,
-        application: session.first_application(),
-        session_id: session.id().to_owned(),
-        method: request.method.as_str(),
-        path: request.path.clone(),
-        parameters: take(&mut request.parameters),
-        content_type: request.content_type.take(),
-        body: request.body.take(),
-        user: user.name.clone(),
-        password: user.password.clone(),
-        read_only: user.read_only,
+        alias.path(path)
     }
 }

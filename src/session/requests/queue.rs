@@ -13,11 +13,18 @@ use crate::session::message::Place;
 /// about as long.
 pub(super) const QUICK: Duration = Duration::from_micros(50);
 
+/// Where the host takes so little time that so many are quick, those behind them stay with the thread that reads them as well:
+/// to hand them to another one would take longer. Tasks have their turn in between.
+const FEW: u32 = 4;
+
+/// What a host is expected to take at most: as long as it takes sixteen quick requests to make up for it.
+const LONGEST: Duration = QUICK.saturating_mul(8);
+
 /// A request that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Job {
     /// A request, or what it is answered without the host.
-    pub(super) work: Result<Request, Response>,
+    pub(super) work: Result<Request, Box<Response<'static>>>,
     pub(super) place: Place,
     pub(super) arrived: Instant,
     /// Of the message that it came in.
@@ -56,7 +63,7 @@ pub(super) struct Queue {
     bytes: usize,
     given: Vec<Given>,
     slots: u32,
-    /// How long the host kept the threads that called it, lately.
+    /// How long the host is expected to keep a thread that calls it.
     usual: Duration,
     /// When the host was given one last, or answered one, or was given up with one.
     progress: Option<Instant>,
@@ -96,10 +103,10 @@ impl Queue {
         Begin { runner, watch }
     }
 
-    /// Whether the host is expected to be done with what waits at once.
+    /// Whether the host is expected to be done at once with what waits, or with each of many.
     pub(super) fn is_quick(&self) -> bool {
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        self.usual.saturating_mul(waiting) < QUICK
+        self.usual.saturating_mul(waiting.min(FEW)) < QUICK
     }
 
     /// Requests that wait, and their bytes.
@@ -153,14 +160,20 @@ impl Queue {
             return false;
         };
         given.inside = false;
-        // One that was kept for long counts for some.
-        let time = now.saturating_duration_since(given.time).min(8 * QUICK);
-        self.usual = (7 * self.usual + time) / 8;
+        let time = now.saturating_duration_since(given.time);
         let is_answered = given.unanswered.is_none();
         if is_answered {
             self.given.swap_remove(index);
         }
+        self.kept(time);
         is_answered
+    }
+
+    /// The host kept a thread for so long. Where that is longer than it did lately, it is what is expected from now on: an
+    /// application that asks for something slow now and then would hold up others each time.
+    fn kept(&mut self, time: Duration) {
+        let lately = (7 * self.usual + time.min(LONGEST)) / 8;
+        self.usual = if time < QUICK { lately } else { lately.max(time.min(LONGEST)) };
     }
 
     /// The host has answered, or is `overdue`; gives what the answer needs, and whether somebody is to go on with the slot.
@@ -172,7 +185,11 @@ impl Queue {
         if given.inside && !overdue {
             return Some((unanswered, false));
         }
-        self.given.swap_remove(index);
+        let given = self.given.swap_remove(index);
+        if given.inside {
+            // Nobody waits for its thread, which would tell how long it is kept.
+            self.kept(now.saturating_duration_since(given.time));
+        }
         let more = !self.waiting.is_empty();
         if !more {
             self.slots -= 1;

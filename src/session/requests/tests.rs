@@ -92,6 +92,16 @@ impl Scene {
         }
     }
 
+    /// The host answers the last one after this time, and another one comes; whether it is expected to be done with that at once.
+    fn is_quick_after(&mut self, time: Duration) -> bool {
+        self.now += time;
+        let id = self.next;
+        self.answer(id);
+        self.leave_callback(id);
+        self.ask();
+        self.queue.is_quick()
+    }
+
     /// Time passes; gives how many requests were not run.
     fn pass(&mut self, time: Duration) -> usize {
         self.now += time;
@@ -264,14 +274,47 @@ fn a_host_is_expected_to_be_as_quick_as_it_was_lately() {
     // One waits behind the one that the host has.
     scene.ask();
     assert!(scene.queue.is_quick());
-    let answered_after = |scene: &mut Scene, time| {
-        scene.now += time;
-        let id = scene.next;
-        scene.answer(id);
-        scene.leave_callback(id);
+    assert!(!scene.is_quick_after(Duration::from_secs(1)));
+    assert!((0..20).any(|_| scene.is_quick_after(Duration::from_micros(5))));
+}
+
+#[test]
+fn a_slow_request_keeps_those_after_it_from_the_threads_for_input_and_output() {
+    let mut scene = Scene::new(1);
+    scene.ask();
+    scene.ask();
+    let mut held = 0;
+    for number in 0..1000 {
+        let is_slow = number % 10 == 0;
+        held += u32::from(is_slow && scene.queue.is_quick());
+        scene.is_quick_after(Duration::from_micros(if is_slow { 500 } else { 1 }));
+    }
+    assert_eq!(held, 1);
+}
+
+#[test]
+fn many_requests_are_handed_on_unless_the_host_hardly_takes_time() {
+    for (time, is_quick) in [(5, true), (20, false)] {
+        let mut scene = Scene::new(1);
         scene.ask();
-        scene.queue.is_quick()
-    };
-    assert!(!answered_after(&mut scene, Duration::from_secs(1)));
-    assert!((0..8).any(|_| answered_after(&mut scene, Duration::from_micros(5))));
+        for _ in 0..50 {
+            scene.is_quick_after(Duration::from_micros(time));
+        }
+        for _ in 0..100 {
+            scene.ask();
+        }
+        assert_eq!(scene.queue.is_quick(), is_quick, "{time} µs");
+    }
+}
+
+#[test]
+fn a_callback_that_outlasts_its_request_is_slow() {
+    let mut scene = Scene::new(1);
+    scene.ask();
+    scene.ask();
+    assert!(scene.queue.is_quick());
+    scene.pass(TIMEOUT);
+    assert_eq!((&scene.answered[..], &scene.given[..]), (&[1][..], &[1, 2][..]));
+    scene.ask();
+    assert!(!scene.queue.is_quick());
 }

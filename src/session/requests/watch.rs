@@ -6,6 +6,7 @@ use tokio::time::{Instant as Timer, sleep_until};
 use super::queue::Job;
 use super::{Answer, Websocket, now};
 use crate::host::Kind;
+use crate::protocol::Response;
 use crate::session::view::count;
 use crate::text::brief;
 
@@ -54,7 +55,7 @@ impl Websocket {
         );
         let body = format!(r#"{{"message":"No answer for {timeout} ms (request_timeout)"}}"#);
         let answer = Answer {
-            body: Some(body),
+            body: Some(&body),
             ..Answer::of(504)
         };
         self.answered(id, &answer, true);
@@ -63,8 +64,9 @@ impl Websocket {
     /// Other requests have kept the host busy for so long that it was not given this one.
     fn answer_unrun(&self, job: Job) {
         let timeout = self.session.settings().client.request_timeout.as_millis();
-        let response = match job.work {
-            Err(bad) => bad,
+        let body;
+        let response = match &job.work {
+            Err(bad) => Response::clone(bad),
             Ok(request) => {
                 count(&self.session.counters().requests_timed_out);
                 self.warn_of(
@@ -75,11 +77,11 @@ impl Websocket {
                         brief(&request.path)
                     ),
                 );
-                let body = format!(r#"{{"message":"Not run: no turn for {timeout} ms (request_timeout)"}}"#);
+                body = format!(r#"{{"message":"Not run: no turn for {timeout} ms (request_timeout)"}}"#);
                 request.answer(504, None, Some(&body))
             }
         };
         let took = now().saturating_duration_since(job.arrived);
-        self.respond(&response, job.place, took);
+        self.respond(response, job.place, took);
     }
 }

@@ -69,6 +69,7 @@ pub(super) async fn wait(
         remote,
         server,
         place,
+        watched_elsewhere,
     } = connected;
     let lent = sockets.lend(place);
     let mut next_ping = Timer::now() + keepalive.time;
@@ -94,7 +95,7 @@ pub(super) async fn wait(
                     drop(reply);
                     return give_way(websocket).await;
                 };
-                let given = Connected { websocket, meter, remote, server, place };
+                let given = Connected { websocket, meter, remote, server, place, watched_elsewhere };
                 if let Err(mut kept) = reply.send(given) {
                     close(&mut kept.websocket).await;
                 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Persistent connections: the first connection and what comes over it."""
 
+import json
+
 from case import case, outcome, sure
 from configuration import persistent
 from differences import NOISE
@@ -76,3 +78,24 @@ async def answer_play_hang_up(stage):
     await asterisk.user_event("still there")
     await connection.expect("ChannelUserevent")
     return outcome(connection, ignored=NOISE, connections=sure(len(application.connections), 1))
+
+
+@case("persistent/texts and numbers of every kind")
+async def every_kind(stage):
+    """They arrive byte for byte as Asterisk itself writes them."""
+    _, asterisk, connection = await stage.persistent()
+    variables = {
+        "plain": "text",
+        "é𝄞\u2028": '\x01\x0b\x1f\x7f"\\/\b\f\n\r\t, é and 𝄞',
+        "": {"empty": ["", {}, []], "words": [True, False, None]},
+        "numbers": [0, -1, 9223372036854775807, -9223372036854775808, 0.5, -2.0],
+        "long": "x" * 5000 + "\n" + "é" * 5000,
+    }
+    reply = await asterisk.http("POST", "events/user/kinds", {"variables": variables}, application="testapp")
+    assert reply.status == 204, reply
+    message = await connection.expect("ChannelUserevent")
+    text = json.dumps(variables, ensure_ascii=False, separators=(",", ":"))
+    text = text.replace("\\u000b", "\\u000B").replace("\\u001f", "\\u001F")
+    # Asterisk has more to say behind them.
+    assert f'"userevent":{text[:-1]}' in message.raw, message.raw
+    return outcome(variables={name: message.fields["userevent"][name] for name in variables} == variables)

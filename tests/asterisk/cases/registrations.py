@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -152,6 +153,8 @@ async def removed_while_taken(stage):
         await connection.closed()
         await asterisk.user_event("theirs")
         await event(client, "ChannelUserevent", eventname="theirs")
+    # Nothing keeps it when the client has left.
+    await poll(lambda: asterisk.log().count("Destroying Stasis app testapp"), "end of the application")
     return outcome()
 
 
@@ -172,6 +175,34 @@ async def context(stage):
     await asterisk.originate("anything", "stasis-testapp", channel="call1")
     await connection.expect_channel("StasisStart", "call1")
     assert "Not creating context" not in asterisk.log()
+    return outcome()
+
+
+@case("registrations/applications do not wake each other", ours_only=True)
+async def do_not_wake(stage):
+    """Asterisk runs no task for an application because others are registered and unregistered."""
+    application, asterisk = await stage.per_call()
+
+    async def tasks():
+        """How many Asterisk has run for each subscription to all bridges."""
+        text = await asterisk.cli("core show taskprocessors")
+        found = re.findall(r"^(stasis/m:bridge:all-\w+)\s+(\d+)", text, re.MULTILINE)
+        return {name: int(count) for name, count in found}
+
+    others = await tasks()
+    await asterisk.originate(channel="call1")
+    await (await application.connection()).expect_channel("StasisStart", "call1")
+    (mine,) = (await tasks()).keys() - others.keys()
+
+    async def settled():
+        """Its subscription was told of itself, and to leave others out."""
+        return (await tasks())[mine] >= 2
+
+    await poll(settled, "tasks of the first application")
+    for number in range(2, 5):
+        await call_works(asterisk, application, f"call{number}")
+    await poll(lambda: asterisk.log().count("Destroying Stasis app testapp:") == 3, "end of the other applications")
+    assert (await tasks())[mine] == 2
     return outcome()
 
 
