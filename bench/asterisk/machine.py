@@ -15,7 +15,8 @@ def describe():
         "cores": len(os.sched_getaffinity(0)),
         "processor": model[1] if model else platform.machine(),
         "memory": f"{round(int(memory[1]) / 2**20)} GiB",
-        "kernel": platform.release(),
+        # Without what its builder has added.
+        "kernel": platform.release().split("-")[0],
     }
 
 

@@ -74,7 +74,8 @@ fn machine() -> Result<String> {
         "Commit {}, {}, Linux {}, {cores} cores of {model}.\n",
         said("git", &["describe", "--always", "--dirty"]),
         said("rustc", &["--version"]),
-        kernel.trim(),
+        // Without what its builder has added.
+        kernel.trim().split('-').next().unwrap_or_default(),
     ))
 }
 
