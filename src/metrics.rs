@@ -177,7 +177,7 @@ fn queues(page: &mut Page, queued: &Balance) {
     );
     page.counter(
         "answers_dropped_for_all",
-        "Answers that were replaced by a short one because of what waits over all sessions",
+        "Answers that were replaced by a short one because of what waits for their connection or over all sessions",
         queued.answers_dropped,
     );
 }

@@ -435,10 +435,10 @@ impl Word for WhenDown {
     const WORDS: &[(&str, Self)] = &[("queue", Self::Queue), ("fail", Self::Fail)];
 }
 
-/// Bounds of the queue of events for one connection.
+/// Bounds of the queue for one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// `queue_max_bytes`: how many bytes may wait.
+    /// `queue_max_bytes`: how many bytes of events may wait, and how many of answers.
     pub max_bytes: usize,
     /// `queue_max_messages`: how many events may wait.
     pub max_messages: usize,

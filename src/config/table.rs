@@ -180,7 +180,8 @@ pub(super) static CLIENT: &[Parameter<Client>] = &[
     ours("request_timeout", Number(1..=DAY, "ms"), "60000", NextConnect, field!(request_timeout),
         "a request that the PBX does not answer for so long is answered 504, and the next one has its turn"),
     ours("queue_max_bytes", Number(1..=1 << 40, "bytes"), "67108864", NextConnect, field!(queue.max_bytes),
-        "what may wait for a connection"),
+        "what events may wait for a connection, and as much again of answers, or 256 KiB; one that finds no room is replaced by a \
+         short one with the status 507"),
     ours("queue_max_messages", Number(1..=1 << 30, ""), "100000", NextConnect, field!(queue.max_messages), "likewise"),
     ours("queue_overflow", Words(words::<Overflow>), "drop_oldest", NextConnect, field!(queue.overflow),
         "which event goes when too much waits; every one is counted"),

@@ -361,7 +361,8 @@ pub struct ariws_options {
     ///
     /// Where it is reached, `queue_overflow` of the connection that gets an event decides: its own oldest events make
     /// room, or the new one is dropped; the latter also if it has none that could. Events are counted by the metrics;
-    /// an answer that finds no room is replaced by a short one with the status 507.
+    /// an answer that finds no room, here or within `queue_max_bytes` of its connection, is replaced by a short one with
+    /// the status 507.
     pub queue_max_total_bytes: usize,
     /// The least grave messages that `log` receives, one of the ARIWS_LOG_ constants; 0 for all. The others are not
     /// even made, so that they cost nothing.

@@ -71,7 +71,7 @@ impl Response<'_> {
     /// What is answered in its place if it cannot wait to be sent.
     pub fn without_room(self) -> Self {
         self.instead(
-            "The request was run; its answer is lost, as too much waits to be sent to applications (queue_max_total_bytes)",
+            "The request was run; its answer is lost, as too much waits to be sent (queue_max_bytes, queue_max_total_bytes)",
         )
     }
 

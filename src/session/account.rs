@@ -26,7 +26,7 @@ pub struct Balance {
     pub limit: usize,
     /// Events that were dropped because of that.
     pub events_dropped: u64,
-    /// Answers that were replaced by a short one because of that.
+    /// Answers that were replaced by a short one because of that, or because of what waited for their own connection.
     pub answers_dropped: u64,
 }
 

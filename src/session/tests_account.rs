@@ -193,3 +193,29 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     assert_eq!(taken(&one), ["1", answer.as_str()]);
     assert_eq!((account.balance().used, places.len()), (0, 0));
 }
+
+#[test]
+fn answers_take_no_more_than_events_may_whatever_of_those_waits() {
+    let account = Arc::new(Account::new(usize::MAX));
+    let (limits, places) = (
+        QueueLimits {
+            max_bytes: 1 << 20,
+            max_messages: usize::MAX,
+            overflow: Overflow::DropOldest,
+        },
+        TaskTracker::new(),
+    );
+    let one = Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(&account));
+    let (connection, _) = one.connected(String::new(), true, None, |_| String::new());
+    let answer = |length| one.respond(connection, "x".repeat(length), places.token(), false);
+    offer_long(&one, "event", 60_000);
+    assert!(matches!(answer(2 << 20), Responded::Queued), "one finds room in any case");
+    assert!(matches!(answer(1), Responded::NoRoom(_)));
+    assert_eq!(account.balance().answers_dropped, 1);
+    drop(one.burst());
+    offer_long(&one, "event", 60_000);
+    for _ in 0..2 {
+        assert!(matches!(answer(500 << 10), Responded::Queued));
+    }
+    assert!(matches!(answer(500 << 10), Responded::NoRoom(_)));
+}

@@ -24,9 +24,9 @@ pub const GROWTH: usize = 48 << 10;
 /// How many threads the library and the test may have beside those of the rows; a thread that one row leaves behind in each
 /// round is found.
 pub const THREADS: usize = 32;
-/// What the library and all peers of a group together may have on the heap at a time: a peer that reads nothing may have 4096
-/// answers of 64 kB wait for it, and all others together much less.
-pub const PEAK: usize = 320 << 20;
+/// What the library and all peers of a group together may have on the heap at a time: a peer that reads nothing may have 64 MiB
+/// of answers wait for it (`queue_max_bytes`), and all others together much less.
+pub const PEAK: usize = 96 << 20;
 
 /// A connection for each row.
 pub fn configuration<'a>(group: &Group, rows: impl IntoIterator<Item = (&'a str, &'a Row, SocketAddr)>) -> Configuration {

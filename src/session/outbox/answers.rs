@@ -11,15 +11,14 @@ use crate::session::message::{Kind, Load, Message, Place};
 pub(in crate::session) enum Responded {
     /// It will be sent.
     Queued,
-    /// There is no room for it; its place is free for a shorter one.
+    /// There is no room for it, here or over all sessions; its place is free for a shorter one.
     NoRoom(Place),
     /// It is not for the connection that is open.
     NotHere(String, Place),
 }
 
 impl Outbox {
-    /// The answer to a request of the given connection. It `must` go, or is not taken if there is no room for it over all
-    /// sessions.
+    /// The answer to a request of the given connection. It `must` go, or is not taken if there is no room for it.
     pub(in crate::session) fn respond(&self, connection: u64, text: String, place: Place, must: bool) -> Responded {
         let mut state = self.state();
         if state.status.connection() != Some(connection) {
@@ -28,7 +27,7 @@ impl Outbox {
         let cost = Message::cost(text.len());
         if must {
             state.room.grow_in_any_case(cost);
-        } else if !state.room.grow(cost) {
+        } else if !state.has_room_for_answer(cost) || !state.room.grow(cost) {
             self.account.answer_dropped();
             return Responded::NoRoom(place);
         }

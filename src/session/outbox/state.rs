@@ -81,6 +81,13 @@ impl State {
             || self.waiting.bytes + self.copies.bytes() + length > limits.max_bytes
     }
 
+    /// Whether an answer may wait too: all of them together may take as much as events may, whatever of those waits, so that an
+    /// application that asks and does not read takes no more from the others. One finds room in any case.
+    pub(super) fn has_room_for_answer(&self, cost: usize) -> bool {
+        let answers = self.room.bytes().saturating_sub(self.cost());
+        answers == 0 || answers + cost <= self.limits.max_bytes.max(BURST)
+    }
+
     pub(super) fn accept(&mut self, application: Arc<str>, text: String, number: Number, channel: Option<ChannelEvent>) {
         let held = self.held.get_mut(&application);
         let kind = Kind::Event {
