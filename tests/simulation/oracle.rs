@@ -38,8 +38,15 @@ pub(super) struct Oracle {
 struct Event {
     taken: Taken,
     arrived: bool,
-    /// It has arrived over a websocket that may have been on standby: if that was lost before it was heard of, it comes again.
-    arrived_in_doubt: bool,
+    /// The latest websocket that may have been on standby over which it has arrived: if that was lost before it was heard of, the
+    /// event comes again, over another one.
+    arrived_in_doubt: Option<usize>,
+}
+
+impl Event {
+    fn has_arrived(&self) -> bool {
+        self.arrived || self.arrived_in_doubt.is_some()
+    }
 }
 
 /// What came of an offer.
@@ -119,7 +126,7 @@ impl Oracle {
         self.events.push(Event {
             taken: Taken::Offered,
             arrived: false,
-            arrived_in_doubt: false,
+            arrived_in_doubt: None,
         });
         self.events.len() - 1
     }
@@ -127,7 +134,7 @@ impl Oracle {
     pub(super) fn offered(&mut self, number: usize, taken: Taken) {
         let event = &mut self.events[number];
         event.taken = taken;
-        if (event.arrived || event.arrived_in_doubt) && matches!(taken, Taken::Nowhere | Taken::Dropped) {
+        if event.has_arrived() && matches!(taken, Taken::Nowhere | Taken::Dropped) {
             self.violated(format!("event {number} arrived, and was refused: {taken:?}"));
         }
     }
@@ -170,14 +177,12 @@ impl Oracle {
             return self.violated(format!("event {number} arrived and was never offered"));
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
-        let is_repeat = event.arrived || event.arrived_in_doubt;
-        let in_doubt = self.websockets[websocket].has_waited;
-        let place = if in_doubt {
-            &mut event.arrived_in_doubt
+        let is_repeat = event.has_arrived();
+        let is_again = if self.websockets[websocket].has_waited {
+            event.arrived_in_doubt.replace(websocket) == Some(websocket)
         } else {
-            &mut event.arrived
+            std::mem::replace(&mut event.arrived, true)
         };
-        let is_again = std::mem::replace(place, true);
         if is_again && sequence.is_none() || refused {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
@@ -225,7 +230,7 @@ impl Oracle {
         let count = |of: &dyn Fn(&Event) -> bool| self.events.iter().filter(|event| of(event)).count() as u64;
         let offered = count(&|event| event.taken != Taken::Nowhere);
         let arrived = count(&|event| event.arrived);
-        let arrived_at_all = count(&|event| event.arrived || event.arrived_in_doubt);
+        let arrived_at_all = count(&Event::has_arrived);
         let (mut queued, mut unproven) = (0, 0);
         for session in &snapshot.sessions {
             use crate::engine::snapshot::SessionKind::{PerCall, Persistent};
