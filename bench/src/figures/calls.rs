@@ -8,7 +8,7 @@ use crate::probes::Task;
 
 pub fn starts(bench: &mut Bench) -> Result<String> {
     let mut rows = Rows::new("bare connect and upgrade");
-    for (threads, most) in [(1, 1.6), (10, 2.0), (100, 2.0)] {
+    for (threads, most) in [(1, 1.6), (10, 1.5), (100, 1.5)] {
         let count = bench.pick(500, 3000);
         let (library, bare) = bench.pair(&Task::Starts { threads, count })?;
         let what = format!("`ariws_stasis_start`, {threads} at once, p50");
@@ -34,7 +34,7 @@ pub fn first_event(bench: &mut Bench) -> Result<String> {
         "websocket open → first event at the application, p50",
         (library["first"], bare["first"]),
         &Unit::MICROSECONDS,
-        100e3,
+        200e3,
     ));
     rows.push(Row::limited_beside(
         "StasisEnd → `ariws_stasis_end` has returned, p50",

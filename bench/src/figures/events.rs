@@ -41,7 +41,7 @@ pub fn rates(bench: &mut Bench) -> Result<String> {
         })?;
         let what = format!("events of {bytes} bytes, connections: {connections}");
         let values = (library["rate"], bare["rate"]);
-        rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 2.0));
+        rows.push(Row::at_least(what, values, &Unit::THOUSANDS, 1.5));
     }
     text.push('\n');
     text.push_str(&rows.render(bench));
