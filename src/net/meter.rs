@@ -1,9 +1,9 @@
 //! Counts what the kernel has taken.
 //!
 //! A websocket library gathers frames in a buffer of its own, so it cannot say which messages of a lost connection had
-//! left the process. The meter sits below that buffer and follows the frames as they pass, those that pass by it as well. TLS has a
-//! buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has that: a peer
-//! can read nothing of a record before it has all of it.
+//! left the process. The meter sits below that buffer and follows the frames as they go through, those that pass by the library
+//! as well. TLS has a buffer of its own below, so it gets no more than one record at a time, and the next one when the kernel has
+//! that: a peer can read nothing of a record before it has all of it.
 
 use std::io;
 use std::pin::Pin;

@@ -53,8 +53,8 @@ enum Role {
     Done,
 }
 
-/// Has the thread that runs this task or job do a job, before it runs the next task but one. The job comes back if the thread is none of a
-/// pair, has one already, or nobody could take over its tasks.
+/// Has the thread that runs this task do a job before it runs the next task; one that a job asks for follows when tasks have had
+/// a turn. The job comes back if the thread is none of a pair, has one already, or nobody could take over its tasks.
 pub(crate) fn do_here(job: Job) -> Result<(), Job> {
     let pair = LED.with_borrow(Weak::upgrade);
     match pair {
