@@ -124,7 +124,7 @@ class Application:
         try:
             deadline = None if options.deadline is None else options.deadline / 1000
             await asyncio.wait_for(self.enough.wait(), deadline)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             in_time = False
         self.server.close(close_connections=False)
         self.log.always(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What is said on one connection, and what is printed of it. No socket is known here."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import math
@@ -40,6 +42,15 @@ class Purpose(Enum):
     PLAY = 2
     CONTINUE = 3
     HANG_UP = 4
+
+
+# By their purpose: the method, and what follows the channel.
+REQUESTS = {
+    Purpose.ANSWER: ("POST", "/answer"),
+    Purpose.PLAY: ("POST", "/play"),
+    Purpose.CONTINUE: ("POST", "/continue"),
+    Purpose.HANG_UP: ("DELETE", ""),
+}
 
 
 @dataclass
@@ -164,30 +175,29 @@ class Conversation:
         application = message.get("application", "")
         channel = message.get("channel", {}).get("id", "")
         target = message.get("playback", {}).get("target_uri", "")
-        match kind:
-            case "RESTResponse":
-                self.response(message)
-            case "ApplicationRegistered" | "ApplicationReplaced":
-                self.say(f"<- {kind} {application}")
-                self.registered.add(application)
-                if kind == "ApplicationRegistered":
-                    for inside in self.journal.registered(message):
-                        self.go_on(inside)
-            case "ApplicationResumed":
-                self.resumed(message, application)
-            case "ApplicationUnregistered":
-                self.say(f"<- {kind} {application}")
-                self.registered.discard(application)
-            case "StasisStart":
-                self.stasis_start(message, application, channel)
-            case "ChannelDtmfReceived":
-                self.digit(channel, message.get("digit", ""))
-            case "PlaybackFinished":
-                self.playback_finished(target)
-            case "StasisEnd":
-                self.stasis_end(channel)
-            case _:
-                self.say(f"<- {kind} {channel}{target}")
+        if kind == "RESTResponse":
+            self.response(message)
+        elif kind in ("ApplicationRegistered", "ApplicationReplaced"):
+            self.say(f"<- {kind} {application}")
+            self.registered.add(application)
+            if kind == "ApplicationRegistered":
+                for inside in self.journal.registered(message):
+                    self.go_on(inside)
+        elif kind == "ApplicationResumed":
+            self.resumed(message, application)
+        elif kind == "ApplicationUnregistered":
+            self.say(f"<- {kind} {application}")
+            self.registered.discard(application)
+        elif kind == "StasisStart":
+            self.stasis_start(message, application, channel)
+        elif kind == "ChannelDtmfReceived":
+            self.digit(channel, message.get("digit", ""))
+        elif kind == "PlaybackFinished":
+            self.playback_finished(target)
+        elif kind == "StasisEnd":
+            self.stasis_end(channel)
+        else:
+            self.say(f"<- {kind} {channel}{target}")
 
     def stasis_start(self, event: dict, application: str, channel: str) -> None:
         arguments = json.dumps(event.get("args"), separators=(",", ":"), ensure_ascii=False)
@@ -224,15 +234,14 @@ class Conversation:
     def digit(self, channel: str, digit: str) -> None:
         self.say(f"<- ChannelDtmfReceived {channel} digit {digit}")
         call = self.calls.get(channel)
-        match digit:
-            case "1":
-                self.play(channel, CHOICE)
-            case "2":
-                self.leave(channel, Purpose.CONTINUE)
-            case "#":
-                self.leave(channel, Purpose.HANG_UP)
-            case _ if call and call.timer:
-                self.wait_for_digit(channel, call)
+        if digit == "1":
+            self.play(channel, CHOICE)
+        elif digit == "2":
+            self.leave(channel, Purpose.CONTINUE)
+        elif digit == "#":
+            self.leave(channel, Purpose.HANG_UP)
+        elif call and call.timer:
+            self.wait_for_digit(channel, call)
 
     def playback_finished(self, target: str) -> None:
         self.say(f"<- PlaybackFinished {target}")
@@ -280,11 +289,10 @@ class Conversation:
         # The caller may hang up at any time: then the channel is gone (404) or about to go (409).
         if status not in (404, 409):
             self.error(f"{request.line}: {answer}")
-        match request.purpose:
-            case Purpose.ANSWER:
-                self.leave(request.channel, Purpose.HANG_UP)
-            case Purpose.PLAY:
-                self.played(request.channel)
+        if request.purpose is Purpose.ANSWER:
+            self.leave(request.channel, Purpose.HANG_UP)
+        elif request.purpose is Purpose.PLAY:
+            self.played(request.channel)
 
     def play(self, channel: str, media: str) -> None:
         call = self.calls.get(channel)
@@ -304,16 +312,8 @@ class Conversation:
         self.request(purpose, channel)
 
     def request(self, purpose: Purpose, channel: str, *parameters: dict) -> None:
-        path = f"channels/{quote(channel, safe='')}"
-        match purpose:
-            case Purpose.ANSWER:
-                method, uri = "POST", f"{path}/answer"
-            case Purpose.PLAY:
-                method, uri = "POST", f"{path}/play"
-            case Purpose.CONTINUE:
-                method, uri = "POST", f"{path}/continue"
-            case Purpose.HANG_UP:
-                method, uri = "DELETE", path
+        method, operation = REQUESTS[purpose]
+        uri = f"channels/{quote(channel, safe='')}{operation}"
         self.requests += 1
         request_id = f"request-{self.requests}"
         line = f"{method} {uri}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Which events were handled, and what was handled before this process began."""
 
+from __future__ import annotations
+
 import json
 
 

@@ -127,7 +127,7 @@ class RtpMedia:
         try:
             # RTP has no end: the call has left when nothing comes any more.
             await talk(self.bot, frames(), send)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             pass
         finally:
             transport.close()

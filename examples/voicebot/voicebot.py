@@ -112,24 +112,24 @@ class Voicebot:
         application = event.get("application", "")
         channel = event.get("channel", {}).get("id", "")
         call = self.calls.get(channel)
-        match event["type"]:
-            case "RESTResponse":
-                control.answered(event)
-            case "ApplicationRegistered":
-                self.log(f"{application} is served")
-                self.controls[application] = control
-            case "ApplicationUnregistered":
-                self.controls.pop(application, None)
-            case "StasisStart" if call and channel == call.media:
-                call.media_is_inside.set()
-            case "StasisStart" if call is None:
-                call = Call(application, channel)
-                self.calls[channel] = self.calls[call.media] = call
-                task = asyncio.create_task(self.serve(call))
-                self.tasks.add(task)
-                task.add_done_callback(self.tasks.discard)
-            case "StasisEnd" if call:
-                call.is_over.set()
+        kind = event["type"]
+        if kind == "RESTResponse":
+            control.answered(event)
+        elif kind == "ApplicationRegistered":
+            self.log(f"{application} is served")
+            self.controls[application] = control
+        elif kind == "ApplicationUnregistered":
+            self.controls.pop(application, None)
+        elif kind == "StasisStart" and call and channel == call.media:
+            call.media_is_inside.set()
+        elif kind == "StasisStart" and call is None:
+            call = Call(application, channel)
+            self.calls[channel] = self.calls[call.media] = call
+            task = asyncio.create_task(self.serve(call))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        elif kind == "StasisEnd" and call:
+            call.is_over.set()
 
     async def ask(self, call: Call, method: str, uri: str, **parameters: str) -> dict:
         control = self.controls.get(call.application)
@@ -150,7 +150,7 @@ class Voicebot:
             await self.ask(call, "POST", f"bridges/{quote(call.bridge, safe='')}/addChannel", channel=both)
             self.log(f"{call.caller} talks with the bot over {name}")
             await call.is_over.wait()
-        except (Refused, TimeoutError) as error:
+        except (Refused, asyncio.TimeoutError) as error:
             self.log(f"{call.caller}: {error or 'the audio did not begin'}")
         await self.end(call, caller)
 

@@ -112,7 +112,7 @@ def observed(entry):
 def strings(value):
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list | dict):
+    elif isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from strings(item)
 

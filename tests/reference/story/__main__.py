@@ -96,8 +96,10 @@ def main():
 
 
 if __name__ == "__main__":
+    # Newer versions of Python limit how long a number may be.
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)  # novermin
     # Nested texts need a deep stack.
-    sys.set_int_max_str_digits(0)
     threading.stack_size(512 << 20)
     thread = threading.Thread(target=main)
     thread.start()

@@ -63,30 +63,29 @@ def exported_link(link):
 def exported_act(story, act):
     """An act and what it is done with; None if nothing of it concerns a library."""
     at, do = {INFINITY: 1e300, -INFINITY: -1e300}.get(act["at"], act["at"]), act["do"]
-    match do:
-        case "command":
-            what = exported_command(act, story.files)
-        case "http":
-            do, what = effect_of(story, act) or (do, None)
-        case "event":
-            ended = act["channel"]["id"] if act["kind"] == "StasisEnd" and act["channel"] else None
-            enters = act["kind"] == "StasisStart" and act["channel"] is not None
-            text = without_trailer(act["text"])
-            what = {"application": act["application"], "text": text, "enters": enters, "leaves": ended}
-        case "say" if act.get("beside"):
-            at, do, what = -1e300, "expect", exported_request(act["request"])
-        case "say":
-            asked = act["request"] and exported_request(act["request"])
-            what = act | {"bytes": act["bytes"].hex(), "request": asked}
-        case "write":
-            what = files(story, act["files"])
-        case "load" | "unload" | "end" | "reload":
-            return {"at": at, "do": do}
-        case "inbound":
-            what = act
-        case _:
-            what = [value for name, value in act.items() if name not in ("at", "do")]
-            what = what if len(what) > 1 else what[0]
+    if do == "command":
+        what = exported_command(act, story.files)
+    elif do == "http":
+        do, what = effect_of(story, act) or (do, None)
+    elif do == "event":
+        ended = act["channel"]["id"] if act["kind"] == "StasisEnd" and act["channel"] else None
+        enters = act["kind"] == "StasisStart" and act["channel"] is not None
+        text = without_trailer(act["text"])
+        what = {"application": act["application"], "text": text, "enters": enters, "leaves": ended}
+    elif do == "say" and act.get("beside"):
+        at, do, what = -1e300, "expect", exported_request(act["request"])
+    elif do == "say":
+        asked = act["request"] and exported_request(act["request"])
+        what = act | {"bytes": act["bytes"].hex(), "request": asked}
+    elif do == "write":
+        what = files(story, act["files"])
+    elif do in ("load", "unload", "end", "reload"):
+        return {"at": at, "do": do}
+    elif do == "inbound":
+        what = act
+    else:
+        what = [value for name, value in act.items() if name not in ("at", "do")]
+        what = what if len(what) > 1 else what[0]
     return None if what is None else {"at": at, "do": do, "with": what}
 
 
@@ -123,20 +122,20 @@ def exported_command(act, files):
     elif isinstance(compare, dict) and "as" in compare:
         compare = {"as": words(compare["as"])}
     command = {"line": act["line"], "words": typed, "shows": only_shows(act["line"]), "compare": compare}
-    match [word.lower() for word in typed]:
-        case ["ari", "show", "apps"]:
-            return command | {"run": "apps", "output": output}
-        case ["dialplan", "show", _]:
-            found = re.search(r" Stasis\((.*?)\)", output)
-            return command | {"run": "context", "output": f"context for Stasis({found[1]})" if found else "no context"}
-        case ["_command", "matchesarray", _, *_]:
-            before = words(typed[2])
-            prefix = before.pop() if len(typed) > 3 and typed[3] and before else ""
-            command |= {"words": before, "prefix": prefix, "hosts": COMPLETED.get(" ".join(before), [])}
-            # Which of two names that differ in case only is shown is not promised.
-            names = [name.lower() for name, _ in configured.sections(files, "ari.conf")]
-            command["folded"] = len(set(names)) < len(names)
-            return command | {"run": "complete", "output": output.lower() if command["folded"] else output}
+    lower = [word.lower() for word in typed]
+    if lower == ["ari", "show", "apps"]:
+        return command | {"run": "apps", "output": output}
+    if lower[:2] == ["dialplan", "show"] and len(lower) == 3:
+        found = re.search(r" Stasis\((.*?)\)", output)
+        return command | {"run": "context", "output": f"context for Stasis({found[1]})" if found else "no context"}
+    if lower[:2] == ["_command", "matchesarray"] and len(lower) > 2:
+        before = words(typed[2])
+        prefix = before.pop() if len(typed) > 3 and typed[3] and before else ""
+        command |= {"words": before, "prefix": prefix, "hosts": COMPLETED.get(" ".join(before), [])}
+        # Which of two names that differ in case only is shown is not promised.
+        names = [name.lower() for name, _ in configured.sections(files, "ari.conf")]
+        command["folded"] = len(set(names)) < len(names)
+        return command | {"run": "complete", "output": output.lower() if command["folded"] else output}
     return command | {"run": "library", "output": output} if is_the_librarys(act["line"]) else None
 
 

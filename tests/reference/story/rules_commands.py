@@ -8,6 +8,12 @@ import configured
 SESSIONS = "ari show websocket sessions"
 # Commands of `ari` that are not outbound websockets' but the host's.
 HOSTS = ("mkpasswd", "set debug", "show app", "show apps", "show status", "show user", "show users", "debug", "reload")
+# What is offered after an id, or the beginning of one.
+AFTER_AN_ID = {
+    ("ari", "show", "outbound-websocket"): "detail detail _EOF_",
+    ("ari", "start", "outbound-websocket"): "_EOF_",
+    ("ari", "shutdown", "websocket", "session"): "_EOF_",
+}
 # Parameters that came to Asterisk after the version that was recorded, and the library's own.
 LATER = {
     *("proxy_host", "proxy_username", "proxy_password", "enable_tcp_keepalives", "tcp_keepalive_time"),
@@ -93,18 +99,15 @@ def completion(story):
     `ari test`."""
 
     def change(act):
-        match words(act["line"]):
-            case ["_command", "matchesarray", line, ""]:
-                match words(line):
-                    case ["ari", "show", "outbound-websocket", _]:
-                        return "detail detail _EOF_"
-                    case ["ari", "start", "outbound-websocket", _] | ["ari", "shutdown", "websocket", "session", _]:
-                        return "_EOF_"
-                    case ["ari", "show"]:
-                        return act["output"].replace(" status ", " sessions status ")
-                    case ["ari"]:
-                        return act["output"].replace(" start ", " start test ")
-        return act["output"]
+        typed, output = words(act["line"]), act["output"]
+        if typed[:2] != ["_command", "matchesarray"] or typed[3:] != [""]:
+            return output
+        before = words(typed[2])
+        if before == ["ari", "show"]:
+            return output.replace(" status ", " sessions status ")
+        if before == ["ari"]:
+            return output.replace(" start ", " start test ")
+        return AFTER_AN_ID.get(tuple(before[:-1]), output)
 
     return change_outputs(story, change)
 

@@ -275,13 +275,11 @@ def is_left_alone(story, place, until):
     link = story.links[place]
 
     def disturbs(act):
-        match act["do"]:
-            case "say":
-                return act["link"] == place
-            case "command":
-                return act["line"].startswith("ari shutdown ")
-            case do:
-                return do in ("reload", "end", "unload")
+        if act["do"] == "say":
+            return act["link"] == place
+        if act["do"] == "command":
+            return act["line"].startswith("ari shutdown ")
+        return act["do"] in ("reload", "end", "unload")
 
     disturbed = any(link.made < act["at"] <= until and disturbs(act) for act in story.acts)
     return not story.begun and not disturbed and (link.closed is None or link.closed > until)

@@ -168,32 +168,32 @@ class Story:
 
     def add_entry(self, entry):
         kind = entry.get("kind", "text")
-        match entry.get("dir"):
-            case "cli":
-                self.add_command(entry)
-            case "http":
-                self.add_http(entry)
-            case "inbound-client" if kind == "connected":
-                name = entry.get("name", "")
-                identity, address = inbound_session(self.observed) or (f"inbound-{name}", "")
-                apps = re.search(r"[?&]app=([^& ]*)", entry["raw"])[1].split(",")
-                at = self.before_effects(entry)
-                self.add(at, "inbound", name=name, id=identity, address=address, apps=apps)
-            case "asterisk->inbound-client" if kind == "text":
-                if name := member(entry["raw"], "eventname"):
-                    self.elsewhere.add(name)
-                # A channel that enters the application of somebody else.
-                if member(entry["raw"], "type") == "StasisStart" and (channel := channel_of(members(entry["raw"]))):
-                    self.end_stasis(channel["name"], "SUCCESS")
-            case "asterisk->inbound-client" if kind == "closed":
-                self.left.append((entry["t"], entry.get("name", "")))
-                # One that Asterisk closed with a code was shut down by a command.
-                if entry.get("code") is None:
-                    self.add(entry["t"], "inbound_gone", name=entry.get("name", ""))
-            case "<" if "conn" in entry:
-                self.add_said(self.link(entry["conn"]), entry, kind)
-            case ">" if "conn" in entry:
-                self.add_item(self.link(entry["conn"]), entry, kind)
+        direction = entry.get("dir")
+        if direction == "cli":
+            self.add_command(entry)
+        elif direction == "http":
+            self.add_http(entry)
+        elif direction == "inbound-client" and kind == "connected":
+            name = entry.get("name", "")
+            identity, address = inbound_session(self.observed) or (f"inbound-{name}", "")
+            apps = re.search(r"[?&]app=([^& ]*)", entry["raw"])[1].split(",")
+            at = self.before_effects(entry)
+            self.add(at, "inbound", name=name, id=identity, address=address, apps=apps)
+        elif direction == "asterisk->inbound-client" and kind == "text":
+            if name := member(entry["raw"], "eventname"):
+                self.elsewhere.add(name)
+            # A channel that enters the application of somebody else.
+            if member(entry["raw"], "type") == "StasisStart" and (channel := channel_of(members(entry["raw"]))):
+                self.end_stasis(channel["name"], "SUCCESS")
+        elif direction == "asterisk->inbound-client" and kind == "closed":
+            self.left.append((entry["t"], entry.get("name", "")))
+            # One that Asterisk closed with a code was shut down by a command.
+            if entry.get("code") is None:
+                self.add(entry["t"], "inbound_gone", name=entry.get("name", ""))
+        elif direction == "<" and "conn" in entry:
+            self.add_said(self.link(entry["conn"]), entry, kind)
+        elif direction == ">" and "conn" in entry:
+            self.add_item(self.link(entry["conn"]), entry, kind)
 
     def add_command(self, entry):
         line, output = entry.get("cmd", ""), entry.get("raw", "")
