@@ -264,5 +264,5 @@ minipbx-address:
 .PHONY: venv
 venv:
 	@scripts/require.sh python
-	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/asterisk/requirements.txt \
-	    tests/documentation/requirements.txt
+	@scripts/venv.sh $(TARGET)/venv examples/python/requirements.txt tests/python/requirements.txt \
+	    tests/asterisk/requirements.txt tests/documentation/requirements.txt

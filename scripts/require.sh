@@ -24,7 +24,10 @@ works() {
     python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
-    node) NODE_PATH=/usr/share/nodejs node -e 'require("ws")' ;;
+    node)
+        "$(dirname "$0")/with-node.sh" node -e \
+            'require("ws"); process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'
+        ;;
     prometheus) prometheus --version && promtool --version ;;
     chromium | clang-format | cmake | debootstrap | dnsmasq | haproxy | make | mandoc | meson | nginx | ninja | \
         openssl | pkg-config | shellcheck | sipp | squid | tinyproxy | xz)
@@ -70,7 +73,7 @@ describe() {
     cargo | rustfmt | clippy) echo "$1 (comes with Rust)" ;;
     cc | c++) echo "$1 with its headers" ;;
     python) echo "Python 3.11 or newer with venv" ;;
-    node) echo "Node.js with its package ws" ;;
+    node) echo "Node.js 18 or newer with its package ws" ;;
     *) echo "$1" ;;
     esac
 }

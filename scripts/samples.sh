@@ -12,4 +12,5 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
 (($#)) || set -- test_applications test_same_calls test_exact_delivery
 ARIWS_APPLICATION=$target/release/ariws-application ARIWS_LIBRARY=$target/release/libariws.so \
-    ARIWS_MINIPBX=$target/minipbx/minipbx PYTHONPATH=tests/python "$target/venv/bin/python" -m unittest "$@"
+    ARIWS_MINIPBX=$target/minipbx/minipbx PYTHONPATH=tests/python \
+    scripts/with-node.sh "$target/venv/bin/python" -m unittest "$@"

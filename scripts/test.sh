@@ -26,9 +26,10 @@ part() {
 }
 
 part "library: unit and integration tests" cargo test ${flags[@]+"${flags[@]}"}
-part "sample applications, and a server that is killed" env ARIWS_APPLICATION="$target/release/ariws-application" \
-    ARIWS_LIBRARY="$target/release/libariws.so" ARIWS_MINIPBX="$target/minipbx/minipbx" \
-    "$target/venv/bin/python" -m unittest discover --start-directory tests/python
+part "sample applications, and a server that is killed" env \
+    ARIWS_APPLICATION="$target/release/ariws-application" ARIWS_LIBRARY="$target/release/libariws.so" \
+    ARIWS_MINIPBX="$target/minipbx/minipbx" scripts/with-node.sh "$target/venv/bin/python" \
+    -m unittest discover --start-directory tests/python
 part "20 calls under AddressSanitizer" scripts/memory.sh address
 part "20 calls under valgrind" scripts/memory.sh valgrind
 

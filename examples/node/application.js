@@ -17,7 +17,7 @@ const fs = require("node:fs");
 const http = require("node:http");
 const https = require("node:https");
 const { parseArgs } = require("node:util");
-const { WebSocketServer } = require("ws");
+const { Server } = require("ws");
 const { Conversation } = require("./conversation.js");
 const { Journal } = require("./journal.js");
 
@@ -76,7 +76,7 @@ class Application {
     this.server = certificate
       ? https.createServer({ cert: fs.readFileSync(certificate), key: fs.readFileSync(key) })
       : http.createServer();
-    const websockets = new WebSocketServer({
+    const websockets = new Server({
       server: this.server,
       handleProtocols: () => "ari",
       verifyClient: ({ req }, answer) => this.verify(req, answer),

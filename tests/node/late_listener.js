@@ -6,10 +6,10 @@
 // usage: late_listener.js MILLISECONDS
 // Prints its port, then for each connection "started" if it heard of its StasisStart and "lost" if not.
 
-const { WebSocketServer } = require("ws");
+const { Server } = require("ws");
 
 const late = Number(process.argv[2]);
-const server = new WebSocketServer({ host: "127.0.0.1", port: 0, handleProtocols: () => "ari" });
+const server = new Server({ host: "127.0.0.1", port: 0, handleProtocols: () => "ari" });
 
 server.on("listening", () => console.log(server.address().port));
 server.on("connection", async (socket) => {

@@ -2,7 +2,7 @@
 """The sample applications, in Python, JavaScript and Rust, against a scripted PBX: all of them do and print the same.
 
 ARIWS_APPLICATION names the built Rust application; without it only the others are tested. That in JavaScript needs Node.js
-with its package ws.
+with its package ws (scripts/with-node.sh).
 """
 
 import asyncio
@@ -80,17 +80,13 @@ class Scenarios:
     """What all applications do."""
 
     program: list[str]
-    # Debian has the package ws there.
-    environment = os.environ | {"NODE_PATH": ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))}
 
     async def launch(self, *options):
         # The subprocess' own deadline is the last resort.
         arguments = [*self.program, "--listen", "127.0.0.1:0", *options]
         if "--deadline" not in options:
             arguments += ["--deadline", str(DEADLINE * 1000)]
-        self.process = await asyncio.create_subprocess_exec(
-            *arguments, stdout=asyncio.subprocess.PIPE, env=self.environment
-        )
+        self.process = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
         self.addAsyncCleanup(self.end)
         line = (await self.process.stdout.readline()).decode()
         self.assertRegex(line, r"^listening on 127\.0\.0\.1:\d+\n$")

@@ -20,8 +20,6 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PYTHON = TOP / "examples" / "python" / "application.py"
 NODE = TOP / "examples" / "node" / "application.js"
-# Debian has the package ws there.
-NODE_PATH = ":".join(filter(None, (os.environ.get("NODE_PATH"), "/usr/share/nodejs")))
 CALLS = 1000
 AT_ONCE = 20
 KILLS = 3
@@ -53,7 +51,7 @@ class Killed:
         self.port = 0
 
     def start(self, *command):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"NODE_PATH": NODE_PATH})
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
