@@ -32,6 +32,9 @@ endif
 # All C but the header, which is generated.
 C_SOURCES := $(wildcard c_examples/*/*.[ch] c_examples/*/*/*.[ch] bench/asterisk/*.c tests/c/*.c \
     tests/install/*.c tests/install/*.cpp)
+# Folders with Python. Those of `make test` and of the samples run with 3.9, as Debian 11 has it, the others with 3.11.
+PYTHON := $(sort $(patsubst %/,%,$(dir $(wildcard bench/*/*.py examples/*/*.py tests/*/*.py))))
+PYTHON_3_11 := bench/asterisk tests/asterisk tests/monitoring tests/packages tests/page
 MINIPBX := $(MAKE) --no-print-directory -C c_examples/minipbx
 
 # The scripts look for what was built in the same folder, with the same options.
@@ -58,14 +61,14 @@ demo: application minipbx ## two calls at once through the library, shown from b
 
 .PHONY: page-test
 page-test: application venv ## the sample application's page, in Chromium
-	@scripts/require.sh chromium python
+	@scripts/require.sh chromium python3.11
 	$(CARGO) test --package ariws-application $(CARGO_FLAGS)
 	ARIWS_APPLICATION=$(TARGET)/release/ariws-application $(TARGET)/venv/bin/python -m unittest discover \
 	    --start-directory tests/page
 
 .PHONY: monitoring-test
 monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
-	@scripts/require.sh prometheus python
+	@scripts/require.sh prometheus python3.11
 	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
 	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
 
@@ -75,7 +78,7 @@ monitoring: monitoring-test ## writes the tables of docs/monitoring.md anew from
 
 .PHONY: picture
 picture: application minipbx venv ## docs/page.png anew: the page of `make demo STAY=1`
-	@scripts/require.sh chromium python
+	@scripts/require.sh chromium python3.11
 	$(TARGET)/venv/bin/python tests/page/picture.py docs/page.png
 
 .PHONY: test
@@ -115,7 +118,7 @@ conformance: ## recorded cases of Asterisk replayed against the library; REFEREN
 	$(if $(REFERENCE),REFERENCE='$(abspath $(REFERENCE))') $(CARGO) test --test conformance $(CARGO_FLAGS) -- --quiet
 
 .PHONY: lint
-lint: lint-format lint-c-format lint-clippy lint-documentation lint-scripts ## formats and warnings: none passes
+lint: lint-format lint-c-format lint-clippy lint-documentation lint-scripts lint-python ## formats and warnings: none passes
 
 .PHONY: lint-format
 lint-format:
@@ -146,6 +149,14 @@ lint-documentation:
 lint-scripts:
 	@scripts/require.sh shellcheck
 	shellcheck --external-sources scripts/*.sh packaging/*.sh $(wildcard $(addprefix packaging/debian/*.,config postinst postrm)) .ci/run
+
+# The samples, and what `make test` runs, are for the Python that users have: 3.9 or newer. No test may begin to need more.
+.PHONY: lint-python
+lint-python:
+	@scripts/require.sh python
+	@scripts/venv.sh $(TARGET)/lint-python scripts/lint-requirements.txt
+	@scripts/lint-python.sh 3.9 $(filter-out $(PYTHON_3_11),$(PYTHON))
+	@scripts/lint-python.sh 3.11 $(PYTHON_3_11)
 
 .PHONY: check-documentation
 check-documentation: build venv ## every link and every block of code of the documentation
@@ -184,7 +195,7 @@ package-debian: portable ## Debian packages for the Asterisks of Debian 11 and 1
 
 .PHONY: check-packages
 check-packages: venv ## installs, upgrades under a call, removes and purges packages and tarball in roots of Debian; as root
-	@scripts/require.sh cargo cc python binutils debootstrap iproute2 xz
+	@scripts/require.sh cargo cc python3.11 binutils debootstrap iproute2 xz
 	@scripts/package-check.sh
 
 # Compiles nothing: `sudo make install` is for a root without Rust.
@@ -214,7 +225,7 @@ samples: build application minipbx venv ## the sample applications in Python, Ja
 
 .PHONY: asterisk-test
 asterisk-test: venv $(if $(PREFIX),build) ## the Asterisk module, in Debian's Asterisk 16 and 22 or in the one of PREFIX=DIR
-	@scripts/require.sh cargo cc python node sipp $(if $(PREFIX),,binutils debootstrap)
+	@scripts/require.sh cargo cc python3.11 node sipp $(if $(PREFIX),,binutils debootstrap)
 	@scripts/asterisk-test.sh
 
 .PHONY: network-test
@@ -229,7 +240,7 @@ bench: build ## what the library costs, beside bare websockets, into docs/benchm
 
 .PHONY: bench-asterisk
 bench-asterisk: venv ## Asterisk 22's own outbound WebSockets measured beside ours, into docs/benchmarks.md; QUICK=1 is short
-	@scripts/require.sh cargo cc python binutils sipp debootstrap
+	@scripts/require.sh cargo cc python3.11 binutils sipp debootstrap
 	@scripts/bench-asterisk.sh
 
 .PHONY: valgrind

@@ -5,8 +5,8 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
-#   python shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node cmake meson
-#   ninja mandoc chromium prometheus xz
+#   python python3.11 shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node cmake
+#   meson ninja mandoc chromium prometheus xz
 
 set -euo pipefail
 
@@ -21,7 +21,8 @@ works() {
     address-sanitizer) compiles c '#include <pthread.h>' "${CC:-cc}" -fsanitize=address,undefined ;;
     valgrind) valgrind -q true ;;
     binutils) nm --version && readelf --version ;;
-    python) python3 -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' ;;
+    python) python_since 9 ;;
+    python3.11) python_since 11 ;;
     iproute2) command -v ip ;;
     nftables) command -v nft ;;
     node)
@@ -34,6 +35,11 @@ works() {
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
+}
+
+# usage: python_since MINOR
+python_since() {
+    python3 -c "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, $1))"
 }
 
 # usage: compiles LANGUAGE INCLUDE COMPILER [OPTION]...
@@ -49,7 +55,7 @@ packages() {
     cc | address-sanitizer) echo gcc libc6-dev ;;
     c++) echo g++ libc6-dev ;;
     valgrind) echo valgrind libc6-dbg ;;
-    python) echo python3-venv ;;
+    python | python3.11) echo python3-venv ;;
     debootstrap) echo debootstrap debian-archive-keyring ;;
     sipp) echo sip-tester ;;
     # The programs alone, without the services.
@@ -72,7 +78,8 @@ describe() {
     case $1 in
     cargo | rustfmt | clippy) echo "$1 (comes with Rust)" ;;
     cc | c++) echo "$1 with its headers" ;;
-    python) echo "Python 3.11 or newer with venv" ;;
+    python) echo "Python 3.9 or newer with venv" ;;
+    python3.11) echo "Python 3.11 or newer with venv, as Debian 12 has it" ;;
     node) echo "Node.js 18 or newer with its package ws" ;;
     *) echo "$1" ;;
     esac
@@ -107,8 +114,8 @@ install() {
 for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
-        pkg-config | python | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | nginx | \
-        squid | tinyproxy | node | cmake | meson | ninja | mandoc | chromium | prometheus | xz) ;;
+        pkg-config | python | python3.11 | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | \
+        nginx | squid | tinyproxy | node | cmake | meson | ninja | mandoc | chromium | prometheus | xz) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

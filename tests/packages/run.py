@@ -13,7 +13,6 @@ import asyncio
 import itertools
 import sys
 import time
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "asterisk"))
@@ -22,7 +21,6 @@ from configuration import EXTENSIONS, ari_files, per_call, persistent  # noqa: E
 from host import Host  # noqa: E402
 from stage import Stage  # noqa: E402
 from system import System, SystemAsterisk  # noqa: E402
-from waiting import poll  # noqa: E402
 
 LOGGER = "[general]\ndateformat = %F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n"
 CONNECTION = "/etc/asterisk/ari_outbound.conf"
