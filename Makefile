@@ -67,10 +67,12 @@ page-test: application venv ## the sample application's page, in Chromium
 	    --start-directory tests/page
 
 .PHONY: monitoring-test
-monitoring-test: build application minipbx venv ## metrics, alerts and dashboard with Prometheus
+monitoring-test: build application minipbx ## metrics, alerts and dashboard with Prometheus and Grafana's models
 	@scripts/require.sh prometheus python3.11
+	@scripts/venv.sh $(TARGET)/venv-monitoring tests/asterisk/requirements.txt tests/monitoring/requirements.txt
 	ARIWS_APPLICATION=$(TARGET)/release/ariws-application ARIWS_LIBRARY=$(LIBRARY) \
-	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv/bin/python -m unittest discover --start-directory tests/monitoring
+	    ARIWS_MINIPBX=$(TARGET)/minipbx/minipbx $(TARGET)/venv-monitoring/bin/python -m unittest discover \
+	    --start-directory tests/monitoring
 
 .PHONY: monitoring
 monitoring: export ARIWS_WRITE_MONITORING := 1

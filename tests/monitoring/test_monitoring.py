@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Metrics, alerts and dashboard, with Prometheus itself."""
 
+import copy
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import unittest
 
 from cases import CASES, promtool_tests
 from document import with_tables
+from grafana import faults
 from rig import DASHBOARD, DOCUMENT, RULES, Rig, fetch, wait
 
 
@@ -148,6 +150,36 @@ class Dashboard(unittest.TestCase):
             cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
             self.assertFalse(taken & cells or place["x"] + place["w"] > 24, panel["title"])
             taken |= cells
+
+
+    def test_grafana_knows_every_member_and_value(self):
+        self.assertEqual(list(faults(json.loads(DASHBOARD.read_text()))), [])
+
+    def test_what_grafana_does_not_know_is_found(self):
+        good = json.loads(DASHBOARD.read_text())
+        first = next(number for number, panel in enumerate(good["panels"]) if panel["type"] == "timeseries")
+        for *way, name, value, place in (
+            ("panels", first, "titel", "Open", f"/panels/{first}/titel"),
+            ("panels", first, "type", "timeserie", f"/panels/{first}/type"),
+            ("panels", first, "gridPos", "w", "8", f"/panels/{first}/grid_pos/w"),
+            ("panels", first, "targets", 0, "expression", "up", f"/panels/{first}/targets/0/expression"),
+            ("panels", first, "options", "tooltip", "mode", "many", f"/panels/{first}/options/tooltip/mode"),
+            ("panels", first, "fieldConfig", "defaults", "unit", "horses", f"/panels/{first}/fieldConfig/defaults/unit"),
+            ("templating", "list", 1, "refresh", 7, "/templating/list_val/1/refresh"),
+            ("annotations", "list", 0, "colour", "red", "/annotations/list/0/colour"),
+        ):
+            broken = copy.deepcopy(good)
+            part = broken
+            for step in way:
+                part = part[step]
+            part[name] = value
+            found = list(faults(broken))
+            self.assertTrue(any(fault.startswith(place + ": ") for fault in found), (place, found))
+
+    def test_everything_is_asked_of_the_data_source_that_was_chosen(self):
+        text = DASHBOARD.read_text()
+        chosen = re.findall(r'"datasource": \{\s*"type": "prometheus",\s*"uid": "\$\{datasource\}"\s*\}', text)
+        self.assertEqual(len(chosen), text.count('"datasource":'))
 
 
 class Document(unittest.TestCase):
