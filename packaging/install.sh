@@ -14,7 +14,7 @@ usage: install.sh [options]
   --modules DIR     Asterisk's module folder, which has res_ari.so (found)
   --include DIR     the folder with Asterisk's headers, which has asterisk.h (found)
   --etc DIR         Asterisk's configuration (found, such as /etc/asterisk)
-  --prefix DIR      where ariws-check and the man pages go (/usr/local)
+  --prefix DIR      where ariws-check, man pages, alerts and a dashboard go (/usr/local)
   --keep-modules-conf  leave modules.conf alone
 TEXT
 }
@@ -212,18 +212,16 @@ install_all() {
     run "install $modules/libariws.so.0" put 755 "$here/lib/libariws.so.0" "$modules/libariws.so.0"
     run "install $modules/res_ariws.so" put 755 "$build/out/res_ariws.so" "$modules/res_ariws.so"
     run "install $prefix/bin/ariws-check" put 755 "$here/bin/ariws-check" "$prefix/bin/ariws-check"
-    for page in "$here"/man/man[157]/*; do
-        if [ -e "$page" ]; then
-            place=$prefix/share/man/${page#"$here/man/"}
-            run "install $place" put 644 "$page" "$place"
-        fi
+    for file in "$here"/share/ariws/* "$here"/share/man/man[157]/*; do
+        place=$prefix/${file#"$here/"}
+        run "install $place" put 644 "$file" "$place"
     done
     configure
     restart
 }
 
-# usage: remove_page FILE: with its folder, unless others are in there.
-remove_page() {
+# usage: remove_shared FILE: with its folder, unless others are in there.
+remove_shared() {
     rm "$1"
     rmdir "$(dirname "$1")" 2>/dev/null || true
 }
@@ -233,9 +231,9 @@ uninstall_all() {
     for file in "$modules/res_ariws.so" "$modules/libariws.so.0" "$prefix/bin/ariws-check"; do
         [ ! -e "$file" ] || run "remove $file" rm "$file"
     done
-    for page in "$here"/man/man[157]/*; do
-        place=$prefix/share/man/${page#"$here/man/"}
-        [ ! -e "$place" ] || run "remove $place" remove_page "$place"
+    for file in "$here"/share/ariws/* "$here"/share/man/man[157]/*; do
+        place=$prefix/${file#"$here/"}
+        [ ! -e "$place" ] || run "remove $place" remove_shared "$place"
     done
     if [ -e "$etc/modules.conf" ] && grep -qF "$mark" "$etc/modules.conf"; then
         run "remove what the installer added to $etc/modules.conf" rewrite "/$mark\$/d"

@@ -70,6 +70,8 @@ usr/lib/machine/libariws.so.0 -> libariws.so.$version
 usr/lib/machine/libariws.so.$version
 usr/lib/machine/libariws.so.1
 usr/lib/machine/pkgconfig/ariws.pc
+usr/share/ariws/ariws-alerts.yml
+usr/share/ariws/ariws-dashboard.json
 usr/share/manuals/man1/ariws-check.1
 usr/share/manuals/man3/libariws.3
 usr/share/manuals/man5/ariws.conf.5
@@ -99,7 +101,9 @@ after=$(stat --format %i "$folder/package/usr/lib/machine/libariws.so.0."*)
 [[ -z $(find "$folder/package" -xtype l) ]] || fail "a link leads nowhere"
 run_make uninstall "${package[@]}" >"$folder/log" || fail "uninstall: $(<"$folder/log")"
 same "uninstalled" $'other/file\nusr/lib/machine/libariws.so.1'
-[[ ! -e $folder/package/usr/lib/machine/cmake/ariws ]] || fail "a folder of ours is left"
+for left in lib/machine/cmake/ariws share/ariws; do
+    [[ ! -e $folder/package/usr/$left ]] || fail "the folder $left is left"
+done
 run_make uninstall "${package[@]}" >"$folder/log" || fail "second uninstall: $(<"$folder/log")"
 if output=$(run_make install DESTDIR="$folder/refused" PREFIX=usr); then
     fail "installed into a relative folder: $output"

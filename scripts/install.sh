@@ -25,6 +25,7 @@ data=${DATADIR:-$prefix/share}
 manuals=${MANDIR:-$data/man}
 root=${DESTDIR-}
 cmake=$libraries/cmake/ariws
+monitoring=$data/ariws
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
 # The library's own name of itself; its file has the whole version in its name.
 soname=libariws.so.$(sed -n 's/^#define ARIWS_ABI_VERSION //p' "$top/include/ariws.h")
@@ -103,7 +104,7 @@ other_versions() {
 }
 
 put_in_place() {
-    local built=$1 pointer_size others page function
+    local built=$1 pointer_size others page function file
     check "$built" libariws.so
     check "$built" libariws.a
     check "$built" ariws-check
@@ -130,6 +131,9 @@ put_in_place() {
     while read -r function; do
         link libariws.3 "$manuals/man3/$function.3"
     done <"$top/include/ariws.exports"
+    for file in "$top"/packaging/observability/*; do
+        place 644 "$file" "$monitoring/${file##*/}"
+    done
 
     echo "installed ariws $version in $root$prefix"
     if [[ -z $root ]]; then
@@ -138,7 +142,7 @@ put_in_place() {
 }
 
 remove() {
-    local others page function
+    local others page function file folder
     mapfile -t others < <(other_versions)
     rm -f "$root$binaries/ariws-check" "$root$libraries"/{libariws.so,"$soname","$library",libariws.a} \
         ${others[@]+"${others[@]}"} "$root$headers/ariws.h" "$root$libraries/pkgconfig/ariws.pc" \
@@ -149,10 +153,15 @@ remove() {
     while read -r function; do
         rm -f "$root$manuals/man3/$function.3"
     done <"$top/include/ariws.exports"
-    # The only folder that nobody else puts anything into.
-    if [[ -d $root$cmake ]]; then
-        rmdir "$root$cmake"
-    fi
+    for file in "$top"/packaging/observability/*; do
+        rm -f "$root$monitoring/${file##*/}"
+    done
+    # The only folders that nobody else puts anything into.
+    for folder in "$root$cmake" "$root$monitoring"; do
+        if [[ -d $folder ]]; then
+            rmdir "$folder"
+        fi
+    done
     echo "removed ariws from $root$prefix"
 }
 

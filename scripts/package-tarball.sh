@@ -29,8 +29,9 @@ install -m 644 packaging/examples/* "$folder/examples"
 install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$folder"
 install -m 644 docs/*.md "$folder/docs"
 for page in docs/man/*.[1-9]; do
-    install -D -m 644 "$page" "$folder/man/man${page##*.}/${page##*/}"
+    install -D -m 644 "$page" "$folder/share/man/man${page##*.}/${page##*/}"
 done
+install -D -m 644 -t "$folder/share/ariws" packaging/observability/*
 scripts/package-crates.sh >"$folder/crates.txt"
 
 tar --create --directory "$temporary" --sort name --owner 0 --group 0 --numeric-owner --mtime '@0' "$name" |
