@@ -30,11 +30,9 @@ forky-build) base=forky packages=(build-essential debhelper lintian) ;;
     ;;
 esac
 
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
-((EUID == 0)) || fail "only root can prepare and use a root with Asterisk"
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+only_root "prepare and use a root with Asterisk"
 
 scripts=$(cd "$(dirname "$0")" && pwd)
 roots=${ARIWS_ROOTS:-/var/cache/ariws}

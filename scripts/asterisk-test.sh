@@ -10,17 +10,13 @@
 
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$top"
 built=$target/asterisk
 read -r -a flags <<<"${ASTERISK_TEST_FLAGS-}"
 # The options of the make that runs this are not meant for the module's.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
 
 # usage: run_cases LIBRARY NAME=KIND:PLACE...
 run_cases() {

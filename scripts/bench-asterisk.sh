@@ -10,18 +10,16 @@
 
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$top"
 built=$target/asterisk
 read -r -a cargo_flags <<<"${CARGO_FLAGS-}"
 read -r -a flags <<<"${BENCH_ASTERISK_FLAGS-}"
 if [[ -n ${QUICK-} ]]; then
     flags+=(--quick)
 fi
-if ((EUID != 0)); then
-    echo "${0##*/}: only root can measure in Debian's Asterisk" >&2
-    exit 1
-fi
+only_root "measure in Debian's Asterisk"
 
 root=$(scripts/asterisk-root.sh forky)
 scripts/portable.sh

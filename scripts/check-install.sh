@@ -6,17 +6,13 @@
 
 set -euo pipefail
 
-top=$(cd "$(dirname "$0")/.." && pwd)
-built=${CARGO_TARGET_DIR:-$top/target}/release
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+built=$target/release
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # What the caller has set for an installation of its own.
 unset PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DESTDIR MAKEFLAGS MAKELEVEL
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
 
 # Whoever installs has no Rust: these stand in front of it and leave a trace.
 mkdir "$folder/no-rust"
@@ -53,7 +49,6 @@ echo 'ariws/0.0.9' >"$folder/stale/release/libariws.so"
 refused "$folder/stale" "libariws.so is not of version"
 echo "nothing is installed that is not built, or not from these sources"
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
 # As a packager does it, with folders in unusual places.
 package=(DESTDIR="$folder/package" PREFIX=/usr LIBDIR=/usr/lib/machine MANDIR=/usr/share/manuals)
 

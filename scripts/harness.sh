@@ -4,8 +4,8 @@
 # Sourced by the scripts that run minipbx against a sample application: starts the application, writes the
 # configuration, runs the PBX, and waits for both. Everything has a deadline, nothing waits by the clock.
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-target=${CARGO_TARGET_DIR:-$top/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 library=$target/release/libariws.so
 folder=$(mktemp -d)
 application=
@@ -19,11 +19,6 @@ clean_up() {
     rm -rf "$folder"
 }
 trap clean_up EXIT
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
 
 # The output of the application from here on: usage: show_application FILTER, a command that copies its input.
 show_application() {

@@ -16,7 +16,8 @@
 
 set -euo pipefail
 
-top=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
 prefix=${PREFIX:-/usr/local}
 binaries=${BINDIR:-$prefix/bin}
 libraries=${LIBDIR:-$prefix/lib}
@@ -26,15 +27,9 @@ manuals=${MANDIR:-$data/man}
 root=${DESTDIR-}
 cmake=$libraries/cmake/ariws
 monitoring=$data/ariws
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
 # The library's own name of itself; its file has the whole version in its name.
 soname=libariws.so.$(sed -n 's/^#define ARIWS_ABI_VERSION //p' "$top/include/ariws.h")
 library=libariws.so.$version
-
-fail() {
-    printf 'make install: %s\n' "$@" >&2
-    exit 1
-}
 
 for folder in "$prefix" "$binaries" "$libraries" "$headers" "$data" "$manuals"; do
     [[ $folder == /* ]] || fail "$folder is no absolute path"

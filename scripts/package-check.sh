@@ -9,15 +9,11 @@
 
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$top"
 packages=$target/packages
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
-((EUID == 0)) || fail "only root can use roots of Debian"
+only_root "use roots of Debian"
 
 # The roots take as long as the compiler.
 temporary=$(mktemp -d)

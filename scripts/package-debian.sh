@@ -11,18 +11,13 @@
 
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$top"
 portable=$target/portable
-
-fail() {
-    echo "${0##*/}: $*" >&2
-    exit 1
-}
-((EUID == 0)) || fail "only root can build packages in roots of Debian"
+only_root "build packages in roots of Debian"
 (($#)) || set -- bullseye forky
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 packaged=$(sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)
 [[ ${packaged%-*} == "$version" ]] ||
     fail "this is ariws $version, and packaging/debian/changelog ends with $packaged: add an entry to it"

@@ -7,10 +7,10 @@
 
 set -euo pipefail
 
-cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-$PWD/target}
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$top"
 portable=$target/portable
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 name=ariws-$version-linux-$(uname -m)
 packages=$target/packages
 
