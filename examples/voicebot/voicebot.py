@@ -97,10 +97,17 @@ class Voicebot:
         print(text, flush=True)
 
     async def connection(self, socket: ServerConnection) -> None:
-        if socket.subprotocol == "media":
-            self.log("audio over a websocket begins")
-            await self.carriers["websocket"].connection(socket)
-            return
+        try:
+            if socket.subprotocol == "media":
+                self.log("audio over a websocket begins")
+                await self.carriers["websocket"].connection(socket)
+            else:
+                await self.control(socket)
+        except ConnectionClosed as error:
+            # For events the PBX connects again; without audio the call ends.
+            self.log(f"a connection is lost: {error}")
+
+    async def control(self, socket: ServerConnection) -> None:
         control = Control(socket)
         try:
             async for text in socket:
