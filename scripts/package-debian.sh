@@ -65,9 +65,9 @@ build() (
     source_tree "$name" "$temporary/ariws-$version"
     log=$target/packages/$name.log
     # The options of the make that runs this are not meant for the packages'.
+    unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DESTDIR
     # shellcheck disable=SC2016
-    env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u PREFIX -u LIBDIR -u DESTDIR \
-        scripts/asterisk-in-root.sh "$root" sh -c 'cd "$1" && dpkg-buildpackage --build=binary --no-sign' build \
+    scripts/asterisk-in-root.sh "$root" sh -c 'cd "$1" && dpkg-buildpackage --build=binary --no-sign' build \
         "${temporary#"$root"}/ariws-$version" >"$log" 2>&1 </dev/null || {
         tail -n 40 "$log" >&2
         fail "the packages for $name are not built; all that was said is in $log"
