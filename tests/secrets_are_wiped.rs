@@ -141,6 +141,8 @@ fn what_is_freed_after_the_configuration_was_read_has_no_secret() {
     table.expand = Some(on_expand);
     let library = Library::load_table(&host, &table, &configuration);
     ARMED.store(true, Ordering::Relaxed);
+    drop(SECRET.to_vec());
+    assert_eq!(FOUND.swap(0, Ordering::Relaxed), 1, "a block with a secret is noticed");
     library.stasis_start("app1", "1", "Test/1").expect("a connection");
     let came = || Some(REQUEST.load(Ordering::Acquire)).filter(|id| *id > 0);
     let id = until(came, || "no request".into());
