@@ -86,33 +86,12 @@
 
 /* ---- The library ------------------------------------------------------------------------------------------------ */
 
-#define LIBRARY_FUNCTIONS(FUNCTION) \
-    FUNCTION(abi_version)           \
-    FUNCTION(cli_commands)          \
-    FUNCTION(cli_complete)          \
-    FUNCTION(cli_execute)           \
-    FUNCTION(connection_value)      \
-    FUNCTION(event_trusted)         \
-    FUNCTION(inbound_closed)        \
-    FUNCTION(inbound_opened)        \
-    FUNCTION(load)                  \
-    FUNCTION(metrics)               \
-    FUNCTION(reload)                \
-    FUNCTION(request_complete)      \
-    FUNCTION(result_reason)         \
-    FUNCTION(result_text)           \
-    FUNCTION(stasis_cancel)         \
-    FUNCTION(stasis_end)            \
-    FUNCTION(stasis_start_async)    \
-    FUNCTION(unload)                \
-    FUNCTION(version)
-
-#define DECLARE(name) __typeof__(&ariws_##name) name;
+#define DECLARE(name) ariws_##name##_function name;
 /* Opened once: it stays mapped anyway, and threads of Asterisk's may still be on their way to it when the module is
    unloaded. */
 static struct {
     void *handle;
-    LIBRARY_FUNCTIONS(DECLARE)
+    ARIWS_FUNCTIONS(DECLARE)
 } library;
 
 /* Written by ariws_load before the first callback, constant from then on: a call after ariws_unload finds a dead
@@ -144,12 +123,12 @@ static int library_open(void)
                 dlerror(), ast_config_AST_MODULE_DIR);
         return -1;
     }
-#define FIND(name)                                                                  \
-    library.name = (__typeof__(library.name))dlsym(library.handle, "ariws_" #name); \
-    if (!library.name) {                                                            \
-        missing = "ariws_" #name;                                                   \
+#define FIND(name)                                                                 \
+    library.name = (ariws_##name##_function)dlsym(library.handle, "ariws_" #name); \
+    if (!library.name) {                                                           \
+        missing = "ariws_" #name;                                                  \
     }
-    LIBRARY_FUNCTIONS(FIND)
+    ARIWS_FUNCTIONS(FIND)
     if (missing) {
         ast_log(LOG_ERROR,
                 LIBRARY " has no function %s. Install the version that this module was built with, " ARIWS_VERSION
@@ -167,6 +146,14 @@ static int library_open(void)
         return -1;
     }
     return 0;
+}
+
+/* Appends what the library writes to a struct ast_str *. */
+static void take_text(void *data, const char *text, size_t length)
+{
+    struct ast_str **output = data;
+
+    ast_str_append(output, 0, "%.*s", (int)length, text);
 }
 
 static void on_log(void *userdata, int32_t level, const char *subject, const char *message)
@@ -208,7 +195,7 @@ static struct {
 } gate;
 
 AST_MUTEX_DEFINE_STATIC(gate_lock);
-static ast_cond_t gate_changed;
+static ast_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
 
 static int gate_enter(void)
 {
@@ -476,16 +463,18 @@ struct call {
     /* The name of the application that it is in, or was last. */
     char *application;
     char *channel_id;
+    /* The one around it: the dialplan that stasis_app_exec may run can enter Stasis() anew. */
+    struct call *outer;
 };
 
 static struct ao2_container *calls;
 
-/* The one that this thread runs; the dialplan that stasis_app_exec may run can enter Stasis() anew. */
+/* The one that this thread runs. */
 static __thread struct call *thread_call;
 
 /* Waits for changes of `place` and `over`. */
 AST_MUTEX_DEFINE_STATIC(places_lock);
-static ast_cond_t places_changed;
+static ast_cond_t places_changed = PTHREAD_COND_INITIALIZER;
 
 AO2_STRING_FIELD_HASH_FN(call, channel_id)
 AO2_STRING_FIELD_SORT_FN(call, channel_id)
@@ -514,6 +503,8 @@ static struct call *call_enter(const char *channel_id, const char *application, 
         ao2_ref(call, -1);
         return NULL;
     }
+    call->outer = thread_call;
+    thread_call = call;
     return call;
 }
 
@@ -526,6 +517,7 @@ static void places_signal(void)
 
 static void call_leave(struct call *call)
 {
+    thread_call = call->outer;
     ao2_lock(call);
     call->over = 1;
     ao2_unlock(call);
@@ -674,16 +666,6 @@ static int channel_fail(struct stasis_app_control *control, struct ast_channel *
     return 0;
 }
 
-static void control_fail(struct stasis_app_control *control, const char *application)
-{
-    char *copy = ast_strdup(application);
-
-    if (copy) {
-        /* It frees the copy, also where it does nothing because the channel is leaving. */
-        stasis_app_send_command_async(control, channel_fail, copy, ast_free_ptr);
-    }
-}
-
 /* StasisStart under an id that no call has: a transfer has put another channel in the place of the one that called
    Stasis(). On the thread that runs it. */
 static int channel_replaced(struct stasis_app_control *control, struct ast_channel *chan, void *application)
@@ -707,44 +689,46 @@ static int channel_replaced(struct stasis_app_control *control, struct ast_chann
     return 0;
 }
 
+/* Runs channel_fail or channel_replaced for the channel of this id on the thread that runs Stasis() for it, if there is
+   one. */
+static void channel_command(const char *channel_id, stasis_app_command_cb command, const char *application)
+{
+    struct stasis_app_control *control = stasis_app_control_find_by_channel_id(channel_id);
+    char *copy = control ? ast_strdup(application) : NULL;
+
+    if (copy) {
+        /* It frees the copy, also where it does nothing because the channel is leaving. */
+        stasis_app_send_command_async(control, command, copy, ast_free_ptr);
+    }
+    ao2_cleanup(control);
+}
+
 static const char *member_id(struct ast_json *event, const char *name)
 {
     return ast_json_string_get(ast_json_object_get(ast_json_object_get(event, name), "id"));
 }
 
 /* What an event says of where a channel is. */
-static void channel_event(const char *application, const char *type, struct ast_json *event)
+static void channel_event(const char *application, const char *type, const char *channel_id)
 {
     int starts = !strcmp(type, "StasisStart");
-    struct stasis_app_control *control = NULL;
-    const char *channel_id;
     struct call *call;
 
     if (!starts && strcmp(type, "StasisEnd")) {
         return;
     }
-    channel_id = S_OR(member_id(event, "channel"), "");
+    channel_id = S_OR(channel_id, "");
     call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
-    if (!starts) {
-        if (call) {
-            call_ended(call, application);
-        }
-    } else if (!call) {
-        char *copy = ast_strdup(application);
-
-        control = stasis_app_control_find_by_channel_id(channel_id);
-        if (control && copy) {
-            stasis_app_send_command_async(control, channel_replaced, copy, ast_free_ptr);
-        } else {
-            ast_free(copy);
-        }
-    } else {
+    if (call && starts) {
         call_started(call, application);
-        if (call_is_doomed(call) && (control = stasis_app_control_find_by_channel_id(channel_id))) {
-            control_fail(control, application);
+        if (call_is_doomed(call)) {
+            channel_command(channel_id, channel_fail, application);
         }
+    } else if (call) {
+        call_ended(call, application);
+    } else if (starts) {
+        channel_command(channel_id, channel_replaced, application);
     }
-    ao2_cleanup(control);
     ao2_cleanup(call);
 }
 
@@ -752,7 +736,6 @@ static void channel_event(const char *application, const char *type, struct ast_
 static void on_stasis_failed(void *userdata, const char *channel_id, const char *application)
 {
     struct call *call = ao2_find(calls, channel_id, OBJ_SEARCH_KEY);
-    struct stasis_app_control *control;
 
     if (call) {
         ao2_lock(call);
@@ -762,11 +745,7 @@ static void on_stasis_failed(void *userdata, const char *channel_id, const char 
         ao2_unlock(call);
         ao2_ref(call, -1);
     }
-    control = stasis_app_control_find_by_channel_id(channel_id);
-    if (control) {
-        control_fail(control, application);
-        ao2_ref(control, -1);
-    }
+    channel_command(channel_id, channel_fail, application);
 }
 
 /* ---- Applications ----------------------------------------------------------------------------------------------- */
@@ -800,7 +779,7 @@ static __thread int registering;
 /* Registrations that Asterisk still has a reference to, for a call of our handler perhaps. */
 static int registrations;
 AST_MUTEX_DEFINE_STATIC(registrations_lock);
-static ast_cond_t registrations_gone;
+static ast_cond_t registrations_gone = PTHREAD_COND_INITIALIZER;
 
 AO2_STRING_FIELD_HASH_FN(application, name)
 AO2_STRING_FIELD_SORT_FN(application, name)
@@ -1073,15 +1052,15 @@ static void debug_event(const char *application, struct ast_json *event)
 }
 
 /* Asterisk has made the text itself, so the library need not read it to know what is in it. */
-static void event_send(const char *application, const char *type, struct ast_json *event, const char *text,
-                       size_t length)
+static void event_send(const char *application, const char *type, const char *channel_id, struct ast_json *event,
+                       const char *text, size_t length)
 {
     ariws_trusted_event trusted = ARIWS_TRUSTED_EVENT_INIT;
 
     trusted.json = text;
     trusted.json_length = length;
     trusted.type = type;
-    trusted.channel_id = member_id(event, "channel");
+    trusted.channel_id = channel_id;
     trusted.replaced_channel_id = member_id(event, "replace_channel");
     trusted.members = (ast_json_object_get(event, "application") ? ARIWS_EVENT_HAS_APPLICATION : 0) |
                       (ast_json_object_get(event, "timestamp") ? ARIWS_EVENT_HAS_TIMESTAMP : 0) |
@@ -1094,13 +1073,14 @@ static void event_send(const char *application, const char *type, struct ast_jso
 static void application_event(void *data, const char *name, struct ast_json *event)
 {
     const char *type = S_OR(ast_json_string_get(ast_json_object_get(event, "type")), "");
+    const char *channel_id = member_id(event, "channel");
     size_t length;
     char *text;
 
     if (!strcmp(type, "ApplicationReplaced") && !registering) {
         application_taken(data);
     }
-    channel_event(name, type, event);
+    channel_event(name, type, channel_id);
 #ifdef HAVE_STASIS_APP_EVENT_ALLOWED
     if (!stasis_app_event_allowed(name, event)) {
         return;
@@ -1114,7 +1094,7 @@ static void application_event(void *data, const char *name, struct ast_json *eve
         ast_log(LOG_ERROR, "Out of memory: application %s does not get a %s\n", name, type);
         return;
     }
-    event_send(name, type, event, text, length);
+    event_send(name, type, channel_id, event, text, length);
     ast_free(text);
 }
 
@@ -1329,18 +1309,11 @@ static int32_t on_app_is_registered(void *userdata, const char *name)
 
 static enum ast_http_method request_method(const char *name)
 {
-    static const struct {
-        const char *name;
-        enum ast_http_method method;
-    } methods[] = {
-        {"GET", AST_HTTP_GET},       {"POST", AST_HTTP_POST}, {"PUT", AST_HTTP_PUT},
-        {"DELETE", AST_HTTP_DELETE}, {"HEAD", AST_HTTP_HEAD}, {"OPTIONS", AST_HTTP_OPTIONS},
-    };
-    size_t index;
+    enum ast_http_method method;
 
-    for (index = 0; index < ARRAY_LEN(methods); index++) {
-        if (!strcmp(name, methods[index].name)) {
-            return methods[index].method;
+    for (method = AST_HTTP_GET; method < AST_HTTP_MAX_METHOD; method++) {
+        if (!strcmp(name, ast_get_http_method(method))) {
+            return method;
         }
     }
     return AST_HTTP_UNKNOWN;
@@ -1730,13 +1703,18 @@ static int context_is_of(const char *name, const char *registrar)
     return context && !strcmp(ast_get_context_registrar(context), registrar);
 }
 
+static int context_is_for_application(const char *name)
+{
+    return context_is_of(name, STASIS_REGISTRAR) || context_is_of(name, REGISTRAR);
+}
+
 static int32_t context_create(const char *name, const char *app)
 {
     if (!ast_context_find(name)) {
         if (!ast_context_find_or_create(NULL, NULL, name, REGISTRAR)) {
             return ARIWS_HOST_FAILED;
         }
-    } else if (!context_is_of(name, STASIS_REGISTRAR) && !context_is_of(name, REGISTRAR)) {
+    } else if (!context_is_for_application(name)) {
         return ARIWS_CONTEXT_EXISTS;
     }
     if (ast_add_extension(name, 1, "_.", 1, NULL, NULL, "Stasis", ast_strdup(app), ast_free_ptr, REGISTRAR) ||
@@ -1802,7 +1780,7 @@ static int context_release(const char *app)
 
     sprintf(name, "stasis-%s", app); /* Safe */
     ast_wrlock_contexts();
-    released = context_is_of(name, STASIS_REGISTRAR) || context_is_of(name, REGISTRAR);
+    released = context_is_for_application(name);
     if (released) {
         context_destroy(name);
     }
@@ -2021,29 +1999,28 @@ static int stasis_run(struct ast_channel *chan, const char *app, int argc, char 
 {
     char *channel_id = ast_strdupa(ast_channel_uniqueid(chan));
     char *application = start_application(chan, app, channel_id, reason);
-    struct call *outer = thread_call;
+    struct call *call;
     int result = -1;
 
     if (!application) {
         return -1;
     }
-    thread_call = call_enter(channel_id, application, ast_channel_pbx(chan) != NULL);
-    if (thread_call) {
-        int doomed = call_is_doomed(thread_call);
+    call = call_enter(channel_id, application, ast_channel_pbx(chan) != NULL);
+    if (call) {
+        int doomed = call_is_doomed(call);
 
         if (!doomed && !ast_check_hangup(chan)) {
             result = stasis_app_exec(chan, application, argc, argv);
         }
-        if (doomed || thread_call->failed) {
+        if (doomed || call->failed) {
             *reason = REASON_DOWN;
             result = -1;
         }
-        call_leave(thread_call);
+        call_leave(call);
     }
     if (result && ast_strlen_zero(*reason)) {
         *reason = ast_check_hangup(chan) ? REASON_CANCELLED : REASON_OTHER;
     }
-    thread_call = outer;
     library.stasis_end(instance, application, channel_id);
     ast_free(application);
     return result;
@@ -2086,34 +2063,19 @@ static int stasis_exec(struct ast_channel *chan, const char *data)
 
 #define PROVIDER "Ariws"
 
-/* A text of the library, cut to fit. */
-struct value {
-    char *text;
-    size_t size;
-};
-
-static void take_value(void *data, const char *text, size_t length)
-{
-    struct value *value = data;
-
-    length = MIN(length, value->size - 1);
-    /* Where it is empty the pointer is none. */
-    if (length) {
-        memcpy(value->text, text, length);
-    }
-    value->text[length] = '\0';
-}
-
+/* Cut to fit. */
 static int32_t connection_value(const char *connection, const char *item, char *text, size_t size)
 {
-    struct value value = {.text = text, .size = size};
-    int32_t result = ARIWS_ERROR_UNLOADED;
+    struct ast_str *value = ast_str_create(64);
+    int32_t result = value ? ARIWS_ERROR_UNLOADED : ARIWS_ERROR_SYSTEM;
 
     *text = '\0';
-    if (!gate_enter()) {
-        result = library.connection_value(instance, connection, item, take_value, &value);
+    if (value && !gate_enter()) {
+        result = library.connection_value(instance, connection, item, take_text, &value);
         gate_leave();
+        ast_copy_string(text, ast_str_buffer(value), size);
     }
+    ast_free(value);
     return result;
 }
 
@@ -2208,13 +2170,6 @@ static void take_candidate(void *data, const char *text, size_t length)
 {
     /* It takes the copy over, also where it fails. */
     ast_cli_completion_add(ast_strndup(text, length));
-}
-
-static void take_text(void *data, const char *text, size_t length)
-{
-    struct ast_str **output = data;
-
-    ast_str_append(output, 0, "%.*s", (int)length, text);
 }
 
 /* The words as the library knows them. */
@@ -2789,9 +2744,6 @@ static void tables_free(void)
     ao2_cleanup(calls);
     calls = NULL;
     user_files_forget();
-    ast_cond_destroy(&registrations_gone);
-    ast_cond_destroy(&places_changed);
-    ast_cond_destroy(&gate_changed);
 }
 
 static int tables_create(void)
@@ -2800,9 +2752,6 @@ static int tables_create(void)
         ast_log(LOG_ERROR, "The process has no pthread key left\n");
         return -1;
     }
-    ast_cond_init(&registrations_gone, NULL);
-    ast_cond_init(&places_changed, NULL);
-    ast_cond_init(&gate_changed, NULL);
     calls = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127, call_hash_fn,
                                      call_sort_fn, call_cmp_fn);
     applications = ao2_container_alloc_hash(AO2_ALLOC_OPT_LOCK_MUTEX, AO2_CONTAINER_ALLOC_OPT_DUPS_REPLACE, 127,
