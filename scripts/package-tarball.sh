@@ -18,12 +18,13 @@ mkdir -p "$packages"
 temporary=$(mktemp -d "$packages/tarball.XXXXXX")
 trap 'rm -rf "$temporary"' EXIT
 folder=$temporary/$name
-mkdir -p "$folder"/{bin,docs,lib,include,examples,module}
+mkdir -p "$folder"/{bin,docs,lib,include,examples,module/res_ariws}
 install -m 755 packaging/install.sh "$folder"
 install -m 755 "$portable/ariws-check" "$folder/bin"
 install -m 755 "$portable/libariws.so.0" "$folder/lib"
 install -m 644 include/ariws.h "$folder/include"
 install -m 644 c_examples/asterisk/{LICENSE,Makefile,res_ariws.c} "$folder/module"
+install -m 644 c_examples/asterisk/res_ariws/*.[ch] "$folder/module/res_ariws"
 install -m 755 c_examples/asterisk/check-build-options.sh "$folder/module"
 install -m 644 packaging/examples/* "$folder/examples"
 install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT "$folder"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The module is loaded with something in the way: it declines, says what to do, and Asterisk goes on without it."""
 
+import subprocess
+
 from case import case, outcome
 from configuration import persistent
 
@@ -113,7 +115,7 @@ async def native_sections(stage):
     path.write_text(users + outbound.outbound_section())
     await asterisk.start()
     if stage.host.has_native:
-        await declined(asterisk, r"ERROR.* res_ariws.c: .*connection1.*ari_outbound\.conf")
+        await declined(asterisk, r"ERROR.* res_ariws/users.c: .*connection1.*ari_outbound\.conf")
         asterisk.configure(outbound)
         await asterisk.cli("module reload res_ari.so")
         # Asterisk's own connection ends.
@@ -139,7 +141,15 @@ async def no_library(stage):
     path = asterisk.folder / "etc" / "asterisk.conf"
     path.write_text(path.read_text().replace(stage.host.inside(stage.host.modules), stage.host.inside(modules)))
     await asterisk.start()
-    await declined(asterisk, r"ERROR.* res_ariws.c: .*libariws\.so\.0: .*ldconfig, or copy it to")
+    await declined(asterisk, r"ERROR.* res_ariws/library.c: .*libariws\.so\.0: .*ldconfig, or copy it to")
     (modules / "libariws.so.0").symlink_to(stage.host.inside(stage.host.modules / "libariws.so.0"))
     await loads(asterisk, application)
+    return outcome()
+
+
+@case("module/exports nothing", ours_only=True)
+async def exports(stage):
+    """Its files call each other by names that nothing else in Asterisk can meet."""
+    command = ["nm", "-D", "--defined-only", str(stage.host.module)]
+    assert not (text := subprocess.run(command, capture_output=True, text=True, check=True).stdout), text
     return outcome()

@@ -44,7 +44,7 @@ async def by_force(stage):
     connection = await call_in_stasis(asterisk, application)
     text = await asterisk.cli("module unload -f res_ariws.so")
     assert "Unable to unload" in text, text
-    await asterisk.logged(r"WARNING.* res_ariws.c: Not unloaded: 1 channel is in Stasis")
+    await asterisk.logged(r"WARNING.* res_ariws/gate.c: Not unloaded: 1 channel is in Stasis")
     await call_goes_on(asterisk, connection)
     await asterisk.no_channels()
     await unloaded_and_loaded(asterisk)
