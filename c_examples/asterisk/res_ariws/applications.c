@@ -90,7 +90,7 @@ static int application_exists(const char *name)
    finds it gone, and leaves the application to nobody. */
 #define REGISTER_ATTEMPTS 10
 
-static int application_register(struct application *application, int subscribe_all)
+static int application_register(struct application *application)
 {
     const char *name = application->name;
     int attempt;
@@ -101,8 +101,10 @@ static int application_register(struct application *application, int subscribe_a
         int done;
 
         registering = 1;
-        failed = subscribe_all ? stasis_app_register_all(name, application_event, application)
-                               : stasis_app_register(name, application_event, application);
+        /* Not stasis_app_register_all: that subscribes with Asterisk's list of applications locked, and waits there for
+           whoever unsubscribes one from all devices, who waits for a device's state that is on its way to that one, and
+           has to be looked up in that list. */
+        failed = stasis_app_register(name, application_event, application);
         registering = 0;
         if (failed) {
             return -1;
@@ -133,7 +135,7 @@ int32_t on_app_register(void *userdata, const char *name, int32_t subscribe_all)
         application->bridges = former->bridges;
     }
     ao2_cleanup(former);
-    failed = !application || application_register(application, subscribe_all);
+    failed = !application || application_register(application);
     if (has_context) {
         context_restore(name);
     }
@@ -149,7 +151,7 @@ int32_t on_app_register(void *userdata, const char *name, int32_t subscribe_all)
         ast_log(LOG_ERROR, "Asterisk does not register Stasis application %s\n", name);
         return ARIWS_HOST_FAILED;
     }
-    if (known) {
+    if (known || subscribe_all) {
         application_set_scope(name, subscribe_all);
     }
     return replaced ? ARIWS_APP_REPLACED : ARIWS_APP_REGISTERED;
