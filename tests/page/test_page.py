@@ -6,7 +6,6 @@ ARIWS_APPLICATION names the built application.
 
 import asyncio
 import json
-import logging
 import os
 import sys
 import unittest
@@ -44,8 +43,6 @@ CONTRAST = """(() => {
 
 def setUpModule():
     global browser
-    # What takes long on a busy machine is nobody's fault.
-    logging.getLogger("asyncio").setLevel(logging.ERROR)
     browser = Browser()
 
 

@@ -11,12 +11,13 @@ import os
 import ssl
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from programs import Programs
 
 TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 20
@@ -76,7 +77,7 @@ class Pbx:
         await self.of_channel("StasisEnd", channel)
 
 
-class Scenarios:
+class Scenarios(Programs):
     """What all applications do."""
 
     program: list[str]
@@ -211,9 +212,8 @@ class Scenarios:
 
     async def dial_over_tls(self, *options):
         """Launches with a certificate and connects as a PBX does that trusts it."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        certificate, key = f"{folder.name}/certificate.pem", f"{folder.name}/key.pem"
+        folder = self.new_folder()
+        certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
         subprocess.run([str(TOP / "scripts" / "certificate.sh"), certificate, key], check=True)
         await self.launch("--certificate", certificate, "--key", key, *options)
         context = ssl.create_default_context(cafile=certificate)

@@ -10,12 +10,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 from pathlib import Path
+
+from programs import Programs
 
 TOP = Path(__file__).resolve().parents[2]
 PYTHON = TOP / "examples" / "python" / "application.py"
@@ -38,28 +38,19 @@ def recipe(port):
     return {name: block.replace("orders.example.net:8765", f"127.0.0.1:{port}") for name, block in zip(FILES, blocks)}
 
 
-class Killed:
+class Killed(Programs):
     """What is done with each application."""
 
     program: list[str]
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = self.new_folder()
         self.journal = self.folder / "journal"
         self.port = 0
 
-    def start(self, *command):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
     def start_application(self):
         application = self.start(
-            *self.program, "--listen", f"127.0.0.1:{self.port}", "--journal", str(self.journal), "--digit-timeout", "50",
+            *self.program, "--listen", f"127.0.0.1:{self.port}", "--journal", self.journal, "--digit-timeout", "50",
             "--quiet",
         )
         self.port = int(application.stdout.readline().rsplit(":", 1)[1])
@@ -73,11 +64,8 @@ class Killed:
             f"calls {CALLS} {AT_ONCE} 100@incoming #",
             "metrics",
         ]
-        options = ["--quiet", "--playback-ms", "5", "--extensions", str(self.folder / "extensions.conf")]
-        options += [*(word for command in commands for word in ("--command", command))]
-        return self.start(
-            os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", str(self.folder), *options
-        )
+        options = ["--quiet", "--playback-ms", "5", "--extensions", self.folder / "extensions.conf"]
+        return self.start_minipbx(self.folder, commands, *options)
 
     def handled(self):
         text = self.journal.read_text() if self.journal.exists() else ""

@@ -10,9 +10,10 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+
+from programs import Programs
 
 HERE = Path(__file__).resolve().parent
 EVENTS = 4000
@@ -52,11 +53,9 @@ class Recorder:
 
 
 @unittest.skipUnless("ARIWS_MINIPBX" in os.environ, "nothing was built to test")
-class KilledServer(unittest.TestCase):
+class KilledServer(Programs, unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = self.new_folder()
 
     def start_pbx(self, port):
         (self.folder / "ari.conf").write_text(
@@ -75,17 +74,7 @@ class KilledServer(unittest.TestCase):
             "metrics",
             "ari show outbound-websocket connection detail",
         ]
-        pbx = subprocess.Popen(
-            [os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", str(self.folder)]
-            + [word for command in commands for word in ("--command", command)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.addCleanup(pbx.stdout.close)
-        self.addCleanup(pbx.wait)
-        self.addCleanup(pbx.kill)
-        return pbx
+        return self.start_minipbx(self.folder, commands)
 
     def wait_through_outage(self, pbx):
         """The outage lasts, and the PBX lives on. It has a line or two to say, which a pipe holds."""

@@ -7,9 +7,10 @@ with its package ws.
 
 import os
 import subprocess
-import tempfile
 import unittest
 from pathlib import Path
+
+from programs import Programs
 
 APPLICATION = Path(__file__).resolve().parents[1] / "node" / "late_listener.js"
 CALLS = 30
@@ -17,30 +18,21 @@ LATE = 5
 
 
 @unittest.skipUnless("ARIWS_MINIPBX" in os.environ, "nothing was built to test")
-class LateListener(unittest.TestCase):
-    def start(self, *command, **more):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
+class LateListener(Programs, unittest.TestCase):
     def heard(self, start_delay):
         """Of how many calls the application hears."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        application = self.start("node", str(APPLICATION), str(LATE))
+        folder = self.new_folder()
+        application = self.start("node", APPLICATION, LATE)
         port = int(application.stdout.readline())
-        (Path(folder.name) / "ari.conf").write_text(
+        (folder / "ari.conf").write_text(
             "[user]\ntype = user\npassword = x\n"
             "[late]\ntype = outbound_websocket\nwebsocket_client_id = late\napps = late\nlocal_ari_user = user\n"
         )
-        (Path(folder.name) / "websocket_client.conf").write_text(
+        (folder / "websocket_client.conf").write_text(
             f"[late]\ntype = websocket_client\nuri = ws://127.0.0.1:{port}/\nprotocols = ari\n"
             f"connection_type = per_call_config\nconnection_timeout = 20000\nstart_delay = {start_delay}\n"
         )
-        pbx = [os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", folder.name]
-        self.start(*pbx, "--quiet", "--command", f"calls {CALLS} {CALLS} s@stasis-late", stderr=subprocess.DEVNULL)
+        self.start_minipbx(folder, [f"calls {CALLS} {CALLS} s@stasis-late"], "--quiet", stderr=subprocess.DEVNULL)
         told = [application.stdout.readline().strip() for _ in range(CALLS)]
         self.assertEqual(set(told) - {"started", "lost"}, set())
         return told.count("started")

@@ -7,11 +7,11 @@ in JavaScript needs Node.js with its package ws.
 
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+
+from programs import Programs
 
 TOP = Path(__file__).resolve().parents[2]
 EXAMPLES = TOP / "examples"
@@ -29,26 +29,15 @@ PROGRAMS = {
 
 
 @unittest.skipUnless({"ARIWS_MINIPBX", "ARIWS_APPLICATION"} <= os.environ.keys(), "nothing was built to test")
-class SameCalls(unittest.TestCase):
-    def start(self, *command, **more):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
+class SameCalls(Programs, unittest.TestCase):
     def start_pbx(self, port):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
+        folder = self.new_folder()
         for file in (TOP / "c_examples" / "demo").glob("*.conf"):
-            (Path(folder.name) / file.name).write_text(file.read_text().replace("@PORT@", port))
+            (folder / file.name).write_text(file.read_text().replace("@PORT@", port))
         commands = ["wait session persistent up 30000"]
         for digits, connection in CALLS.items():
             commands += [f"dial s@stasis-demo_{connection} {digits}", "wait calls 30000"]
-        return self.start(
-            os.environ["ARIWS_MINIPBX"], "--library", os.environ["ARIWS_LIBRARY"], "--config", folder.name,
-            *(word for command in [*commands, "quit"] for word in ("--command", command)),
-        )
+        return self.start_minipbx(folder, [*commands, "quit"])
 
     def said(self, program):
         """What an application says of the calls, without times and numbers."""
