@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from application import bound_socket
 from configuration import EXTENSIONS, MODULES, ari_files, asterisk_conf, modules_conf
+from threads import where_threads_stand
 from waiting import DEADLINE, poll
 
 STOP = 20.0
@@ -47,6 +48,8 @@ class Asterisk:
         self.died = died
         self.process = None
         self.stopping = False
+        # Where its threads stood, if it did not end.
+        self.stuck = []
         self.reserved = bound_socket(0)
         self.http_port = self.reserved.getsockname()[1]
         self._watch = None
@@ -263,6 +266,7 @@ class Asterisk:
         try:
             await asyncio.wait_for(self._watch, STOP)
         except TimeoutError:
+            self.stuck = where_threads_stand(self.process.pid)
             await self.kill()
             raise Hung(f"did not end within {STOP:g} s of SIGTERM") from None
         if self.process.returncode != 0:

@@ -16,7 +16,10 @@ class Result:
     outcome: dict | None
     detail: str
     seconds: float = 0
-    log: list[str] = field(default_factory=list)
+    # What is to be read of its Asterisks, if the case failed.
+    explanation: list[str] = field(default_factory=list)
+    # How often it was run until this came out.
+    attempts: int = 1
     # What came of the end of its Asterisks, unless that is all in order: crashed or hung, and how.
     at_stop: str = ""
 
@@ -34,15 +37,37 @@ def first_line(result):
     return result.detail.split("\n", 1)[0]
 
 
+def undeclared(case, result):
+    """In which way native's result is not what the case says of native; empty if it is."""
+    if result.ended == PASSED:
+        _, shown = expected_of_ours(case, result)
+        missing = [one.name for one in case.differences if one not in shown and not one.sometimes]
+        return f"the intended difference '{missing[0]}' does not occur on native:\n{text(result.outcome)}" if missing else ""
+    if result.ended == LEFT_OUT or any(result.ended in difference.ends for difference in case.differences):
+        return ""
+    return f"native was not expected to end so: {result.detail}"
+
+
+def expected_of_ours(case, reference):
+    """What ours has to come to where native has passed, and the differences that make it so."""
+    expected, shown = reference.outcome, []
+    for difference in case.differences:
+        changed = difference.applied(expected)
+        if changed != expected:
+            shown.append(difference)
+        expected = changed
+    return expected, shown
+
+
 def native_cell(case, result):
     if result.ended == LEFT_OUT:
         return Cell(LEFT_OUT)
-    if result.ended == PASSED:
-        return Cell("pass" + (f", then {result.at_stop}" if result.at_stop else ""))
-    ended = f"{result.ended} ({first_line(result)[:60]})"
-    if any(result.ended in difference.ends for difference in case.differences):
-        return Cell(ended)
-    return Cell(ended, f"native was not expected to end so: {result.detail}")
+    why = undeclared(case, result)
+    if result.ended != PASSED:
+        shown = f"{result.ended} ({first_line(result)[:60]})"
+    else:
+        shown = FAILED if why else "pass" + (f", then {result.at_stop}" if result.at_stop else "")
+    return Cell(shown + (f", at attempt {result.attempts}" if result.attempts > 1 else ""), why)
 
 
 def our_cell(case, result, reference):
@@ -76,15 +101,7 @@ def compared(case, outcome, reference):
         if not shown:
             return Cell("pass, nothing to compare")
         return Cell("differs: " + shown[0].name, differences=shown[:1])
-    expected, shown = reference.outcome, []
-    for difference in case.differences:
-        changed = difference.applied(expected)
-        if changed != expected:
-            shown.append(difference)
-        elif not difference.sometimes:
-            why = f"the intended difference '{difference.name}' does not occur on native"
-            return Cell(FAILED, f"{why}:\n{text(expected)}")
-        expected = changed
+    expected, shown = expected_of_ours(case, reference)
     if outcome != expected:
         return Cell(FAILED, "differs from native in a way that is not intended:\n" + unified(expected, outcome))
     names = "; ".join(difference.name for difference in shown)

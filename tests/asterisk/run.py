@@ -24,9 +24,13 @@ import measure
 import report
 from asterisk import Died, Hung
 from case import CASES
+from diagnosis import diagnosis
 from host import Host
 from report import Result
 from stage import Stage
+
+# How often a case is run on a native host until it ends as is declared.
+ATTEMPTS = 3
 
 
 def options():
@@ -57,17 +61,36 @@ async def run_case(case, host, keep):
     begin = time.monotonic()
     try:
         result = await result_of(case, stage)
+        # Before anything is ended. What native is said to do needs no explanation.
+        if result.ended != report.PASSED and (not host.native or report.undeclared(case, result)):
+            result.explanation = await explanation(stage)
         problems = await stage.stop()
+        if problems and not (host.native or result.explanation):
+            result.explanation = await explanation(stage)
     finally:
         await stage.kill()
     kinds = [report.HUNG if isinstance(problem, Hung) else report.CRASHED for problem in problems]
     result.at_stop = "; ".join(f"{kind} ({problem})" for kind, problem in zip(kinds, problems, strict=True))
     result.seconds = time.monotonic() - begin
-    if result.ended != report.PASSED or result.at_stop:
-        result.log = [line for asterisk in stage.asterisks for line in asterisk.log().splitlines()[-25:]]
     if not keep:
         for folder in stage.folders():
             shutil.rmtree(folder)
+    return result
+
+
+async def explanation(stage):
+    return [line for asterisk in stage.asterisks for line in await diagnosis(asterisk)]
+
+
+async def run_on_native(case, host, keep):
+    """What Asterisk does by itself is a matter of chance here and there: it may be tried again until it is as the case says."""
+    for attempt in range(1, ATTEMPTS + 1):
+        result = await run_case(case, host, keep)
+        result.attempts = attempt
+        if not (why := report.undeclared(case, result)):
+            break
+        first_line = why.split("\n", 1)[0]
+        print(f"{case.name} on {host}: attempt {attempt}: {first_line}", flush=True)
     return result
 
 
@@ -84,7 +107,8 @@ async def run_all(selected, hosts, jobs, keep):
             results[case.name, host.name] = Result(report.LEFT_OUT, None, "")
             return
         async with slots:
-            result = results[case.name, host.name] = await run_case(case, host, keep)
+            run = run_on_native if host.native else run_case
+            result = results[case.name, host.name] = await run(case, host, keep)
         notes = " ".join(note for note in (report.first_line(result), result.at_stop) if note)
         print(f"{case.name} on {host}: {result.ended} {notes}".rstrip(), flush=True)
 
@@ -132,15 +156,15 @@ def main():
         for host in hosts:
             host.end(arguments.keep)
     cells = judge(selected, hosts, results)
-    for (case, host), cell in cells.items():
-        if cell.failure:
-            print(f"\n== {case} on {host}: {cell.failure}")
-            print("\n".join(results[case, host].log))
     print("\n" + report.table(selected, hosts, cells, results))
     if differences := report.intended(cells):
         print("\nIntended differences:\n" + differences)
     if measure.MEASURED:
         print("\n" + measure.table())
+    # Last, where whoever looks at the end of a long output finds it.
+    for (case, host), cell in cells.items():
+        if cell.failure:
+            print("\n" + "\n".join([f"== {case} on {host}: {cell.failure}".rstrip(), *results[case, host].explanation]))
     print(f"\n{report.totals(hosts, cells)}\n{len(selected)} cases in {time.monotonic() - begin:.0f} s")
     sys.exit(any(cell.failure for cell in cells.values()))
 

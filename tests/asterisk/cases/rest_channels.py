@@ -155,6 +155,15 @@ async def bridges(stage):
     return outcome(connection, ignored=EVENTS)
 
 
+async def is_controllable(asterisk, playback):
+    """Asterisk says that a playback has started before it can be controlled."""
+
+    async def restarts():
+        return (await asterisk.http("POST", f"playbacks/{playback}/control", operation="restart")).status == 204
+
+    await poll(restarts, f"playback {playback} that can be controlled")
+
+
 @case("rest/playbacks")
 async def playbacks(stage):
     """Starts a playback that would take long, gets, pauses and stops it."""
@@ -163,6 +172,7 @@ async def playbacks(stage):
     sound = asterisk.sound("long", seconds=60)
     await connection.ask("POST", f"channels/call1/play/play1?media=sound:{sound}", 201)
     await connection.expect("PlaybackStarted")
+    await is_controllable(asterisk, "play1")
     await connection.ask("GET", "playbacks/play1", 200)
     await connection.ask("POST", "playbacks/play1/control?operation=pause", 204)
     await connection.ask("POST", "playbacks/play1/control?operation=dance", 400)
