@@ -34,13 +34,14 @@ impl Configuration {
         Self::empty().connection("connection1", kind, server, apps, "")
     }
 
-    /// With one more connection; `more` are further lines of its websocket client.
+    /// With one more connection; `more` are further lines of its websocket client. Its attempts last as long as anything is
+    /// waited for, so that a busy machine makes none fail: whoever waits for the end of one makes it shorter.
     pub fn connection(mut self, name: &str, kind: &str, server: SocketAddr, apps: &str, more: &str) -> Self {
         self.ari.push_str(&format!(
             "[{name}]\ntype = outbound_websocket\nwebsocket_client_id = {name}\napps = {apps}\nlocal_ari_user = user1\n"
         ));
         self.client.push_str(&format!(
-            "[{name}]\ntype = websocket_client\nuri = ws://{server}/ari\nprotocols = ari\nusername = myuser\npassword = mypass\nconnection_type = {kind}\nconnection_timeout = 5000\nreconnect_interval = 20\nreconnect_attempts = 3\n{more}\n"
+            "[{name}]\ntype = websocket_client\nuri = ws://{server}/ari\nprotocols = ari\nusername = myuser\npassword = mypass\nconnection_type = {kind}\nconnection_timeout = 20000\nreconnect_interval = 20\nreconnect_attempts = 3\n{more}\n"
         ));
         self.write();
         self

@@ -9,7 +9,7 @@ from asterisk import Hung
 from threads import where_threads_stand
 
 # Lines of the log, columns of a line, and lines of anything else.
-LOGGED, WIDTH, MOST = 40, 220, 24
+LOGGED, WIDTH, MOST = 40, 220, 12
 # Seconds that a command may take: an Asterisk that hangs answers none.
 PATIENCE = 5
 READY = re.compile(r"asterisk\.c: +Asterisk Ready\.")

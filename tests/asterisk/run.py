@@ -53,7 +53,7 @@ async def result_of(case, stage):
         return Result(report.HUNG, None, str(error))
     except Exception as error:
         lines = "".join(traceback.format_exception(error)[-8:])
-        return Result(report.FAILED, None, f"{error or type(error).__name__}\n{lines}")
+        return Result(report.FAILED, None, f"{str(error) or type(error).__name__}\n{lines}")
 
 
 async def run_case(case, host, keep):

@@ -53,16 +53,17 @@ class Threads:
         return task["wchan"] if task["wchan"] not in ("", "0") else f"system call {task['syscall'].split()[0]}"
 
     def lines(self):
-        """Who waits for whom, then where the others are, the same ones together."""
+        """Who waits for whom, and where the others are: those who are waited for first, the same ones together."""
         waiting = {number: mutex for number, mutex in self.mutexes.items() if mutex}
         owners = {owner for _, owner in waiting.values()}
-        lines = [
-            f"{number} {self.name(number)} waits for the mutex {address:#x}, which {owner} {self.name(owner)} has"
-            for number, (address, owner) in sorted(waiting.items())
-        ]
-        lines += [f"{number} {self.name(number)} is in {self.place(number)}" for number in sorted(owners - waiting.keys())]
-        others = Counter(f"{self.name(n)} in {self.place(n)}" for n in self.tasks.keys() - waiting.keys() - owners)
-        return lines + [f"{count} x {text}" for text, count in others.most_common()]
+        stand = {number: f"in {self.place(number)}" for number in self.tasks}
+        for number, (address, owner) in waiting.items():
+            stand[number] = f"waits for the mutex {address:#x}, which {owner} {self.name(owner)} has"
+        lines = [f"{owner} {self.name(owner)} {stand[owner]}" for owner in sorted(owners)]
+        for some in (waiting.keys() - owners, stand.keys() - waiting.keys() - owners):
+            counts = Counter(f"{self.name(number)} {stand[number]}" for number in some)
+            lines += [f"{count} x {text}" for text, count in counts.most_common()]
+        return lines
 
 
 def where_threads_stand(pid, names=()):

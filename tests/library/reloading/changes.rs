@@ -38,7 +38,7 @@ impl Change {
         configuration
             .client_like("connection1", "twin", "/ari")
             .client_like("connection1", "other", "/other")
-            .replacing("connection_timeout = 5000", "connection_timeout = 60000")
+            .replacing("connection_timeout = 20000", "connection_timeout = 60000")
     }
 
     /// A PBX with the configuration before.
