@@ -51,10 +51,10 @@ class Case:
     needs: tuple[str, ...]
 
 
-def case(name, *differences, seconds=60, alone=False, ours_only=False, needs=()):
+def case(name, *differences, seconds=240, alone=False, ours_only=False, needs=()):
     """Declares a case, `feature/name`: an async function that gets a Stage and returns an outcome.
 
-    alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind. needs:
+    seconds: after so many it counts as one that hangs, however busy the machine is. alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind. needs:
     modules that an Asterisk which somebody built may lack; Debian's have them.
     """
 

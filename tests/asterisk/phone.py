@@ -51,7 +51,7 @@ class Phones:
     def files(self):
         return {"pjsip.conf": CONFIGURATION.format(port=self.port)}
 
-    async def call(self, asterisk, scenario, extension, count, rate, pause=0, seconds=60):
+    async def call(self, asterisk, scenario, extension, count, rate, pause=0, seconds=120):
         """Makes so many calls, so many a second; asserts that each went as the scenario says."""
         statistics = asterisk.folder / f"{scenario}.csv"
         process = await asyncio.create_subprocess_exec(

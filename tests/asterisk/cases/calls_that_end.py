@@ -24,7 +24,7 @@ ONE_ATTEMPT = {"reconnect_attempts": 1, "connection_timeout": 20000}
 BACK = re.compile(r"app_verbose.c: \S+ came back with STASISSTATUS=(\w*) ")
 AT_A_TIME, GROUP = 60, 20
 ENDS, BEGINNINGS = 5000, 2000
-SECONDS = 240
+SECONDS = 600
 
 
 class Server:

@@ -55,7 +55,7 @@ async def stays_inside(connection, channel):
     await connection.quiet("StasisEnd", QUIET)
 
 
-@case("calls that left/moved to a persistent application", seconds=90)
+@case("calls that left/moved to a persistent application")
 async def moved(stage):
     """Seven calls are moved, and each one's own server ends the connection: at once, later, with a Close and without."""
     return await moved_away(stage, comes_back=True)
@@ -68,7 +68,7 @@ FAILS = Difference(
 )
 
 
-@case("calls that left/moved, and the server is gone", FAILS, seconds=90)
+@case("calls that left/moved, and the server is gone", FAILS)
 async def moved_and_gone(stage):
     """The same where the connection is lost for good."""
     return await moved_away(stage, comes_back=False)
@@ -177,7 +177,7 @@ COUNT = 24
 WINDOW, IDLE = 1.0, 200
 
 
-@case("calls that left/24 in a dialplan inside Stasis", seconds=90)
+@case("calls that left/24 in a dialplan inside Stasis")
 async def dialplan_inside(stage):
     """Channels that have no dialplan of their own run one inside Stasis(): nobody waits for them, and calls and requests go on."""
     asterisk, application, requests = await call_and_requests(stage, extensions=CALLS)

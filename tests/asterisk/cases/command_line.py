@@ -131,7 +131,8 @@ async def completion_among_many(stage):
     async def all_known():
         return len(await asterisk.session_rows()) == len(names)
 
-    await poll(all_known, "row of every connection")
+    # Native computes for some seconds until it has them.
+    await poll(all_known, "row of every connection", 120)
     await asterisk.originate("s", "calls", channel="call1")
     connection = await application.connection()
     await connection.expect_channel("StasisStart", "call1")

@@ -50,7 +50,7 @@ async def serve_calls(application, count):
             group.create_task(serve_call(await application.connection(), number))
 
 
-@case("load/200 SIP calls, 20 a second", seconds=90, alone=True, ours_only=True, needs=("chan_pjsip",))
+@case("load/200 SIP calls, 20 a second", alone=True, ours_only=True, needs=("chan_pjsip",))
 async def load(stage):
     """Every call goes through; sessions, threads and files return to what they were before."""
     application = await stage.application()
@@ -91,7 +91,7 @@ async def cancelled(stage):
     application = await stage.application()
     asterisk, phones = await telephones(stage, application, connection_timeout=20000)
     application.hold()
-    await phones.call(asterisk, "cancel", "call", 20, PER_SECOND, pause=300, seconds=15)
+    await phones.call(asterisk, "cancel", "call", 20, PER_SECOND, pause=300)
     await nothing_left(asterisk)
     application.release()
     async with asyncio.TaskGroup() as group:

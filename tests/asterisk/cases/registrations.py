@@ -253,7 +253,7 @@ async def churn(asterisk, clients=4):
         yield
 
 
-@case("registrations/clients come and go as fast as they can", seconds=120, ours_only=True)
+@case("registrations/clients come and go as fast as they can", ours_only=True)
 async def come_and_go(stage):
     """In the end the connection has its application, gets its events and its calls: with the next call at the latest."""
     _, asterisk, connection = await stage.persistent()
@@ -268,7 +268,7 @@ async def come_and_go(stage):
     return outcome()
 
 
-@case("registrations/clients come and go while the application is removed and added", seconds=120, ours_only=True)
+@case("registrations/clients come and go while the application is removed and added", ours_only=True)
 async def removed_and_added(stage):
     """Twenty reloads meanwhile: in the end the connection has its application, and a client that comes takes it."""
     application = await stage.application()

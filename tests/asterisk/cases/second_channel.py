@@ -50,7 +50,6 @@ async def uses_the_connection(stage):
         "native closes it 3 s after the first channel's StasisEnd",
         ended=(False, True),
     ),
-    seconds=30,
 )
 async def outlives_the_first(stage):
     """The first channel is gone for more than 3 s when the second is hung up."""

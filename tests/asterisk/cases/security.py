@@ -205,7 +205,7 @@ def writes(name):
     yield Request("POST", "events/user/painted", {"application": "testapp"}, body=body)
 
 
-@case("security/functions that are written", seconds=120)
+@case("security/functions that are written")
 async def functions_written(stage):
     """By variables in the query, in a form, in JSON, of Asterisk, of new channels, of bridges and of events."""
     stands = await scene(stage)

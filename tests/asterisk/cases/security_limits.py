@@ -175,7 +175,7 @@ def request_with(channel, path, parameters, long, text):
     return path, values
 
 
-@case("security/every parameter at its longest", ours_only=True, seconds=240)
+@case("security/every parameter at its longest", ours_only=True, seconds=600)
 async def every_parameter(stage):
     """Whatever ARI has, with each of its parameters as long as can be, alone and as a list, is answered or done."""
     asterisk, connection = await connected(stage, modules=MODULES)

@@ -42,13 +42,13 @@ async def one_call(connection, marker):
     return [end - begin for begin, end in zip(begins, ends, strict=True)]
 
 
-@case("timing/100 calls, 10 at a time", seconds=120, alone=True)
+@case("timing/100 calls, 10 at a time", alone=True)
 async def timing(stage):
     """Until StasisStart, and until the dialplan goes on, with the start_delay that is usual."""
     return await measured(stage, "")
 
 
-@case("timing/100 calls without start_delay, 10 at a time", seconds=120, alone=True, ours_only=True)
+@case("timing/100 calls without start_delay, 10 at a time", alone=True, ours_only=True)
 async def without_start_delay(stage):
     """The same for applications that listen when they accept."""
     return await measured(stage, ", without start_delay", **stage.undelayed)

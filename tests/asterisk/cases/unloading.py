@@ -161,7 +161,7 @@ async def stopped_console(asterisk):
             typing.cancel()
 
 
-@case("unloading/a command is in use by a console that is stopped", seconds=90, ours_only=True)
+@case("unloading/a command is in use by a console that is stopped", ours_only=True)
 async def command_in_use(stage):
     """Asterisk keeps the command: it works again with the next load, and whenever the module is loaded."""
     application = await stage.application()
@@ -183,7 +183,7 @@ async def command_in_use(stage):
     return outcome()
 
 
-@case("unloading/clients come and go", seconds=120, ours_only=True)
+@case("unloading/clients come and go", ours_only=True)
 async def clients_come_and_go(stage):
     """Their threads end in code of the module, and may still be there when it is unloaded: that stays in the process."""
     application = await stage.application()
