@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{TryRecvError, channel};
+use std::thread::spawn;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -215,6 +217,22 @@ impl Connection {
         let stream = self.websocket.get_ref();
         stream.set_read_timeout(Some(DEADLINE)).expect("a time-out");
         quiet
+    }
+
+    /// Reads on another thread, and so answers pings, for as long as this thread waits for something; also gives whether no text
+    /// message came.
+    pub fn reads_during<T>(mut self, wait: impl FnOnce() -> T) -> (Self, bool) {
+        let (waiting, over) = channel::<()>();
+        let reading = spawn(move || {
+            let mut quiet = true;
+            while over.try_recv() == Err(TryRecvError::Empty) {
+                quiet &= self.is_quiet();
+            }
+            (self, quiet)
+        });
+        wait();
+        drop(waiting);
+        reading.join().expect("a reader")
     }
 
     /// Sends bytes past the websocket.

@@ -98,13 +98,8 @@ fn wait_for_detail(pbx: &Pbx, label: &str, value: &str) {
 }
 
 /// Reads from the connection, and so answers its pings, until the command line says so.
-fn read_until(pbx: &Pbx, mut connection: Connection, label: &str, value: &str) -> Connection {
-    let reading = thread::spawn(move || {
-        while !connection.is_quiet() {}
-        connection
-    });
-    wait_for_detail(pbx, label, value);
-    reading.join().expect("a reader")
+fn read_until(pbx: &Pbx, connection: Connection, label: &str, value: &str) -> Connection {
+    connection.reads_during(|| wait_for_detail(pbx, label, value)).0
 }
 
 #[test]
