@@ -81,6 +81,13 @@ impl Pbx {
         self.server.accept()
     }
 
+    /// Waits until `connection1` has had a pong to a ping of the library's.
+    pub fn wait_for_round_trip(&self) {
+        self.wait_for_output("ari show outbound-websocket connection1 detail", |page| {
+            page.lines().any(|line| line.starts_with("round_trip") && line.contains("ms"))
+        });
+    }
+
     /// Waits for a log message that contains the text.
     pub fn wait_for_log(&self, text: &str) -> String {
         self.host.wait_for_log(text)

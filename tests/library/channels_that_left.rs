@@ -94,7 +94,11 @@ fn of_a_transfer_the_new_channel_is_failed_and_the_old_one_is_not() {
 #[test]
 fn a_channel_whose_stasis_end_found_no_room_in_the_queue_is_not_failed() {
     let mut pbx = Pbx::per_call("app1")
-        .set("connection1", "queue_max_messages = 1\nqueue_overflow = drop_newest")
+        .set(
+            "connection1",
+            // No attempt ends the call before its events are offered.
+            "queue_max_messages = 1\nqueue_overflow = drop_newest\nreconnect_interval = 60000",
+        )
         .load();
     let connection = enter(&pbx, "1");
     pbx.server.stop();

@@ -100,14 +100,7 @@ fn what_a_pong_has_confirmed_is_not_reported_as_possibly_lost() {
     pbx.event("app1", &event(0));
     connection.json();
     // The pbx.server answers the library's ping while it waits for a message.
-    let detail = "ari show outbound-websocket connection1 detail";
-    let (connection, quiet) = connection.reads_during(|| {
-        pbx.wait_for_output(detail, |output| {
-            output
-                .lines()
-                .any(|line| line.starts_with("round_trip") && line.contains("ms"))
-        })
-    });
+    let (connection, quiet) = connection.reads_during(|| pbx.wait_for_round_trip());
     assert!(quiet);
     connection.reset();
     pbx.wait_for_log("0 messages had been sent without proof of arrival");

@@ -46,8 +46,8 @@ fn unread() -> Vec<Row> {
 fn slow() -> Vec<Row> {
     rows! {
         // As much at a time as opens the kernel's window again: that needs the processor once, which others may have.
-        "reads 64 kB every 160 ms for three seconds, and then the rest", [Up, events(), Read(19, 64 << 10, 160), Expect(Seen::Event)]
-            => stays_up().with(&["write_timeout = 2500"]).takes_time(9000);
+        "reads 64 kB every 160 ms for six seconds, and then the rest", [Up, events(), Read(38, 64 << 10, 160), Expect(Seen::Event)]
+            => stays_up().with(&["write_timeout = 5000"]).takes_time(15_000);
         "sends a message of two seconds, 20 bytes every 20 ms, while the host offers an event",
             [Up, Send(frame(TEXT, "")), Pieces(frame(CONTINUATION, " ").repeat(700), 20, 20), Events(1, 10), Expect(Seen::Event),
             Send(frame(FINAL, ""))] => answered(400).takes_time(8000);
