@@ -17,6 +17,8 @@ from threads import where_threads_stand
 from waiting import DEADLINE, poll
 
 STOP = 20.0
+# Seconds after which a call that nobody has answered ends; without it Asterisk ends it after 30.
+RINGING = 600
 LOGGER = "[general]\ndateformat = %F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n"
 
 
@@ -178,6 +180,7 @@ class Asterisk:
             context="default",
             priority=1,
             formats="ulaw",
+            timeout=RINGING,
             channelId=f"far.{channel}",
             otherChannelId=channel,
         )

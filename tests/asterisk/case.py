@@ -54,8 +54,9 @@ class Case:
 def case(name, *differences, seconds=240, alone=False, ours_only=False, needs=()):
     """Declares a case, `feature/name`: an async function that gets a Stage and returns an outcome.
 
-    seconds: after so many it counts as one that hangs, however busy the machine is. alone: it runs while nothing else runs, for what measures time. ours_only: native has nothing of the kind. needs:
-    modules that an Asterisk which somebody built may lack; Debian's have them.
+    seconds: after so many it counts as one that hangs, however busy the machine is. alone: it runs while nothing else runs, for
+    what measures time. ours_only: native has nothing of the kind. needs: modules that an Asterisk which somebody built may
+    lack; Debian's have them.
     """
 
     def declare(function):

@@ -114,10 +114,11 @@ def recipe(heading):
 
 @case("availability/a bot with people behind it", ours_only=True)
 async def bot_with_people(stage):
-    """The recipe as it stands in docs/availability.md, but for the server: callers without a bot are in the queue."""
+    """The recipe as it stands in docs/availability.md, but for the server and time for it: callers without a bot are in the queue."""
     application = await stage.application()
     files = recipe("A bot with people behind it")
-    client = files["websocket_client.conf"].replace("wss://bots.example.net/ari", application.uri)
+    uri = f"{application.uri}\nconnection_timeout = 10000"
+    client = files["websocket_client.conf"].replace("wss://bots.example.net/ari", uri)
     files["websocket_client.conf"] = client.replace("down_grace = 3000", "down_grace = 300")
     files["queues.conf"] = "[general]\n[people]\n"
     files["ari.conf"] = "[general]\nenabled = yes\n[ari_user]\ntype = user\npassword = userpass\n"

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 
+from asterisk import RINGING
 from case import case, outcome, sure
 from cases.calls_that_left import call_and_requests
 from cases.second_channel import add_channel
@@ -78,7 +79,8 @@ class Statuses:
 async def run_calls(asterisk, count):
     """Makes so many calls, some at a time; gives how many came back with which STASISSTATUS."""
     statuses = Statuses(asterisk)
-    call = {"endpoint": "Local/s@calls", "extension": "wait", "context": "default", "priority": 1, "formats": "ulaw"}
+    call = {"endpoint": "Local/s@calls", "extension": "wait", "context": "default", "priority": 1}
+    call |= {"formats": "ulaw", "timeout": RINGING}
 
     async def originate():
         reply = await asterisk.http("POST", "channels", **call)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Digits that a caller dials while the connection of the call is being made."""
 
+from asterisk import RINGING
 from case import case, outcome
 from configuration import per_call
 from waiting import poll
@@ -32,6 +33,7 @@ async def digits(stage):
         context="digits",
         priority=1,
         formats="ulaw",
+        timeout=RINGING,
         channelId="far.call1",
         otherChannelId="call1",
     )

@@ -6,6 +6,7 @@ import math
 import sys
 from pathlib import Path
 
+from asterisk import RINGING
 from case import case, outcome
 from configuration import per_call
 from program import Program
@@ -42,6 +43,7 @@ async def call(asterisk, name, caller, extension="call", context="default"):
         context="callers",
         priority=1,
         formats="ulaw",
+        timeout=RINGING,
         channelId=f"far.{name}",
         otherChannelId=name,
     )

@@ -64,7 +64,8 @@ class Scene:
         """Waits until the channel has done what it was told: some requests are answered before that."""
         self.sent += 1
         name = f"SETTLED{self.sent}"
-        assert (await self.asterisk.http("POST", "channels/call1/variable", variable=name, value="1")).status == 204
+        reply = await self.asterisk.http("POST", "channels/call1/variable", variable=name, value="1")
+        assert reply.status == 204, reply
 
         async def is_set():
             return (await self.asterisk.http("GET", "channels/call1/variable", variable=name)).status == 200
