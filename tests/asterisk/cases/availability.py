@@ -114,7 +114,7 @@ def recipe(heading):
 
 @case("availability/a bot with people behind it", ours_only=True)
 async def bot_with_people(stage):
-    """The recipe as it stands in docs/availability.md, but for the server and time for it: callers without a bot are in the queue."""
+    """The recipe as it stands in docs/availability.md, but for the server and the time for it: callers without a bot queue."""
     application = await stage.application()
     files = recipe("A bot with people behind it")
     uri = f"{application.uri}\nconnection_timeout = 10000"
