@@ -99,7 +99,7 @@ fn parse(written: &str) -> Result<Uri, String> {
         .parse::<http::Uri>()
         .map_err(|error| format!("this is no usable URI: {error}"))?;
     Ok(Uri {
-        display: masked(written, authority),
+        display: masked(written),
         tls,
         host,
         port,
@@ -244,13 +244,18 @@ fn check_path_and_query(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The URI as it was written, with stars for the password in `authority`, which is a part of it.
-fn masked(text: &str, authority: &str) -> String {
+/// The URI as it was written, with stars for the password. That is looked for once more, as braces are written otherwise than
+/// they are read.
+fn masked(written: &str) -> String {
+    let rest = scheme(written).map_or(written, |(_, rest)| rest);
+    let scheme = written.strip_suffix(rest).unwrap_or_default();
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
     let Some((user_information, address)) = authority.rsplit_once('@') else {
-        return text.to_owned();
+        return written.to_owned();
     };
     let user = user_information.split(':').next().unwrap_or_default();
-    text.replacen(authority, &format!("{user}:{STARS}@{address}"), 1)
+    format!("{scheme}{user}:{STARS}@{address}{behind}")
 }
 
 #[cfg(test)]
@@ -406,6 +411,9 @@ mod tests {
         let uri = uri("ws://user:hush@h:1/a#b");
         assert_eq!(uri.display, "ws://user:********@h:1/a#b");
         assert!(!format!("{uri:?}").contains("hush"));
+        // With a brace that stands for itself, the URI as it was written is not the one that was read.
+        let uri = self::uri("ws://us{er:hu{{sh@h/{app}");
+        assert_eq!(uri.display, "ws://us{er:********@h/{app}");
         for text in ["ftp://user:hush@h", "ws://user:hush@h:0", "ws://user:%hush@h"] {
             let message = parse(text).expect_err(text);
             assert!(!message.contains("hush"), "{message}");
