@@ -240,7 +240,12 @@ impl Engine {
             session: Arc::clone(&session),
             unlisted: CancellationToken::new(),
         };
-        self.table().per_call.insert(application.clone(), call.clone());
+        // While the host evaluated, another channel of that name may have come first.
+        while !self.table().list(&application, &call) {
+            if let Some(application) = self.join_or_supersede(&application, app, entry).await? {
+                return Ok(application);
+            }
+        }
         let opened = match self.open(&session, connection, &entry.cancelled).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -382,11 +387,7 @@ impl Engine {
         let channels = self.end_call(session);
         self.applications.leave(session, application).await;
         let mut table = self.table();
-        // Two channels of one name at a time would share it.
-        let listed = table.per_call.get(application);
-        if listed.is_some_and(|listed| Arc::ptr_eq(&listed.session, session)) {
-            table.per_call.remove(application);
-        }
+        table.per_call.remove(application);
         table.leave(session);
         drop(table);
         call.unlisted.cancel();

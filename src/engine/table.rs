@@ -1,7 +1,8 @@
 //! What an instance has: connections, sessions of calls, starts. Plain data behind one lock, which is never held while the
 //! host is called or anything is waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -96,6 +97,17 @@ impl Table {
         let calls = self.per_call.values().map(|call| call.session.id());
         let listed = self.begun().chain(self.inbound.keys());
         listed.map(String::as_str).chain(calls)
+    }
+
+    /// Lists the session of a call, unless its application has one.
+    pub(super) fn list(&mut self, application: &str, call: &PerCall) -> bool {
+        match self.per_call.entry(application.to_owned()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(call.clone());
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
     }
 
     /// The session of a call by its id.

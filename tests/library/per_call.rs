@@ -1,12 +1,12 @@
 //! Per-call connections.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Barrier, Mutex};
 use std::time::Duration;
 
 use ariws::ffi::*;
-use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx, Started};
+use ariws_testkit::{Call, Connection, DEADLINE, Host, Pbx, Started, TextKind};
 use serde_json::json;
 
 pub(crate) const NAME: &str = "PJSIP/alice-00000001";
@@ -86,6 +86,28 @@ fn the_blocking_start_gives_the_applications_name() {
         assert_eq!(started, Ok(APPLICATION.into()));
         drop(accepting.join());
     });
+}
+
+#[test]
+fn channels_of_one_name_that_come_at_once_share_a_connection() {
+    // Each has found nobody of its name before either is evaluated.
+    let both = Barrier::new(2);
+    let host = Host::giving(&[TextKind::Expand], move |_| {
+        both.wait();
+        Some("1".into())
+    });
+    let pbx = Pbx::per_call("app1").host(host).set("connection1", "header = X: ${X}").load();
+    let starts = ["1", "2"].map(|channel| pbx.stasis_start_async("app1", channel, NAME));
+    let mut connection = pbx.accept();
+    for started in starts {
+        assert_eq!(started.recv_timeout(DEADLINE), Ok(Ok(APPLICATION.into())));
+    }
+    assert!(pbx.server.is_quiet());
+    is_told(&mut connection, ["ApplicationRegistered"]);
+    leave(&pbx, "1");
+    leave(&pbx, "2");
+    is_told(&mut connection, ["StasisEnd", "StasisEnd"]);
+    assert_eq!(connection.wait_for_close(), 1000);
 }
 
 #[test]
