@@ -3,13 +3,15 @@
 use std::env;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::OnceLock;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::spawn;
 use std::time::Duration;
 
 use ariws::ffi::*;
 use ariws_testkit::functions::Functions;
-use ariws_testkit::{Census, Configuration, Handle, Host, Library, alone, rounds};
+use ariws_testkit::{Call, Census, Configuration, Handle, Host, Library, TextKind, alone, rounds, until};
 use tokio_tungstenite::tungstenite::accept;
 
 /// What tables that keep the size of a busy moment may differ by. Loads that leave ten bytes behind each are more.
@@ -78,6 +80,41 @@ fn a_load_that_fails_leaves_nothing_behind() {
     let before = Census::now();
     fail(10 * rounds(2));
     before.wait_for_return(TOLERANCE);
+}
+
+#[test]
+fn a_load_that_fails_while_another_thread_unloads_it_ends_once() {
+    static INSTANCE: AtomicPtr<ariws_instance> = AtomicPtr::new(ptr::null_mut());
+    let unloadings = Arc::<Mutex<Vec<_>>>::default();
+    let started = Arc::clone(&unloadings);
+    let host = Host::giving(&[TextKind::ConfigRead], move |_| {
+        let handle = Handle(INSTANCE.load(SeqCst), Functions::linked());
+        started
+            .lock()
+            .expect("the lock")
+            .push(spawn(move || handle.unload(Duration::ZERO)));
+        let is_dead = || handle.try_reload(&mut Vec::new()) == ARIWS_ERROR_UNLOADED;
+        until(|| is_dead().then_some(()), || "the handle is not dead".into());
+        // There is no such text, nor a folder.
+        None
+    });
+    let options = ariws_options {
+        struct_size: size_of::<ariws_options>(),
+        asterisk_id: c"id".as_ptr(),
+        // SAFETY: each of the others may be 0.
+        ..unsafe { std::mem::zeroed() }
+    };
+    let (table, nothing) = (host.table(), ptr::null_mut());
+    // SAFETY: everything lives until the call returns, and the host until the instance is unloaded.
+    let code = unsafe { ariws_load(&table, &options, None, nothing, INSTANCE.as_ptr(), ptr::null_mut(), 0) };
+    assert_eq!(code, ARIWS_ERROR_CONFIG);
+    assert!(INSTANCE.load(SeqCst).is_null());
+    let unloadings = std::mem::take(&mut *unloadings.lock().expect("the lock"));
+    let codes = unloadings.into_iter().map(|thread| thread.join().expect("its end"));
+    assert_eq!(codes.filter(|code| *code == ARIWS_OK).count(), 1);
+    let calls = host.calls();
+    assert_eq!(calls.iter().filter(|call| **call == Call::Finalize).count(), 1);
+    assert_eq!(calls.last(), Some(&Call::Finalize));
 }
 
 /// The shared object, opened as a host's module does it, used, and closed.
