@@ -2,6 +2,7 @@
 //! it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem::{replace, take};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +30,8 @@ struct Telling {
     is_up: Option<bool>,
     /// Somebody is at it.
     is_under_way: bool,
+    /// Its connection is gone: another one of that id is told of from its beginning.
+    is_forgotten: bool,
 }
 
 impl Telling {
@@ -46,14 +49,21 @@ impl Telling {
 impl Tellings {
     /// Takes over what the session has; whether somebody is to begin with it.
     fn take_from(&self, session: &Session) -> bool {
+        self.take(session.id(), || session.turns())
+    }
+
+    fn take(&self, connection: &str, turns: impl FnOnce() -> Vec<Turn>) -> bool {
         let mut tellings = self.lock();
-        let turns = session.turns();
+        let turns = turns();
         if turns.is_empty() {
             return false;
         }
-        let telling = tellings.entry(session.id().to_owned()).or_default();
+        let telling = tellings.entry(connection.to_owned()).or_default();
+        if take(&mut telling.is_forgotten) {
+            telling.is_up = None;
+        }
         turns.into_iter().for_each(|turn| telling.add(turn));
-        !telling.waiting.is_empty() && !std::mem::replace(&mut telling.is_under_way, true)
+        !telling.waiting.is_empty() && !replace(&mut telling.is_under_way, true)
     }
 
     /// The next one of a connection.
@@ -62,14 +72,18 @@ impl Tellings {
         let telling = tellings.get_mut(connection)?;
         let next = telling.waiting.pop_front();
         telling.is_under_way = next.is_some();
+        if next.is_none() && telling.is_forgotten {
+            tellings.remove(connection);
+        }
         next
     }
 
-    /// There is no connection of that id any more.
+    /// There is no connection of that id any more. What waits is told before it is forgotten.
     pub(super) fn forget(&self, connection: &str) {
         let mut tellings = self.lock();
-        if tellings.get(connection).is_some_and(|telling| !telling.is_under_way) {
-            tellings.remove(connection);
+        match tellings.get_mut(connection) {
+            Some(telling) if telling.is_under_way => telling.is_forgotten = true,
+            _ => drop(tellings.remove(connection)),
         }
     }
 
@@ -254,6 +268,23 @@ mod tests {
         let alternate = telling.waiting.iter().zip(telling.waiting.iter().skip(1));
         assert!(alternate.into_iter().all(|(one, next)| one.is_ok() != next.is_ok()));
         assert_eq!(telling.waiting.back(), Some(&Err("down".into())));
+    }
+
+    #[test]
+    fn of_a_connection_that_is_gone_nothing_is_kept_once_the_host_has_been_told() {
+        let (tellings, server, reason) = (Tellings::default(), || Ok("server".to_owned()), || Err("gone".to_owned()));
+        assert!(tellings.take("bots", || vec![server(), reason()]));
+        assert_eq!(tellings.next("bots"), Some(server()));
+        tellings.forget("bots");
+        // Another one of that name begins before the host has heard of its end.
+        assert!(!tellings.take("bots", || vec![reason()]));
+        assert_eq!(
+            (tellings.next("bots"), tellings.next("bots")),
+            (Some(reason()), Some(reason()))
+        );
+        tellings.forget("bots");
+        assert_eq!(tellings.next("bots"), None);
+        assert!(tellings.lock().is_empty());
     }
 
     #[test]
