@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::guard::{calling_host, guard};
 use super::instance::engine;
-use super::strings::required_text;
+use super::strings::{required_text, run};
 use super::types::{ariws_cli_command, ariws_instance, ariws_write_callback};
 use super::{result::ARIWS_ERROR_NOT_FOUND, sized};
 use crate::cli;
@@ -112,17 +112,11 @@ pub unsafe extern "C" fn ariws_cli_complete(
 /// # Safety
 /// `words` is NULL or points to `count` strings, each NULL or NUL-terminated, that outlive the result.
 unsafe fn collect<'a>(words: *const *const c_char, count: usize) -> Result<Vec<&'a str>> {
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    if words.is_null() {
-        return Err(Error::Null("words"));
-    }
-    // SAFETY: not NULL, and the caller vouches for the count.
-    let words = unsafe { std::slice::from_raw_parts(words, count) };
+    // SAFETY: the caller's promise.
+    let words = unsafe { run(words, count, "words")? };
     words
         .iter()
-        // SAFETY: the caller vouches for each word.
+        // SAFETY: likewise.
         .map(|word| unsafe { required_text(*word, "words") })
         .collect()
 }

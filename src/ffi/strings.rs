@@ -43,19 +43,28 @@ pub(super) unsafe fn optional_text<'a>(text: *const c_char, name: &'static str) 
 /// A run of bytes; the pointer is ignored if the length is 0.
 ///
 /// # Safety
-/// `start` is NULL or valid for `length` bytes that outlive the result.
+/// As for [`run`].
 pub(super) unsafe fn bytes<'a>(start: *const c_char, length: usize, name: &'static str) -> Result<&'a [u8]> {
-    if length == 0 {
+    // SAFETY: the caller's promise; a byte is as large as a character of C's.
+    unsafe { run(start.cast(), length, name) }
+}
+
+/// So many things one behind the other; the pointer is ignored if there are none.
+///
+/// # Safety
+/// `start` is NULL or valid for `count` of them that outlive the result.
+pub(super) unsafe fn run<'a, T>(start: *const T, count: usize, name: &'static str) -> Result<&'a [T]> {
+    if count == 0 {
         return Ok(&[]);
     }
     if start.is_null() {
         return Err(Error::Null(name));
     }
-    if isize::try_from(length).is_err() {
+    if isize::try_from(count.saturating_mul(size_of::<T>())).is_err() {
         return Err(Error::Argument(format!("the length of {name} is impossible")));
     }
-    // SAFETY: not NULL, and the caller vouches for the length.
-    Ok(unsafe { slice::from_raw_parts(start.cast(), length) })
+    // SAFETY: not NULL, no longer than anything can be, and the caller vouches for the rest.
+    Ok(unsafe { slice::from_raw_parts(start, count) })
 }
 
 /// What cannot stand in a C string is shown as what it is: a character that does not belong.
@@ -119,5 +128,27 @@ pub(super) unsafe fn write_text(buffer: *mut c_char, size: usize, text: &str) {
     unsafe {
         std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast(), end);
         buffer.add(end).write(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_longer_than_anything_can_be_is_refused() {
+        for count in [isize::MAX as usize / 2 + 1, usize::MAX] {
+            // SAFETY: what no memory can hold is what is tried.
+            let refused = unsafe { run(c"".as_ptr().cast::<u16>(), count, "words") };
+            assert!(matches!(refused, Err(Error::Argument(_))), "{count}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_at_a_character() {
+        let mut buffer = [1 as c_char; 4];
+        // SAFETY: the buffer has four bytes.
+        unsafe { write_text(buffer.as_mut_ptr(), buffer.len(), "ab\u{e9}") };
+        assert_eq!(buffer, [b'a' as c_char, b'b' as c_char, 0, 1]);
     }
 }

@@ -1,6 +1,6 @@
 //! The commands through the C ABI; what they print in each state is tested beside their code.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char, c_void};
 use std::time::Duration;
 
 use ariws::ffi::*;
@@ -38,6 +38,19 @@ fn the_table_lists_every_command() {
     ] {
         assert!(words.iter().any(|word| word == expected), "{expected} in {words:?}");
     }
+}
+
+#[test]
+fn more_words_than_any_memory_holds_are_refused() {
+    unsafe extern "C" fn nowhere(_: *mut c_void, _: *const c_char, _: usize) {}
+    let pbx = Pbx::without_connections().load();
+    let (instance, word, nothing) = (pbx.handle().0, c"ari".as_ptr(), std::ptr::null_mut());
+    let executed = |count| {
+        // SAFETY: there is one word; a number that cannot be is what is tried.
+        unsafe { ariws_cli_execute(instance, &raw const word, count, Some(nowhere), nothing) }
+    };
+    assert_eq!(executed(usize::MAX), ARIWS_ERROR_ARGUMENT);
+    assert_eq!(executed(1), ARIWS_ERROR_USAGE);
 }
 
 #[test]
