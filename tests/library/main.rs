@@ -16,6 +16,7 @@ mod log;
 mod losses;
 mod not_now;
 mod outages;
+mod own_threads;
 mod peer_texts;
 mod per_call;
 mod persistent;
