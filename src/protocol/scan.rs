@@ -334,7 +334,7 @@ fn needs_escape(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_core::de::IgnoredAny;
+    use serde::de::IgnoredAny;
 
     use super::*;
 
