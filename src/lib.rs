@@ -16,6 +16,7 @@
 //! - [`host`], [`error`]: what the library needs of the PBX, and how it says that something failed.
 //! - `histogram`: how often something took how long.
 //! - `memory`: what becomes of large things where the system has none.
+//! - `secret`: text that must not be shown.
 //! - `text`: what others have written, made fit for one line.
 //! - `threads`: those of the library, and what it does where the system refuses one.
 
@@ -33,6 +34,7 @@ mod memory;
 pub mod metrics;
 pub mod net;
 pub mod protocol;
+mod secret;
 pub mod session;
 mod text;
 mod threads;

@@ -24,7 +24,6 @@ mod object;
 mod page;
 mod parameter;
 mod problem;
-mod secret;
 mod secret_files;
 mod table;
 mod template;
@@ -47,7 +46,6 @@ pub use model::*;
 pub use page::parameters;
 pub use parameter::Effect;
 pub use problem::{Problem, Severity};
-pub use secret::Secret;
 pub use secret_files::{FileSecrets, SecretFiles};
 
 use ari::Clients;
@@ -57,6 +55,7 @@ use template::{Section, sections};
 use validate::validate;
 
 use crate::host::Failed;
+pub use crate::secret::Secret;
 
 /// What [`read`] found.
 #[derive(Debug, Clone)]

@@ -12,6 +12,8 @@ pub use calls::{Calls, ChannelThread, Turn};
 pub use log::Log;
 pub use rates::Kind;
 
+use crate::secret::Secret;
+
 /// The callbacks of a host. They may block, so they run only where nothing waits for input or output: as
 /// [`Calls`] makes them, on the thread of [`Log`], or on the host's own thread.
 pub trait Host: Send + Sync + 'static {
@@ -138,7 +140,7 @@ pub struct HostRequest<'a> {
     /// The local ARI user.
     pub user: &'a str,
     /// Its password.
-    pub password: &'a crate::config::Secret,
+    pub password: &'a Secret,
     /// Whether it is read-only.
     pub read_only: bool,
 }
