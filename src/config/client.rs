@@ -82,9 +82,7 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         .iter()
         .map(|server| &**server)
         .partition(|server| client.uses_tls(server));
-    if secured.is_empty() {
-        readable(object, &client, &plain);
-    } else {
+    if !secured.is_empty() {
         if object.has("tls_enabled") && !client.tls_enabled && plain.is_empty() {
             let message = "it is ignored, because wss:// is always TLS; write ws:// in the uri to have \
                            none, or remove this and name the server's authority in ca_list_file";
@@ -92,8 +90,8 @@ fn read_client(section: &Section, source: &Source<'_>, problems: &mut Problems) 
         }
         tls_files(object);
         unverified(object, &client);
-        readable(object, &client, &plain);
     }
+    readable(object, &client, &plain);
     reader.finish(client)
 }
 

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 /// # Errors
 /// It cannot be read, or is something else: then with [`io::ErrorKind::Unsupported`], until the file changes.
 pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = open(path, limit)?;
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    let (file, length) = open(path, limit)?;
+    let length = usize::try_from(length).unwrap_or(0);
     // With a byte more, at which the end is seen without the text being moved, which would leave a copy.
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
     // It may grow while it is read, and files of the kernel's do not say how long they are.
@@ -30,15 +30,17 @@ pub(super) fn check_file(path: &Path, limit: u64) -> io::Result<()> {
     open(path, limit).map(drop)
 }
 
-fn open(path: &Path, limit: u64) -> io::Result<File> {
+/// The file and its length, which is within the limit.
+fn open(path: &Path, limit: u64) -> io::Result<(File, u64)> {
     // Looked at before it is opened, as that already does something to some devices; and after, as it may be another by then.
     check(&fs::metadata(path)?, limit)?;
     let file = File::options()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)?;
-    check(&file.metadata()?, limit)?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    check(&metadata, limit)?;
+    Ok((file, metadata.len()))
 }
 
 fn check(metadata: &fs::Metadata, limit: u64) -> io::Result<()> {
