@@ -9,11 +9,9 @@
 
 mod applications;
 mod calls;
-mod descriptors;
 mod down;
 mod early_cancels;
 mod inbound;
-mod memory;
 mod opening;
 mod operations;
 mod operator;
@@ -23,6 +21,7 @@ mod persistent;
 mod plan;
 mod questions;
 mod report;
+mod shares;
 pub mod snapshot;
 mod standby;
 mod table;

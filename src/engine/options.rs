@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use super::{descriptors, memory};
+use super::shares;
 use crate::error::{Error, Result};
 use crate::host::Level;
 
@@ -59,7 +59,7 @@ impl Options {
             io_threads: threads("io_threads", io_threads, 64, cores.min(DEFAULT_IO_THREADS))?,
             request_threads: threads("request_threads", request_threads, 256, DEFAULT_REQUEST_THREADS)?,
             queue_max_total_bytes: match queue_max_total_bytes {
-                0 => memory::share().max(LEAST_TOTAL),
+                0 => shares::of_memory().max(LEAST_TOTAL),
                 given if given < LEAST_TOTAL => {
                     return Err(Error::Argument(format!(
                         "queue_max_total_bytes is {given}, at least {LEAST_TOTAL} are needed"
@@ -68,7 +68,7 @@ impl Options {
                 given => given,
             },
             log_level,
-            max_sockets: descriptors::share(),
+            max_sockets: shares::of_descriptors(),
         })
     }
 
