@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::text::{push_cell, push_setting, shown, yes_or_no};
+use super::text::{push_dashes, push_row, push_setting, shown, yes_or_no};
 use super::{detail, failed};
 use crate::config::Connection;
 use crate::engine::snapshot::Snapshot;
@@ -16,12 +16,14 @@ pub(super) const DETAIL: &str = "detail";
 /// What Asterisk says of a connection that does not exist (recorded).
 const NOT_FOUND: &str = "Error getting ARI configuration";
 
+/// How wide the columns are of the table of connections (recorded).
+const WIDTHS: [usize; 5] = [32, 15, 32, 7, 64];
+
 /// Every connection on a line, sorted by the bytes of their ids.
 pub(super) fn table(snapshot: &Snapshot) -> String {
     let mut output = String::new();
-    push_row(&mut output, ["Name", "Type", "Apps", "Status", "URI"]);
-    let dashes = [32, 15, 32, 7, 64].map(|count| "-".repeat(count));
-    push_row(&mut output, dashes.each_ref().map(String::as_str));
+    push_row(&mut output, WIDTHS, ["Name", "Type", "Apps", "Status", "URI"]);
+    push_dashes(&mut output, WIDTHS);
     for connection in snapshot.config.connections.values() {
         let servers = connection.client.displayed_servers();
         let status = if connection.is_valid() { "valid" } else { "INVALID" };
@@ -32,18 +34,9 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
             status,
             &shown(&servers),
         ];
-        push_row(&mut output, cells);
+        push_row(&mut output, WIDTHS, cells);
     }
     output
-}
-
-fn push_row(output: &mut String, [name, kind, apps, status, uri]: [&str; 5]) {
-    push_cell(output, name, 32);
-    push_cell(output, kind, 15);
-    push_cell(output, apps, 32);
-    push_cell(output, status, 7);
-    output.push_str(uri);
-    output.push('\n');
 }
 
 /// The settings of one connection and, if `with_detail`, how it is doing.

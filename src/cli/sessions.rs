@@ -1,20 +1,22 @@
 //! `ari show sessions` and its longer spelling `ari show websocket sessions`, and the commands that end sessions.
 
 use super::failed;
-use super::text::{push_cell, shown};
+use super::text::{push_dashes, push_row, shown};
 use crate::engine::Operator;
 use crate::engine::snapshot::{SessionKind, Snapshot};
 use crate::error::Result;
 use crate::session::{Phase, View};
+
+/// How wide the columns are of the table of sessions (recorded).
+const WIDTHS: [usize; 5] = [37, 15, 32, 5, 16];
 
 /// Every session on a line, sorted by the bytes of their ids, its applications sorted likewise. The heading's last cell
 /// ends in blanks, as Asterisk's does (recorded).
 pub(super) fn table(snapshot: &Snapshot) -> String {
     let mut output = String::new();
     let heading = ["Connection ID", "Type", "RemoteAddr", "State", "Apps            "];
-    push_row(&mut output, heading);
-    let dashes = [37, 15, 32, 5, 16].map(|count| "-".repeat(count));
-    push_row(&mut output, dashes.each_ref().map(String::as_str));
+    push_row(&mut output, WIDTHS, heading);
+    push_dashes(&mut output, WIDTHS);
     for session in &snapshot.sessions {
         let (kind, address, state) = match &session.kind {
             SessionKind::Persistent(view) => ("persistent", address(view), state(view)),
@@ -27,18 +29,9 @@ pub(super) fn table(snapshot: &Snapshot) -> String {
         apps.sort_unstable();
         let apps = apps.join(",");
         let cells = [&shown(&session.id), kind, &shown(address), state, &shown(&apps)];
-        push_row(&mut output, cells);
+        push_row(&mut output, WIDTHS, cells);
     }
     output
-}
-
-fn push_row(output: &mut String, [id, kind, address, state, apps]: [&str; 5]) {
-    push_cell(output, id, 37);
-    push_cell(output, kind, 15);
-    push_cell(output, address, 32);
-    push_cell(output, state, 5);
-    output.push_str(apps);
-    output.push('\n');
 }
 
 /// The address of the last connection, also while there is none (recorded).
