@@ -389,8 +389,9 @@ typedef void (*ariws_stasis_failed_callback)(void *userdata,
 typedef void (*ariws_inbound_shutdown_callback)(void *userdata,
                                                 const char *session_id);
 
-// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
-// failed after it had accepted the table, on the thread that called it.
+// The last callback: `userdata` may be freed. Called once, on the thread that called `ariws_unload`, or an `ariws_load`
+// that failed later than at its arguments: not with ARIWS_ERROR_NULL, _UTF8, _ARGUMENT or _FROM_CALLBACK, after which
+// nothing of the table is kept.
 typedef void (*ariws_finalize_callback)(void *userdata);
 
 // Nobody waits for the answer to this request any more: its websocket has ended, or `request_timeout` has passed and
@@ -572,7 +573,7 @@ typedef struct ariws_report_entry {
 } ariws_report_entry;
 
 // Receives the entries of a report, on the thread that called, before the call returns. `data` is the
-// caller's. It may call every function of the library but `ariws_load`, `ariws_reload` and `ariws_unload`.
+// caller's. It may call every function of the library but `ariws_load` and `ariws_unload`.
 typedef void (*ariws_report_callback)(void *data,
                                       const struct ariws_report_entry *entry);
 
@@ -733,7 +734,7 @@ int32_t ariws_unload(struct ariws_instance *instance,
 // @param instance          the instance
 // @param app               the application's name as the dialplan gives it
 // @param channel_id        the channel's unique id, as in events; like the names, not empty
-// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
+// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"; channels of one name share a connection
 // @param application       receives the application to use, NUL-terminated
 // @param application_size  its size; at least the lengths of `app` and `channel_name` and 2, and of `fallback_app`
 //                          likewise: where that does not fit, it is ARIWS_ERROR_BUFFER
@@ -748,8 +749,8 @@ int32_t ariws_unload(struct ariws_instance *instance,
 //
 // Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 // `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered`, `expand` and `app_register` are
-// called on this thread before it returns (inside a callback, on another): hold no lock here that they need. A host
-// that must serve the channel meanwhile uses `ariws_stasis_start_async`.
+// called on this thread before it returns: hold no lock here that they need. A host that must serve the channel
+// meanwhile uses `ariws_stasis_start_async`.
 int32_t ariws_stasis_start(const struct ariws_instance *instance,
                            const char *app,
                            const char *channel_id,

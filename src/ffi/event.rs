@@ -77,23 +77,20 @@ pub unsafe extern "C" fn ariws_event_trusted(
         let engine = engine(instance)?;
         let required = std::mem::offset_of!(ariws_trusted_event, r#type);
         // SAFETY: the caller vouches for the strings, the length and the structure; every field of that may be zero.
-        let (application, event, members) = unsafe {
+        let (application, event) = unsafe {
             let application = required_text(application, "application")?;
             let event = sized::copy(event, required, "event")?;
+            let has = |member| event.members & member != 0;
             let trusted = Trusted {
                 json: bytes(event.json, event.json_length, "event.json")?,
                 kind: optional_text(event.r#type, "event.type")?.unwrap_or_default(),
                 channel: optional_text(event.channel_id, "event.channel_id")?,
                 replaced: optional_text(event.replaced_channel_id, "event.replaced_channel_id")?,
-                ..Trusted::default()
+                has_application: has(ARIWS_EVENT_HAS_APPLICATION),
+                has_timestamp: has(ARIWS_EVENT_HAS_TIMESTAMP),
+                has_asterisk_id: has(ARIWS_EVENT_HAS_ASTERISK_ID),
             };
-            (application, trusted, event.members)
-        };
-        let event = Trusted {
-            has_application: members & ARIWS_EVENT_HAS_APPLICATION != 0,
-            has_timestamp: members & ARIWS_EVENT_HAS_TIMESTAMP != 0,
-            has_asterisk_id: members & ARIWS_EVENT_HAS_ASTERISK_ID != 0,
-            ..event
+            (application, trusted)
         };
         engine.event_trusted(application, &event)
     })

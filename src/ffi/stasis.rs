@@ -1,6 +1,6 @@
 //! Channels that enter and leave Stasis applications.
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use super::guard::{calling_host, guard};
@@ -30,7 +30,7 @@ use crate::text::visible;
 /// @param instance          the instance
 /// @param app               the application's name as the dialplan gives it
 /// @param channel_id        the channel's unique id, as in events; like the names, not empty
-/// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"
+/// @param channel_name      the channel's name, e.g. "PJSIP/1172-00000000"; channels of one name share a connection
 /// @param application       receives the application to use, NUL-terminated
 /// @param application_size  its size; at least the lengths of `app` and `channel_name` and 2, and of `fallback_app`
 ///                          likewise: where that does not fit, it is ARIWS_ERROR_BUFFER
@@ -45,8 +45,8 @@ use crate::text::visible;
 ///
 /// Thread: any. Blocks, for a per-call connection, up to `reconnect_attempts` times `connection_timeout` and
 /// `reconnect_interval`; `ariws_stasis_cancel` ends it at once. `app_is_registered`, `expand` and `app_register` are
-/// called on this thread before it returns (inside a callback, on another): hold no lock here that they need. A host
-/// that must serve the channel meanwhile uses `ariws_stasis_start_async`.
+/// called on this thread before it returns: hold no lock here that they need. A host that must serve the channel
+/// meanwhile uses `ariws_stasis_start_async`.
 ///
 /// # Safety
 /// Pointers are NULL or valid for what they stand for.
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn ariws_stasis_start_async(
         let data = SendPointer(data);
         engine.stasis_start_async(app, id, name, move |outcome| {
             let (result, application, reason) = match outcome {
-                Ok(name) => (ARIWS_OK, CString::new(name).ok(), String::new()),
+                Ok(name) => (ARIWS_OK, Some(c_text(&name)), String::new()),
                 Err(error) => (i32::from(&error), None, error.to_string()),
             };
             let reason = c_text(&visible(&reason));

@@ -1,6 +1,6 @@
 //! The structures and callback types that a host and the library share.
 //!
-//! Every structure begins with `struct_size` and grows only at its end.
+//! Every structure but `ariws_parameter`, which never changes, begins with `struct_size` and grows only at its end.
 
 use std::ffi::{c_char, c_void};
 
@@ -288,8 +288,9 @@ pub type ariws_config_read_callback = Option<
     ) -> i32,
 >;
 
-/// The last callback: `userdata` may be freed. Called once, by `ariws_unload` or by an `ariws_load` that
-/// failed after it had accepted the table, on the thread that called it.
+/// The last callback: `userdata` may be freed. Called once, on the thread that called `ariws_unload`, or an `ariws_load`
+/// that failed later than at its arguments: not with ARIWS_ERROR_NULL, _UTF8, _ARGUMENT or _FROM_CALLBACK, after which
+/// nothing of the table is kept.
 pub type ariws_finalize_callback = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
 
 /// What the library calls. Copied by `ariws_load`; strings given to callbacks are UTF-8, NUL-terminated and live until
@@ -409,7 +410,7 @@ pub struct ariws_report_entry {
 }
 
 /// Receives the entries of a report, on the thread that called, before the call returns. `data` is the
-/// caller's. It may call every function of the library but `ariws_load`, `ariws_reload` and `ariws_unload`.
+/// caller's. It may call every function of the library but `ariws_load` and `ariws_unload`.
 pub type ariws_report_callback = Option<unsafe extern "C" fn(data: *mut c_void, entry: *const ariws_report_entry)>;
 
 /// Receives a piece of output, on the thread that called, before the call returns. `text` is UTF-8, `length`

@@ -1,6 +1,8 @@
 //! Every function from inside every callback.
 
 use std::collections::BTreeMap;
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -136,6 +138,28 @@ fn every_function_returns_inside_every_callback() {
             };
             assert!(right.contains(code), "{function} inside {callback} returned {code}");
         }
+    }
+}
+
+#[test]
+fn every_function_returns_inside_a_report() {
+    struct Inside(Handle, Vec<everything::Outcome>);
+    unsafe extern "C" fn report(data: *mut c_void, _: *const ariws_report_entry) {
+        // SAFETY: the data is what the test gave, and it waits.
+        let Inside(handle, outcomes) = unsafe { &mut *data.cast() };
+        outcomes.extend(everything::call(*handle, "inside a report"));
+        outcomes.extend(everything::call_forbidden(*handle));
+    }
+    let mut pbx = Pbx::persistent("app1").load();
+    pbx.set("connection1", "reconnect_interval = 77");
+    let mut inside = Inside(pbx.handle(), Vec::new());
+    let (instance, data) = (pbx.handle().0, (&raw mut inside).cast());
+    // SAFETY: everything lives until the call returns.
+    let code = unsafe { ariws_reload(instance, Some(report), data, ptr::null_mut(), 0) };
+    assert_eq!(code, ARIWS_OK);
+    assert!(!inside.1.is_empty(), "something was reported");
+    for (function, code) in inside.1 {
+        assert!(allowed(function).contains(&code), "{function} returned {code}");
     }
 }
 

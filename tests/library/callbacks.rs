@@ -1,5 +1,8 @@
 //! Callbacks that call back into the library.
 
+use std::sync::{Arc, Mutex};
+use std::thread::{ThreadId, current};
+
 use ariws::ffi::*;
 use ariws_testkit::{Call, DEADLINE, Host, Pbx};
 
@@ -43,6 +46,31 @@ fn a_reload_from_inside_a_reloads_callback_is_busy() {
     let mut pbx = Pbx::persistent("app1").host(host).load();
     pbx.change("connection1", "apps = app2");
     pbx.wait_for_call(&Call::Register("app2".into(), false));
+}
+
+#[test]
+fn a_start_inside_a_callback_calls_the_host_on_the_thread_of_that_callback() {
+    let threads = Arc::<Mutex<Vec<ThreadId>>>::default();
+    let called_on = Arc::clone(&threads);
+    let host = Host::calling_back(move |handle, call| {
+        let note = || called_on.lock().expect("the lock").push(current().id());
+        match call {
+            Call::InboundShutdown(_) => {
+                note();
+                assert!(handle.stasis_start("nobody's", "1", "SIP/1").is_err());
+            }
+            Call::IsRegistered(app) if app == "nobody's" => note(),
+            _ => {}
+        }
+    });
+    let pbx = Pbx::without_connections().host(host).load();
+    assert_eq!(pbx.inbound_opened("inbound", "", ""), ARIWS_OK);
+    assert_eq!(pbx.command("ari shutdown websocket session inbound").0, ARIWS_OK);
+    let threads = threads.lock().expect("the lock");
+    assert!(
+        matches!(threads.as_slice(), [callback, question] if callback == question),
+        "{threads:?}"
+    );
 }
 
 #[test]
