@@ -62,7 +62,9 @@ fn lasted(page: &str) -> bool {
 fn detail_shows_a_refusal_as_what_it_is() {
     let pbx = Pbx::persistent("app1").load();
     answer(&pbx.server, "HTTP/1.1 403 Not You\r\n\r\n");
-    let page = pbx.wait_for_output("ari show outbound-websocket connection1 detail", |page| page.contains("403"));
+    let page = pbx.wait_for_output("ari show outbound-websocket connection1 detail", |page| {
+        page.contains("403 Not You")
+    });
     assert!(
         page.contains("last_error =             upgrade: the server answered 403 Not You; check username and password\n"),
         "{page}"
