@@ -38,9 +38,8 @@ impl Engine {
     /// # Panics
     /// On a thread that runs tasks of an asynchronous runtime, where nothing may block.
     pub fn stasis_start(self: &Arc<Self>, app: &str, channel_id: &str, channel_name: &str) -> Result<String> {
-        let entry = self.entry(app, channel_id, channel_name)?;
-        let entering = ChannelThread::of(self.enter(entry));
-        self.threads.io.block_on(entering)
+        let start = async { self.enter(self.entry(app, channel_id, channel_name)?).await };
+        self.threads.io.block_on(ChannelThread::of(start))
     }
 
     /// The same without waiting: `done` is called on the pool for host calls.
@@ -438,5 +437,25 @@ impl Engine {
             );
             self.context.calls.stasis_failed(channel, application).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::engine::Options;
+    use crate::host::{Level, Silent};
+
+    #[test]
+    fn a_start_where_nothing_may_block_leaves_nothing_behind() {
+        let options = Options::new(None, "id", "", 1, 1, 0, Level::Debug).expect("options");
+        let engine = Engine::start(Arc::new(Silent), options).expect("threads");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let start = || engine.stasis_start("app1", "1", "SIP/1");
+        let panicked = runtime.block_on(async { catch_unwind(AssertUnwindSafe(start)) });
+        assert!(panicked.is_err());
+        assert!(engine.table().starting.is_empty());
     }
 }
