@@ -289,7 +289,7 @@ class Scenarios(Programs):
         await self.finish(0)
 
     async def test_credentials_and_subprotocol(self):
-        await self.launch("--username", "some_user", "--password", "geheim", "--deadline", "1000")
+        await self.launch("--username", "some_user", "--password", "geheim")
         cases = [
             (401, {}, ["ari"]),
             (401, {"Authorization": "Basic c29tZV91c2VyOmZhbHNjaA=="}, ["ari"]),
@@ -302,6 +302,7 @@ class Scenarios(Programs):
                     await self.dial(additional_headers=headers, subprotocols=subprotocols)
                 self.assertEqual(refusal.exception.response.status_code, status)
         await self.dial(uri=f"ws://some_user:geheim@127.0.0.1:{self.port}/", subprotocols=["other", "ari"])
+        self.process.terminate()
         output = await self.finish(1)
         self.assertEqual(output.count("ERROR refused"), 4, output)
         self.assertIn("; 4 errors", output)
