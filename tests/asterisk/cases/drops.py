@@ -10,6 +10,8 @@ from flow import Flow, numbers, out_of_order
 
 SECONDS = 8.0
 BETWEEN_DROPS = 0.02
+# Then a busy machine goes on, until there were so many.
+FEWEST = 50
 AFTERWARDS = 200
 
 
@@ -28,12 +30,11 @@ async def drops_under_load(stage, drop):
         asterisk = await stage.asterisk(persistent(peer, client={"reconnect_interval": 10}))
         await peer.until(peer.open_link, "first connection")
         async with Flow(asterisk.http_port) as flow:
-            dropped = await drop_again_and_again(peer, drop)
+            await drop_again_and_again(peer, drop)
             await peer.until(lambda: events_of_last_link(peer) >= AFTERWARDS, "flow of events after the drops")
         last = [count - 1 for count in flow.posted]
         await peer.until(lambda: last_numbers(peer) == last, "last event of each client")
         assert flow.taken == sum(flow.posted), f"{flow.taken} of {flow.posted} taken"
-        assert dropped > SECONDS / BETWEEN_DROPS / 10, f"only {dropped} drops"
         assert not out_of_order(peer.messages()), out_of_order(peer.messages())[:5]
         assert "up" in (await asterisk.cli("core show uptime")).lower()
         if not stage.native:
@@ -43,7 +44,6 @@ async def drops_under_load(stage, drop):
 
 
 async def drop_again_and_again(peer, drop):
-    """Returns how many connections were dropped."""
     dropped = 0
     end = asyncio.get_running_loop().time() + SECONDS
     while asyncio.get_running_loop().time() < end:
@@ -51,7 +51,9 @@ async def drop_again_and_again(peer, drop):
         if link := peer.open_link():
             drop(link)
             dropped += 1
-    return dropped
+    while dropped < FEWEST:
+        drop(await peer.until(peer.open_link, f"connection to drop after {dropped}"))
+        dropped += 1
 
 
 def events_of_last_link(peer):
