@@ -20,6 +20,8 @@ pub use request::{Method, Request, lost_answer, parse, refused_memory};
 pub use response::{Response, check_body, reason_phrase};
 
 #[cfg(test)]
+mod tests_json;
+#[cfg(test)]
 mod tests_parameters;
 #[cfg(test)]
 mod tests_request;
