@@ -30,10 +30,13 @@ pub(super) async fn open(
     let mut runners: Vec<(SocketAddr, Mark)> = Vec::new();
     let mut connecting = FuturesUnordered::new();
     let mut last = AttemptError::new(Stage::Resolve, "the name has no address");
+    // Until one of those that have begun leaves its socket.
+    let mut is_short = false;
     loop {
-        if let Some(address) = waiting.next() {
+        if let Some(&address) = waiting.as_slice().first() {
             match server.resources.sockets.take() {
                 Ok(place) => {
+                    waiting.next();
                     runners.push((address, trail.enter(Stage::Tcp, Some(address))));
                     connecting.push(async move {
                         let connected = watched_here(TcpStream::connect(address)).await;
@@ -46,7 +49,7 @@ pub(super) async fn open(
                     trail.failed(mark, &cause);
                     return Err(AttemptError::new(Stage::Tcp, cause));
                 }
-                Err(_) => {}
+                Err(_) => is_short = true,
             }
         }
         let ended = tokio::select! {
@@ -54,8 +57,9 @@ pub(super) async fn open(
                 Some(ended) => ended,
                 None => return Err(last),
             },
-            () = sleep(head_start), if waiting.len() > 0 => continue,
+            () = sleep(head_start), if waiting.len() > 0 && !is_short => continue,
         };
+        is_short = false;
         let Some(place) = runners.iter().position(|(address, _)| *address == ended.0) else {
             continue;
         };
@@ -87,9 +91,12 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::Arc;
 
+    use tokio::time::timeout;
+
     use super::*;
     use crate::config::Uri;
-    use crate::net::TlsContext;
+    use crate::net::{Resources, TlsContext};
+    use crate::threads::Blocking;
 
     /// An address of which nothing comes: that of a listener whose queue is full.
     struct Silent {
@@ -156,6 +163,28 @@ mod tests {
         );
         let next = server.rotation.order(vec![silent.address(), well]);
         assert_eq!(next.last(), Some(&silent.address()));
+    }
+
+    #[tokio::test]
+    async fn an_address_for_which_there_is_no_socket_is_tried_when_there_is_one() {
+        let silent = Silent::new();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let well = listener.local_addr().expect("its address");
+        let resources = Arc::new(Resources::new(Blocking::default(), 1));
+        let server = Server::new(&Arc::<Uri>::default(), 0, &TlsContext::default(), &resources);
+        let trail = Trail::position();
+        let opening = open(vec![silent.address(), well], Duration::from_secs(10), &server, &trail);
+        let reset = async {
+            while resources.sockets.in_use().refused == 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            // Whoever had begun is refused.
+            drop(silent);
+        };
+        let both = timeout(Duration::from_secs(30), async { tokio::join!(opening, reset).0 });
+        let opened = both.await.expect("an outcome in time");
+        let (stream, _) = opened.expect("a connection to the other address");
+        assert_eq!(stream.peer_addr().expect("a peer"), well);
     }
 
     #[tokio::test]
