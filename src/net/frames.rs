@@ -7,6 +7,8 @@ pub(super) struct Frames {
     header_length: usize,
     payload_left: u64,
     closed: bool,
+    /// Those that passed since they were [many](Self::are_many).
+    count: usize,
 }
 
 /// Two bytes, eight of extended length, four of mask.
@@ -17,6 +19,8 @@ const CLOSE: u8 = 0x08;
 const LENGTH: u8 = 0x7f;
 const MASKED: u8 = 0x80;
 const MASK: usize = 4;
+/// So many take about as long as a thread may keep others waiting.
+const MANY: usize = 1000;
 
 /// What was found in bytes that passed.
 pub(super) struct Passed {
@@ -71,8 +75,18 @@ impl Frames {
         self.closed
     }
 
+    /// Whether so many have passed since this was so last that others are to have their turn.
+    pub(super) fn are_many(&mut self) -> bool {
+        let are_many = self.count >= MANY;
+        if are_many {
+            self.count = 0;
+        }
+        are_many
+    }
+
     fn complete(&mut self) -> u64 {
         self.header_length = 0;
+        self.count += 1;
         let opcode = self.header[0] & OPCODE;
         self.closed |= opcode == CLOSE;
         u64::from(opcode == TEXT)

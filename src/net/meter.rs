@@ -285,6 +285,11 @@ impl<S: Link> AsyncRead for Metered<S> {
         if this.is_cut {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, NotMinimal)));
         }
+        // A peer may send without end what makes no message, such as empty fragments.
+        if this.incoming.as_mut().is_some_and(Frames::are_many) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let check = |bytes: &[u8]| check(&mut this.incoming, &mut this.is_cut, bytes);
         match ready!(this.ahead.poll_read(&mut this.stream, context, buffer, check))? {
             true => Poll::Ready(Ok(())),
@@ -381,6 +386,52 @@ mod tests {
 
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
+        }
+    }
+
+    /// A peer that sends empty fragments without end.
+    struct Fragments;
+
+    impl Link for Fragments {}
+
+    impl AsyncRead for Fragments {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let room = buffer.remaining() / 2 * 2;
+            buffer.put_slice(&vec![0; room]);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Fragments {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_fragments_without_end_leaves_others_their_turn() {
+        let (mut stream, _) = Metered::new(Fragments);
+        drop(stream.begin_frames(Vec::new()));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut turn = || {
+            let reads = (0..10_000).take_while(|_| {
+                let mut room = [0; 256];
+                let read = Pin::new(&mut stream).poll_read(&mut context, &mut ReadBuf::new(&mut room));
+                read.is_ready()
+            });
+            reads.count()
+        };
+        for _ in 0..3 {
+            // What was read ahead.
+            assert_eq!(turn(), (16 << 10) / 256);
         }
     }
 

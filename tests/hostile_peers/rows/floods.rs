@@ -56,6 +56,9 @@ fn read() -> Vec<Row> {
         endless("requests", ask());
     };
     rows.extend(rows! {
+        "sends empty fragments until an event arrives",
+            [Up, Send(frame(TEXT, "")), Flood(frame(CONTINUATION, "").repeat(10_000), usize::MAX), Events(1, 10),
+                Expect(Seen::Event), Close] => made_again().within(5000);
         "sends fragments of 100 bytes until the message is too long",
             [Up, Send(frame(TEXT, "")), Flood(frame(CONTINUATION, [b' '; 100]).repeat(100), 150)] => closed(1009).within(5000);
         "sends 5 binary messages of 1 MB", [Up, Flood(frame(FINAL | BINARY, vec![0; 1 << 20]), 5)]
