@@ -39,7 +39,6 @@ mod spare;
 mod standby;
 mod state;
 mod task;
-
 mod times;
 mod view;
 mod waits;
