@@ -12,71 +12,124 @@ mod tests;
 use crate::config::Connection;
 use crate::engine::snapshot::{SessionEntry, SessionKind, Snapshot, Timed, What};
 use crate::session::{Balance, Phase, Totals, View};
+use Counted::{ByReason, Whole};
 use page::{Kind, Page};
 
 /// A counter of [`Totals`]: its name, what it counts, and where it is.
-type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
+type Counter = (&'static str, &'static str, Counted);
 
-const COUNTERS: [Counter; 14] = [
-    ("websockets_opened", "Websockets that were opened", |totals| {
-        totals.connections_opened
-    }),
-    ("attempts_failed", "Attempts to connect that failed", |totals| {
-        totals.attempts_failed
-    }),
+/// Where a counter is.
+enum Counted {
+    Whole(Value),
+    /// One series for each reason, which are to be told apart: `reason` says which.
+    ByReason(&'static [(&'static str, Value)]),
+}
+
+type Value = fn(&Totals) -> u64;
+
+const COUNTERS: [Counter; 15] = [
+    (
+        "websockets_opened",
+        "Websockets that were opened",
+        Whole(|totals| totals.connections_opened),
+    ),
+    (
+        "attempts_failed",
+        "Attempts to connect that failed",
+        Whole(|totals| totals.attempts_failed),
+    ),
     (
         "websockets_lost",
         "Websockets that ended without being closed by this side",
-        |totals| totals.connections_lost,
+        Whole(|totals| totals.connections_lost),
     ),
-    ("events_offered", "Events that the host offered", |totals| {
-        totals.events_offered
-    }),
-    ("events_sent", "Events that were handed to the kernel", |totals| {
-        totals.events_sent
-    }),
+    (
+        "events_offered",
+        "Events that the host offered",
+        Whole(|totals| totals.events_offered),
+    ),
+    (
+        "events_sent",
+        "Events that were handed to the kernel",
+        Whole(|totals| totals.events_sent),
+    ),
     (
         "events_repeated",
         "Events that were handed to the kernel again, on another connection (delivery = at_least_once)",
-        |totals| totals.events_repeated,
+        Whole(|totals| totals.events_repeated),
     ),
     (
         "events_dropped",
-        "Events that the bounds of the queue, or the end of their application, dropped",
-        |totals| totals.events_dropped,
+        "Events that were dropped: their queue was full (queue_max_messages, queue_max_bytes), all queues together were \
+         (queue_max_total_bytes), the system had no memory, or their application or session ended while they waited",
+        ByReason(&[
+            ("queue_full", |totals| totals.events_dropped_queue_full),
+            ("all_queues_full", |totals| totals.events_dropped_all_queues_full),
+            ("no_memory", |totals| totals.events_dropped_no_memory),
+            ("ended", |totals| totals.events_dropped_ended),
+        ]),
     ),
     (
         "messages_unconfirmed",
         "Messages on a connection when it was lost, or closed without an answer, no proof that they arrived, and not sent again",
-        |totals| totals.messages_unconfirmed,
+        Whole(|totals| totals.messages_unconfirmed),
     ),
     (
         "applications_resumed",
         "ApplicationResumed that were given to connections (announce_resume)",
-        |totals| totals.applications_resumed,
+        Whole(|totals| totals.applications_resumed),
     ),
-    ("requests_received", "Requests that applications sent", |totals| {
-        totals.requests_received
-    }),
+    (
+        "requests_received",
+        "Requests that applications sent",
+        Whole(|totals| totals.requests_received),
+    ),
     (
         "requests_timed_out",
         "Requests that the host did not answer, or could not be given, within request_timeout",
-        |totals| totals.requests_timed_out,
+        Whole(|totals| totals.requests_timed_out),
     ),
     (
         "requests_refused",
         "Requests that were refused because too many waited",
-        |totals| totals.requests_refused,
+        Whole(|totals| totals.requests_refused),
     ),
-    ("responses_sent", "Answers that were handed to the kernel", |totals| {
-        totals.responses_sent
-    }),
+    (
+        "responses_sent",
+        "Answers that were handed to the kernel",
+        Whole(|totals| totals.responses_sent),
+    ),
     (
         "responses_undelivered",
         "Answers whose connection had ended before they could be sent",
-        |totals| totals.responses_undelivered,
+        Whole(|totals| totals.responses_undelivered),
+    ),
+    (
+        "responses_replaced",
+        "Answers that were replaced by a short one, of status 507: too much waited for their connection (queue_max_bytes), or \
+         over all sessions (queue_max_total_bytes)",
+        ByReason(&[
+            ("queue_full", |totals| totals.responses_replaced_queue_full),
+            ("all_queues_full", |totals| totals.responses_replaced_all_queues_full),
+        ]),
     ),
 ];
+
+impl Counted {
+    /// Adds its samples to the family that was begun last.
+    fn samples(&self, page: &mut Page, name: &str, labels: &[(&str, &str)], totals: &Totals) {
+        let name = format!("{name}{}", Kind::Counter.suffix());
+        match self {
+            Whole(value) => page.sample(&name, labels, value(totals)),
+            ByReason(values) => {
+                for (reason, value) in *values {
+                    let labels = [labels, &[("reason", *reason)]].concat();
+                    page.sample(&name, &labels, value(totals));
+                }
+            }
+        }
+    }
+}
 
 const PHASES: [Phase; 4] = [Phase::Connecting, Phase::Up, Phase::Waiting, Phase::Closing];
 
@@ -89,9 +142,10 @@ pub fn render(snapshot: &Snapshot) -> String {
     servers::families(&mut page, &snapshot.servers);
     standby::families(&mut page, snapshot);
     sessions(&mut page, snapshot);
-    for (name, help, value) in COUNTERS {
+    for (name, help, counted) in COUNTERS {
         let help = format!("{help}, over all sessions, those that ended included");
-        page.counter(name, &help, value(&snapshot.totals));
+        page.family(name, Kind::Counter, "", &help);
+        counted.samples(&mut page, name, &[], &snapshot.totals);
     }
     page.counter(
         "stasis_starts",
@@ -160,7 +214,7 @@ fn times(page: &mut Page, times: &[Timed]) {
     family("round_trip_seconds", help, &|what| (what == What::RoundTrip).then(Vec::new));
 }
 
-/// What waits over all sessions, and what became of what found no room.
+/// What waits over all sessions.
 fn queues(page: &mut Page, queued: &Balance) {
     let mut bytes = |name, help, value| {
         page.family(name, Kind::Gauge, "bytes", help);
@@ -170,16 +224,6 @@ fn queues(page: &mut Page, queued: &Balance) {
     bytes("queued_bytes", help, queued.used);
     let help = "What may wait to be sent over all sessions (queue_max_total_bytes)";
     bytes("queued_limit_bytes", help, queued.limit);
-    page.counter(
-        "events_dropped_for_all",
-        "Events that were dropped because of what waits over all sessions; they are among those that were dropped",
-        queued.events_dropped,
-    );
-    page.counter(
-        "answers_dropped_for_all",
-        "Answers that were replaced by a short one because of what waits for their connection or over all sessions",
-        queued.answers_dropped,
-    );
 }
 
 /// What each persistent connection has a series of.
@@ -197,65 +241,60 @@ fn connections(page: &mut Page, snapshot: &Snapshot) {
         invalid.count(),
     );
     let views: Vec<(&str, &View)> = snapshot.sessions.iter().filter_map(persistent).collect();
-    let mut each = |name: &str, kind, unit, help: &str, value: &dyn Fn(&View) -> Option<String>| {
+    let mut each = |name: &str, unit, help: &str, value: &dyn Fn(&View) -> Option<String>| {
         let name = format!("connection_{name}");
-        page.family(&name, kind, unit, help);
+        page.family(&name, Kind::Gauge, unit, help);
         for (connection, view) in &views {
             if let Some(value) = value(view) {
-                let sample = format!("{name}{}", kind.suffix());
-                page.sample(&sample, &[("connection", connection)], value);
+                page.sample(&name, &[("connection", connection)], value);
             }
         }
     };
-    each("up", Kind::Gauge, "", "1 while the websocket is open, else 0", &|view| {
+    each("up", "", "1 while the websocket is open, else 0", &|view| {
         Some(u8::from(view.phase == Phase::Up).to_string())
     });
     each(
         "failed_attempts",
-        Kind::Gauge,
         "",
         "Attempts that failed since the last connection",
         &|view| Some(view.failed_attempts.to_string()),
     );
-    each("queue_messages", Kind::Gauge, "", "Messages that wait to be sent", &|view| {
+    each("queue_messages", "", "Messages that wait to be sent", &|view| {
         Some(view.queued_messages.to_string())
     });
-    each("queue_bytes", Kind::Gauge, "bytes", "Bytes that wait to be sent", &|view| {
+    each("queue_bytes", "bytes", "Bytes that wait to be sent", &|view| {
         Some(view.queued_bytes.to_string())
     });
     each(
         "unproven_events",
-        Kind::Gauge,
         "",
         "Events that were sent and are kept until a pong proves that they have arrived (delivery = at_least_once)",
         &|view| Some(view.unproven_events.to_string()),
     );
-    each("unproven_bytes", Kind::Gauge, "bytes", "Their bytes", &|view| {
+    each("unproven_bytes", "bytes", "Their bytes", &|view| {
         Some(view.unproven_bytes.to_string())
     });
-    each(
-        "requests_waiting",
-        Kind::Gauge,
-        "",
-        "Requests that wait for their turn",
-        &|view| Some(view.requests_waiting.to_string()),
-    );
+    each("requests_waiting", "", "Requests that wait for their turn", &|view| {
+        Some(view.requests_waiting.to_string())
+    });
     each(
         "requests_under_way",
-        Kind::Gauge,
         "",
         "Requests that the host has and has not answered",
         &|view| Some(view.requests_under_way.to_string()),
     );
     each(
         "round_trip_seconds",
-        Kind::Gauge,
         "seconds",
         "From the last confirmation ping to its pong",
         &|view| view.round_trip.map(|time| time.as_secs_f64().to_string()),
     );
-    for (name, help, value) in COUNTERS {
-        each(name, Kind::Counter, "", help, &|view| Some(value(&view.totals).to_string()));
+    for (name, help, counted) in COUNTERS {
+        let name = format!("connection_{name}");
+        page.family(&name, Kind::Counter, "", help);
+        for (connection, view) in &views {
+            counted.samples(page, &name, &[("connection", connection)], &view.totals);
+        }
     }
 }
 

@@ -164,7 +164,7 @@ fn push_view(page: &mut String, view: &View) {
         add("highest_sequence", &numbers.join(", "));
         add("unproven_events", &view.unproven_events.to_string());
     }
-    add("dropped_events", &view.totals.events_dropped.to_string());
+    add("dropped_events", &view.totals.events_dropped().to_string());
     add("unconfirmed_messages", &view.totals.messages_unconfirmed.to_string());
     let round_trip = view.round_trip.map(duration);
     add("round_trip", round_trip.as_deref().unwrap_or("N/A"));

@@ -209,7 +209,7 @@ fn detail_comes_after_the_settings() {
         unproven_bytes: 300,
         highest_numbers: vec![("testapp".into(), 40), ("other".into(), 2)],
         totals: Totals {
-            events_dropped: 7,
+            events_dropped_queue_full: 7,
             messages_unconfirmed: 8,
             ..Totals::default()
         },

@@ -45,7 +45,7 @@ impl Engine {
                 server.unwrap_or_default()
             }
             "queued" => sum(|view| view.queued_messages as u64).to_string(),
-            "dropped" => sum(|view| view.totals.events_dropped).to_string(),
+            "dropped" => sum(|view| view.totals.events_dropped()).to_string(),
             _ => {
                 let items = "state, since, server, queued and dropped";
                 return Err(Error::Argument(format!("there is no item {item}; there are {items}")));

@@ -20,6 +20,9 @@ fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         sessions: sessions.into_iter().map(entry).collect(),
         totals: Totals {
             events_sent: 1_000,
+            events_dropped_all_queues_full: 6,
+            events_dropped_ended: 12,
+            responses_replaced_queue_full: 7,
             ..Totals::default()
         },
         times: Vec::new(),
@@ -31,8 +34,6 @@ fn snapshot(sessions: Vec<(&str, SessionKind)>) -> Snapshot {
         queued: Balance {
             used: 5_000,
             limit: 1 << 30,
-            events_dropped: 6,
-            answers_dropped: 7,
         },
         sockets: SocketsInUse {
             open: 8,
@@ -130,8 +131,12 @@ fn counters_of_the_library_are_totals() {
         "ariws_log_messages_dropped_total 3\n",
         "ariws_queued_bytes 5000\n",
         "ariws_queued_limit_bytes 1073741824\n",
-        "ariws_events_dropped_for_all_total 6\n",
-        "ariws_answers_dropped_for_all_total 7\n",
+        "ariws_events_dropped_total{reason=\"queue_full\"} 0\n",
+        "ariws_events_dropped_total{reason=\"all_queues_full\"} 6\n",
+        "ariws_events_dropped_total{reason=\"no_memory\"} 0\n",
+        "ariws_events_dropped_total{reason=\"ended\"} 12\n",
+        "ariws_responses_replaced_total{reason=\"queue_full\"} 7\n",
+        "ariws_responses_replaced_total{reason=\"all_queues_full\"} 0\n",
         "ariws_sockets 8\n",
         "ariws_sockets_limit 768\n",
         "ariws_sockets_refused_total 9\n",

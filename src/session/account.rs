@@ -2,10 +2,7 @@
 
 use std::mem::take;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-use super::view::count;
 
 /// The bytes that all queues of an instance have together, from when a message is accepted until the kernel has it.
 #[derive(Debug, Default)]
@@ -13,8 +10,6 @@ pub struct Account {
     default: usize,
     limit: AtomicUsize,
     used: AtomicUsize,
-    events_dropped: AtomicU64,
-    answers_dropped: AtomicU64,
 }
 
 /// An [`Account`] at one moment.
@@ -24,10 +19,6 @@ pub struct Balance {
     pub used: usize,
     /// How many may.
     pub limit: usize,
-    /// Events that were dropped because of that.
-    pub events_dropped: u64,
-    /// Answers that were replaced by a short one because of that, or because of what waited for their own connection.
-    pub answers_dropped: u64,
 }
 
 impl Account {
@@ -37,8 +28,6 @@ impl Account {
             default,
             limit: AtomicUsize::new(default),
             used: AtomicUsize::new(0),
-            events_dropped: AtomicU64::new(0),
-            answers_dropped: AtomicU64::new(0),
         }
     }
 
@@ -52,8 +41,6 @@ impl Account {
         Balance {
             used: self.used.load(Relaxed),
             limit: self.limit.load(Relaxed),
-            events_dropped: self.events_dropped.load(Relaxed),
-            answers_dropped: self.answers_dropped.load(Relaxed),
         }
     }
 
@@ -61,14 +48,6 @@ impl Account {
     pub(super) fn could_have(&self, bytes: usize, given: usize) -> bool {
         let others = self.used.load(Relaxed).saturating_sub(given);
         others.saturating_add(bytes) <= self.limit.load(Relaxed)
-    }
-
-    pub(super) fn event_dropped(&self) {
-        count(&self.events_dropped);
-    }
-
-    pub(super) fn answer_dropped(&self) {
-        count(&self.answers_dropped);
     }
 
     fn take(&self, bytes: usize) -> bool {

@@ -39,7 +39,7 @@ impl Session {
                 self.outbox().refused(event);
             }
             count(&self.counters().events_offered);
-            count(&self.counters().events_dropped);
+            count(&self.counters().events_dropped_no_memory);
             self.outbox().skip_number(&application);
             return Err(Error::System(format!(
                 "the system refused the memory for an event of {} bytes; it was dropped and counted",
@@ -174,7 +174,7 @@ impl Session {
                     self.outbox().dropped(event);
                 }
                 match number {
-                    Number::None | Number::Given => count(&self.counters().events_dropped),
+                    Number::None | Number::Given => count(&self.counters().events_dropped_no_memory),
                     Number::Sent => self.unconfirmed(1),
                 }
                 ("event", None)

@@ -9,6 +9,7 @@ use super::delivery::Remains;
 use super::members::Members;
 use super::message::Message;
 use super::outbox::{Bound, Offer, Offered, Outbox, Responded};
+use super::view::Counters;
 use crate::config::{Overflow, QueueLimits};
 
 /// So long is each event here.
@@ -19,13 +20,39 @@ fn account(events: usize) -> Arc<Account> {
     Arc::new(Account::new(events * Message::cost(LENGTH)))
 }
 
-fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
-    let limits = QueueLimits {
+/// Without bounds of its own.
+fn unbounded(overflow: Overflow) -> QueueLimits {
+    QueueLimits {
         max_bytes: usize::MAX,
         max_messages: usize::MAX,
         overflow,
-    };
-    Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(account))
+    }
+}
+
+fn outbox(account: &Arc<Account>, overflow: Overflow) -> Outbox {
+    counted(account, unbounded(overflow)).0
+}
+
+/// With what it counts.
+fn counted(account: &Arc<Account>, limits: QueueLimits) -> (Outbox, Arc<Counters>) {
+    let counters = Arc::<Counters>::default();
+    let outbox = Outbox::new(limits, Members::default(), Arc::clone(&counters), Arc::clone(account));
+    (outbox, counters)
+}
+
+/// Events that were dropped, because of its own bounds and because of those of all.
+fn dropped(counters: &Counters) -> (u64, u64) {
+    let totals = counters.totals();
+    (totals.events_dropped_queue_full, totals.events_dropped_all_queues_full)
+}
+
+/// Answers that were replaced, likewise.
+fn replaced(counters: &Counters) -> (u64, u64) {
+    let totals = counters.totals();
+    (
+        totals.responses_replaced_queue_full,
+        totals.responses_replaced_all_queues_full,
+    )
 }
 
 fn offer_long(outbox: &Outbox, name: &str, length: usize) -> Offered {
@@ -51,7 +78,8 @@ fn used(account: &Arc<Account>) -> usize {
 #[test]
 fn the_session_that_gets_an_event_gives_its_oldest_for_it_and_no_other_does() {
     let account = account(4);
-    let [one, other] = [Overflow::DropOldest; 2].map(|overflow| outbox(&account, overflow));
+    let (one, counters) = counted(&account, unbounded(Overflow::DropOldest));
+    let other = outbox(&account, Overflow::DropOldest);
     for name in ["1", "2"] {
         offer(&one, name);
         offer(&other, name);
@@ -59,7 +87,7 @@ fn the_session_that_gets_an_event_gives_its_oldest_for_it_and_no_other_does() {
     let offered = offer(&one, "3");
     assert_eq!(offered.offer, Offer::DroppedOldest);
     assert_eq!(offered.first_drop, Some(Bound::AllQueues));
-    assert_eq!((used(&account), account.balance().events_dropped), (4, 1));
+    assert_eq!((used(&account), dropped(&counters)), (4, (0, 1)));
     assert_eq!(taken(&one), ["2", "3"]);
     assert_eq!(taken(&other), ["1", "2"]);
 }
@@ -80,24 +108,25 @@ fn a_session_that_has_no_event_to_give_loses_the_new_one() {
 #[test]
 fn no_event_goes_if_that_is_in_vain() {
     let account = account(4);
-    let [one, other] = [Overflow::DropOldest; 2].map(|overflow| outbox(&account, overflow));
+    let (one, counters) = counted(&account, unbounded(Overflow::DropOldest));
+    let other = outbox(&account, Overflow::DropOldest);
     offer(&one, "1");
     offer_long(&other, "long", 3 * Message::cost(LENGTH) - Message::cost(0));
     let offered = offer_long(&one, "2", 2 * LENGTH);
     assert_eq!(offered.offer, Offer::DroppedNewest);
-    assert_eq!(account.balance().events_dropped, 1);
+    assert_eq!(dropped(&counters), (0, 1));
     assert_eq!(taken(&one), ["1"]);
 }
 
 #[test]
 fn an_event_that_is_larger_than_all_queues_may_be_is_no_drop_of_a_full_one() {
     let account = account(4);
-    let one = outbox(&account, Overflow::DropOldest);
+    let (one, counters) = counted(&account, unbounded(Overflow::DropOldest));
     offer(&one, "1");
     let offered = offer_long(&one, "2", 4 * Message::cost(LENGTH));
     assert_eq!(offered.offer, Offer::TooLarge(Bound::AllQueues));
     assert_eq!(offered.first_drop, None);
-    assert_eq!(account.balance().events_dropped, 1);
+    assert_eq!(dropped(&counters), (0, 1));
     assert_eq!(taken(&one), ["1"]);
 }
 
@@ -115,14 +144,13 @@ fn where_the_newest_is_dropped_the_others_stay() {
 fn the_bound_of_the_session_itself_is_told_from_that_of_all() {
     let account = account(10);
     let limits = QueueLimits {
-        max_bytes: usize::MAX,
         max_messages: 1,
-        overflow: Overflow::DropOldest,
+        ..unbounded(Overflow::DropOldest)
     };
-    let one = Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(&account));
+    let (one, counters) = counted(&account, limits);
     offer(&one, "1");
     assert_eq!(offer(&one, "2").first_drop, Some(Bound::Queue));
-    assert_eq!((used(&account), account.balance().events_dropped), (1, 0));
+    assert_eq!((used(&account), dropped(&counters)), (1, (1, 0)));
 }
 
 #[test]
@@ -177,7 +205,7 @@ fn whatever_becomes_of_events_their_room_comes_back() {
 #[test]
 fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let account = account(1);
-    let one = outbox(&account, Overflow::DropOldest);
+    let (one, counters) = counted(&account, unbounded(Overflow::DropOldest));
     let places = TaskTracker::new();
     let place = places.token();
     let (connection, _) = one.connected(String::new(), true, None, |_| String::new());
@@ -186,7 +214,7 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
     let Responded::NoRoom(place) = one.respond(connection, answer.clone(), place, false) else {
         panic!("there is room");
     };
-    assert_eq!(account.balance().answers_dropped, 1);
+    assert_eq!(replaced(&counters), (0, 1));
     let responded = one.respond(connection, answer.clone(), place, true);
     assert!(matches!(responded, Responded::Queued));
     assert_eq!(used(&account), 2);
@@ -197,21 +225,18 @@ fn an_answer_that_finds_no_room_gives_its_place_back_unless_it_must_go() {
 #[test]
 fn answers_take_no_more_than_events_may_whatever_of_those_waits() {
     let account = Arc::new(Account::new(usize::MAX));
-    let (limits, places) = (
-        QueueLimits {
-            max_bytes: 1 << 20,
-            max_messages: usize::MAX,
-            overflow: Overflow::DropOldest,
-        },
-        TaskTracker::new(),
-    );
-    let one = Outbox::new(limits, Members::default(), Arc::default(), Arc::clone(&account));
+    let limits = QueueLimits {
+        max_bytes: 1 << 20,
+        ..unbounded(Overflow::DropOldest)
+    };
+    let (one, counters) = counted(&account, limits);
+    let places = TaskTracker::new();
     let (connection, _) = one.connected(String::new(), true, None, |_| String::new());
     let answer = |length| one.respond(connection, "x".repeat(length), places.token(), false);
     offer_long(&one, "event", 60_000);
     assert!(matches!(answer(2 << 20), Responded::Queued), "one finds room in any case");
     assert!(matches!(answer(1), Responded::NoRoom(_)));
-    assert_eq!(account.balance().answers_dropped, 1);
+    assert_eq!(replaced(&counters), (1, 0));
     drop(one.burst());
     offer_long(&one, "event", 60_000);
     for _ in 0..2 {

@@ -114,8 +114,14 @@ counters! {
     events_sent,
     /// Events that were handed to it again, on another connection.
     events_repeated,
-    /// Events that the queue's bounds, or the end of their application, dropped.
-    events_dropped,
+    /// Events that were dropped because of the bounds of their queue.
+    events_dropped_queue_full,
+    /// Those that were dropped because of what may wait over all sessions.
+    events_dropped_all_queues_full,
+    /// Those that the system had no memory for.
+    events_dropped_no_memory,
+    /// Those that waited when their application or their session ended: nobody is there who would have them.
+    events_dropped_ended,
     /// Messages that had been handed to the kernel when a connection was lost, or closed and its Close not answered, without
     /// proof that they arrived, and are not sent again.
     messages_unconfirmed,
@@ -131,6 +137,20 @@ counters! {
     responses_sent,
     /// Answers whose connection had ended before they could be sent.
     responses_undelivered,
+    /// Answers that were replaced by a short one because of what waited for their connection.
+    responses_replaced_queue_full,
+    /// Those that were because of what may wait over all sessions.
+    responses_replaced_all_queues_full,
+}
+
+impl Totals {
+    /// Events that were dropped, whatever the reason.
+    pub fn events_dropped(&self) -> u64 {
+        self.events_dropped_queue_full
+            + self.events_dropped_all_queues_full
+            + self.events_dropped_no_memory
+            + self.events_dropped_ended
+    }
 }
 
 /// Adds one to a counter.

@@ -322,11 +322,14 @@ pub fn trusted(json: &[u8], kind: &CStr) -> ariws_trusted_event {
 
 /// The value of the metric `ariws_` and this, with its labels, among metrics.
 pub fn metric(metrics: &str, name: &str) -> u64 {
-    let value = metrics.lines().find_map(|line| {
+    let values = metrics.lines().filter_map(|line| {
         let (found, value) = line.strip_prefix("ariws_")?.rsplit_once(' ')?;
-        (found == name).then(|| value.parse().ok())?
+        let labels = found.strip_prefix(name)?;
+        (labels.is_empty() || labels.starts_with('{')).then(|| value.parse().ok())?
     });
-    value.unwrap_or_else(|| panic!("no number {name}: {metrics}"))
+    let values: Vec<u64> = values.collect();
+    assert!(!values.is_empty(), "no number {name}: {metrics}");
+    values.iter().sum()
 }
 
 fn c(text: &str) -> CString {

@@ -5,6 +5,7 @@ use ariws_testkit::{Pbx, Setup, request};
 use serde_json::json;
 
 const MEBIBYTE: &str = "queue_max_total_bytes = 1048576";
+const DROPPED: &str = r#"events_dropped_total{reason="all_queues_full"}"#;
 
 /// An event of a hundred kilobytes: ten of them fit.
 fn event() -> String {
@@ -29,11 +30,11 @@ fn all_queues_together_are_bounded() {
     assert_eq!(pbx.metric("queued_limit_bytes"), 1 << 20);
     let queued = pbx.metric("queued_bytes");
     assert!((1_000_000..=1 << 20).contains(&queued), "{queued}");
-    assert_eq!(pbx.metric("events_dropped_for_all_total"), 5);
+    assert_eq!(pbx.metric(DROPPED), 5);
     assert_eq!(pbx.metric("events_dropped_total"), 5);
     // Nothing of another connection goes for it.
     assert_eq!(pbx.event("app1", &event()), ARIWS_ERROR_FULL);
-    assert_eq!(pbx.metric("events_dropped_for_all_total"), 6);
+    assert_eq!(pbx.metric(DROPPED), 6);
     pbx.configuration.replace(MEBIBYTE, "queue_max_total_bytes = 2097152");
     pbx.reload();
     assert_eq!(pbx.event("app1", &event()), ARIWS_OK);
@@ -57,7 +58,7 @@ fn an_answer_that_finds_no_room_is_replaced_by_a_short_one() {
     assert_eq!(answer["request_id"], "r1");
     let message = answer["message_body"].as_str().expect("a body");
     assert!(message.contains("queue_max_total_bytes"), "{message}");
-    assert_eq!(pbx.metric("answers_dropped_for_all_total"), 1);
+    assert_eq!(pbx.metric(r#"responses_replaced_total{reason="all_queues_full"}"#), 1);
     connection.send(&request("r2", "GET", "channels"));
     let id = pbx.wait_for_request("channels").id;
     assert_eq!(pbx.complete(id, 200, Some("[]")), ARIWS_OK);
@@ -69,7 +70,7 @@ fn what_a_peer_does_not_read_counts() {
     let (pbx, mut connection) = setup().up();
     // More than the kernel takes for a peer that reads nothing.
     let mut offered = 0;
-    while pbx.metric("events_dropped_for_all_total") == 0 {
+    while pbx.metric(DROPPED) == 0 {
         assert!(offered < 1000, "{}", pbx.metrics());
         pbx.event("app1", &event());
         offered += 1;

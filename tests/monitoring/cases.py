@@ -74,7 +74,17 @@ CASES = {
         "fires": [[bots("ariws_connection_standby_open", "1+0x30"), bots("ariws_connection_standby_wanted", "2+0x30")]],
         "quiet": [[bots("ariws_connection_standby_open", "2+0x30"), bots("ariws_connection_standby_wanted", "2+0x30")]],
     },
-    "AriwsEventsDropped": counted("ariws_events_dropped_total"),
+    "AriwsEventsDropped": {
+        "fires": [
+            [of("ariws_events_dropped_total", JUST_NOW, reason="queue_full")],
+            [of("ariws_events_dropped_total", JUST_NOW, reason="all_queues_full")],
+            [of("ariws_events_dropped_total", JUST_NOW, reason="no_memory")],
+        ],
+        "quiet": [
+            [of("ariws_events_dropped_total", ONCE_BEFORE, reason="queue_full")],
+            [of("ariws_events_dropped_total", JUST_NOW, reason="ended")],
+        ],
+    },
     "AriwsMessagesUnconfirmed": {
         "fires": [[of("ariws_messages_unconfirmed_total", JUST_NOW)]],
         "quiet": [[of("ariws_messages_unconfirmed_total", ONCE_BEFORE)]],

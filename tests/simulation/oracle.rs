@@ -239,7 +239,7 @@ impl Oracle {
                 unproven += view.unproven_events as u64;
             }
         }
-        let (sent, dropped) = (totals.events_sent, totals.events_dropped);
+        let (sent, dropped) = (totals.events_sent, totals.events_dropped());
         let text = format!(
             "{offered} events offered ({} counted), {sent} sent, {dropped} dropped, {queued} queued, {unproven} unproven, {arrived} arrived, {} unconfirmed",
             totals.events_offered, totals.messages_unconfirmed

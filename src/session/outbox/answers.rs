@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Outbox;
 use crate::session::members::Members;
 use crate::session::message::{Kind, Load, Message, Place};
+use crate::session::view::count;
 
 /// What became of an answer.
 #[derive(Debug)]
@@ -27,8 +28,11 @@ impl Outbox {
         let cost = Message::cost(text.len());
         if must {
             state.room.grow_in_any_case(cost);
-        } else if !state.has_room_for_answer(cost) || !state.room.grow(cost) {
-            self.account.answer_dropped();
+        } else if !state.has_room_for_answer(cost) {
+            count(&self.counters.responses_replaced_queue_full);
+            return Responded::NoRoom(place);
+        } else if !state.room.grow(cost) {
+            count(&self.counters.responses_replaced_all_queues_full);
             return Responded::NoRoom(place);
         }
         let answer = Message {

@@ -197,10 +197,10 @@ impl Outbox {
 
     /// An event is dropped.
     fn dropped_for(&self, bound: Bound) {
-        count(&self.counters.events_dropped);
-        if bound == Bound::AllQueues {
-            self.account.event_dropped();
-        }
+        count(match bound {
+            Bound::Queue => &self.counters.events_dropped_queue_full,
+            Bound::AllQueues => &self.counters.events_dropped_all_queues_full,
+        });
     }
 
     /// Makes room for an event; gives whether there is, and which bound dropped one for that, if any did. Where there is none,
@@ -299,7 +299,7 @@ impl Outbox {
     fn lost(&self, state: &mut State, lost: Waiting) -> u64 {
         let (dropped, _) = lost.unsent();
         let (counters, repeats) = (&self.counters, lost.repeats as u64);
-        counters.events_dropped.fetch_add(dropped as u64, Relaxed);
+        counters.events_dropped_ended.fetch_add(dropped as u64, Relaxed);
         counters.messages_unconfirmed.fetch_add(repeats, Relaxed);
         state.resume.unconfirmed += repeats;
         dropped as u64

@@ -2,7 +2,6 @@
 //! follows the ApplicationRegistered of a connection that was made again, ahead of all events.
 
 use std::mem::take;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::{Outbox, State};
@@ -104,6 +103,6 @@ impl Outbox {
     }
 
     fn dropped_so_far(&self) -> u64 {
-        self.counters.events_dropped.load(Relaxed)
+        self.counters.totals().events_dropped()
     }
 }

@@ -56,7 +56,7 @@ fn lose(outbox: &Outbox) -> connection::Gone {
 
 fn totals(outbox: &Outbox) -> (u64, u64) {
     let totals = outbox.counters.totals();
-    (totals.events_dropped, totals.messages_unconfirmed)
+    (totals.events_dropped(), totals.messages_unconfirmed)
 }
 
 #[test]
