@@ -76,6 +76,11 @@ impl Wire {
         wake(state);
     }
 
+    /// Whether the client has left it.
+    pub(super) fn is_left(&self) -> bool {
+        self.state().ways[0].is_closed
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::network::Wire;
 use super::outages::Outages;
 use super::sequences::Sequences;
 use crate::engine::snapshot::Snapshot;
@@ -37,15 +38,16 @@ pub(super) struct Oracle {
 
 struct Event {
     taken: Taken,
+    /// Over a websocket that had not been on standby. If one that had been is lost before it was heard of, the event comes again,
+    /// over another one.
     arrived: bool,
-    /// The latest websocket that may have been on standby over which it has arrived: if that was lost before it was heard of, the
-    /// event comes again, over another one.
-    arrived_in_doubt: Option<usize>,
+    /// The websockets over which it has arrived.
+    over: Vec<usize>,
 }
 
 impl Event {
     fn has_arrived(&self) -> bool {
-        self.arrived || self.arrived_in_doubt.is_some()
+        !self.over.is_empty()
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) enum Taken {
 
 struct Websocket {
     session: String,
+    wire: Wire,
     opened: Instant,
     /// It was open without an application, and one of a call came later.
     has_waited: bool,
@@ -126,7 +129,7 @@ impl Oracle {
         self.events.push(Event {
             taken: Taken::Offered,
             arrived: false,
-            arrived_in_doubt: None,
+            over: Vec::new(),
         });
         self.events.len() - 1
     }
@@ -140,9 +143,10 @@ impl Oracle {
     }
 
     /// Gives the number of the websocket.
-    pub(super) fn opened(&mut self, session: String) -> usize {
+    pub(super) fn opened(&mut self, session: String, wire: Wire) -> usize {
         self.websockets.push(Websocket {
             session,
+            wire,
             opened: Instant::now(),
             has_waited: false,
             registered: BTreeMap::new(),
@@ -178,12 +182,16 @@ impl Oracle {
         };
         let refused = matches!(event.taken, Taken::Nowhere | Taken::Dropped);
         let is_repeat = event.has_arrived();
-        let is_again = if self.websockets[websocket].has_waited {
-            event.arrived_in_doubt.replace(websocket) == Some(websocket)
-        } else {
-            std::mem::replace(&mut event.arrived, true)
+        let is_again = match self.websockets[websocket].has_waited {
+            true => event.over.contains(&websocket),
+            false => std::mem::replace(&mut event.arrived, true),
         };
-        if is_again && sequence.is_none() || refused {
+        if !event.over.contains(&websocket) {
+            event.over.push(websocket);
+        }
+        // Sent again at all it is only when the one before has ended.
+        let open = event.over.iter().filter(|other| !self.websockets[**other].wire.is_left());
+        if is_again && sequence.is_none() || refused || open.count() > 1 {
             self.violated(format!("event {number} arrived twice or was refused"));
         }
         let on = &mut self.websockets[websocket];

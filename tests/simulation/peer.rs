@@ -126,7 +126,7 @@ impl Peer {
             return;
         }
         let websocket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-        let number = self.simulation.opened(&self.name, self.session.clone());
+        let number = self.simulation.opened(&self.name, self.session.clone(), wire.clone());
         self.talk(websocket, wire, number).await;
         self.simulation.oracle(|oracle| oracle.outages.closed(number));
         self.simulation.note(format_args!("websocket {number} ended"));

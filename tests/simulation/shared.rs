@@ -164,9 +164,9 @@ impl Simulation {
             .collect()
     }
 
-    pub(super) fn opened(&self, server: &str, session: String) -> usize {
+    pub(super) fn opened(&self, server: &str, session: String, wire: Wire) -> usize {
         let number = self.oracle(|oracle| {
-            let number = oracle.opened(session);
+            let number = oracle.opened(session, wire);
             oracle.outages.opened(server, number);
             number
         });
