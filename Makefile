@@ -161,8 +161,8 @@ lint-python:
 	@scripts/lint-python.sh 3.11 $(PYTHON_3_11)
 
 .PHONY: check-documentation
-check-documentation: build venv ## every link and every block of code of the documentation
-	@scripts/require.sh cc pkg-config cmake meson ninja
+check-documentation: build application minipbx venv ## every link of the documentation; every block of code is read, or run
+	@scripts/require.sh cc pkg-config cmake meson ninja haproxy socat
 	@scripts/check-documentation.sh
 
 .PHONY: header
@@ -196,7 +196,7 @@ package-debian: portable ## Debian packages for the Asterisks of Debian 11 and 1
 	@scripts/package-debian.sh
 
 .PHONY: check-packages
-check-packages: venv ## installs, upgrades under a call, removes and purges packages and tarball in roots of Debian; as root
+check-packages: build venv ## installs, upgrades under a call, removes and purges packages and tarball in roots of Debian; as root
 	@scripts/require.sh cargo cc python3.11 binutils debootstrap iproute2 xz
 	@scripts/package-check.sh
 

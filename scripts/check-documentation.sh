@@ -12,4 +12,4 @@ installed=$(mktemp -d)
 trap 'rm -rf "$installed"' EXIT
 env -u DESTDIR -u LIBDIR -u BINDIR -u INCLUDEDIR -u DATADIR -u MANDIR PREFIX="$installed" \
     scripts/install.sh install "$target/release" >/dev/null
-"$target/venv/bin/python" tests/documentation/check.py --check "$target/release/ariws-check" --installed "$installed"
+"$target/venv/bin/python" tests/documentation/check.py --built "$target" --installed "$installed"

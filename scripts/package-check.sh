@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Builds the packages and the tarball, and does with them what operators do, in copies of roots of Debian without a
-# network: tests/packages/run.py in Debian 11 and 14; in Debian 12, which has no Asterisk, a program that is compiled
-# with libariws-dev. Needs root.
+# network: tests/packages/run.py in Debian 11 and 14, there with the sources too; in Debian 12, which has no Asterisk, a
+# program that is compiled with libariws-dev. Needs root, and what `make build` has built.
 #
 # usage: scripts/package-check.sh
 
@@ -54,20 +54,33 @@ copy() {
     echo "$root"
 }
 
-# usage: check_asterisk NAME [tarball]
+# The sources, and what `make build` has built of them.
+# usage: sources FOLDER
+sources() {
+    local release=$1/target/release
+    mkdir -p "$release"
+    cp -R c_examples docs include install packaging scripts Makefile Cargo.toml "$1"
+    cp -L "$target"/release/{libariws.so,libariws.a,libariws.d,ariws-check,ariws-check.d} "$release"
+}
+
+# usage: check_asterisk NAME tarball|sources
 check_asterisk() {
-    local name=$1 root also=()
+    local name=$1 root
     root=$(copy "$name")
     cp "$packages/$name"/*.deb "$root/tmp/packages"
     newer "$packages/$name" "$root/tmp/newer"
-    if [[ -n ${2-} ]]; then
+    if [[ $2 == tarball ]]; then
+        # A small Debian has no xz, which the documentation asks for.
+        cp "$(scripts/asterisk-root.sh "$name-build")/usr/bin/xz" "$root/usr/bin"
         mkdir "$root/tmp/tarball"
+        cp "$tarball" "$root/tmp/tarball"
         tar -C "$root/tmp/tarball" -xf "$tarball"
-        also=(--tarball "$root/tmp/tarball")
+    else
+        sources "$root/tmp/sources"
     fi
     # shellcheck disable=SC2016
     unshare --net sh -c 'ip link set lo up && exec "$@"' check "$target/venv/bin/python" tests/packages/run.py \
-        --root "$root" --packages "$root/tmp/packages" --newer "$root/tmp/newer" ${also[@]+"${also[@]}"} </dev/null
+        --root "$root" --packages "$root/tmp/packages" --newer "$root/tmp/newer" "--$2" "$root/tmp/$2" </dev/null
     rm -rf --one-file-system "$root"
 }
 
@@ -95,7 +108,7 @@ check_development() {
 }
 
 # Most of the time Asterisk starts or stops: two at once.
-check_asterisk forky >"$temporary/forky.log" 2>&1 &
+check_asterisk forky sources >"$temporary/forky.log" 2>&1 &
 other=$!
 check_development bookworm bullseye
 check_asterisk bullseye tarball

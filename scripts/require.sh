@@ -5,8 +5,8 @@
 #
 # usage: scripts/require.sh TOOL...
 #   TOOL is one of cargo rustfmt clippy clang-format cc c++ address-sanitizer valgrind binutils make openssl pkg-config
-#   python python3.11 shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy node cmake
-#   meson ninja mandoc chromium prometheus xz
+#   python python3.11 shellcheck debootstrap sipp iproute2 nftables dnsmasq haproxy nginx squid tinyproxy socat
+#   node cmake meson ninja mandoc chromium prometheus xz
 
 set -euo pipefail
 
@@ -31,7 +31,7 @@ works() {
         ;;
     prometheus) prometheus --version && promtool --version ;;
     chromium | clang-format | cmake | debootstrap | dnsmasq | haproxy | make | mandoc | meson | nginx | ninja | \
-        openssl | pkg-config | shellcheck | sipp | squid | tinyproxy | xz)
+        openssl | pkg-config | shellcheck | sipp | socat | squid | tinyproxy | xz)
         command -v "$1"
         ;;
     esac >/dev/null 2>&1
@@ -67,7 +67,7 @@ packages() {
     # It brings no font along.
     chromium) echo chromium fonts-dejavu-core ;;
     binutils | clang-format | cmake | haproxy | iproute2 | make | mandoc | meson | nftables | nginx | openssl | \
-        pkg-config | prometheus | shellcheck | squid)
+        pkg-config | prometheus | shellcheck | socat | squid)
         echo "$1"
         ;;
     esac
@@ -115,7 +115,7 @@ for tool in "$@"; do
     case $tool in
     cargo | rustfmt | clippy | clang-format | cc | c++ | address-sanitizer | valgrind | binutils | make | openssl | \
         pkg-config | python | python3.11 | shellcheck | debootstrap | sipp | iproute2 | nftables | dnsmasq | haproxy | \
-        nginx | squid | tinyproxy | node | cmake | meson | ninja | mandoc | chromium | prometheus | xz) ;;
+        nginx | squid | tinyproxy | socat | node | cmake | meson | ninja | mandoc | chromium | prometheus | xz) ;;
     *)
         echo "require.sh: unknown tool: $tool" >&2
         exit 2

@@ -3,9 +3,10 @@
 """Checks the Markdown of the project; prints what is wrong.
 
 Every relative link leads to a file, and its anchor to a heading. Every target of make that is spoken of is there. Every block
-of code is read by what it is meant for, in `blocks.py`; one of a language that nothing there knows is wrong.
+of code is read by what it is meant for, in `blocks.py`; one of a language that nothing there knows is wrong. Commands are run,
+and messages come, as `commands.py` says; one that nothing there runs is wrong.
 
-usage: check.py --check PROGRAM --installed FOLDER
+usage: check.py --built FOLDER --installed FOLDER
 """
 
 import argparse
@@ -14,34 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import blocks
+from blocks import Readers
+from commands import Commands
+from pages import ROOT, Block, anchors, blocks, pages, prose
+from reader import Reader, lacking
 from shell import Shell
-
-ROOT = Path(__file__).resolve().parents[2]
-# What is built, and what others have written.
-FOREIGN = {"target", "node_modules", "build", "venv"}
-
-
-def documents():
-    for path in sorted(ROOT.rglob("*.md")):
-        parts = path.relative_to(ROOT).parts
-        if not FOREIGN.intersection(parts) and not any(part.startswith(".") for part in parts):
-            yield path
-
-
-def prose(text):
-    """The text without its blocks of code; lines keep their numbers."""
-    return re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S)
-
-
-def anchors(text):
-    """The anchors that GitHub gives the headings."""
-    seen = {}
-    for heading in re.findall(r"^#+ *(.*?) *$", prose(text), re.M):
-        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
-        anchor = re.sub(r"[^\w -]", "", plain).lower().replace(" ", "-")
-        number = seen[anchor] = seen.get(anchor, -1) + 1
-        yield f"{anchor}-{number}" if number else anchor
 
 
 def links(text):
@@ -59,7 +37,7 @@ def wrong_links(path, text):
         place = (path.parent / file).resolve() if file else path
         if not place.exists() or ROOT not in [place, *place.parents]:
             yield number, f"no such file: {target}"
-        elif anchor and (place.suffix != ".md" or anchor not in anchors(place.read_text())):
+        elif anchor and (place.suffix != ".md" or anchor not in dict(anchors(place.read_text())).values()):
             yield number, f"no such heading: {target}"
 
 
@@ -71,27 +49,17 @@ def wrong_words(path, text, shell):
                 yield number, fault
 
 
-def wrong_blocks(path, text, readers):
-    section = ""
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        line = lines[number]
-        section = line if line.startswith("#") else section
-        if line.startswith("```"):
-            first = number
-            number += 1
-            while number < len(lines) and lines[number] != "```":
-                number += 1
-            block = blocks.Block(path, section, first + 1, line[3:], "\n".join(lines[first + 1:number]) + "\n")
-            for fault in readers.faults(block):
-                yield first + 1, fault
-        number += 1
+def wrong_blocks(path, text, readers, commands):
+    for block in blocks(path, text):
+        for fault in [*readers.faults(block), *commands.take(block)]:
+            yield block.line, fault
 
 
 def check():
     """These checks find what they are for."""
-    assert list(anchors("# A `b` c\n## A [d](e)\n## A b c\n```\n# no heading\n```\n")) == ["a-b-c", "a-d", "a-b-c-1"]
+    text = "# A `b` c\n## A [d](e)\n## A b c\n```\n# no heading\n```\n"
+    assert list(anchors(text)) == [(1, "a-b-c"), (2, "a-d"), (3, "a-b-c-1")]
+    assert [(block.section, block.line, block.text) for block in blocks(ROOT, text)] == [("a-b-c-1", 4, "# no heading\n")]
     text = "[a](b.md) `[c](d)` ![e](f.png)\n```\n[g](h)\n```\n[i](#j)"
     assert list(links(text)) == [(1, "b.md"), (1, "f.png"), (5, "#j")]
     here = Path(__file__)
@@ -99,30 +67,35 @@ def check():
     shell = Shell(ROOT)
     assert list(shell.faults("make test && sudo make -C c_examples/minipbx SANITIZE=address all", ROOT)) == []
     assert len(list(shell.faults("make no-such-target; scripts/nothing.sh; if", ROOT))) == 3
+    assert lacking("a 1.5 ms\n...\nb 2\n", "b 33\nmore\n  a 1.25 ms") == []
+    assert lacking("a 1\na 2\nb\n", "a 3\nc\n") == ["a N", "b"]
+    assert len(Commands(None).take(Block(here.parent / "page.md", "no-heading", 1, "sh", "true\n"))) == 1
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", required=True, type=Path, help="the program ariws-check")
+    parser.add_argument("--built", required=True, type=Path, help="the folder into which everything was built")
     parser.add_argument("--installed", required=True, type=Path, help="a prefix into which the library was installed")
     options = parser.parse_args()
     check()
     shell = Shell(ROOT)
     faults = 0
-    pages = list(documents())
+    read = list(pages())
     with tempfile.TemporaryDirectory() as folder:
-        readers = blocks.Readers(ROOT, options.check, options.installed, Path(folder), shell)
-        for path in pages:
+        reader = Reader(options.built.resolve(), options.installed, Path(folder))
+        readers = Readers(reader, shell)
+        commands = Commands(reader)
+        for path in read:
             text = path.read_text()
-            found = [*wrong_links(path, text), *wrong_words(path, text, shell), *wrong_blocks(path, text, readers)]
+            found = [*wrong_links(path, text), *wrong_words(path, text, shell), *wrong_blocks(path, text, readers, commands)]
             for number, fault in sorted(found):
                 faults += 1
                 print(f"{path.relative_to(ROOT)}:{number}: {fault}")
-        for place, fault in readers.finish():
+        for place, fault in [*readers.finish(), *commands.faults()]:
             faults += 1
             print(f"{place}: {fault}")
     counted = ", ".join(f"{count} of {language}" for language, count in sorted(readers.counted.items()))
-    print(f"{len(pages)} pages, blocks: {counted}; {faults} faults")
+    print(f"{len(read)} pages, blocks: {counted}; {faults} faults")
     sys.exit(faults > 0)
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Configuration that the documentation shows: sections of ariws go through `ariws-check`, those of one heading together, with
-what they refer to and do not show; a dialplan and files of Asterisk are looked at line by line."""
+"""Configuration that the documentation shows: sections of ariws go through `ariws-check` and are loaded by minipbx, those of
+one heading together, with what they refer to and do not show; a dialplan and files of Asterisk are looked at line by line."""
 
 import re
 import subprocess
+
+from pages import ROOT
 
 OURS = re.compile(r"^type *=>? *(outbound_websocket|websocket_client|user)\b", re.M)
 # A line of any of Asterisk's files.
@@ -16,9 +18,9 @@ STEP = re.compile(r"(exten|same)\s*=>?\s*(.+)")
 
 
 class Settings:
-    def __init__(self, check, folder):
-        self.check = check
-        self.folder = folder
+    def __init__(self, reader):
+        self.reader = reader
+        self.folder = reader.folder / "settings"
         # Blocks by the place that shows them.
         self.shown = {}
 
@@ -43,9 +45,9 @@ class Settings:
     def faults(self):
         for (path, _), blocks in self.shown.items():
             for text, line in self.wholes(blocks):
-                said = self.checked(text)
-                if said:
-                    yield f"{path.name}:{line}", f"ariws-check: {said}"
+                self.write(text)
+                for said in [*self.checked(), *self.loaded(text)]:
+                    yield f"{path.relative_to(ROOT)}:{line}", said
 
     def wholes(self, blocks):
         """The sections of a heading as one configuration. A name that is shown once more, as another way to write it, is
@@ -64,8 +66,8 @@ class Settings:
             if kind := OURS.search(body):
                 yield name, kind[1]
 
-    def checked(self, text):
-        """What ariws-check says of it, with what it refers to beside it."""
+    def write(self, text):
+        """A folder with it, and with what it refers to."""
         known = set(self.kinds(text))
         sections = re.findall(r"^\[([^]]+)\](\([^)]*\))?[^\n]*\n(.*?)(?=^\[|\Z)", text, re.M | re.S)
         # Of files that hold more than our sections, only those are ours.
@@ -78,7 +80,7 @@ class Settings:
                 if (name, kind) not in known:
                     known.add((name, kind))
                     kept += f"[{name}]\ntype = {kind}\n" + ("password = x\n" if kind == "user" else "uri = ws://127.0.0.1/\n")
-        folder = self.folder / "settings"
+        folder = self.folder
         folder.mkdir(exist_ok=True)
         (folder / "secret").write_text("secret\n")
         # Files of secrets, which a machine that checks does not have.
@@ -86,5 +88,20 @@ class Settings:
         (folder / "ari.conf").write_text("[general]\n")
         (folder / "ari_outbound.conf").write_text(kept)
         (folder / "websocket_client.conf").write_text("")
-        done = subprocess.run([self.check, folder], capture_output=True, text=True, check=False)
-        return (done.stdout + done.stderr).strip() if done.returncode else ""
+
+    def checked(self):
+        done = run([self.reader.built / "release/ariws-check", self.folder])
+        if done.returncode:
+            yield f"ariws-check: {done.stdout.strip()}"
+
+    def loaded(self, text):
+        """The library in a PBX takes all of it, without a word about a line, and has each of its connections."""
+        done = run(self.reader.pbx(self.folder, "--command", "ari show outbound-websockets"))
+        names = [name for name, kind in self.kinds(text) if kind == "outbound_websocket"]
+        valid = all(re.search(rf"^{re.escape(name)} .* valid ", done.stdout, re.M) for name in names)
+        if done.returncode or not valid or " 0 objects refused" not in done.stdout or ".conf:" in done.stdout:
+            yield f"minipbx: {done.stdout.strip()}"
+
+
+def run(command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
