@@ -62,8 +62,9 @@ class SameCalls(Programs, unittest.TestCase):
     def test_all_say_the_same(self):
         said = {name: self.said(program) for name, program in PROGRAMS.items()}
         # An answer and an event may overtake each other, and a call that ends early cuts a playback short. Whether a
-        # connection hears of the end of its application is a matter of which end of it comes first.
-        left = re.compile("Playback|ApplicationUnregistered")
+        # connection hears of the end of its application is a matter of which end of it comes first. What ends the last call
+        # ends the PBX, perhaps before the answer to it is sent.
+        left = re.compile(r"Playback|ApplicationUnregistered|<- 204 No Content \((DELETE |POST .*/continue)")
         counted = {name: sorted(line for line in lines if not left.search(line)) for name, lines in said.items()}
         self.assertEqual(counted["JavaScript"], counted["Python"])
         self.assertEqual(counted["Rust"], counted["Python"])
