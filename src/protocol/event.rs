@@ -139,19 +139,20 @@ impl Named<'_> {
 }
 
 /// An inspected event with the members that every event has, where they are missing: `timestamp`, `asterisk_id`,
-/// `application`, in Asterisk's order (recorded), and room for so many more bytes. Nothing if the system refuses the memory for
-/// it.
+/// `application`, in Asterisk's order (recorded), and room for so many more bytes. It is written into `memory`, which grows
+/// where it is too small; nothing if the system refuses that.
 pub fn complete(
     inspection: &Inspection<'_>,
     application: &str,
     timestamp: impl FnOnce() -> String,
     asterisk_id: &str,
     room: usize,
+    memory: String,
 ) -> Option<String> {
     let members = inspection.text.trim().strip_suffix('}')?;
     let members = members.trim_end();
     let missing = !(inspection.has_timestamp && inspection.has_asterisk_id && inspection.has_application);
-    let mut event = Object::continued(members, room + if missing { 128 } else { 0 });
+    let mut event = Object::continued(memory, members, room + if missing { 128 } else { 0 });
     if !inspection.has_timestamp {
         event.text("timestamp", &timestamp());
     }
@@ -212,7 +213,7 @@ mod tests {
     }
 
     fn complete_inspected(inspection: &Inspection<'_>) -> String {
-        complete(inspection, "app\"1", || "now".to_owned(), "id", 0).unwrap()
+        complete(inspection, "app\"1", || "now".to_owned(), "id", 0, String::new()).unwrap()
     }
 
     fn channels(json: &str) -> Channels {

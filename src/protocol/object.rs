@@ -18,20 +18,20 @@ pub(super) struct Object {
 impl Object {
     /// An object without members, with room for so many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
-        let mut object = Self::empty(bytes);
+        let mut object = Self::in_memory(String::new(), bytes);
         object.push("{");
         object
     }
 
-    /// Goes on with an object of which all is there but the closing brace.
-    pub(super) fn continued(members: &str, more: usize) -> Self {
-        let mut object = Self::empty(members.len() + more + 1);
+    /// Goes on with an object of which all is there but the closing brace, in memory that was something else's.
+    pub(super) fn continued(memory: String, members: &str, more: usize) -> Self {
+        let mut object = Self::in_memory(memory, members.len() + more + 1);
         object.push(members);
         object
     }
 
-    fn empty(bytes: usize) -> Self {
-        let mut output = String::new();
+    fn in_memory(mut output: String, bytes: usize) -> Self {
+        output.clear();
         let refused = output.try_reserve_exact(bytes).is_err();
         Self { output, refused }
     }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn members_follow_those_that_are_there() {
-        let mut object = Object::continued("{\"a\":{}", 0);
+        let mut object = Object::continued("old".to_owned(), "{\"a\":{}", 0);
         object.text("b", "c").number("d", 5_u64);
         assert_eq!(object.end_short(), r#"{"a":{},"b":"c","d":5}"#);
         assert_eq!(Object::with_capacity(0).end_short(), "{}");

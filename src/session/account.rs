@@ -10,6 +10,8 @@ pub struct Account {
     default: usize,
     limit: AtomicUsize,
     used: AtomicUsize,
+    /// Bytes of what was sent that are kept for what follows.
+    kept: AtomicUsize,
 }
 
 /// An [`Account`] at one moment.
@@ -28,6 +30,7 @@ impl Account {
             default,
             limit: AtomicUsize::new(default),
             used: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
         }
     }
 
@@ -48,6 +51,21 @@ impl Account {
     pub(super) fn could_have(&self, bytes: usize, given: usize) -> bool {
         let others = self.used.load(Relaxed).saturating_sub(given);
         others.saturating_add(bytes) <= self.limit.load(Relaxed)
+    }
+
+    /// Keeps so many bytes of what was sent for what follows; false if there would be more than what may wait then.
+    pub(super) fn keep(&self, bytes: usize) -> bool {
+        let kept = self.kept.fetch_add(bytes, Relaxed);
+        let fits = self.could_have(kept.saturating_add(bytes), 0);
+        if !fits {
+            self.keep_no_more(bytes);
+        }
+        fits
+    }
+
+    /// So many of them are kept no longer.
+    pub(super) fn keep_no_more(&self, bytes: usize) {
+        self.kept.fetch_sub(bytes, Relaxed);
     }
 
     fn take(&self, bytes: usize) -> bool {

@@ -88,6 +88,7 @@ impl Session {
             || self.context().timestamp(),
             &self.context().asterisk_id,
             room,
+            self.outbox().memory(inspection.text.len()),
         )
     }
 

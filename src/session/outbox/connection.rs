@@ -95,6 +95,8 @@ impl Outbox {
         let dropped = self.lost(&mut state, lost);
         let repeats_waiting = state.waiting.repeats as u64;
         drop(state);
+        // Who would do it later is the writer of a connection.
+        while self.spare.give_back() {}
         self.turned.notify_waiters();
         self.counters.responses_undelivered.fetch_add(undelivered, Relaxed);
         Gone {

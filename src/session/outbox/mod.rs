@@ -16,9 +16,7 @@ mod tests;
 #[cfg(test)]
 mod tests_repeats;
 
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
-use std::mem::take;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -31,6 +29,7 @@ use crate::session::account::{Account, Room};
 use crate::session::clock::now;
 use crate::session::members::Members;
 use crate::session::message::{ChannelEvent, Load, Message};
+use crate::session::pace::WINDOW;
 use crate::session::spare::Spare;
 use crate::session::view::{Counters, count};
 pub(in crate::session) use answers::Responded;
@@ -38,7 +37,7 @@ pub(in crate::session) use connection::Gone;
 use repeats::{Numbering, Waiting};
 pub(in crate::session) use resume::Missed;
 pub use service::{Leaving, Turn};
-use state::{BURST, State};
+use state::{PORTION, State, Taken};
 pub(in crate::session) use status::Status;
 
 /// What became of an event that was offered.
@@ -85,7 +84,7 @@ pub(in crate::session) enum Next {
     Write,
     /// Sleep until something comes.
     Wait,
-    /// Sleep until the first events may be sent, unless something comes that lets them go at once.
+    /// Sleep until the first events may be sent, or more memory be freed, unless something comes before.
     Until(Instant),
     /// Sleep for a moment in which more will come, unless something comes that cannot wait: events do not wake the writer
     /// until then.
@@ -103,6 +102,7 @@ pub(in crate::session) struct Outbox {
     counters: Arc<Counters>,
     account: Arc<Account>,
     numbering: Numbering,
+    spare: Spare,
 }
 
 impl Outbox {
@@ -123,6 +123,7 @@ impl Outbox {
             members_changed: Notify::new(),
             turned: Notify::new(),
             counters,
+            spare: Spare::new(&account),
             account,
             numbering: Numbering::default(),
         }
@@ -132,8 +133,7 @@ impl Outbox {
     /// becomes of the event.
     pub(in crate::session) fn offer(&self, application: Arc<str>, text: String, channel: Option<ChannelEvent>) -> Offered {
         let concerns_channel = channel.is_some();
-        let (offered, wakes, spare) = self.offer_locked(application, text, channel);
-        drop(spare);
+        let (offered, wakes) = self.offer_locked(application, text, channel);
         if concerns_channel {
             self.members_changed.notify_waiters();
         }
@@ -143,18 +143,13 @@ impl Outbox {
         offered
     }
 
-    /// Gives besides whether the writer is to be woken, and what is to be dropped outside the lock.
-    fn offer_locked(
-        &self,
-        application: Arc<str>,
-        mut text: String,
-        channel: Option<ChannelEvent>,
-    ) -> (Offered, bool, Option<Message>) {
+    /// Gives besides whether the writer is to be woken.
+    fn offer_locked(&self, application: Arc<str>, mut text: String, channel: Option<ChannelEvent>) -> (Offered, bool) {
         let mut state = self.state();
         let is_start = matches!(channel, Some(ChannelEvent::Started(_)));
         if !state.members.admits(is_start) {
             state.members.refused(channel.as_ref(), now);
-            return (Offered::of(Offer::Ending), false, None);
+            return (Offered::of(Offer::Ending), false);
         }
         count(&self.counters.events_offered);
         // In one step with the queue, so that they are sent in the order of their numbers, and dropped ones are missing.
@@ -163,7 +158,7 @@ impl Outbox {
             // No outage and no slow application is to blame for it, so that it is no drop of theirs.
             self.dropped_for(bound);
             state.members.refused(channel.as_ref(), now);
-            return (Offered::of(Offer::TooLarge(bound)), false, None);
+            return (Offered::of(Offer::TooLarge(bound)), false);
         }
         let nothing_dropped_before = state.dropped == 0;
         let (has_room, dropped) = self.make_room(&mut state, text.len());
@@ -177,11 +172,11 @@ impl Outbox {
         };
         if !has_room {
             state.members.refused(channel.as_ref(), now);
-            return (offered, false, None);
+            return (offered, false);
         }
         state.members.accepted(channel.as_ref());
         state.accept(application, text, number, channel);
-        (offered, !state.gathering || state.is_pressing(), state.spare.take())
+        (offered, !state.gathering || state.is_pressing())
     }
 
     /// The bound that no event of this length meets, though nothing else waited.
@@ -351,44 +346,35 @@ impl Outbox {
 
     /// The next messages to write before a flush; empty if there are none.
     pub(in crate::session) fn burst(&self) -> Load {
-        let mut state = self.state();
-        let mut bytes = 0;
-        let delayed = state.is_delayed() || state.resume.is_due();
-        let within = |message: &&Message| {
-            let fits = bytes < BURST && !(delayed && message.is_event());
-            bytes += message.text.len();
-            fits
-        };
-        let messages = state.queue.iter().take_while(within).count();
-        let burst: VecDeque<_> = state.queue.drain(..messages).collect();
-        let mut taken = Waiting::default();
-        for message in &burst {
-            taken.add(message);
+        let mut burst = Load::default();
+        let mut taken = Taken::default();
+        loop {
+            let portion = self.state().portion(&mut taken);
+            let is_last = portion.messages.len() < PORTION;
+            burst.append(portion);
+            if is_last {
+                return burst;
+            }
         }
-        let burst = state.loaded(burst);
-        state.waiting -= taken;
-        let events = taken.events;
-        state.pace.took(events, now());
-        let unused = match state.pace.is_fast() {
-            true => Spare::default(),
-            false => take(&mut state.spare),
-        };
-        if state.status.connection().is_some() && state.queue.is_empty() {
-            // What is dropped from now on is another outage's.
-            state.dropped = 0;
-        }
-        drop(state);
-        // It may be much to free: not behind the lock.
-        drop(unused);
-        burst
     }
 
     /// The kernel has these events, and nobody needs them any more.
-    pub(in crate::session) fn is_done_with(&self, mut events: Load) {
-        let mut state = self.state();
-        if state.pace.is_fast() {
-            state.spare.keep(&mut events);
+    pub(in crate::session) fn is_done_with(&self, events: Load) {
+        let (keeps, room) = {
+            let state = self.state();
+            (
+                state.pace.is_fast(),
+                state.limits.max_bytes.saturating_sub(state.waiting.bytes),
+            )
+        };
+        if keeps {
+            self.spare.keep(events, room);
         }
+    }
+
+    /// Memory for the text of an event, of about this length: none, or that of one that was sent.
+    pub(in crate::session) fn memory(&self, length: usize) -> String {
+        self.spare.memory(length)
     }
 
     /// What the writer does next.
@@ -402,12 +388,16 @@ impl Outbox {
         }
         state.gathering = state.pace.is_fast() && !state.is_pressing();
         if state.gathering {
-            Next::Gather
-        } else if state.queue.is_empty() {
-            memory::give_back(&mut state.queue);
-            Next::Wait
-        } else {
-            Next::Write
+            return Next::Gather;
+        }
+        if !state.queue.is_empty() {
+            return Next::Write;
+        }
+        memory::give_back(&mut state.queue);
+        drop(state);
+        match self.spare.give_back() {
+            true => Next::Until(now() + WINDOW),
+            false => Next::Wait,
         }
     }
 

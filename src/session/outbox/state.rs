@@ -15,10 +15,19 @@ use crate::session::outbox::repeats::{Copies, Numbers, Waiting};
 use crate::session::outbox::resume::Resume;
 use crate::session::outbox::status::Status;
 use crate::session::pace::Pace;
-use crate::session::spare::Spare;
 
 /// Bytes of messages that are written between two flushes.
 pub(super) const BURST: usize = 256 << 10;
+/// Messages of a burst that are taken at a time, so that no thread of the host sleeps until the lock is free: they lie in the
+/// cache of another processor, from which each takes its time.
+pub(super) const PORTION: usize = 32;
+
+/// What a burst has so far.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    bytes: usize,
+    events: usize,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -51,7 +60,6 @@ pub(super) struct State {
     pub(super) pace: Pace,
     /// The writer comes back by itself in a moment.
     pub(super) gathering: bool,
-    pub(super) spare: Spare,
 }
 
 impl State {
@@ -101,6 +109,34 @@ impl State {
             Some(held) => held.push(message),
             None => self.queue.push_back(message),
         }
+    }
+
+    /// The next messages of a burst; fewer than a portion at its end.
+    pub(super) fn portion(&mut self, burst: &mut Taken) -> Load {
+        let delayed = self.is_delayed() || self.resume.is_due();
+        let within = |message: &&Message| {
+            let fits = burst.bytes < BURST && !(delayed && message.is_event());
+            if fits {
+                burst.bytes += message.text.len();
+            }
+            fits
+        };
+        let count = self.queue.iter().take(PORTION).take_while(within).count();
+        let messages: VecDeque<_> = self.queue.drain(..count).collect();
+        let mut taken = Waiting::default();
+        for message in &messages {
+            taken.add(message);
+        }
+        self.waiting -= taken;
+        burst.events += taken.events;
+        if count < PORTION {
+            self.pace.took(burst.events, now());
+        }
+        if self.status.connection().is_some() && self.queue.is_empty() {
+            // What is dropped from now on is another outage's.
+            self.dropped = 0;
+        }
+        self.loaded(messages)
     }
 
     /// The place of what goes out before all events that wait.

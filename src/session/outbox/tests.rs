@@ -353,3 +353,55 @@ fn a_queue_at_rest_gives_back_what_a_flood_has_made_it() {
     assert_eq!(outbox.next(), Next::Wait);
     assert_eq!(outbox.state().queue.capacity(), 0);
 }
+
+#[test]
+fn a_burst_is_whole_though_the_lock_is_free_between_its_portions() {
+    let outbox = outbox(3 * PORTION);
+    for number in 0..3 * PORTION {
+        offer(&outbox, "a", &number.to_string());
+    }
+    let burst = outbox.burst();
+    assert_eq!(
+        texts(&burst),
+        (0..3 * PORTION).map(|number| number.to_string()).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        outbox.account.balance().used,
+        burst.messages.iter().map(Message::costs).sum::<usize>()
+    );
+    drop(burst);
+    assert_eq!(outbox.account.balance().used, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_flood_the_writer_comes_back_until_the_memory_of_what_was_sent_is_free() {
+    let outbox = outbox(10);
+    outbox.state().pace = fast();
+    for text in ["1", "2"] {
+        offer(&outbox, "a", text);
+        outbox.is_done_with(outbox.burst());
+    }
+    outbox.state().pace = Pace::default();
+    assert!(matches!(outbox.next(), Next::Until(_)));
+    assert_eq!(outbox.next(), Next::Wait);
+    assert_eq!(outbox.memory(1).capacity(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_connection_frees_the_memory_of_what_was_sent() {
+    let outbox = outbox(10);
+    outbox.state().pace = fast();
+    offer(&outbox, "a", "1");
+    outbox.is_done_with(outbox.burst());
+    outbox.disconnected(None, Remains::default());
+    assert_eq!(outbox.memory(1).capacity(), 0);
+}
+
+/// The pace of a flood.
+fn fast() -> Pace {
+    let mut pace = Pace::default();
+    let begin = now();
+    pace.took(1, begin);
+    pace.took(1000, begin + WINDOW);
+    pace
+}
