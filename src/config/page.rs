@@ -9,7 +9,7 @@ const INTRODUCTION: &str = "\
 # Parameters
 
 `ariws-check --parameters` prints this. Those marked with + Asterisk 22 does not have. What a change does, on a reload, to a \
-persistent connection that runs, and where the files are, is told in the [operators.md](operators.md#configure).
+persistent connection that runs, and where the files are, is told in [operators.md](operators.md#configure).
 
 A whole number may be decimal, `0x` hexadecimal or, after `0`, octal. Yes is also `true`, `y`, `t`, `1` and `on`; no `false`, \
 `n`, `f`, `0` and `off`. Any other word, and anything behind a number, is refused. Keys that begin with `@` are ignored.
