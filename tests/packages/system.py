@@ -33,7 +33,13 @@ class System:
         variables = [f"{name}={value}" for name, value in environment.items()]
         prefix = [str(ENTER), str(self.root), "env", "DEBIAN_FRONTEND=noninteractive", *variables]
         done = subprocess.run(
-            [*prefix, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*prefix, *command],
+            # What make hands on to this program is not meant for the one in there.
+            env={"PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert (done.returncode == 0) == succeeds, f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout}"
         return done.stdout
